@@ -1,0 +1,3 @@
+module github.com/ferrule-dev/ferrule/deploy/demo
+
+go 1.26.0
