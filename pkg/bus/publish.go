@@ -1,0 +1,177 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/propagation"
+
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/kv/outbox"
+)
+
+// Limits of one message. They leave room for the protocol inside the one
+// mebibyte and the four-kibibyte command line that servers allow by default.
+const (
+	// MaxDataBytes bounds the payload.
+	MaxDataBytes = 960 << 10
+	// MaxHeaderBytes bounds names and values of the headers together.
+	MaxHeaderBytes = 32 << 10
+	// MaxSubjectBytes bounds the subject, and with it the ids inside: a byte
+	// that [Token] escapes counts three times.
+	MaxSubjectBytes = 3 << 10
+	// MaxIDBytes bounds the message id.
+	MaxIDBytes = 512
+)
+
+// reservedHeader is the prefix of headers that are commands to the server: a
+// message that carried them through could purge or schedule at will.
+const reservedHeader = "nats-"
+
+var _ outbox.Publisher = (*Bus)(nil)
+
+// Publish stores a message in the stream of its subject and returns when the
+// server has confirmed it; what that means for the disk is up to the server
+// (package embedded: written, in its default setting). It waits until the
+// deadline of ctx, and no longer than Config.PublishTimeout.
+//
+// The id makes it idempotent: within [DedupWindow] a second message with the
+// same id in the same stream is confirmed and not stored. So after an error,
+// which may mean that only the confirmation was lost, publishing again is right.
+//
+// A trace context in m.Header is kept; otherwise that of ctx is added.
+//
+// Errors: an InvalidArgument fault for a message that can never be published,
+// see [Check]; the error of ctx when it ended; an Unavailable fault for
+// everything else, which time may heal.
+func (b *Bus) Publish(ctx context.Context, m outbox.Message) error {
+	if err := Check(m); err != nil {
+		return err
+	}
+	waiting, cancel := context.WithTimeout(ctx, b.cfg.PublishTimeout)
+	defer cancel()
+	m = WithTrace(ctx, m)
+	msg := &nats.Msg{Subject: m.Subject, Data: m.Data, Header: make(nats.Header, len(m.Header)+1)}
+	for name, value := range m.Header {
+		msg.Header[name] = []string{value}
+	}
+	// WithMsgID is what makes a repetition harmless; no retries of its own
+	// beyond the default two, as the outbox repeats for as long as it takes.
+	_, err := b.js.PublishMsg(waiting, msg, jetstream.WithMsgID(m.ID))
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil: // the caller's own limit, not ours
+		return fmt.Errorf("publish %q: %w", m.ID, ctx.Err())
+	}
+	return publishFault(m, err)
+}
+
+// publishFault translates what the client reports.
+func publishFault(m outbox.Message, err error) error {
+	if errors.Is(err, nats.ErrMaxPayload) { // a server with a lower limit than the default
+		return fault.Invalid(fault.ReasonInputTooLarge,
+			"the message of %d bytes is larger than the message bus accepts; raise max_payload of the NATS server to at least 1MB", len(m.Data)).
+			With("subject", m.Subject).Because(err)
+	}
+	return fault.Unavailable(fault.ReasonServiceUnavailable,
+		"the message bus did not confirm the message in time; try again").
+		With("subject", m.Subject).Because(fmt.Errorf("publish %q: %w", m.ID, err))
+}
+
+// Check reports why a message can never be published, as an InvalidArgument
+// fault, or nil. Writers of an outbox call it before they commit: a message
+// that fails here would hold up all behind it.
+func Check(m outbox.Message) error {
+	switch {
+	case m.ID == "" || len(m.ID) > MaxIDBytes:
+		return badMessage("id", fmt.Sprintf("has %d bytes, 1 to %d are accepted", len(m.ID), MaxIDBytes))
+	case strings.ContainsAny(m.ID, "\r\n") || strings.TrimSpace(m.ID) != m.ID:
+		return badMessage("id", "begins or ends with a space, or holds a line break")
+	case len(m.Subject) > MaxSubjectBytes:
+		return badMessage("subject", fmt.Sprintf("has %d bytes, up to %d are accepted; shorten the ids in it", len(m.Subject), MaxSubjectBytes))
+	case !publishable(m.Subject):
+		return badMessage("subject", "is not a literal subject under ferrule.")
+	case len(m.Data) > MaxDataBytes:
+		return fault.Invalid(fault.ReasonInputTooLarge, "the message has %d bytes of data, up to %d are accepted", len(m.Data), MaxDataBytes).
+			Field("data", "is too large")
+	}
+	return checkHeader(m.Header)
+}
+
+func checkHeader(header map[string]string) error {
+	size := 0
+	for name, value := range header {
+		size += len(name) + len(value)
+		if name == "" || strings.ContainsFunc(name, notHeaderName) {
+			return badMessage("header", fmt.Sprintf("has the name %q, letters, digits and hyphens are accepted", name))
+		}
+		if strings.HasPrefix(strings.ToLower(name), reservedHeader) {
+			return badMessage("header", fmt.Sprintf("has the name %q, which is a command to the server", name))
+		}
+		if strings.ContainsAny(value, "\r\n\x00") {
+			return badMessage("header", fmt.Sprintf("%q holds a line break", name))
+		}
+	}
+	if size > MaxHeaderBytes {
+		return badMessage("header", fmt.Sprintf("has %d bytes, up to %d are accepted", size, MaxHeaderBytes))
+	}
+	return nil
+}
+
+func badMessage(field, description string) error {
+	return fault.Invalid(fault.ReasonInvalidArgument, "the message's %s %s", field, description).Field(field, description)
+}
+
+func notHeaderName(r rune) bool {
+	return r > 0x7f || !plain(byte(r))
+}
+
+// publishable reports whether a subject is literal: non-empty tokens without
+// wildcards, spaces and control characters.
+func publishable(subject string) bool {
+	if !strings.HasPrefix(subject, "ferrule.") {
+		return false
+	}
+	for token := range strings.SplitSeq(subject, ".") {
+		if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r == '*' || r == '>' || r == 0x7f }) {
+			return false
+		}
+	}
+	return true
+}
+
+// WithTrace returns m with the W3C trace context of ctx in its header, unless it
+// carries one already. Baggage stays behind: it holds whatever callers put there.
+// Writers of an outbox use it, because the relay that
+// publishes later knows nothing of the request. m itself is not changed.
+func WithTrace(ctx context.Context, m outbox.Message) outbox.Message {
+	carried := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, carried)
+	if len(carried) == 0 || m.Header["traceparent"] != "" {
+		return m
+	}
+	header := make(map[string]string, len(m.Header)+len(carried))
+	maps.Copy(header, m.Header)
+	maps.Copy(header, carried)
+	m.Header = header
+	return m
+}
+
+// TraceContext returns ctx with the trace context of a received message, so that
+// what the consumer does belongs to the trace of the publisher.
+func TraceContext(ctx context.Context, header nats.Header) context.Context {
+	w3c := propagation.TraceContext{}
+	carried := propagation.MapCarrier{}
+	for _, name := range w3c.Fields() {
+		if v := header.Get(name); v != "" {
+			carried[name] = v
+		}
+	}
+	return w3c.Extract(ctx, carried)
+}

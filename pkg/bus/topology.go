@@ -1,0 +1,313 @@
+package bus
+
+import (
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// This file declares everything that exists on the bus: every stream, every
+// durable consumer, every subject. What is not here does not exist; a
+// key-value bucket, when the first is needed, is declared here too.
+//
+//	ferrule.change.{kind}.{environment}.{id}                              FERRULE_CHANGES
+//	ferrule.event.{environment}.{connector}.{operation}.{subscription}    FERRULE_EVENTS
+//	ferrule.poll.sched.{id}     when to poll next                         FERRULE_POLLS
+//	ferrule.poll.fire.{id}      it is time to poll                        FERRULE_POLLS
+//	ferrule.delivery.{sink}.{environment}.{subscription}                  FERRULE_DELIVERIES
+//	ferrule.deadletter.{sink}.{environment}.{subscription}                FERRULE_DEAD_LETTERS
+//
+// Every {…} is one token, encoded by [Token].
+
+// The streams.
+const (
+	// StreamChanges announces what changed under a caller, for caches. Losing
+	// one delays, never breaks: caches also expire by time.
+	StreamChanges = "FERRULE_CHANGES"
+	// StreamEvents is the log of events, readable again and again until they
+	// are too old or too many.
+	StreamEvents = "FERRULE_EVENTS"
+	// StreamPolls holds, for each polling subscription, when it is due next,
+	// and the queue of those that are due now.
+	StreamPolls = "FERRULE_POLLS"
+	// StreamDeliveries is the queue of events on their way to a sink.
+	StreamDeliveries = "FERRULE_DELIVERIES"
+	// StreamDeadLetters keeps deliveries that failed for good, until they are
+	// replayed or too old.
+	StreamDeadLetters = "FERRULE_DEAD_LETTERS"
+)
+
+// ConsumerPolls is the durable consumer that all pollers of an installation
+// share: that is what makes one schedule fire on one of them only. A work queue
+// refuses a second consumer with the same filter.
+const ConsumerPolls = "pollers"
+
+// Ages and windows that are part of the promises of the bus.
+const (
+	// ChangesMaxAge is how long an announcement is kept. Watchers start from
+	// now, so an hour only serves people who look.
+	ChangesMaxAge = time.Hour
+	// DedupWindow is how long a message id is remembered per stream. It has to
+	// be longer than any retry of an outbox whose acknowledgement was lost.
+	DedupWindow = 10 * time.Minute
+	// DeadLettersMaxAge is how long a failed delivery can be replayed.
+	DeadLettersMaxAge = 30 * 24 * time.Hour
+)
+
+// Topology is what an operator may choose about the streams. Every process of an
+// installation has to be given the same, since each ensures it at its start.
+type Topology struct {
+	// Replicas is the number of servers that hold each stream: 1 on a single
+	// server, 3 on a cluster. 0 means 1.
+	Replicas int
+	// EventsMaxAge is how long an event can be read again. 0 means 7 days.
+	EventsMaxAge time.Duration
+	// EventsMaxBytes bounds the event log; past it the oldest events go first,
+	// delivered or not. 0 means 8 GiB.
+	EventsMaxBytes int64
+	// DeliveriesMaxBytes bounds the queue of deliveries; past it new ones are
+	// refused and stay with their sender, so that nothing acknowledged is lost.
+	// 0 means 4 GiB.
+	DeliveriesMaxBytes int64
+	// DeadLettersMaxBytes bounds the failed deliveries; past it the oldest go
+	// first. 0 means 2 GiB.
+	DeadLettersMaxBytes int64
+}
+
+// withDefaults fills in what was left zero.
+func (t Topology) withDefaults() Topology {
+	orElse := func(v *int64, d int64) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	t.Replicas = max(t.Replicas, 1)
+	if t.EventsMaxAge == 0 {
+		t.EventsMaxAge = 7 * 24 * time.Hour
+	}
+	orElse(&t.EventsMaxBytes, 8<<30)
+	orElse(&t.DeliveriesMaxBytes, 4<<30)
+	orElse(&t.DeadLettersMaxBytes, 2<<30)
+	return t
+}
+
+// Streams returns the configuration of every stream.
+//
+// None of them mirrors or sources another, and none may: a work queue that was
+// sourced on a cluster has lost scheduled messages (nats-server issue 8423).
+func (t Topology) Streams() []jetstream.StreamConfig {
+	t = t.withDefaults()
+	streams := []jetstream.StreamConfig{
+		changesStream(), t.eventsStream(), pollsStream(), t.deliveriesStream(), t.deadLettersStream(),
+	}
+	for i := range streams {
+		streams[i].Replicas = t.Replicas
+		// On disk even where memory would do: a stream in memory starts again at
+		// sequence 1 after a restart, which readers cannot tell from silence.
+		streams[i].Storage = jetstream.FileStorage
+		streams[i].Duplicates = DedupWindow
+	}
+	return streams
+}
+
+func changesStream() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:        StreamChanges,
+		Description: "What changed: connectors, connections, grants. For caches.",
+		Subjects:    []string{"ferrule.change.>"},
+		Retention:   jetstream.LimitsPolicy,
+		MaxAge:      ChangesMaxAge,
+		MaxBytes:    256 << 20,
+		Discard:     jetstream.DiscardOld,
+	}
+}
+
+func (t Topology) eventsStream() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:        StreamEvents,
+		Description: "Events that subscriptions produced.",
+		Subjects:    []string{"ferrule.event.>"},
+		Retention:   jetstream.LimitsPolicy,
+		MaxAge:      t.EventsMaxAge,
+		MaxBytes:    t.EventsMaxBytes,
+		Discard:     jetstream.DiscardOld,
+		AllowDirect: true, // single events are read from any replica
+	}
+}
+
+// pollsStream is the scheduler. Each line that is there, and each that is not,
+// avoids a trap that the server does not report:
+//   - Retention is WorkQueue. With Interest retention a schedule is acknowledged
+//     and not stored, because nobody consumes the subject of definitions.
+//   - No MaxAge: it would delete the definitions, and polling would fall silent.
+//   - No MaxBytes, MaxMsgs or MaxMsgsPerSubject, with DiscardOld: a limit would
+//     delete the oldest definition without a word. DiscardNew is refused with
+//     schedules by today's server, and stopped them in older ones (issue 8240).
+//   - No sources and no mirrors, see [Topology.Streams].
+//   - AllowRollup and AllowMsgTTL are what schedules and their purge build on;
+//     AllowMsgSchedules can never be switched off again.
+func pollsStream() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              StreamPolls,
+		Description:       "When each polling subscription is due, and those that are due now.",
+		Subjects:          []string{"ferrule.poll.sched.>", "ferrule.poll.fire.>"},
+		Retention:         jetstream.WorkQueuePolicy,
+		Discard:           jetstream.DiscardOld,
+		AllowMsgSchedules: true,
+		AllowMsgTTL:       true,
+		AllowRollup:       true,
+		AllowDirect:       true,
+	}
+}
+
+// deliveriesStream is a work queue: a delivery goes when it was acknowledged.
+// DiscardNew makes a full queue push back instead of forgetting.
+func (t Topology) deliveriesStream() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:        StreamDeliveries,
+		Description: "Events on their way to a sink.",
+		Subjects:    []string{"ferrule.delivery.>"},
+		Retention:   jetstream.WorkQueuePolicy,
+		MaxBytes:    t.DeliveriesMaxBytes,
+		Discard:     jetstream.DiscardNew,
+	}
+}
+
+func (t Topology) deadLettersStream() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:        StreamDeadLetters,
+		Description: "Deliveries that failed for good.",
+		Subjects:    []string{"ferrule.deadletter.>"},
+		Retention:   jetstream.LimitsPolicy,
+		MaxAge:      DeadLettersMaxAge,
+		MaxBytes:    t.DeadLettersMaxBytes,
+		Discard:     jetstream.DiscardOld,
+		AllowDirect: true,
+	}
+}
+
+// PollsConsumer returns the configuration of the consumer of due polls. ackWait
+// is how long a poll may go without a sign of life before another process gets it.
+func PollsConsumer(ackWait time.Duration) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable:       ConsumerPolls,
+		Description:   "Takes polls that are due.",
+		FilterSubject: "ferrule.poll.fire.>",
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       ackWait,
+		// Never given up: past MaxDeliver a message stays in a work queue and is
+		// delivered to nobody, and its subscription would be dead for good.
+		MaxDeliver: -1,
+		// Unbounded: polls that wait for their retry count as pending, so with a
+		// bound one broken upstream with many subscriptions would stop all others.
+		// Workers take one at a time, which is bound enough.
+		MaxAckPending: -1,
+	}
+}
+
+// ChangeSubject returns where a change of the resource id is announced.
+func ChangeSubject(kind ChangeKind, environment, id string) string {
+	return join("ferrule.change", string(kind), environment, id)
+}
+
+// ChangeFilter returns the subject filter for changes of one kind, or of every
+// kind for [ChangeAny].
+func ChangeFilter(kind ChangeKind) string {
+	if kind == ChangeAny {
+		return "ferrule.change.>"
+	}
+	return join("ferrule.change", string(kind)) + ".>"
+}
+
+// ParseChange undoes [ChangeSubject].
+func ParseChange(subject string) (kind ChangeKind, environment, id string, err error) {
+	v, err := split(subject, "ferrule.change", 3)
+	if err != nil {
+		return "", "", "", err
+	}
+	return ChangeKind(v[0]), v[1], v[2], nil
+}
+
+// EventAddress says which subscription, of which operation, an event belongs to.
+type EventAddress struct{ Environment, Connector, Operation, Subscription string }
+
+// Subject returns where the events with this address are published.
+func (a EventAddress) Subject() string {
+	return join("ferrule.event", a.Environment, a.Connector, a.Operation, a.Subscription)
+}
+
+// Filter returns a subject filter: empty fields match everything.
+func (a EventAddress) Filter() string {
+	return joinFilter("ferrule.event", a.Environment, a.Connector, a.Operation, a.Subscription)
+}
+
+// ParseEvent undoes [EventAddress.Subject].
+func ParseEvent(subject string) (EventAddress, error) {
+	v, err := split(subject, "ferrule.event", 4)
+	if err != nil {
+		return EventAddress{}, err
+	}
+	return EventAddress{Environment: v[0], Connector: v[1], Operation: v[2], Subscription: v[3]}, nil
+}
+
+// ScheduleSubject returns where the definition of a schedule is kept. There is
+// one subject per schedule, because a second definition on a subject replaces
+// the first without a word.
+func ScheduleSubject(id string) string { return join("ferrule.poll.sched", id) }
+
+// FiringSubject returns where a schedule fires. It differs from the subject of
+// the definition, as the server demands (error 10190).
+func FiringSubject(id string) string { return join("ferrule.poll.fire", id) }
+
+// ParseFiring undoes [FiringSubject].
+func ParseFiring(subject string) (id string, err error) {
+	v, err := split(subject, "ferrule.poll.fire", 1)
+	if err != nil {
+		return "", err
+	}
+	return v[0], nil
+}
+
+// DeliveryAddress says to which kind of sink a delivery goes, and for which
+// subscription.
+type DeliveryAddress struct{ Sink, Environment, Subscription string }
+
+// Subject returns where deliveries with this address are queued.
+func (a DeliveryAddress) Subject() string {
+	return join("ferrule.delivery", a.Sink, a.Environment, a.Subscription)
+}
+
+// Filter returns a filter for queued deliveries: empty fields match everything.
+// The filters of two consumers of the queue must not overlap.
+func (a DeliveryAddress) Filter() string {
+	return joinFilter("ferrule.delivery", a.Sink, a.Environment, a.Subscription)
+}
+
+// ParseDelivery undoes [DeliveryAddress.Subject].
+func ParseDelivery(subject string) (DeliveryAddress, error) {
+	return parseDelivery(subject, "ferrule.delivery")
+}
+
+// DeadLetterSubject returns where a delivery goes that failed for good.
+func (a DeliveryAddress) DeadLetterSubject() string {
+	return join("ferrule.deadletter", a.Sink, a.Environment, a.Subscription)
+}
+
+// DeadLetterFilter returns a filter for failed deliveries: empty fields match
+// everything.
+func (a DeliveryAddress) DeadLetterFilter() string {
+	return joinFilter("ferrule.deadletter", a.Sink, a.Environment, a.Subscription)
+}
+
+// ParseDeadLetter undoes [DeliveryAddress.DeadLetterSubject].
+func ParseDeadLetter(subject string) (DeliveryAddress, error) {
+	return parseDelivery(subject, "ferrule.deadletter")
+}
+
+func parseDelivery(subject, prefix string) (DeliveryAddress, error) {
+	v, err := split(subject, prefix, 3)
+	if err != nil {
+		return DeliveryAddress{}, err
+	}
+	return DeliveryAddress{Sink: v[0], Environment: v[1], Subscription: v[2]}, nil
+}

@@ -1,0 +1,178 @@
+package fault
+
+// Reason is the stable, upper-case name of a failure. Programs may depend on it:
+// a reason is never renamed and never used for something else. The values equal
+// those of the enum ferrule.error.v1.Reason without the prefix REASON_.
+type Reason string
+
+// The reasons. Each comment completes the sentence "the request met …".
+const (
+	// ReasonInternal: a failure that nobody foresaw; the log has it under the error's id.
+	ReasonInternal Reason = "INTERNAL"
+	// ReasonInvalidArgument: a request that breaks the rules of its fields, see the violations.
+	ReasonInvalidArgument Reason = "INVALID_ARGUMENT"
+	// ReasonInvalidName: a resource name or id that is not well formed.
+	ReasonInvalidName Reason = "INVALID_NAME"
+	// ReasonInvalidPageToken: a page token that is damaged, or that belongs to another request.
+	ReasonInvalidPageToken Reason = "INVALID_PAGE_TOKEN"
+	// ReasonInvalidFilter: a filter or an order that cannot be understood.
+	ReasonInvalidFilter Reason = "INVALID_FILTER"
+	// ReasonUnauthenticated: a request without a valid token or service identity.
+	ReasonUnauthenticated Reason = "UNAUTHENTICATED"
+	// ReasonPermissionDenied: a caller that lacks the role for this.
+	ReasonPermissionDenied Reason = "PERMISSION_DENIED"
+	// ReasonServiceOnly: an internal method, called by somebody who is not one of its services.
+	ReasonServiceOnly Reason = "SERVICE_ONLY"
+	// ReasonDeadlineExceeded: a request whose time was over before it was finished.
+	ReasonDeadlineExceeded Reason = "DEADLINE_EXCEEDED"
+	// ReasonCanceled: a request whose caller went away.
+	ReasonCanceled Reason = "CANCELED"
+	// ReasonServiceUnavailable: one of our own services that cannot be reached now.
+	ReasonServiceUnavailable Reason = "SERVICE_UNAVAILABLE"
+	// ReasonEnvironmentNotFound: an environment that does not exist.
+	ReasonEnvironmentNotFound Reason = "ENVIRONMENT_NOT_FOUND"
+	// ReasonConnectorNotFound: a connector that does not exist.
+	ReasonConnectorNotFound Reason = "CONNECTOR_NOT_FOUND"
+	// ReasonConnectorExists: a connector id that is taken.
+	ReasonConnectorExists Reason = "CONNECTOR_EXISTS"
+	// ReasonConnectorNotPublished: a connector without a published revision.
+	ReasonConnectorNotPublished Reason = "CONNECTOR_NOT_PUBLISHED"
+	// ReasonConnectorInUse: a connector that cannot go because connections refer to it.
+	ReasonConnectorInUse Reason = "CONNECTOR_IN_USE"
+	// ReasonRevisionNotFound: a revision that does not exist.
+	ReasonRevisionNotFound Reason = "REVISION_NOT_FOUND"
+	// ReasonEtagMismatch: an update of something that changed since it was read.
+	ReasonEtagMismatch Reason = "ETAG_MISMATCH"
+	// ReasonOperationNotFound: an operation that the connector does not have.
+	ReasonOperationNotFound Reason = "OPERATION_NOT_FOUND"
+	// ReasonOperationNotSupported: an operation that exists and cannot be called this way.
+	ReasonOperationNotSupported Reason = "OPERATION_NOT_SUPPORTED"
+	// ReasonDocumentTooLarge: an API description over the size limit.
+	ReasonDocumentTooLarge Reason = "DOCUMENT_TOO_LARGE"
+	// ReasonDocumentTooDeep: an API description nested over the depth limit.
+	ReasonDocumentTooDeep Reason = "DOCUMENT_TOO_DEEP"
+	// ReasonDocumentNotUTF8: an API description in another encoding.
+	ReasonDocumentNotUTF8 Reason = "DOCUMENT_NOT_UTF8"
+	// ReasonDocumentSyntax: an API description that is not well-formed JSON, YAML or XML.
+	ReasonDocumentSyntax Reason = "DOCUMENT_SYNTAX"
+	// ReasonDocumentFormatUnknown: an API description in a format that no importer knows.
+	ReasonDocumentFormatUnknown Reason = "DOCUMENT_FORMAT_UNKNOWN"
+	// ReasonDocumentInvalid: an API description that is well formed and makes no sense.
+	ReasonDocumentInvalid Reason = "DOCUMENT_INVALID"
+	// ReasonDocumentUnreachable: an API description whose address gave no answer.
+	ReasonDocumentUnreachable Reason = "DOCUMENT_UNREACHABLE"
+	// ReasonConnectionNotFound: a connection that does not exist.
+	ReasonConnectionNotFound Reason = "CONNECTION_NOT_FOUND"
+	// ReasonConnectionExists: a connection id that is taken.
+	ReasonConnectionExists Reason = "CONNECTION_EXISTS"
+	// ReasonConnectionParametersInvalid: connection parameters that the connector does not accept.
+	ReasonConnectionParametersInvalid Reason = "CONNECTION_PARAMETERS_INVALID"
+	// ReasonConnectionNotReady: a connection that must be authorized, or authorized again.
+	ReasonConnectionNotReady Reason = "CONNECTION_NOT_READY"
+	// ReasonAuthKindNotSupported: a kind of authentication that this server cannot do.
+	ReasonAuthKindNotSupported Reason = "AUTH_KIND_NOT_SUPPORTED"
+	// ReasonHostNotAllowed: a host that the connector or a data policy does not allow.
+	ReasonHostNotAllowed Reason = "HOST_NOT_ALLOWED"
+	// ReasonCredentialUnreadable: a stored credential that cannot be decrypted.
+	ReasonCredentialUnreadable Reason = "CREDENTIAL_UNREADABLE"
+	// ReasonEgressRefused: an address that the egress guard refuses to connect to.
+	ReasonEgressRefused Reason = "EGRESS_REFUSED"
+	// ReasonInputInvalid: the input of an operation that does not fit its schema.
+	ReasonInputInvalid Reason = "INPUT_INVALID"
+	// ReasonInputTooLarge: the input of an operation over the size limit.
+	ReasonInputTooLarge Reason = "INPUT_TOO_LARGE"
+	// ReasonUpstreamUnreachable: an API that could not be connected to.
+	ReasonUpstreamUnreachable Reason = "UPSTREAM_UNREACHABLE"
+	// ReasonUpstreamTimeout: an API that did not answer in time.
+	ReasonUpstreamTimeout Reason = "UPSTREAM_TIMEOUT"
+	// ReasonUpstreamReset: an API that broke the connection before its answer was complete.
+	ReasonUpstreamReset Reason = "UPSTREAM_RESET"
+	// ReasonUpstreamInvalidResponse: an API whose answer is not valid HTTP or not what it claims to be.
+	ReasonUpstreamInvalidResponse Reason = "UPSTREAM_INVALID_RESPONSE"
+	// ReasonUpstreamResponseTooLarge: an API whose answer is over the size limit.
+	ReasonUpstreamResponseTooLarge Reason = "UPSTREAM_RESPONSE_TOO_LARGE"
+	// ReasonOutcomeUnknown: a call that may or may not have happened, and must not be repeated blindly.
+	ReasonOutcomeUnknown Reason = "OUTCOME_UNKNOWN"
+	// ReasonSubscriptionNotFound: a subscription that does not exist.
+	ReasonSubscriptionNotFound Reason = "SUBSCRIPTION_NOT_FOUND"
+	// ReasonSubscriptionExists: a subscription id that is taken.
+	ReasonSubscriptionExists Reason = "SUBSCRIPTION_EXISTS"
+	// ReasonTriggerNotSupported: a trigger that this server cannot run.
+	ReasonTriggerNotSupported Reason = "TRIGGER_NOT_SUPPORTED"
+	// ReasonTriggerSubscribeFailed: a webhook that the API refused to register.
+	ReasonTriggerSubscribeFailed Reason = "TRIGGER_SUBSCRIBE_FAILED"
+	// ReasonWebhookUnknown: a webhook call to an address that nobody subscribed.
+	ReasonWebhookUnknown Reason = "WEBHOOK_UNKNOWN"
+	// ReasonWebhookSignatureInvalid: a webhook call whose signature does not verify.
+	ReasonWebhookSignatureInvalid Reason = "WEBHOOK_SIGNATURE_INVALID"
+	// ReasonWebhookSecretRequired: a webhook that cannot be trusted without a signing secret.
+	ReasonWebhookSecretRequired Reason = "WEBHOOK_SECRET_REQUIRED"
+	// ReasonWebhookTooLarge: a webhook call over the size limit.
+	ReasonWebhookTooLarge Reason = "WEBHOOK_TOO_LARGE"
+	// ReasonEventNotFound: an event that does not exist, or not any more.
+	ReasonEventNotFound Reason = "EVENT_NOT_FOUND"
+	// ReasonLimitReached: a rate, a quota or a number that is at its limit.
+	ReasonLimitReached Reason = "LIMIT_REACHED"
+	// ReasonCustomCodeRequired: an operation that needs the connector's own code, which this server does not run.
+	ReasonCustomCodeRequired Reason = "CUSTOM_CODE_REQUIRED"
+)
+
+// Reasons returns every reason, in the order of the enum.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonInternal,
+		ReasonInvalidArgument,
+		ReasonInvalidName,
+		ReasonInvalidPageToken,
+		ReasonInvalidFilter,
+		ReasonUnauthenticated,
+		ReasonPermissionDenied,
+		ReasonServiceOnly,
+		ReasonDeadlineExceeded,
+		ReasonCanceled,
+		ReasonServiceUnavailable,
+		ReasonEnvironmentNotFound,
+		ReasonConnectorNotFound,
+		ReasonConnectorExists,
+		ReasonConnectorNotPublished,
+		ReasonConnectorInUse,
+		ReasonRevisionNotFound,
+		ReasonEtagMismatch,
+		ReasonOperationNotFound,
+		ReasonOperationNotSupported,
+		ReasonDocumentTooLarge,
+		ReasonDocumentTooDeep,
+		ReasonDocumentNotUTF8,
+		ReasonDocumentSyntax,
+		ReasonDocumentFormatUnknown,
+		ReasonDocumentInvalid,
+		ReasonDocumentUnreachable,
+		ReasonConnectionNotFound,
+		ReasonConnectionExists,
+		ReasonConnectionParametersInvalid,
+		ReasonConnectionNotReady,
+		ReasonAuthKindNotSupported,
+		ReasonHostNotAllowed,
+		ReasonCredentialUnreadable,
+		ReasonEgressRefused,
+		ReasonInputInvalid,
+		ReasonInputTooLarge,
+		ReasonUpstreamUnreachable,
+		ReasonUpstreamTimeout,
+		ReasonUpstreamReset,
+		ReasonUpstreamInvalidResponse,
+		ReasonUpstreamResponseTooLarge,
+		ReasonOutcomeUnknown,
+		ReasonSubscriptionNotFound,
+		ReasonSubscriptionExists,
+		ReasonTriggerNotSupported,
+		ReasonTriggerSubscribeFailed,
+		ReasonWebhookUnknown,
+		ReasonWebhookSignatureInvalid,
+		ReasonWebhookSecretRequired,
+		ReasonWebhookTooLarge,
+		ReasonEventNotFound,
+		ReasonLimitReached,
+		ReasonCustomCodeRequired,
+	}
+}

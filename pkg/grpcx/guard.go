@@ -1,0 +1,192 @@
+package grpcx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"buf.build/go/protovalidate"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/ferrule-dev/ferrule/pkg/authn"
+	"github.com/ferrule-dev/ferrule/pkg/authn/memnet"
+	"github.com/ferrule-dev/ferrule/pkg/authn/pki"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+)
+
+// authorizationHeader carries the bearer token.
+const authorizationHeader = "authorization"
+
+// limitTime gives every unary call a deadline.
+type limitTime struct{ otherwise, most time.Duration }
+
+func (s limitTime) run(ctx context.Context, c *call, next func(context.Context) error) error {
+	if c.kind == streamCall {
+		return next(ctx)
+	}
+	limit := s.most
+	if _, ok := ctx.Deadline(); !ok {
+		limit = min(s.otherwise, s.most)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit) // an earlier deadline stays
+	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return onWire(err, c.id)
+	}
+	return next(ctx)
+}
+
+// authenticate finds out who is calling: the process, from the connection, and
+// the principal, from the bearer token. Without a token the principal is the
+// process itself.
+type authenticate struct{ verifier authn.Verifier }
+
+func (s authenticate) run(ctx context.Context, c *call, next func(context.Context) error) error {
+	if name, ok := peerOf(ctx); ok {
+		c.peer = name
+		ctx = authn.NewPeerContext(ctx, name)
+	}
+	if c.health() {
+		return next(ctx)
+	}
+	p, err := s.principal(ctx)
+	if err != nil {
+		return onWire(err, c.id)
+	}
+	c.who = p.String()
+	return next(authn.NewContext(ctx, p))
+}
+
+func (s authenticate) principal(ctx context.Context) (authn.Principal, error) {
+	headers := metadata.ValueFromIncomingContext(ctx, authorizationHeader)
+	if len(headers) == 0 {
+		if name, ok := authn.PeerService(ctx); ok {
+			return authn.Principal{Kind: authn.KindService, Name: name}, nil
+		}
+		return authn.Principal{}, unauthenticated("the call has no token; send it as the header authorization: Bearer <token>")
+	}
+	token, ok := bearer(headers)
+	if !ok {
+		return authn.Principal{}, unauthenticated("the header authorization is not one bearer token; send authorization: Bearer <token>")
+	}
+	p, err := s.verifier.Verify(ctx, token)
+	if err != nil {
+		return authn.Principal{}, err
+	}
+	if p.Kind != authn.KindUser { // whatever a verifier says
+		return authn.Principal{}, unauthenticated("the token is not a user's; get a new one")
+	}
+	return p, nil
+}
+
+// bearer returns the token of RFC 6750, section 2.1. The scheme's case does not
+// matter (RFC 9110, section 11.1).
+func bearer(headers []string) (string, bool) {
+	if len(headers) != 1 {
+		return "", false
+	}
+	scheme, token, ok := strings.Cut(headers[0], " ")
+	return token, ok && token != "" && strings.EqualFold(scheme, "bearer")
+}
+
+func unauthenticated(sentence string) error {
+	return fault.Unauthenticated(fault.ReasonUnauthenticated, "%s", sentence)
+}
+
+// peerOf returns the service that the connection proves to be at its other end.
+func peerOf(ctx context.Context) (string, bool) {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return "", false
+	}
+	switch info := p.AuthInfo.(type) {
+	case memnet.AuthInfo:
+		return info.Service, info.Service != ""
+	case credentials.TLSInfo:
+		// A certificate counts when it was verified, not when it was shown.
+		if len(info.State.VerifiedChains) == 0 {
+			return "", false
+		}
+		name, err := pki.ServiceOf(info.State.VerifiedChains[0][0])
+		return name, err == nil
+	}
+	return "", false
+}
+
+// Rules says which services may call an internal method, by its full name
+// ("/ferrule.vault.v1.VaultService/ResolveCredential"). The calling process
+// counts, not the principal. Methods that are not in it are for every
+// authenticated principal; an empty list is for nobody.
+type Rules map[string][]string
+
+// CheckRules fails if a rule is for a method that the server does not have: a
+// misspelled rule protects nothing. Call it after registering all services.
+func CheckRules(srv *grpc.Server, rules Rules) error {
+	services := srv.GetServiceInfo()
+	var errs []error
+	for method := range rules {
+		service, name, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
+		has := func(m grpc.MethodInfo) bool { return m.Name == name }
+		if !strings.HasPrefix(method, "/") || !slices.ContainsFunc(services[service].Methods, has) {
+			errs = append(errs, fmt.Errorf("there is a rule for %q, and no such method", method))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// authorize keeps internal methods to the services they are for. What a
+// principal may do with the others is decided by the services.
+type authorize struct{ rules Rules }
+
+func (s authorize) run(ctx context.Context, c *call, next func(context.Context) error) error {
+	allowed, internal := s.rules[c.method]
+	if internal && (c.peer == "" || !slices.Contains(allowed, c.peer)) {
+		return onWire(fault.Denied(fault.ReasonServiceOnly,
+			"this method is internal; only ferrule's own services may call it").With("method", c.method), c.id)
+	}
+	return next(ctx)
+}
+
+// validate lets only requests through that keep the rules of their fields.
+type validate struct{ validator protovalidate.Validator }
+
+func (s validate) run(ctx context.Context, c *call, next func(context.Context) error) error {
+	c.check = s.check
+	if c.kind == unaryCall {
+		if err := s.check(c.request); err != nil {
+			return onWire(err, c.id)
+		}
+	}
+	return next(ctx)
+}
+
+func (s validate) check(message any) error {
+	m, ok := message.(proto.Message)
+	if !ok {
+		return nil // another codec's message has no rules
+	}
+	err := s.validator.Validate(m)
+	if err == nil {
+		return nil
+	}
+	broken, ok := errors.AsType[*protovalidate.ValidationError](err)
+	if !ok {
+		return fmt.Errorf("validate %s: %w", m.ProtoReflect().Descriptor().FullName(), err)
+	}
+	f := fault.Invalid(fault.ReasonInvalidArgument, "the request breaks the rules of its fields; see the violations")
+	for _, v := range broken.Violations {
+		description := v.Proto.GetMessage()
+		if description == "" {
+			description = "breaks the rule " + v.Proto.GetRuleId()
+		}
+		f = f.Field(protovalidate.FieldPathString(v.Proto.GetField()), description)
+	}
+	return f
+}

@@ -1,0 +1,77 @@
+// Package httperr answers HTTP requests with errors in the one form that all
+// HTTP interfaces of the suite share: the JSON of a google.rpc.Status, which is
+// also what the REST edge makes of gRPC errors.
+//
+//	httperr.Write(w, fault.NotFound(fault.ReasonWebhookUnknown, "nothing listens here"))
+package httperr
+
+import (
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/grpcx"
+)
+
+// tooLarge are the reasons that have an HTTP status of their own.
+var tooLarge = map[fault.Reason]bool{
+	fault.ReasonInputTooLarge:    true,
+	fault.ReasonDocumentTooLarge: true,
+	fault.ReasonWebhookTooLarge:  true,
+}
+
+// upstream are the reasons that say that the API, not we, failed.
+var upstream = map[fault.Reason]int{
+	fault.ReasonUpstreamUnreachable:      http.StatusBadGateway,
+	fault.ReasonUpstreamReset:            http.StatusBadGateway,
+	fault.ReasonUpstreamInvalidResponse:  http.StatusBadGateway,
+	fault.ReasonUpstreamResponseTooLarge: http.StatusBadGateway,
+	fault.ReasonOutcomeUnknown:           http.StatusGatewayTimeout,
+	fault.ReasonUpstreamTimeout:          http.StatusGatewayTimeout,
+}
+
+// Write answers with err. It must be called before anything else is written.
+// Causes are not shown; see [grpcx.ToStatus] for what is.
+func Write(w http.ResponseWriter, err error) {
+	status := grpcx.ToStatus(err).Proto()
+	f := fault.From(err)
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Del("Content-Length")
+	if f.Code() == fault.CodeUnauthenticated {
+		header.Set("WWW-Authenticate", "Bearer")
+	}
+	if wait, ok := f.Retry(); ok {
+		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	}
+	w.WriteHeader(Status(f))
+	_, _ = w.Write(encode(status))
+}
+
+// Status returns the HTTP status of an error: 502 and 504 where the API failed,
+// 413 where something was too large, otherwise that of its code.
+func Status(f *fault.Error) int {
+	if status, ok := upstream[f.Reason()]; ok {
+		return status
+	}
+	if tooLarge[f.Reason()] {
+		return http.StatusRequestEntityTooLarge
+	}
+	return runtime.HTTPStatusFromCode(codes.Code(f.Code())) //nolint:gosec // fault mirrors the numbers of gRPC
+}
+
+// encode never fails visibly: an error about an error helps nobody.
+func encode(status *spb.Status) []byte {
+	body, err := protojson.Marshal(status)
+	if err != nil { // a detail of an unknown type
+		body, _ = protojson.Marshal(&spb.Status{Code: status.GetCode(), Message: status.GetMessage()})
+	}
+	return body
+}

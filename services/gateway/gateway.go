@@ -1,0 +1,119 @@
+// Package gateway is the edge of the suite: REST for every public method, the
+// pass-through data plane, the webhook ingress and our own OpenAPI document. It
+// owns nothing durable and has no rights of its own.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"google.golang.org/grpc"
+
+	"github.com/ferrule-dev/ferrule/gen"
+	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
+	"github.com/ferrule-dev/ferrule/pkg/grpcx"
+	"github.com/ferrule-dev/ferrule/pkg/service"
+	"github.com/ferrule-dev/ferrule/services/gateway/internal/edge"
+	"github.com/ferrule-dev/ferrule/services/gateway/internal/hooks"
+)
+
+// Config are the settings of the gateway.
+type Config struct {
+	// RuntimeData is the URL of the runtime's data plane. Not used when the
+	// runtime lives in the same process.
+	RuntimeData string
+}
+
+// Flags declares the flags of c with their defaults.
+func (c *Config) Flags(flags *pflag.FlagSet) {
+	flags.StringVar(&c.RuntimeData, "runtime-data-url", "https://runtime-proxy:9443", "URL of the runtime's pass-through data plane")
+}
+
+// Validate reports what is wrong with c.
+func (c *Config) Validate() error {
+	u, err := url.Parse(c.RuntimeData)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return errors.New("--runtime-data-url must be an http or https URL, such as https://runtime-proxy:9443")
+	}
+	return nil
+}
+
+// Gateway is the edge, ready to serve.
+type Gateway struct {
+	handler http.Handler
+	env     service.Env
+}
+
+var (
+	_ service.Service = (*Gateway)(nil)
+	_ service.HTTP    = (*Gateway)(nil)
+)
+
+// New builds the gateway. passThrough serves the data plane: the runtime's own
+// handler where it lives in the same process, or [Remote].
+func New(ctx context.Context, env service.Env, passThrough http.Handler) (*Gateway, error) {
+	rest, err := edge.New(ctx, env.Client)
+	if err != nil {
+		return nil, fmt.Errorf("build gateway: %w", err)
+	}
+	trigger := triggerv1.NewTriggerServiceClient(env.Client(service.Trigger))
+	env.Health.Set("edge", nil)
+	return &Gateway{env: env, handler: &router{
+		rest:        otelhttp.NewHandler(rest, "rest", otelhttp.WithTracerProvider(env.Tracer), otelhttp.WithMeterProvider(env.Meter)),
+		hooks:       otelhttp.NewHandler(hooks.New(trigger), "webhook", otelhttp.WithTracerProvider(env.Tracer), otelhttp.WithMeterProvider(env.Meter)),
+		passThrough: passThrough,
+	}}, nil
+}
+
+// Register does nothing: the gateway has no gRPC methods of its own.
+func (g *Gateway) Register(grpc.ServiceRegistrar) {}
+
+// Rules returns none.
+func (g *Gateway) Rules() grpcx.Rules { return nil }
+
+// Run waits until ctx ends: the gateway works only when it is asked.
+func (g *Gateway) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+// Handler returns the handler of the edge.
+func (g *Gateway) Handler() http.Handler { return g.handler }
+
+// router decides by the path as it was sent. It is not an http.ServeMux because
+// that would clean paths, and the data plane must not touch them.
+type router struct {
+	rest, hooks, passThrough http.Handler
+}
+
+// ServeHTTP is the list of what the edge serves.
+func (r *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	switch path := req.URL.EscapedPath(); {
+	case path == "/openapi.json":
+		serveOpenAPI(w)
+	case strings.HasPrefix(path, hooks.Prefix):
+		r.hooks.ServeHTTP(w, req)
+	case isPassThrough(path):
+		r.passThrough.ServeHTTP(w, req)
+	default:
+		r.rest.ServeHTTP(w, req)
+	}
+}
+
+// isPassThrough recognises /v1/environments/{e}/connections/{c}/proxy[/…].
+func isPassThrough(path string) bool {
+	parts := strings.SplitN(path, "/", 8)
+	return len(parts) >= 7 && parts[1] == "v1" && parts[2] == "environments" && parts[4] == "connections" && parts[6] == "proxy"
+}
+
+func serveOpenAPI(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	_, _ = w.Write(gen.OpenAPI)
+}

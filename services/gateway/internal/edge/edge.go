@@ -1,0 +1,89 @@
+// Package edge is the REST interface: it translates HTTP and JSON into gRPC
+// calls of the services, with the paths that the protobuf files annotate.
+//
+// A call goes on behalf of whoever's bearer token came with it; the edge has no
+// rights of its own. Invocations are special: their request body is the input
+// itself, and their answer is the API's own, status and all.
+package edge
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
+	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
+	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
+	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
+	"github.com/ferrule-dev/ferrule/pkg/httperr"
+	"github.com/ferrule-dev/ferrule/pkg/service"
+)
+
+// MaxBody bounds the body of a request: the largest description that can be
+// imported (20 MiB), in base64, and what comes with it.
+const MaxBody = 32 << 20
+
+// requestID is the header that ties the logs of all services together.
+const requestID = "X-Request-Id"
+
+// New returns the handler of all REST paths. client returns the connection to a
+// service.
+func New(ctx context.Context, client func(service string) grpc.ClientConnInterface) (http.Handler, error) {
+	mux := runtime.NewServeMux(
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
+		runtime.WithForwardResponseOption(mirror),
+		runtime.WithErrorHandler(writeError),
+		runtime.WithRoutingErrorHandler(writeRoutingError),
+		runtime.WithIncomingHeaderMatcher(matchHeader),
+		runtime.WithOutgoingHeaderMatcher(matchHeader),
+		// Operation ids may hold slashes, escaped.
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllCharacters),
+	)
+	for _, register := range []func() error{
+		func() error {
+			return registryv1.RegisterRegistryServiceHandlerClient(ctx, mux, registryv1.NewRegistryServiceClient(client(service.Registry)))
+		},
+		func() error {
+			return vaultv1.RegisterVaultServiceHandlerClient(ctx, mux, vaultv1.NewVaultServiceClient(client(service.Vault)))
+		},
+		func() error {
+			return runtimev1.RegisterRuntimeServiceHandlerClient(ctx, mux, runtimev1.NewRuntimeServiceClient(client(service.Runtime)))
+		},
+		func() error {
+			return triggerv1.RegisterTriggerServiceHandlerClient(ctx, mux, triggerv1.NewTriggerServiceClient(client(service.Trigger)))
+		},
+	} {
+		if err := register(); err != nil {
+			return nil, fmt.Errorf("register rest paths: %w", err)
+		}
+	}
+	return limitBody(mux), nil
+}
+
+func newMarshaler() runtime.Marshaler {
+	return &marshaler{HTTPBodyMarshaler: &runtime.HTTPBodyMarshaler{Marshaler: &runtime.JSONPb{
+		MarshalOptions:   protojson.MarshalOptions{EmitUnpopulated: false},
+		UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false},
+	}}}
+}
+
+// matchHeader lets only the request id through, both ways; the bearer token is
+// passed on by the library itself.
+func matchHeader(name string) (string, bool) {
+	return name, http.CanonicalHeaderKey(name) == requestID
+}
+
+func limitBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+		next.ServeHTTP(w, r)
+	})
+}
+
+func writeError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+	httperr.Write(w, classify(err))
+}

@@ -1,0 +1,43 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/httperr"
+)
+
+// classify turns the library's own complaints about a request into faults, so
+// that every error of the edge has a reason. Errors of the services have one.
+func classify(err error) error {
+	if f := new(fault.Error); errors.As(err, &f) {
+		return err
+	}
+	if errors.As(err, new(*http.MaxBytesError)) || status.Convert(err).Message() == "http: request body too large" {
+		return fault.Invalid(fault.ReasonInputTooLarge, "the request's body is larger than %d bytes", MaxBody)
+	}
+	if s, ok := status.FromError(err); ok && s.Code() == codes.InvalidArgument {
+		return fault.Invalid(fault.ReasonInvalidArgument, "the request could not be read: %s", s.Message())
+	}
+	return err
+}
+
+// writeRoutingError answers requests that fit no path.
+func writeRoutingError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int) {
+	switch code {
+	case http.StatusMethodNotAllowed:
+		httperr.Write(w, fault.Unimplemented(fault.ReasonInvalidArgument,
+			"%s is not possible here; /openapi.json lists what is", r.Method))
+	case http.StatusNotFound:
+		httperr.Write(w, fault.NotFound(fault.ReasonInvalidArgument,
+			"there is nothing at this path; /openapi.json lists what there is"))
+	default:
+		httperr.Write(w, fault.Invalid(fault.ReasonInvalidArgument, "the request's path cannot be read"))
+	}
+}

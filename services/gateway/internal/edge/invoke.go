@@ -1,0 +1,83 @@
+package edge
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/genproto/googleapis/api/httpbody"
+	"google.golang.org/protobuf/proto"
+
+	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
+)
+
+// UpstreamStatus is the response header that marks an answer as the API's own.
+// Errors of ours do not have it.
+const UpstreamStatus = "Ferrule-Upstream-Status"
+
+// maxInput bounds the input of an invocation; the runtime refuses what is
+// larger, so one byte more is enough to let it say so.
+const maxInput = 10<<20 + 1
+
+// marshaler reads and writes google.api.HttpBody as plain bytes and everything
+// else as JSON.
+type marshaler struct{ *runtime.HTTPBodyMarshaler }
+
+// NewDecoder returns a decoder that takes the whole of r as an HttpBody where
+// one is asked for.
+func (m *marshaler) NewDecoder(r io.Reader) runtime.Decoder {
+	return runtime.DecoderFunc(func(v any) error {
+		body, ok := v.(**httpbody.HttpBody)
+		if !ok {
+			return m.HTTPBodyMarshaler.NewDecoder(r).Decode(v)
+		}
+		data, err := io.ReadAll(io.LimitReader(r, maxInput))
+		if err != nil {
+			return err
+		}
+		*body = &httpbody.HttpBody{ContentType: "application/json", Data: data}
+		return nil
+	})
+}
+
+// invocation is what the answer to an invocation has, in the wrapper that the
+// generated code puts around it.
+type invocation interface {
+	GetStatusCode() int32
+	GetHeaders() []*runtimev1.Header
+	GetBody() *httpbody.HttpBody
+	GetRevision() string
+}
+
+// notMirrored are headers of the API's answer that describe a connection or a
+// body that is not ours to promise, or that would act on our own origin.
+var notMirrored = map[string]bool{
+	"Content-Length": true, "Content-Type": true, "Content-Encoding": true, "Date": true, "Server": true,
+	"Set-Cookie": true, "Strict-Transport-Security": true, "Alt-Svc": true, "Clear-Site-Data": true,
+	"Access-Control-Allow-Origin": true, "Access-Control-Allow-Credentials": true, "Www-Authenticate": true,
+}
+
+// mirror makes the answer to an invocation look like the API's own.
+func mirror(_ context.Context, w http.ResponseWriter, m proto.Message) error {
+	answer, ok := m.(invocation)
+	if !ok {
+		return nil
+	}
+	header := w.Header()
+	for _, h := range answer.GetHeaders() {
+		if name := http.CanonicalHeaderKey(h.GetName()); !notMirrored[name] {
+			header.Add(name, h.GetValue())
+		}
+	}
+	header.Del("Content-Type")
+	if body := answer.GetBody(); body.GetContentType() != "" {
+		header.Set("Content-Type", body.GetContentType())
+	}
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set(UpstreamStatus, strconv.Itoa(int(answer.GetStatusCode())))
+	header.Set("Ferrule-Revision", answer.GetRevision())
+	w.WriteHeader(int(answer.GetStatusCode()))
+	return nil
+}

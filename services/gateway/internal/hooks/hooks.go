@@ -1,0 +1,86 @@
+// Package hooks is the webhook ingress: it hands notifications that APIs send
+// to callback URLs to the trigger service, byte for byte, and answers only when
+// that has said that the event is safe.
+//
+// Nobody authenticates here: the token in the path is the secret, and the
+// trigger service checks the API's signature.
+package hooks
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"google.golang.org/grpc"
+
+	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/grpcx"
+	"github.com/ferrule-dev/ferrule/pkg/httperr"
+)
+
+// Prefix starts the path of every callback URL; the token follows.
+const Prefix = "/hooks/"
+
+// Limits of a notification, as the trigger service states them.
+const (
+	// MaxBody bounds its body.
+	MaxBody = 1 << 20
+	// maxHeaders bounds the number of its header field lines.
+	maxHeaders = 256
+	// maxToken bounds the token.
+	maxToken = 256
+)
+
+// ingester is the part of the trigger service that takes notifications.
+type ingester interface {
+	IngestWebhook(ctx context.Context, in *triggerv1.IngestWebhookRequest, opts ...grpc.CallOption) (*triggerv1.IngestWebhookResponse, error)
+}
+
+// New returns the handler of all paths below [Prefix].
+func New(trigger ingester) http.Handler { return &handler{trigger: trigger} }
+
+type handler struct{ trigger ingester }
+
+// ServeHTTP takes one notification.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	req, err := read(w, r)
+	if err != nil {
+		httperr.Write(w, err)
+		return
+	}
+	// The API's notification is nobody's request: the gateway passes it on in
+	// its own name.
+	res, err := h.trigger.IngestWebhook(grpcx.AsService(r.Context()), req)
+	if err != nil {
+		httperr.Write(w, err)
+		return
+	}
+	w.WriteHeader(int(res.GetStatusCode()))
+}
+
+func read(w http.ResponseWriter, r *http.Request) (*triggerv1.IngestWebhookRequest, error) {
+	token := strings.TrimPrefix(r.URL.Path, Prefix)
+	if token == "" || len(token) > maxToken || strings.Contains(token, "/") {
+		return nil, fault.NotFound(fault.ReasonWebhookUnknown, "no subscription listens at this callback URL")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	if errors.As(err, new(*http.MaxBytesError)) {
+		return nil, fault.Invalid(fault.ReasonWebhookTooLarge, "the notification's body is larger than %d bytes", MaxBody)
+	}
+	if err != nil {
+		return nil, fault.Invalid(fault.ReasonInvalidArgument, "the notification's body could not be read").Because(err)
+	}
+	req := &triggerv1.IngestWebhookRequest{Token: token, Method: r.Method, Query: r.URL.RawQuery, Body: body}
+	for name, values := range r.Header {
+		for _, value := range values {
+			req.Headers = append(req.Headers, &triggerv1.WebhookHeader{Name: name, Value: value})
+		}
+	}
+	if len(req.GetHeaders()) > maxHeaders {
+		return nil, fault.Invalid(fault.ReasonWebhookTooLarge, "the notification has more than %d header lines", maxHeaders)
+	}
+	return req, nil
+}
