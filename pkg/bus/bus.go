@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,6 +43,9 @@ const (
 	// closeTimeout bounds what Close spends on sending what is buffered.
 	closeTimeout = 2 * time.Second
 )
+
+// ErrDisconnected is the cause of what ended because the connection was lost.
+var ErrDisconnected = errors.New("the connection to nats was lost")
 
 // Config of a connection to the bus. Exactly one of URL and InProcess is set.
 type Config struct {
@@ -206,6 +210,27 @@ func (b *Bus) awaitConnection(ctx context.Context) error {
 			return fmt.Errorf("connect to nats: %w: %w", ctx.Err(), *cause)
 		}
 		return fmt.Errorf("connect to nats: %w", ctx.Err())
+	}
+}
+
+// UntilDisconnect returns a context that ends with ctx, or when the connection is
+// lost, with [ErrDisconnected] as its cause: for whoever waits for an answer that
+// will never come then. stop releases it, and has to be called.
+func (b *Bus) UntilDisconnect(ctx context.Context) (connected context.Context, stop func()) {
+	connected, cancel := context.WithCancelCause(ctx)
+	status := b.conn.StatusChanged(nats.RECONNECTING, nats.CLOSED)
+	var listening sync.WaitGroup
+	listening.Go(func() {
+		defer b.conn.RemoveStatusListener(status)
+		select {
+		case <-status:
+			cancel(ErrDisconnected)
+		case <-connected.Done():
+		}
+	})
+	return connected, func() {
+		cancel(nil)
+		listening.Wait()
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -64,10 +63,7 @@ const (
 	watchForgotten = time.Minute
 )
 
-var (
-	errReconnected = errors.New("the connection was lost")
-	errGap         = errors.New("an announcement was missed")
-)
+var errGap = errors.New("an announcement was missed")
 
 // WatchChanges calls changed for each change of a kind from now on, in the order
 // in which they were announced, and blocks until ctx ends, which is no error.
@@ -101,11 +97,8 @@ func (b *Bus) WatchChanges(ctx context.Context, kind ChangeKind, changed func(Ch
 
 // watchOnce watches on a consumer of its own until something is wrong with it.
 func (b *Bus) watchOnce(ctx context.Context, kind ChangeKind, changed func(Change), resync func()) error {
-	watching, cancel := context.WithCancelCause(ctx)
-	var listening sync.WaitGroup
-	defer listening.Wait()
-	defer cancel(nil)
-	b.cancelOnDisconnect(watching, cancel, &listening) // before the consumer exists: no loss goes unseen
+	watching, stop := b.UntilDisconnect(ctx) // before the consumer exists: no loss goes unseen
+	defer stop()
 
 	// A consumer on the server's memory, without acknowledgements: it is fast and
 	// may be forgotten, because each interruption begins with a new one.
@@ -156,20 +149,6 @@ func (b *Bus) deliver(m jetstream.Msg, expected uint64, changed func(Change)) er
 	}
 	changed(Change{Kind: kind, Environment: environment, ID: id, Data: m.Data()})
 	return nil
-}
-
-// cancelOnDisconnect cancels with errReconnected once the connection is lost.
-// It ends with ctx; done tells when.
-func (b *Bus) cancelOnDisconnect(ctx context.Context, cancel context.CancelCauseFunc, done *sync.WaitGroup) {
-	status := b.conn.StatusChanged(nats.RECONNECTING, nats.CLOSED)
-	done.Go(func() {
-		defer b.conn.RemoveStatusListener(status)
-		select {
-		case <-status:
-			cancel(errReconnected)
-		case <-ctx.Done():
-		}
-	})
 }
 
 // forget removes a consumer, as a courtesy: the server does it by itself later.

@@ -19,14 +19,14 @@ import (
 // mebibyte and the four-kibibyte command line that servers allow by default.
 const (
 	// MaxDataBytes bounds the payload.
-	MaxDataBytes = 960 << 10
+	MaxDataBytes = outbox.MaxData
 	// MaxHeaderBytes bounds names and values of the headers together.
-	MaxHeaderBytes = 32 << 10
+	MaxHeaderBytes = outbox.MaxHeader
 	// MaxSubjectBytes bounds the subject, and with it the ids inside: a byte
 	// that [Token] escapes counts three times.
 	MaxSubjectBytes = 3 << 10
 	// MaxIDBytes bounds the message id.
-	MaxIDBytes = 512
+	MaxIDBytes = outbox.MaxID
 )
 
 // reservedHeader is the prefix of headers that are commands to the server: a

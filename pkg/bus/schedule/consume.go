@@ -80,32 +80,49 @@ func (s *Scheduler) consumer(ctx context.Context) (jetstream.Consumer, error) {
 	return c, nil
 }
 
-// work is one worker. It ends with ctx, or with the connection.
+// work is one worker. It ends with ctx, or with the bus.
 func (s *Scheduler) work(ctx context.Context, consumer jetstream.Consumer, handle Handler) {
-	for ctx.Err() == nil {
-		m, err := next(ctx, consumer)
+	for ctx.Err() == nil && !s.bus.Conn().IsClosed() {
+		err := s.workConnected(ctx, consumer, handle)
+		if ctx.Err() != nil || s.bus.Conn().IsClosed() {
+			return
+		}
+		s.noteTrouble(err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.cfg.Clock.After(troublePause):
+		}
+		if again, err := s.consumer(ctx); err == nil { // it may have been deleted
+			consumer = again
+		}
+	}
+}
+
+// workConnected takes one firing after the other for as long as the bus gives
+// them out. A request that was on its way when the connection was lost is given
+// up at once; its answer went to nobody, and comes again.
+func (s *Scheduler) workConnected(ctx context.Context, consumer jetstream.Consumer, handle Handler) error {
+	connected, stop := s.bus.UntilDisconnect(ctx)
+	defer stop()
+	// Asked before each request: the client sends one even when the context has
+	// ended, and the server would give it a firing that nobody reads, for instance
+	// the one that was just handed back.
+	for connected.Err() == nil {
+		m, err := next(connected, consumer)
 		switch {
 		case err == nil:
 			s.noteTrouble(nil)
 			s.process(ctx, m, handle)
+		case connected.Err() != nil:
+			// told below
 		case errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded):
 			// nothing was due
-		case ctx.Err() != nil:
-			return
-		case s.bus.Conn().IsClosed():
-			return
 		default:
-			s.noteTrouble(err)
-			select {
-			case <-ctx.Done():
-				return
-			case <-s.cfg.Clock.After(troublePause):
-			}
-			if again, err := s.consumer(ctx); err == nil { // it may have been deleted
-				consumer = again
-			}
+			return err
 		}
 	}
+	return context.Cause(connected)
 }
 
 // next waits for one firing.

@@ -1,0 +1,205 @@
+// Package cli is the command line. Each command is one file; all of them call
+// the REST edge of a server, except validate and up.
+//
+// Output is for people unless -o json asks for the API's own JSON. Errors go to
+// the error stream with what to do next. The exit code is 0, 1 if something
+// failed, 2 if the command was called wrongly.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ferrule-dev/ferrule/pkg/config"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
+)
+
+// Exit codes.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// DefaultServer is where "ferrule up" serves unless it is told otherwise.
+const DefaultServer = "http://127.0.0.1:8080"
+
+// Streams are where commands read and write.
+type Streams struct {
+	// In is standard input.
+	In io.Reader
+	// Out receives results.
+	Out io.Writer
+	// Err receives progress and errors.
+	Err io.Writer
+}
+
+// Run executes one command line and returns the exit code.
+func Run(ctx context.Context, args []string, streams Streams) int {
+	root := newRoot(streams)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errReported):
+		return exitFailed
+	case errors.As(err, new(usageError)):
+		_, _ = fmt.Fprintf(streams.Err, "error: %v\n", err)
+		return exitUsage
+	}
+	printError(streams.Err, err)
+	return exitFailed
+}
+
+// errReported ends a command that has printed everything there is to say.
+var errReported = errors.New("failed")
+
+// usageError marks what the user did wrong on the command line.
+type usageError struct{ error }
+
+func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// app is what all commands share.
+type app struct {
+	Streams
+	server      string
+	token       string
+	environment string
+	output      string
+	data        string
+}
+
+func newRoot(streams Streams) *cobra.Command {
+	a := &app{Streams: streams}
+	root := &cobra.Command{
+		Use:   "ferrule",
+		Short: "Turn any HTTP API into a connector, and use it",
+		Long: `Ferrule turns the description of an HTTP API into a connector with actions and
+triggers, keeps the credentials of each connection in a vault, calls the API for
+its users, and turns what happens in the API into events.
+
+Start a server, then try it:
+
+  ferrule up
+  ferrule import api.swagger.json
+  ferrule connect CONNECTOR --secret api_key=-
+  ferrule invoke CONNECTION OPERATION --param limit=5`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) },
+	}
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.server, "server", DefaultServer, "URL of the server")
+	flags.StringVar(&a.token, "token", "", "bearer token; read from the data directory if the server is local")
+	flags.StringVar(&a.environment, "env", "default", "environment")
+	flags.StringVarP(&a.output, "output", "o", "text", "text or json")
+	flags.StringVar(&a.data, "data", defaultData(), "data directory of the local server")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(
+		a.up(), a.setup(), a.status(),
+		a.importCommand(), a.validate(), a.connectors(), a.operations(), a.describe(), a.deleteCommand(),
+		a.connect(), a.connections(), a.test(), a.invoke(),
+		a.subscribe(), a.subscriptions(), a.events(),
+	)
+	documentFlags(root)
+	return root
+}
+
+// documentFlags names the variable of each flag in its help.
+func documentFlags(cmd *cobra.Command) {
+	config.Document(cmd.LocalNonPersistentFlags())
+	if !cmd.HasParent() {
+		config.Document(cmd.PersistentFlags())
+	}
+	for _, child := range cmd.Commands() {
+		documentFlags(child)
+	}
+}
+
+// prepare reads the environment and checks what every command relies on.
+func (a *app) prepare(cmd *cobra.Command) error {
+	if err := config.Apply(cmd.Flags(), os.LookupEnv); err != nil {
+		return usageError{err}
+	}
+	if a.output != "text" && a.output != "json" {
+		return usage("--output must be text or json, not %q", a.output)
+	}
+	return nil
+}
+
+// parent is the resource name of the chosen environment.
+func (a *app) parent() string { return "environments/" + a.environment }
+
+// resource makes a resource name from an id, or keeps a full name.
+func (a *app) resource(collection, idOrName string) string {
+	if strings.HasPrefix(idOrName, "environments/") {
+		return idOrName
+	}
+	return a.parent() + "/" + collection + "/" + idOrName
+}
+
+// client returns a client of the chosen server.
+func (a *app) client() (*rest.Client, error) {
+	token, err := a.findToken()
+	if err != nil {
+		return nil, err
+	}
+	client, err := rest.New(a.server, token)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return client, nil
+}
+
+// exactArgs is cobra's, with the command's usage line as the remedy.
+func exactArgs(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usage("%s takes %d argument(s), not %d: %s", cmd.Name(), n, len(args), cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+// minArgs is cobra's, with the command's usage line as the remedy.
+func minArgs(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < n {
+			return usage("%s takes at least %d argument(s): %s", cmd.Name(), n, cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+// printError shows an error to a person: the sentence, which fields are wrong,
+// where it was, and the reason to search for.
+func printError(w io.Writer, err error) {
+	f := new(fault.Error)
+	if !errors.As(err, &f) {
+		_, _ = fmt.Fprintf(w, "error: %v\n", err)
+		return
+	}
+	_, _ = fmt.Fprintf(w, "error: %s\n", f.Message())
+	for _, v := range f.Violations() {
+		_, _ = fmt.Fprintf(w, "  %s: %s\n", v.Field, v.Description)
+	}
+	meta := f.Meta()
+	if meta["line"] != "" {
+		_, _ = fmt.Fprintf(w, "  at line %s, column %s\n", meta["line"], meta["column"])
+	}
+	_, _ = fmt.Fprintf(w, "  reason: %s\n", f.Reason())
+	if id := meta["error_id"]; id != "" {
+		_, _ = fmt.Fprintf(w, "  error id: %s (the server's log has the cause)\n", id)
+	}
+}

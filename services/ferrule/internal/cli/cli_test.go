@@ -1,0 +1,316 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// server is an edge that answers from a table and remembers what it was asked.
+type server struct {
+	*httptest.Server
+	asked []string
+	body  []byte
+	token string
+}
+
+// serve answers "METHOD /path?query" from answers: a body, or a status and a
+// body.
+func serve(t *testing.T, answers map[string]string) *server {
+	t.Helper()
+	s := &server{}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		key := r.Method + " " + r.URL.RequestURI()
+		s.asked = append(s.asked, key)
+		s.body, _ = io.ReadAll(r.Body)
+		s.token = r.Header.Get("Authorization")
+		answer, ok := answers[key]
+		if !ok {
+			answer, ok = answers[r.Method+" "+r.URL.EscapedPath()]
+		}
+		if !ok {
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(w, `{"code":5,"message":"there is nothing","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"CONNECTOR_NOT_FOUND","domain":"ferrule.dev"}]}`)
+			return
+		}
+		if head, rest, mirrored := strings.Cut(answer, "|"); mirrored {
+			w.Header().Set(upstreamStatus, head)
+			w.Header().Set("Content-Type", "application/json")
+			if head == "404" {
+				w.WriteHeader(http.StatusNotFound)
+			}
+			answer = rest
+		}
+		_, _ = io.WriteString(w, answer)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+type result struct {
+	code     int
+	out, err string
+}
+
+func run(t *testing.T, s *server, stdin string, args ...string) result {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if s != nil {
+		args = append([]string{"--server", s.URL, "--token", "token-of-ann"}, args...)
+	}
+	code := Run(context.Background(), args, Streams{In: strings.NewReader(stdin), Out: &out, Err: &errs})
+	return result{code, out.String(), errs.String()}
+}
+
+const connectorJSON = `{"name":"environments/default/connectors/crm","title":"CRM","actionCount":12,"triggerCount":1,` +
+	`"publishedRevision":"environments/default/connectors/crm/revisions/0123456789abcdef0123456789abcdef"}`
+
+func TestCommandsAskTheEdgeAndPrintForPeople(t *testing.T) {
+	const connectors = "GET /v1/environments/default/connectors"
+	revision := "/v1/environments/default/connectors/crm/revisions/0123456789abcdef0123456789abcdef"
+	for _, row := range []struct {
+		name    string
+		answers map[string]string
+		stdin   string
+		args    []string
+		code    int
+		out     []string // all of these
+		err     []string
+		sent    string // JSON that the last request carried
+	}{
+		{
+			name: "connectors follow all pages", args: []string{"connectors"},
+			answers: map[string]string{
+				connectors + "?filter=&page_size=1000&page_token=":  `{"connectors":[` + connectorJSON + `],"nextPageToken":"p2"}`,
+				connectors + "?filter=&page_size=1000&page_token=p2": `{"connectors":[{"name":"environments/default/connectors/erp"}]}`,
+			},
+			out: []string{"CONNECTOR", "crm", "CRM", "12", "0123456789ab", "erp", "no"},
+		},
+		{
+			name: "an empty list says what to do", args: []string{"connectors"},
+			answers: map[string]string{connectors: `{}`}, err: []string{"ferrule import"},
+		},
+		{
+			name: "json is one resource a line", args: []string{"connectors", "-o", "json"},
+			answers: map[string]string{connectors: `{"connectors":[` + connectorJSON + `]}`},
+			out:     []string{`{"name":"environments/default/connectors/crm","title":"CRM",`},
+		},
+		{
+			name: "internal operations are counted, not listed", args: []string{"operations", "crm"},
+			answers: map[string]string{
+				connectors + "/crm":                    connectorJSON,
+				"GET " + revision + "/operations": `{"operations":[{"operationId":"ListItems","kind":"OPERATION_KIND_ACTION","method":"GET","path":"/items"},
+					{"operationId":"Hidden","visibility":"VISIBILITY_INTERNAL"}]}`,
+			},
+			out: []string{"ListItems", "action", "GET /items"}, err: []string{"1 internal operation not shown"},
+		},
+		{
+			name: "an operation's inputs are shown with their types", args: []string{"describe", "crm", "ListItems"},
+			answers: map[string]string{
+				connectors + "/crm": connectorJSON,
+				"GET " + revision + "/operations": `{"operations":[{"operationId":"ListItems","method":"GET","path":"/items","parameters":[
+					{"name":"limit","location":"PARAMETER_LOCATION_QUERY","schema":"` + "eyJ0eXBlIjoiaW50ZWdlciIsImZvcm1hdCI6ImludDMyIn0=" + `"}]}]}`,
+			},
+			out: []string{"limit", "query", "integer (int32)"},
+		},
+		{
+			name: "an unknown operation is an error with a remedy", args: []string{"describe", "crm", "Nope"}, code: 1,
+			answers: map[string]string{connectors + "/crm": connectorJSON, "GET " + revision + "/operations": `{}`},
+			err:     []string{`no operation "Nope"`, "ferrule operations crm", "OPERATION_NOT_FOUND"},
+		},
+		{
+			name: "connect sends secrets apart and tests", args: []string{"connect", "crm", "--id", "mine", "--set", "region=eu", "--secret", "api_key=-"},
+			stdin: "s3cret\n",
+			answers: map[string]string{
+				"POST /v1/environments/default/connections":           `{"name":"environments/default/connections/mine","connector":"environments/default/connectors/crm","state":"CONNECTION_STATE_CONNECTED"}`,
+				"POST /v1/environments/default/connections/mine:test": `{"succeeded":true,"message":"the API accepted the credentials"}`,
+			},
+			out: []string{"connected mine to crm (connected)", "tested mine: the API accepted the credentials"},
+		},
+		{
+			name: "a failed test is a failure", args: []string{"test", "mine"}, code: 1,
+			answers: map[string]string{"POST /v1/environments/default/connections/mine:test": `{"message":"the API refused the key"}`},
+			err:     []string{"the API refused the key"},
+		},
+		{
+			name: "invoke prints the API's JSON and keeps its numbers", args: []string{"invoke", "mine", "Get Items/All", "-p", "limit=5", "-p", "q=007x", "-p", "id:=9007199254740993"},
+			answers: map[string]string{"POST /v1/environments/default/connections/mine/operations/Get%20Items%2FAll:invoke": `200|{"n":9007199254740993}`},
+			out:     []string{`"n": 9007199254740993`}, sent: `{"id":9007199254740993,"limit":5,"q":"007x"}`,
+		},
+		{
+			name: "an answer of 400 or more is printed and fails", args: []string{"invoke", "mine", "Get"}, code: 1,
+			answers: map[string]string{"POST /v1/environments/default/connections/mine/operations/Get:invoke": `404|{"error":"gone"}`},
+			out:     []string{"gone"}, err: []string{"the API answered 404"},
+		},
+		{
+			name: "a failure of ours shows its reason", args: []string{"invoke", "mine", "Get"}, code: 1, err: []string{"there is nothing", "CONNECTOR_NOT_FOUND"},
+		},
+		{
+			name: "subscribe sends interval, input and sinks", args: []string{"subscribe", "mine", "OnItem", "--every", "10s", "-p", "tag=new", "--to", "https://example.com/e"},
+			answers: map[string]string{"POST /v1/environments/default/subscriptions": `{"name":"environments/default/subscriptions/onitem","state":"SUBSCRIPTION_STATE_ACTIVE"}`},
+			out:     []string{"subscribed onitem to OnItem of mine (active)", "ferrule events onitem --follow"},
+			sent: `{"connection":"environments/default/connections/mine","operationId":"OnItem","input":"{\"tag\":\"new\"}","interval":"10s",` +
+				`"sinks":[{"http":{"url":"https://example.com/e"}}]}`,
+		},
+		{
+			name: "events stop after a count", args: []string{"events", "onitem", "-n", "1"},
+			answers: map[string]string{"GET /v1/environments/default/subscriptions/onitem/events": `{"events":[{"id":"e1","data":"{\"a\": 1}","sequence":"7"},{"id":"e2","data":"{}"}]}`},
+			out:     []string{`e1  {"a":1}`},
+		},
+		{
+			name: "follow goes on after the last event seen", args: []string{"events", "onitem", "-f", "-n", "2"},
+			answers: map[string]string{
+				"GET /v1/environments/default/subscriptions/onitem/events": `{"events":[{"id":"e1","data":"1","sequence":"7"}]}`,
+				"GET /v1/environments/default/subscriptions/onitem/events:stream?after_sequence=7": `{"result":{"id":"e2","data":"2","sequence":"8"}}` + "\n",
+			},
+			out: []string{"e1  1", "e2  2"},
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := serve(t, row.answers)
+			got := run(t, s, row.stdin, row.args...)
+			if got.code != row.code {
+				t.Fatalf("exit code = %d, want %d\nasked: %q\n%s%s", got.code, row.code, s.asked, got.out, got.err)
+			}
+			for _, want := range row.out {
+				if !strings.Contains(got.out, want) {
+					t.Errorf("output lacks %q:\n%s", want, got.out)
+				}
+			}
+			for _, want := range row.err {
+				if !strings.Contains(got.err, want) {
+					t.Errorf("errors lack %q:\n%s", want, got.err)
+				}
+			}
+			if row.sent != "" && !sameJSON(t, s.body, []byte(row.sent)) {
+				t.Errorf("sent %s, want %s", s.body, row.sent)
+			}
+			if s.token != "Bearer token-of-ann" {
+				t.Errorf("Authorization = %q", s.token)
+			}
+		})
+	}
+}
+
+func sameJSON(t *testing.T, a, b []byte) bool {
+	t.Helper()
+	var x, y bytes.Buffer
+	decode := func(data []byte, into *bytes.Buffer) {
+		var v any
+		d := json.NewDecoder(bytes.NewReader(data))
+		d.UseNumber()
+		if err := d.Decode(&v); err != nil {
+			t.Fatalf("%s: %v", data, err)
+		}
+		sorted, _ := json.Marshal(v)
+		into.Write(sorted)
+	}
+	decode(a, &x)
+	decode(b, &y)
+	return x.String() == y.String()
+}
+
+func TestWrongUsageExitsWithTwoAndSaysWhatIsRight(t *testing.T) {
+	s := serve(t, nil)
+	for _, row := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"an unknown flag", []string{"connectors", "--colour"}, "unknown flag"},
+		{"too few arguments", []string{"describe"}, "ferrule describe CONNECTOR"},
+		{"too many arguments", []string{"operations", "a", "b"}, "ferrule operations CONNECTOR"},
+		{"an unknown output", []string{"connectors", "-o", "xml"}, "text or json"},
+		{"input that is not an object", []string{"invoke", "a", "b", "-i", "[1]"}, "not a JSON object"},
+		{"a parameter without a value", []string{"invoke", "a", "b", "-p", "limit"}, "name=value"},
+		{"a parameter that is not JSON", []string{"invoke", "a", "b", "-p", "limit:=x"}, "not JSON"},
+		{"a secret without a name", []string{"connect", "a", "--secret", "=x"}, "name=value"},
+		{"a secret given twice", []string{"connect", "a", "--secret", "k=1", "--secret", "k=2"}, "twice"},
+		{"a bad time", []string{"events", "a", "--from", "yesterday"}, "RFC 3339"},
+		{"one id for two descriptions", []string{"import", "a", "b", "--id", "x"}, "--id names one connector"},
+		{"an unknown kind", []string{"delete", "planet", "x"}, "cannot be deleted"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if row.name == "a bad time" {
+				row.want = "such as 2026"
+			}
+			got := run(t, s, "", row.args...)
+			if got.code != 2 || !strings.Contains(got.err, row.want) {
+				t.Errorf("exit %d, errors %q, want 2 and %q", got.code, got.err, row.want)
+			}
+		})
+	}
+	if len(s.asked) > 0 {
+		t.Errorf("the server was asked %q", s.asked)
+	}
+}
+
+func TestTheTokenIsFoundWhereALocalServerLeavesIt(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, map[string]string{"GET /v1/environments/default/connectors": `{}`})
+	var out, errs bytes.Buffer
+	streams := Streams{In: strings.NewReader(""), Out: &out, Err: &errs}
+	if code := Run(t.Context(), []string{"connectors", "--server", s.URL, "--data", dir}, streams); code != 2 || !strings.Contains(errs.String(), "ferrule up") {
+		t.Errorf("without a token file: exit %d, %q", code, errs.String())
+	}
+	if err := os.WriteFile(filepath.Join(dir, "admin.token"), []byte("from-file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code := Run(t.Context(), []string{"connectors", "--server", s.URL, "--data", dir}, streams); code != 0 || s.token != "Bearer from-file" {
+		t.Errorf("with a token file: exit %d, Authorization %q", code, s.token)
+	}
+	errs.Reset()
+	if code := Run(t.Context(), []string{"connectors", "--server", "https://ferrule.example.com", "--data", dir}, streams); code != 2 || !strings.Contains(errs.String(), "FERRULE_TOKEN") {
+		t.Errorf("a local token must not go to another host: exit %d, %q", code, errs.String())
+	}
+}
+
+func TestAServerThatIsNotThereIsExplained(t *testing.T) {
+	s := serve(t, nil)
+	s.Close()
+	got := run(t, s, "", "connectors")
+	if got.code != 1 || !strings.Contains(got.err, "ferrule up") || strings.Contains(got.err, "token-of-ann") {
+		t.Errorf("exit %d, %q", got.code, got.err)
+	}
+}
+
+func TestSomethingElseThanAFerruleServerIsExplained(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, "<html>no</html>")
+	}))
+	t.Cleanup(other.Close)
+	got := run(t, &server{Server: other}, "", "connectors")
+	if got.code != 1 || !strings.Contains(got.err, "403") {
+		t.Errorf("exit %d, %q", got.code, got.err)
+	}
+}
+
+func TestEveryCommandTeaches(t *testing.T) {
+	root := newRoot(Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})
+	for _, cmd := range root.Commands() {
+		if cmd.Short == "" || cmd.Args == nil && cmd.Runnable() && cmd.Name() != "help" {
+			t.Errorf("%s has no summary or does not check its arguments", cmd.Name())
+		}
+	}
+	got := run(t, nil, "", "invoke", "--help")
+	if got.code != 0 || !strings.Contains(got.out, "Examples:") || !strings.Contains(got.out, "FERRULE_SERVER") {
+		t.Errorf("help of invoke = %s", got.out)
+	}
+}
+
+func TestCompletionIsOffered(t *testing.T) {
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		got := run(t, nil, "", "completion", shell)
+		if got.code != 0 || len(got.out) < 500 {
+			t.Errorf("completion %s: exit %d, %d bytes", shell, got.code, len(got.out))
+		}
+	}
+}

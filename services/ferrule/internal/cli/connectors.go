@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
+)
+
+func (a *app) connectors() *cobra.Command {
+	var filter string
+	cmd := &cobra.Command{
+		Use:   "connectors",
+		Short: "List connectors",
+		Args:  exactArgs(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			rows := [][]string{{"CONNECTOR", "TITLE", "ACTIONS", "TRIGGERS", "PUBLISHED"}}
+			page := func(token string) (string, error) {
+				var res registryv1.ListConnectorsResponse
+				query := url.Values{"page_token": {token}, "page_size": {"1000"}, "filter": {filter}}
+				if err := client.Call(cmd.Context(), http.MethodGet, rest.Path(a.parent(), "connectors"), query, nil, &res); err != nil {
+					return "", err
+				}
+				for _, c := range res.GetConnectors() {
+					if a.json() {
+						if err := a.printMessage(c); err != nil {
+							return "", err
+						}
+						continue
+					}
+					rows = append(rows, connectorRow(c))
+				}
+				return res.GetNextPageToken(), nil
+			}
+			if err := everyPage(page); err != nil || a.json() {
+				return err
+			}
+			if len(rows) == 1 {
+				a.progress("there are no connectors yet; `ferrule import PATH` makes one")
+				return nil
+			}
+			return a.table(rows)
+		},
+	}
+	cmd.Flags().StringVar(&filter, "filter", "", "only connectors whose id, title or description contains all of these words")
+	return cmd
+}
+
+func connectorRow(c *registryv1.Connector) []string {
+	published := "no"
+	if c.GetPublishedRevision() != "" {
+		published = id(c.GetPublishedRevision())[:12]
+	}
+	return []string{
+		id(c.GetName()), short(c.GetTitle(), 48),
+		strconv.Itoa(int(c.GetActionCount())), strconv.Itoa(int(c.GetTriggerCount())), published,
+	}
+}
+
+// everyPage calls page with each page token until there is none.
+func everyPage(page func(token string) (next string, err error)) error {
+	for token, first := "", true; first || token != ""; first = false {
+		next, err := page(token)
+		if err != nil {
+			return err
+		}
+		token = next
+	}
+	return nil
+}
+
+func (a *app) deleteCommand() *cobra.Command {
+	collections := map[string]string{"connector": "connectors", "connection": "connections", "subscription": "subscriptions"}
+	return &cobra.Command{
+		Use:       "delete connector|connection|subscription ID",
+		Short:     "Delete something",
+		Long:      "Delete removes a connector, a connection with its secrets, or a subscription.\nA webhook is also removed at the API.",
+		Args:      exactArgs(2),
+		ValidArgs: []string{"connector", "connection", "subscription"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			collection, ok := collections[args[0]]
+			if !ok {
+				return usage("%q cannot be deleted; name a connector, connection or subscription", args[0])
+			}
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			name := a.resource(collection, args[1])
+			if err := client.Call(cmd.Context(), http.MethodDelete, rest.Path(name), nil, nil, nil); err != nil {
+				return err
+			}
+			a.progress("deleted %s %s", args[0], id(name))
+			return nil
+		},
+	}
+}

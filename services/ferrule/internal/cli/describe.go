@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
+)
+
+func (a *app) describe() *cobra.Command {
+	return &cobra.Command{
+		Use:   "describe CONNECTOR [OPERATION]",
+		Short: "Show how to connect to a connector, or what an operation takes and gives",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) < 1 || len(args) > 2 {
+				return usage("describe takes one or two arguments: %s", cmd.UseLine())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			if len(args) == 2 {
+				return a.describeOperation(cmd.Context(), client, args[0], args[1])
+			}
+			return a.describeConnector(cmd.Context(), client, args[0])
+		},
+	}
+}
+
+func (a *app) describeConnector(ctx context.Context, client *rest.Client, connector string) error {
+	name, err := a.currentRevision(ctx, client, connector)
+	if err != nil {
+		return err
+	}
+	var revision registryv1.Revision
+	query := url.Values{"view": {"REVISION_VIEW_CONNECTION"}}
+	if err := client.Call(ctx, http.MethodGet, rest.Path(name), query, nil, &revision); err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printMessage(&revision)
+	}
+	d := revision.GetDefinition()
+	a.printf("%s %s\n", d.GetInfo().GetTitle(), d.GetInfo().GetVersion())
+	if text := short(d.GetInfo().GetDescription(), 400); text != "" {
+		a.printf("%s\n", text)
+	}
+	a.printf("\n%s, %s, revision %s\n", plural(revision.GetActionCount(), "action"), plural(revision.GetTriggerCount(), "trigger"), id(name)[:12])
+	for _, server := range d.GetServers() {
+		a.printf("server: %s\n", server.GetUrlTemplate())
+	}
+	for _, set := range d.GetParameterSets() {
+		a.printSet(id(a.resource("connectors", connector)), set)
+	}
+	return nil
+}
+
+// printSet shows one way to connect, as a command that can be copied.
+func (a *app) printSet(connector string, set *connectorv1.ParameterSet) {
+	a.printf("\nconnect with %s:\n  ferrule connect %s", setTitle(set), connector)
+	for _, p := range set.GetParameters() {
+		switch {
+		case p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_SECRET:
+			a.printf(" --secret %s=-", p.GetName())
+		case p.GetRequired() && p.GetDefaultValue() == "":
+			a.printf(" --set %s=…", p.GetName())
+		}
+	}
+	a.printf("\n")
+	for _, p := range set.GetParameters() {
+		a.printf("  %-20s %-8s %s\n", p.GetName(), enumWord(p.GetType(), "CONNECTION_PARAMETER_TYPE_"), short(p.GetTitle()+" "+p.GetDescription(), 80))
+	}
+}
+
+func setTitle(set *connectorv1.ParameterSet) string {
+	switch {
+	case len(set.GetParameters()) == 0:
+		return "no credentials"
+	case set.GetTitle() != "":
+		return set.GetTitle()
+	}
+	return set.GetName()
+}
+
+func (a *app) describeOperation(ctx context.Context, client *rest.Client, connector, operation string) error {
+	ops, err := a.listOperations(ctx, client, connector)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(ops, func(op *connectorv1.Operation) bool { return op.GetOperationId() == operation })
+	if at < 0 {
+		return fault.NotFound(fault.ReasonOperationNotFound, "connector %q has no operation %q; `ferrule operations %s` lists them", connector, operation, connector)
+	}
+	op := ops[at]
+	if a.json() {
+		return a.printMessage(op)
+	}
+	a.printf("%s: %s\n%s %s\n", op.GetOperationId(), op.GetSummary(), op.GetMethod(), op.GetPath())
+	if text := short(op.GetDescription(), 400); text != "" {
+		a.printf("%s\n", text)
+	}
+	if err := a.printInputs(op); err != nil {
+		return err
+	}
+	a.printAnswers(op)
+	return nil
+}
+
+func (a *app) printInputs(op *connectorv1.Operation) error {
+	rows := [][]string{{"INPUT", "IN", "TYPE", "REQUIRED", "WHAT"}}
+	for _, p := range op.GetParameters() {
+		rows = append(rows, []string{
+			p.GetName(), enumWord(p.GetLocation(), "PARAMETER_LOCATION_"), schemaType(p.GetSchema()), yes(p.GetRequired()),
+			short(strings.TrimSpace(p.GetSummary()+" "+p.GetDescription()), 64),
+		})
+	}
+	if body := op.GetRequestBody(); body != nil {
+		kind := ""
+		if len(body.GetContents()) > 0 {
+			kind = body.GetContents()[0].GetMediaType()
+		}
+		rows = append(rows, []string{"body", "body", kind, yes(body.GetRequired()), short(body.GetDescription(), 64)})
+	}
+	if len(rows) == 1 {
+		a.printf("\nno input\n")
+		return nil
+	}
+	a.printf("\n")
+	return a.table(rows)
+}
+
+func (a *app) printAnswers(op *connectorv1.Operation) {
+	a.printf("\nanswers:\n")
+	for _, r := range op.GetResponses() {
+		a.printf("  %-8s %s\n", r.GetStatus(), short(r.GetDescription(), 80))
+	}
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return ""
+}
+
+// schemaType is a word for what a schema describes.
+func schemaType(schema []byte) string {
+	var s struct {
+		Type   any    `json:"type"`
+		Format string `json:"format"`
+	}
+	if err := json.Unmarshal(schema, &s); err != nil {
+		return ""
+	}
+	word, ok := s.Type.(string)
+	if !ok {
+		return ""
+	}
+	if s.Format != "" {
+		return word + " (" + s.Format + ")"
+	}
+	return word
+}

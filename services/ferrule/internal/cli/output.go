@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+// json reports whether the output is for machines.
+func (a *app) json() bool { return a.output == "json" }
+
+// printMessage writes a message as one line of JSON.
+func (a *app) printMessage(m proto.Message) error {
+	data, err := protojson.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encode output: %w", err)
+	}
+	// protojson varies its spacing on purpose; machines get one fixed form.
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, data); err != nil {
+		return fmt.Errorf("encode output: %w", err)
+	}
+	compact.WriteByte('\n')
+	_, err = a.Out.Write(compact.Bytes())
+	return err
+}
+
+// printf writes to the output.
+func (a *app) printf(format string, args ...any) {
+	_, _ = fmt.Fprintf(a.Out, format, args...)
+}
+
+// progress tells people what is going on, where it does not disturb results.
+func (a *app) progress(format string, args ...any) {
+	_, _ = fmt.Fprintf(a.Err, format+"\n", args...)
+}
+
+// table writes aligned rows; the first is the heading.
+func (a *app) table(rows [][]string) error { return writeTable(a.Out, rows) }
+
+func writeTable(out io.Writer, rows [][]string) error {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	for _, row := range rows {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(strings.Join(row, "\t"), "\t")); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
+}
+
+// id is the last part of a resource name.
+func id(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
+
+// short cuts a text for one line of a table.
+func short(text string, limit int) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > limit {
+		return string(runes[:limit-1]) + "…"
+	}
+	return text
+}
+
+// plural writes a number with its noun.
+func plural[N int | int32 | int64](n N, noun string) string {
+	if n == 1 {
+		return fmt.Sprintf("1 %s", noun)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// enumWord turns SUBSCRIPTION_STATE_ACTIVE into "active".
+func enumWord(value fmt.Stringer, prefix string) string {
+	return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(value.String(), prefix), "_", " "))
+}

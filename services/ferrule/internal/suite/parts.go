@@ -1,0 +1,187 @@
+package suite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+
+	"google.golang.org/grpc"
+
+	"github.com/ferrule-dev/ferrule/pkg/authn"
+	"github.com/ferrule-dev/ferrule/pkg/authn/memnet"
+	"github.com/ferrule-dev/ferrule/pkg/bus"
+	"github.com/ferrule-dev/ferrule/pkg/bus/embedded"
+	"github.com/ferrule-dev/ferrule/pkg/egress"
+	"github.com/ferrule-dev/ferrule/pkg/grpcx"
+	"github.com/ferrule-dev/ferrule/pkg/health"
+	"github.com/ferrule-dev/ferrule/pkg/service"
+	"github.com/ferrule-dev/ferrule/pkg/telemetry"
+)
+
+// processName is the name of the process in logs, traces and on the bus.
+const processName = "ferrule"
+
+func (s *suite) buildTelemetry(ctx context.Context) error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.cfg.LogLevel)); err != nil {
+		return fmt.Errorf("read --log-level: %w", err)
+	}
+	t, err := telemetry.New(ctx, telemetry.Config{
+		Service:        processName,
+		Log:            telemetry.LogConfig{Format: telemetry.Format(s.cfg.LogFormat), Level: level, Output: os.Stderr},
+		TracesEndpoint: s.cfg.TracesEndpoint,
+	})
+	if err != nil {
+		return err
+	}
+	s.group.OnStop("telemetry", t.Shutdown)
+	s.telemetry, s.health = t, health.New(t.Logger())
+	s.env = service.Env{
+		Log: t.Logger(), Clock: s.clock, Health: s.health, Tracer: t.TracerProvider(), Meter: t.MeterProvider(),
+	}
+	return nil
+}
+
+// buildListeners claims the addresses first: a second start in the same place
+// fails here, before it touches any file.
+func (s *suite) buildListeners(ctx context.Context) error {
+	edge, err := s.listen(ctx, "--http", s.cfg.HTTPAddr)
+	if err != nil {
+		return err
+	}
+	s.edge = edge
+	if s.cfg.GRPCAddr == "" {
+		return nil
+	}
+	s.rpc, err = s.listen(ctx, "--grpc", s.cfg.GRPCAddr)
+	return err
+}
+
+func (s *suite) listen(ctx context.Context, flag, addr string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s (another process may use it; choose another address with %s): %w", addr, flag, err)
+	}
+	s.group.OnStop("listener of "+flag, func(context.Context) error {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return l, nil
+}
+
+// buildKeys makes the key that signs tokens, and the first admin token.
+func (s *suite) buildKeys(context.Context) error {
+	if _, err := s.dir("."); err != nil {
+		return err
+	}
+	key, err := authn.LoadOrCreateKey(filepath.Join(s.cfg.Data, KeyFile))
+	if err != nil {
+		return err
+	}
+	s.env.Verifier = authn.NewVerifier(s.clock, key.Public())
+	s.tokenFile = filepath.Join(s.cfg.Data, TokenFile)
+	return EnsureAdminToken(context.Background(), s.tokenFile, authn.NewIssuer(key, s.clock), s.env.Verifier)
+}
+
+// Names of files in the data directory.
+const (
+	// KeyFile holds the private key that signs tokens.
+	KeyFile = "token.key"
+	// TokenFile holds the first admin token, mode 0600.
+	TokenFile = "admin.token"
+)
+
+// EnsureAdminToken leaves a valid admin token in the file at path: the one that
+// is there, or a new one if there is none or it has expired.
+func EnsureAdminToken(ctx context.Context, path string, issuer *authn.Issuer, verifier authn.Verifier) error {
+	old, err := os.ReadFile(path)
+	if err == nil {
+		if _, err := verifier.Verify(ctx, string(old)); err == nil {
+			return nil
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read admin token: %w", err)
+	}
+	admin := authn.Principal{Kind: authn.KindUser, Name: "admin", Roles: []authn.Role{authn.RoleAdmin}}
+	token, err := issuer.Issue(admin, authn.MaxTokenLife)
+	if err != nil {
+		return fmt.Errorf("issue admin token: %w", err)
+	}
+	next := path + ".next"
+	if err := os.WriteFile(next, []byte(token), 0o600); err != nil {
+		return fmt.Errorf("write admin token: %w", err)
+	}
+	return os.Rename(next, path)
+}
+
+func (s *suite) buildGuard(ctx context.Context) error {
+	networks, err := service.ParseNetworks(s.cfg.AllowNetworks)
+	if err != nil {
+		return fmt.Errorf("read --allow-network: %w", err)
+	}
+	if s.guard, err = egress.New(egress.Policy{AllowNetworks: networks}); err != nil {
+		return fmt.Errorf("read --allow-network: %w", err)
+	}
+	for _, warning := range s.guard.Warnings() {
+		s.env.Log.WarnContext(ctx, warning)
+	}
+	s.env.Guard = s.guard
+	return nil
+}
+
+func (s *suite) buildBus(ctx context.Context) error {
+	dir, err := s.dir("nats")
+	if err != nil {
+		return err
+	}
+	sync, ok := map[string]embedded.Sync{"always": embedded.SyncAlways, "interval": embedded.SyncInterval}[s.cfg.EventsSync]
+	if !ok {
+		return fmt.Errorf("--events-sync must be always or interval, not %q", s.cfg.EventsSync)
+	}
+	server, err := embedded.Start(ctx, embedded.Options{Dir: dir, Sync: sync, Log: s.env.Log})
+	if err != nil {
+		return err
+	}
+	s.group.OnStop("nats", server.Close)
+	s.health.Register("bus")
+	b, err := bus.Connect(ctx, bus.Config{
+		InProcess: server, Name: processName, Log: s.env.Log, Clock: s.clock,
+		OnStatus: func(err error) { s.health.Set("bus", err) },
+	})
+	if err != nil {
+		return err
+	}
+	s.group.OnStop("bus", func(context.Context) error { b.Close(); return nil })
+	s.env.Bus = b
+	return b.Ensure(ctx)
+}
+
+// buildClients makes one in-memory connection for each service that calls
+// others; all services answer on the same listener.
+func (s *suite) buildClients(context.Context) error {
+	s.memory = memnet.Listen(processName)
+	s.clients = map[string]grpc.ClientConnInterface{}
+	for _, caller := range []string{service.Vault, service.Runtime, service.Trigger, service.Gateway} {
+		conn, err := grpcx.NewClient(grpcx.ClientConfig{
+			Target:     "passthrough:///" + processName,
+			Creds:      memnet.ClientCredentials(),
+			Dialer:     s.memory.Dialer(caller),
+			Delegation: service.DelegationOf(caller),
+			Tracer:     s.env.Tracer,
+			Meter:      s.env.Meter,
+		})
+		if err != nil {
+			return fmt.Errorf("connect %s: %w", caller, err)
+		}
+		s.group.OnStop("clients of "+caller, func(context.Context) error { return conn.Close() })
+		s.clients[caller] = conn
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package suite
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"path/filepath"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/ferrule-dev/ferrule/pkg/grpcx"
+	"github.com/ferrule-dev/ferrule/pkg/kv/boltkv"
+	"github.com/ferrule-dev/ferrule/pkg/service"
+	vault "github.com/ferrule-dev/ferrule/services/credential-vault"
+	"github.com/ferrule-dev/ferrule/services/gateway"
+	"github.com/ferrule-dev/ferrule/services/registry"
+	runtimeproxy "github.com/ferrule-dev/ferrule/services/runtime-proxy"
+	"github.com/ferrule-dev/ferrule/services/trigger"
+)
+
+// buildServices builds the services as their own programs would.
+func (s *suite) buildServices(ctx context.Context) error {
+	var dataPlane, edge http.Handler
+	for _, part := range []struct {
+		name  string
+		store bool
+		make  func(service.Env) (service.Service, error)
+	}{
+		{service.Registry, true, func(env service.Env) (service.Service, error) { return registry.New(env, s.cfg.Registry) }},
+		{service.Vault, true, func(env service.Env) (service.Service, error) { return vault.New(env, s.cfg.Vault) }},
+		{service.Runtime, false, func(env service.Env) (service.Service, error) {
+			runtime, err := runtimeproxy.New(env, s.cfg.Runtime)
+			if err == nil {
+				dataPlane = runtime.Handler()
+			}
+			return runtime, err
+		}},
+		{service.Trigger, true, func(env service.Env) (service.Service, error) { return trigger.New(env, s.triggerConfig()) }},
+		{service.Gateway, false, func(env service.Env) (service.Service, error) {
+			g, err := gateway.New(ctx, env, dataPlane)
+			if err == nil {
+				edge = g.Handler()
+			}
+			return g, err
+		}},
+	} {
+		env, err := s.envOf(part.name, part.store)
+		if err != nil {
+			return err
+		}
+		svc, err := part.make(env)
+		if err != nil {
+			return fmt.Errorf("build %s: %w", part.name, err)
+		}
+		s.services = append(s.services, svc)
+		s.group.Add(part.name, svc.Run)
+	}
+	s.serveEdge(edge)
+	return nil
+}
+
+// triggerConfig fills in where callbacks reach us, if nobody said.
+func (s *suite) triggerConfig() trigger.Config {
+	cfg := s.cfg.Trigger
+	if cfg.PublicURL == "" {
+		cfg.PublicURL = "http://" + s.edge.Addr().String()
+	}
+	return cfg
+}
+
+// envOf gives a service what is its own beside what all share.
+func (s *suite) envOf(name string, store bool) (service.Env, error) {
+	env := s.env
+	env.Name = name
+	env.Log = s.env.Log.With("part", name)
+	conn := s.clients[name]
+	env.Client = func(string) grpc.ClientConnInterface { return conn }
+	if !store {
+		return env, nil
+	}
+	dir, err := s.dir(name)
+	if err != nil {
+		return env, err
+	}
+	db, err := boltkv.Open(filepath.Join(dir, name+".db"), boltkv.Options{})
+	if err != nil {
+		return env, err
+	}
+	s.group.OnStop("store of "+name, func(context.Context) error { return db.Close() })
+	env.Store, env.DataDir = db, dir
+	return env, nil
+}
+
+func (s *suite) serveEdge(edge http.Handler) {
+	probes := http.NewServeMux()
+	probes.Handle("/livez", s.health.Live())
+	probes.Handle("/readyz", s.health.Ready())
+	probes.Handle("/metrics", s.telemetry.Metrics())
+	s.group.Add("http", func(ctx context.Context) error {
+		return service.ServeHTTP(ctx, s.edge, service.Edge(probes, edge), nil, s.env.Log)
+	})
+}
+
+// buildServers serves the methods of all services, in memory for each other and
+// on the network for everybody else.
+func (s *suite) buildServers(context.Context) error {
+	rules := grpcx.Rules{}
+	for _, svc := range s.services {
+		maps.Copy(rules, svc.Rules())
+	}
+	server := grpcx.NewServer(grpcx.ServerConfig{
+		Log: s.env.Log, Clock: s.clock, Verifier: s.env.Verifier, Rules: rules,
+		// Callers on the network have no service identity, only a token.
+		Creds:  insecure.NewCredentials(),
+		Health: service.HealthServer(s.health), Tracer: s.env.Tracer, Meter: s.env.Meter,
+	})
+	for _, svc := range s.services {
+		svc.Register(server)
+	}
+	if err := grpcx.CheckRules(server, rules); err != nil {
+		return err
+	}
+	listeners := []net.Listener{s.memory}
+	if s.rpc != nil {
+		listeners = append(listeners, s.rpc)
+	}
+	s.group.Add("grpc", func(ctx context.Context) error {
+		defer s.health.Drain()
+		return grpcx.Serve(ctx, server, s.clock, listeners...)
+	})
+	return nil
+}
