@@ -143,11 +143,17 @@ func CheckRules(srv *grpc.Server, rules Rules) error {
 
 // authorize keeps internal methods to the services they are for. What a
 // principal may do with the others is decided by the services.
-type authorize struct{ rules Rules }
+type authorize struct {
+	rules   Rules
+	refused func(ctx context.Context, request any) // may be nil
+}
 
 func (s authorize) run(ctx context.Context, c *call, next func(context.Context) error) error {
 	allowed, internal := s.rules[c.method]
 	if internal && (c.peer == "" || !slices.Contains(allowed, c.peer)) {
+		if s.refused != nil && c.kind == unaryCall {
+			s.refused(ctx, c.request)
+		}
 		return onWire(fault.Denied(fault.ReasonServiceOnly,
 			"this method is internal; only ferrule's own services may call it").With("method", c.method), c.id)
 	}

@@ -17,6 +17,7 @@
 package grpcx
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -77,6 +78,10 @@ type ServerConfig struct {
 	Verifier authn.Verifier
 	// Rules are the internal methods; see [CheckRules]. None if nil.
 	Rules Rules
+	// Refused is told of unary calls that the rules turned away, with who made
+	// them in the context, so that a service can keep a record. It must return
+	// soon. Nobody is told if nil.
+	Refused func(ctx context.Context, request any)
 	// Creds secure the connections that come over the network. If nil there are
 	// none: only in-memory connections (package memnet) are accepted, as they
 	// always are.
@@ -113,7 +118,7 @@ func NewServer(cfg ServerConfig) *grpc.Server {
 		logCalls{cfg.Log, cfg.Clock}.run,
 		limitTime{cfg.Timeout, cfg.MaxTimeout}.run,
 		authenticate{cfg.Verifier}.run,
-		authorize{cfg.Rules}.run,
+		authorize{cfg.Rules, cfg.Refused}.run,
 		validate{cfg.Validator}.run,
 		mapErrors,
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -344,4 +345,39 @@ func TestAServerWithoutItsPartsPanicsAtOnce(t *testing.T) {
 		}
 	}()
 	grpcx.NewServer(grpcx.ServerConfig{})
+}
+
+func TestRefusedCallsOfInternalMethodsAreReported(t *testing.T) {
+	type refusal struct{ request, who string }
+	refused := make(chan refusal, 1)
+	r := newRig(t, echo{}, func(s *setup) {
+		s.Refused = func(ctx context.Context, request any) {
+			who, _ := authn.PeerService(ctx)
+			refused <- refusal{request.(*wrapperspb.StringValue).GetValue(), who}
+		}
+	})
+	for _, tt := range []struct {
+		name, caller string
+		want         []refusal
+	}{
+		{"a service that may not", "gateway", []refusal{{"x", "gateway"}}},
+		{"a service that may", "runtime-proxy", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			conn := r.as(tt.caller)
+			err := conn.Invoke(t.Context(), secretMethod, wrapperspb.String("x"), new(wrapperspb.StringValue))
+			if (err != nil) != (tt.want != nil) {
+				t.Fatalf("err = %v", err)
+			}
+			var got []refusal
+			select {
+			case g := <-refused:
+				got = append(got, g)
+			default:
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("refusals = %v, want %v", got, tt.want)
+			}
+		})
+	}
 }

@@ -83,3 +83,22 @@ type HTTP interface {
 	// Handler returns the service's HTTP handler.
 	Handler() http.Handler
 }
+
+// Witness is implemented by services that keep a record of who was refused an
+// internal method.
+type Witness interface {
+	// Refused is told of each such call, with the caller in ctx. It must return
+	// soon, and ignore requests that are not its own.
+	Refused(ctx context.Context, request any)
+}
+
+// Refusals returns the function that tells all witnesses among services.
+func Refusals(services ...Service) func(ctx context.Context, request any) {
+	return func(ctx context.Context, request any) {
+		for _, s := range services {
+			if w, ok := s.(Witness); ok {
+				w.Refused(ctx, request)
+			}
+		}
+	}
+}

@@ -212,7 +212,7 @@ func (p *process) buildService(ctx context.Context) error {
 
 func (p *process) addGRPC(ctx context.Context, svc Service) error {
 	server := grpcx.NewServer(grpcx.ServerConfig{
-		Log: p.env.Log, Clock: p.env.Clock, Verifier: p.env.Verifier, Rules: svc.Rules(),
+		Log: p.env.Log, Clock: p.env.Clock, Verifier: p.env.Verifier, Rules: svc.Rules(), Refused: Refusals(svc),
 		// Services prove themselves by their certificates; other callers need
 		// none, but a token.
 		Creds:  credentials.NewTLS(p.identity.EdgeTLS()),

@@ -164,6 +164,15 @@ func TestWaitingUpdatesShareACommit(t *testing.T) {
 	}
 }
 
+func TestAnUpdateThatWritesNothingCostsNoCommit(t *testing.T) {
+	s := openGroup(t, Options{})
+	before := lastCommit(t, s)
+	err := s.Update(t.Context(), func(tx kv.Tx) error { _, err := tx.Get([]byte("base")); return err })
+	if got := lastCommit(t, s); err != nil || got != before {
+		t.Errorf("Update = %v, commit %d after commit %d", err, got, before)
+	}
+}
+
 // What a member saw may have been lost with the commit, so also a member that
 // has failed for its own reason must not report that reason.
 func TestAFailedCommitIsToldToEveryMember(t *testing.T) {
@@ -180,6 +189,24 @@ func TestAFailedCommitIsToldToEveryMember(t *testing.T) {
 		}
 		if got, trail, _ := runGroup(t, s, []member{{"e", nil}, {"f", nil}}); got["e"] != "<nil>" || trail != "ef" {
 			t.Errorf("after the failure: %v, trail %q", got, trail)
+		}
+	})
+}
+
+// The writes of a member that cannot be taken back must not be committed, so
+// the others fail with it, and those who come later start anew.
+func TestAFailedUndoFailsTheGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openGroup(t, Options{})
+		breaks := func(tx kv.Tx) error { return errors.Join(fails(tx), s.open.tx.Rollback()) }
+		got, trail, _ := runGroup(t, s, []member{{"a", nil}, {"b", breaks}, {"c", nil}})
+		for _, name := range []string{"a", "b"} {
+			if !strings.HasPrefix(got[name], "undo: ") {
+				t.Errorf("member %s got %q, want the error of the undo", name, got[name])
+			}
+		}
+		if got["c"] != "<nil>" || trail != "c" {
+			t.Errorf("member c got %q and the trail is %q", got["c"], trail)
 		}
 	})
 }

@@ -227,8 +227,11 @@ func (g *generator) bound() []byte {
 }
 
 func (g *generator) limit() int {
-	if g.rand.IntN(20) == 0 {
+	switch g.rand.IntN(20) {
+	case 0:
 		return g.rand.IntN(2) * (kv.MaxScan + 1) // 0 or too many
+	case 1:
+		return kv.MaxScan
 	}
-	return 1 + g.rand.IntN(400)
+	return 1 + g.rand.IntN(30)
 }

@@ -36,7 +36,7 @@ func BenchmarkStore(b *testing.B) { kvtest.Benchmark(b, open) }
 // The oracle of all other stores is itself compared with the simplest thing
 // that can be right.
 func TestStoreAnswersLikeAMap(t *testing.T) {
-	kvtest.Differential(t, func(testing.TB) kv.Store { return &naive{} }, kvtest.WithEffort(12, 250))
+	kvtest.Differential(t, func(testing.TB) kv.Store { return &naive{} }, kvtest.WithEffort(8, 250))
 }
 
 // naive is a map that every Update copies. It does without locks for single
@@ -108,10 +108,10 @@ func (t naiveTx) Delete(key []byte) error {
 	return err
 }
 
-// Ascending keys would make an unbalanced tree a list, and this test quadratic:
-// it would then run for minutes.
+// Ascending keys would make an unbalanced tree a list, and this test quadratic
+// in time and memory: it would then run for minutes.
 func TestAscendingKeysStayFast(t *testing.T) {
-	s, n := open(t), 100_000
+	s, n := open(t), 30_000
 	err := s.Update(t.Context(), func(tx kv.Tx) error {
 		key := bytes.Repeat([]byte{0}, 3)
 		for i := range n {

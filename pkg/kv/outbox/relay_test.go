@@ -202,12 +202,18 @@ func TestNoTransactionIsOpenWhilePublishing(t *testing.T) {
 			if n := store.views.Load(); n != 0 {
 				t.Errorf("%d Views are open while %q is published", n, m.ID)
 			}
-			// This would wait for ever for an Update of the relay.
+			// This would wait for ever for an Update of the relay. The relay has
+			// read its batch by now, and must remember that it was notified.
 			var err error
-			once.Do(func() { err = put(store, "put while publishing") })
+			once.Do(func() {
+				err = put(store, "put while publishing")
+				w.relay.Notify()
+			})
 			return err
 		})
-		w.commit(t, numbered(1, 3)...)
+		if err := put(store, numbered(1, 3)...); err != nil {
+			t.Fatal(err)
+		}
 		w.relay.Notify()
 		synctest.Wait()
 		w.wantPublished(t, append(numbered(1, 3), "put while publishing")...)

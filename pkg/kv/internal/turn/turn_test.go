@@ -3,6 +3,7 @@ package turn_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -68,4 +69,24 @@ func TestADoneContextNeverGetsAFreeLock(t *testing.T) {
 		}
 	}
 	l.Wait() // still free
+}
+
+// With one processor the waiter sees nothing between the two calls, so that it
+// has been given the lock and has lost its context at the same time.
+func TestTheContextWinsOverALockThatComesAtTheSameTime(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	synctest.Test(t, func(t *testing.T) {
+		l := turn.New()
+		l.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		result := make(chan error, 1)
+		go func() { result <- l.Acquire(ctx) }()
+		synctest.Wait()
+		l.Release()
+		cancel()
+		if err := <-result; !errors.Is(err, context.Canceled) {
+			t.Errorf("Acquire = %v, want context.Canceled", err)
+		}
+		l.Wait() // given back
+	})
 }

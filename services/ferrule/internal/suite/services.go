@@ -112,7 +112,7 @@ func (s *suite) buildServers(context.Context) error {
 		maps.Copy(rules, svc.Rules())
 	}
 	server := grpcx.NewServer(grpcx.ServerConfig{
-		Log: s.env.Log, Clock: s.clock, Verifier: s.env.Verifier, Rules: rules,
+		Log: s.env.Log, Clock: s.clock, Verifier: s.env.Verifier, Rules: rules, Refused: service.Refusals(s.services...),
 		// Callers on the network have no service identity, only a token.
 		Creds:  insecure.NewCredentials(),
 		Health: service.HealthServer(s.health), Tracer: s.env.Tracer, Meter: s.env.Meter,
