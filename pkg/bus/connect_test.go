@@ -160,7 +160,7 @@ func TestBadConfigurationIsRefusedWithoutRepeatingPasswords(t *testing.T) {
 }
 
 // listening starts a server on a free port of the loopback interface.
-func listening(t *testing.T, opts *server.Options) string {
+func listening(t *testing.T, opts *server.Options) *server.Server {
 	t.Helper()
 	opts.Host, opts.Port, opts.NoSigs, opts.NoLog = "127.0.0.1", server.RANDOM_PORT, true, true
 	opts.JetStream, opts.StoreDir = true, t.TempDir()
@@ -173,7 +173,7 @@ func listening(t *testing.T, opts *server.Options) string {
 	if !s.ReadyForConnections(testkit.Patience) {
 		t.Fatal("the server does not listen")
 	}
-	return s.Addr().String()
+	return s
 }
 
 // certificate returns a server's certificate for 127.0.0.1, and who trusts it.
@@ -204,8 +204,8 @@ func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 
 func TestServersOfTheirOwn(t *testing.T) {
 	cert, trusted := certificate(t)
-	secured := listening(t, &server.Options{TLS: true, TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13}})
-	guarded := listening(t, &server.Options{Username: "ferrule", Password: "hunter2"})
+	secured := listening(t, &server.Options{TLS: true, TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13}}).Addr().String()
+	guarded := listening(t, &server.Options{Username: "ferrule", Password: "hunter2"}).Addr().String()
 	for _, row := range []struct {
 		name string
 		url  string
@@ -245,5 +245,31 @@ func TestServersOfTheirOwn(t *testing.T) {
 				t.Errorf("the error repeats the password: %v", err)
 			}
 		})
+	}
+}
+
+func TestRefusedCredentialsAreTriedUntilTheyAreAccepted(t *testing.T) {
+	opts := &server.Options{Username: "ferrule", Password: "not yet"}
+	srv := listening(t, opts)
+	connected := make(chan error, 1)
+	go func() {
+		b, err := bus.Connect(t.Context(), bus.Config{URL: "nats://ferrule:rotated@" + srv.Addr().String(), Log: testkit.Logger(t)})
+		if err == nil {
+			b.Close()
+		}
+		connected <- err
+	}()
+	// The client's own habit is to give up for good after the second refusal.
+	testkit.Await(t, "four refusals", func() bool {
+		v, err := srv.Varz(nil)
+		return err == nil && v.TotalConnections >= 4
+	})
+	accepting := opts.Clone()
+	accepting.Password = "rotated"
+	if err := srv.ReloadOptions(accepting); err != nil {
+		t.Fatal(err)
+	}
+	if err := testkit.Receive(t, "the connection", connected); err != nil {
+		t.Errorf("Connect() = %v", err)
 	}
 }

@@ -336,7 +336,7 @@ func TestOneIDNeverRunsTwiceAtOnceInOneProcess(t *testing.T) {
 	})
 	put(t, s, "a", time.Now(), "1")
 	testkit.Receive(t, "the first run", started)
-	put(t, s, "a", time.Now(), "2") // fires while the first still runs
+	put(t, s, "a", time.Now(), "2")          // fires while the first still runs
 	put(t, s, "b", time.Now().Add(soon), "") // after the second firing
 	if got := testkit.Receive(t, "another id", started); got != "b" {
 		t.Errorf("%q started, want the other id, which need not wait", got)
