@@ -351,7 +351,10 @@ func TestOpenAPIDocumentIsServedToEverybody(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.body), &doc); err != nil || doc.Swagger != "2.0" {
 		t.Fatalf("document = %.80q: %v", got.body, err)
 	}
-	for _, path := range []string{"/v1/{parent}/connectors:import", "/v1/{connection}/operations/{operationId}:invoke"} {
+	for _, path := range []string{
+		"/v1/environments/{environment}/connectors:import",
+		"/v1/environments/{environment}/connections/{connection}/operations/{operationId}:invoke",
+	} {
 		if doc.Paths[path] == nil {
 			t.Errorf("the document lacks %s", path)
 		}

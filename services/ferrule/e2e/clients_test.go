@@ -173,3 +173,17 @@ func (a answer) reason() string {
 	}
 	return ""
 }
+
+// follow listens to a subscription over gRPC until the test ends.
+func follow(t *testing.T, s *suite, subscription string) {
+	t.Helper()
+	stream, err := s.overGRPC(t, s.token).trigger.StreamEvents(t.Context(), &triggerv1.StreamEventsRequest{Parent: subscriptionName(subscription)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for err := error(nil); err == nil; {
+			_, err = stream.Recv()
+		}
+	}()
+}

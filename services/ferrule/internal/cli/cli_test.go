@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -88,7 +89,7 @@ func TestCommandsAskTheEdgeAndPrintForPeople(t *testing.T) {
 		{
 			name: "connectors follow all pages", args: []string{"connectors"},
 			answers: map[string]string{
-				connectors + "?filter=&page_size=1000&page_token=":  `{"connectors":[` + connectorJSON + `],"nextPageToken":"p2"}`,
+				connectors + "?filter=&page_size=1000&page_token=":   `{"connectors":[` + connectorJSON + `],"nextPageToken":"p2"}`,
 				connectors + "?filter=&page_size=1000&page_token=p2": `{"connectors":[{"name":"environments/default/connectors/erp"}]}`,
 			},
 			out: []string{"CONNECTOR", "crm", "CRM", "12", "0123456789ab", "erp", "no"},
@@ -105,7 +106,7 @@ func TestCommandsAskTheEdgeAndPrintForPeople(t *testing.T) {
 		{
 			name: "internal operations are counted, not listed", args: []string{"operations", "crm"},
 			answers: map[string]string{
-				connectors + "/crm":                    connectorJSON,
+				connectors + "/crm": connectorJSON,
 				"GET " + revision + "/operations": `{"operations":[{"operationId":"ListItems","kind":"OPERATION_KIND_ACTION","method":"GET","path":"/items"},
 					{"operationId":"Hidden","visibility":"VISIBILITY_INTERNAL"}]}`,
 			},
@@ -119,6 +120,17 @@ func TestCommandsAskTheEdgeAndPrintForPeople(t *testing.T) {
 					{"name":"limit","location":"PARAMETER_LOCATION_QUERY","schema":"` + "eyJ0eXBlIjoiaW50ZWdlciIsImZvcm1hdCI6ImludDMyIn0=" + `"}]}]}`,
 			},
 			out: []string{"limit", "query", "integer (int32)"},
+		},
+		{
+			name: "the members of a body are shown in their order", args: []string{"describe", "crm", "Create"},
+			answers: map[string]string{
+				connectors + "/crm": connectorJSON,
+				"GET " + revision + "/operations": `{"operations":[{"operationId":"Create","requestBody":{"required":true,"contents":[
+					{"mediaType":"application/json","schema":"` + encode(`{"$ref":"#/$defs/a~1b"}`) + `"}]}}]}`,
+				"GET " + revision + "?view=REVISION_VIEW_FULL": `{"definition":{"schemas":[{"name":"a/b","json":"` +
+					encode(`{"required":["name"],"properties":{"zeta":{"type":"string","x-ms-summary":"Last"},"name":{"type":"string"}}}`) + `"}]}}`,
+			},
+			out: []string{"body", ".zeta", "Last\n  .name"},
 		},
 		{
 			name: "an unknown operation is an error with a remedy", args: []string{"describe", "crm", "Nope"}, code: 1,
@@ -167,7 +179,7 @@ func TestCommandsAskTheEdgeAndPrintForPeople(t *testing.T) {
 		{
 			name: "follow goes on after the last event seen", args: []string{"events", "onitem", "-f", "-n", "2"},
 			answers: map[string]string{
-				"GET /v1/environments/default/subscriptions/onitem/events": `{"events":[{"id":"e1","data":"1","sequence":"7"}]}`,
+				"GET /v1/environments/default/subscriptions/onitem/events":                         `{"events":[{"id":"e1","data":"1","sequence":"7"}]}`,
 				"GET /v1/environments/default/subscriptions/onitem/events:stream?after_sequence=7": `{"result":{"id":"e2","data":"2","sequence":"8"}}` + "\n",
 			},
 			out: []string{"e1  1", "e2  2"},
@@ -198,6 +210,8 @@ func TestCommandsAskTheEdgeAndPrintForPeople(t *testing.T) {
 		})
 	}
 }
+
+func encode(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 
 func sameJSON(t *testing.T, a, b []byte) bool {
 	t.Helper()

@@ -111,14 +111,37 @@ func (a *app) describeOperation(ctx context.Context, client *rest.Client, connec
 	if text := short(op.GetDescription(), 400); text != "" {
 		a.printf("%s\n", text)
 	}
-	if err := a.printInputs(op); err != nil {
+	schemas, err := a.schemasFor(ctx, client, connector, op)
+	if err != nil {
+		return err
+	}
+	if err := a.printInputs(op, schemas); err != nil {
 		return err
 	}
 	a.printAnswers(op)
 	return nil
 }
 
-func (a *app) printInputs(op *connectorv1.Operation) error {
+// schemasFor returns the connector's named schemas if the operation's body needs
+// them: they come only with the whole definition.
+func (a *app) schemasFor(ctx context.Context, client *rest.Client, connector string, op *connectorv1.Operation) ([]*connectorv1.Schema, error) {
+	contents := op.GetRequestBody().GetContents()
+	if len(contents) == 0 || len(contents[0].GetSchema()) == 0 {
+		return nil, nil
+	}
+	name, err := a.currentRevision(ctx, client, connector)
+	if err != nil {
+		return nil, err
+	}
+	var revision registryv1.Revision
+	query := url.Values{"view": {"REVISION_VIEW_FULL"}}
+	if err := client.Call(ctx, http.MethodGet, rest.Path(name), query, nil, &revision); err != nil {
+		return nil, err
+	}
+	return revision.GetDefinition().GetSchemas(), nil
+}
+
+func (a *app) printInputs(op *connectorv1.Operation, schemas []*connectorv1.Schema) error {
 	rows := [][]string{{"INPUT", "IN", "TYPE", "REQUIRED", "WHAT"}}
 	for _, p := range op.GetParameters() {
 		rows = append(rows, []string{
@@ -127,11 +150,7 @@ func (a *app) printInputs(op *connectorv1.Operation) error {
 		})
 	}
 	if body := op.GetRequestBody(); body != nil {
-		kind := ""
-		if len(body.GetContents()) > 0 {
-			kind = body.GetContents()[0].GetMediaType()
-		}
-		rows = append(rows, []string{"body", "body", kind, yes(body.GetRequired()), short(body.GetDescription(), 64)})
+		rows = append(rows, bodyRows(body, schemas)...)
 	}
 	if len(rows) == 1 {
 		a.printf("\nno input\n")
@@ -139,6 +158,19 @@ func (a *app) printInputs(op *connectorv1.Operation) error {
 	}
 	a.printf("\n")
 	return a.table(rows)
+}
+
+// bodyRows describes a body and, if it is an object, its members.
+func bodyRows(body *connectorv1.RequestBody, schemas []*connectorv1.Schema) [][]string {
+	first := &connectorv1.MediaType{}
+	if len(body.GetContents()) > 0 {
+		first = body.GetContents()[0]
+	}
+	rows := [][]string{{"body", "body", first.GetMediaType(), yes(body.GetRequired()), short(body.GetDescription(), 64)}}
+	for _, p := range properties(first.GetSchema(), schemas) {
+		rows = append(rows, []string{"  ." + p.name, "", schemaType(p.schema), yes(p.required), short(schemaText(p.schema), 64)})
+	}
+	return rows
 }
 
 func (a *app) printAnswers(op *connectorv1.Operation) {

@@ -40,8 +40,8 @@ func New(ctx context.Context, client func(service string) grpc.ClientConnInterfa
 		runtime.WithRoutingErrorHandler(writeRoutingError),
 		runtime.WithIncomingHeaderMatcher(matchHeader),
 		runtime.WithOutgoingHeaderMatcher(matchHeader),
-		// Operation ids may hold slashes, escaped.
-		runtime.WithUnescapingMode(runtime.UnescapingModeAllCharacters),
+		// An escaped slash does not separate segments, see operationClient.
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
 	)
 	for _, register := range []func() error{
 		func() error {
@@ -51,7 +51,7 @@ func New(ctx context.Context, client func(service string) grpc.ClientConnInterfa
 			return vaultv1.RegisterVaultServiceHandlerClient(ctx, mux, vaultv1.NewVaultServiceClient(client(service.Vault)))
 		},
 		func() error {
-			return runtimev1.RegisterRuntimeServiceHandlerClient(ctx, mux, runtimev1.NewRuntimeServiceClient(client(service.Runtime)))
+			return runtimev1.RegisterRuntimeServiceHandlerClient(ctx, mux, operationClient{runtimev1.NewRuntimeServiceClient(client(service.Runtime))})
 		},
 		func() error {
 			return triggerv1.RegisterTriggerServiceHandlerClient(ctx, mux, triggerv1.NewTriggerServiceClient(client(service.Trigger)))

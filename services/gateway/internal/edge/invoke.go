@@ -5,9 +5,11 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/genproto/googleapis/api/httpbody"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
@@ -41,6 +43,18 @@ func (m *marshaler) NewDecoder(r io.Reader) runtime.Decoder {
 		return nil
 	})
 }
+
+// operationClient finishes the unescaping of operation ids: they may hold
+// slashes ("repos/get"), which arrive escaped because they separate segments.
+type operationClient struct{ runtimev1.RuntimeServiceClient }
+
+// Invoke calls the operation whose id the path named.
+func (c operationClient) Invoke(ctx context.Context, in *runtimev1.InvokeRequest, opts ...grpc.CallOption) (*runtimev1.InvokeResponse, error) {
+	in.OperationId = escapedSlash.Replace(in.GetOperationId())
+	return c.RuntimeServiceClient.Invoke(ctx, in, opts...)
+}
+
+var escapedSlash = strings.NewReplacer("%2F", "/", "%2f", "/")
 
 // invocation is what the answer to an invocation has, in the wrapper that the
 // generated code puts around it.

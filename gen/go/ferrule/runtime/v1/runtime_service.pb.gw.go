@@ -167,7 +167,7 @@ func RegisterRuntimeServiceHandlerServer(ctx context.Context, mux *runtime.Serve
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/ferrule.runtime.v1.RuntimeService/Invoke", runtime.WithHTTPPathPattern("/v1/{connection=environments/*/connections/*}/operations/{operation_id=**}:invoke"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/ferrule.runtime.v1.RuntimeService/Invoke", runtime.WithHTTPPathPattern("/v1/{connection=environments/*/connections/*}/operations/{operation_id}:invoke"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -245,7 +245,7 @@ func RegisterRuntimeServiceHandlerClient(ctx context.Context, mux *runtime.Serve
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/ferrule.runtime.v1.RuntimeService/Invoke", runtime.WithHTTPPathPattern("/v1/{connection=environments/*/connections/*}/operations/{operation_id=**}:invoke"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/ferrule.runtime.v1.RuntimeService/Invoke", runtime.WithHTTPPathPattern("/v1/{connection=environments/*/connections/*}/operations/{operation_id}:invoke"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -288,7 +288,7 @@ func (m response_RuntimeService_Invoke_0) XXX_ResponseBody() interface{} {
 }
 
 var (
-	pattern_RuntimeService_Invoke_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 1, 0, 4, 4, 5, 3, 2, 4, 3, 0, 4, 1, 5, 5}, []string{"v1", "environments", "connections", "connection", "operations", "operation_id"}, "invoke"))
+	pattern_RuntimeService_Invoke_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 1, 0, 4, 4, 5, 3, 2, 4, 1, 0, 4, 1, 5, 5}, []string{"v1", "environments", "connections", "connection", "operations", "operation_id"}, "invoke"))
 	pattern_RuntimeService_TestConnection_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 1, 0, 4, 4, 5, 3}, []string{"v1", "environments", "connections", "name"}, "test"))
 )
 

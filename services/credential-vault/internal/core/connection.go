@@ -1,0 +1,159 @@
+package core
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+)
+
+// State says whether a connection can be used.
+type State int
+
+const (
+	// StateUnspecified is no state.
+	StateUnspecified State = iota
+	// StateConnected means that the connection has all the values it needs.
+	StateConnected
+	// StateNeedsAuthorization means that it waits for somebody to sign in.
+	StateNeedsAuthorization
+	// StateError means that its last test failed. It can still be used.
+	StateError
+)
+
+// String returns the name of the state as interfaces show it.
+func (s State) String() string {
+	switch s {
+	case StateConnected:
+		return "CONNECTED"
+	case StateNeedsAuthorization:
+		return "NEEDS_AUTHORIZATION"
+	case StateError:
+		return "ERROR"
+	case StateUnspecified:
+	}
+	return "STATE_UNSPECIFIED"
+}
+
+// Connection is what one owner needs to call an API, without the secrets.
+type Connection struct {
+	// Name is its resource name. It can be used again after a deletion.
+	Name resource.Connection
+	// UID is different for every connection that ever was.
+	UID string
+	// Change counts the changes of the connection and of its secrets, from 1.
+	Change uint64
+	// Connector is what it connects to.
+	Connector resource.Connector
+	// PinnedRevision is the resource name of the revision to use; empty to
+	// follow the published one.
+	PinnedRevision string
+	// ParameterSet is the name of the connector's parameter set.
+	ParameterSet string
+	// Parameters are the values that are not secret, defaults included.
+	Parameters map[string]string
+	// SecretNames are the names of the secrets that have a value, sorted.
+	SecretNames []string
+	// DisplayName is for people.
+	DisplayName string
+	// ServerURL replaces the connector's own servers; empty if it does not.
+	ServerURL string
+	// Owner is the name of the user who created it.
+	Owner string
+	// State says whether it can be used.
+	State State
+	// StateReason is why, one sentence; empty if all is well.
+	StateReason string
+	// StateTime is when it entered that state.
+	StateTime time.Time
+	// TestTime is when it was last tested; zero if never.
+	TestTime time.Time
+	// CreateTime is when it was created.
+	CreateTime time.Time
+	// UpdateTime is when it last changed.
+	UpdateTime time.Time
+}
+
+// Etag returns a text that changes with every change of the connection and of
+// its secrets, and that no connection of the same name had before.
+func (c Connection) Etag() string { return c.UID + "-" + strconv.FormatUint(c.Change, 10) }
+
+// enter puts the connection into a state.
+func (c *Connection) enter(s State, reason string, now time.Time) {
+	if c.State != s {
+		c.StateTime = now
+	}
+	c.State, c.StateReason = s, reason
+}
+
+// named sets the names of the secrets that there are.
+func (c *Connection) named(sealed []Sealed) {
+	c.SecretNames = make([]string, 0, len(sealed))
+	for _, s := range sealed {
+		c.SecretNames = append(c.SecretNames, s.Parameter)
+	}
+	slices.Sort(c.SecretNames)
+}
+
+// place is where a secret of this connection is sealed.
+func (c Connection) place(parameter, version string) Place {
+	return Place{Environment: c.Name.Environment, Connection: c.Name.String(), Parameter: parameter, Version: version}
+}
+
+// AuditAction is what was done with the secrets of a connection.
+type AuditAction int
+
+const (
+	// ActionUnspecified is no action.
+	ActionUnspecified AuditAction = iota
+	// ActionCreated means that secrets were stored with a new connection.
+	ActionCreated
+	// ActionChanged means that secrets were replaced or removed.
+	ActionChanged
+	// ActionDeleted means that secrets were destroyed with their connection.
+	ActionDeleted
+	// ActionResolved means that secrets were lent to the runtime.
+	ActionResolved
+	// ActionRefused means that somebody asked for secrets and was refused.
+	ActionRefused
+)
+
+// AuditRecord says who did what with the secrets of a connection. It never
+// holds a value.
+type AuditRecord struct {
+	// ID is given by the store; a later record has a smaller one.
+	ID string
+	// Time is when it happened.
+	Time time.Time
+	// Action is what was done.
+	Action AuditAction
+	// Connection is whose secrets they are.
+	Connection resource.Connection
+	// Principal is on whose behalf it was done.
+	Principal string
+	// Service is the process that asked; empty if it proved no identity.
+	Service string
+	// OperationID is what the secrets were needed for; empty if nothing.
+	OperationID string
+	// SecretNames are the names of the secrets, sorted.
+	SecretNames []string
+}
+
+// String returns the name of the action as interfaces show it.
+func (a AuditAction) String() string {
+	switch a {
+	case ActionCreated:
+		return "CREATED"
+	case ActionChanged:
+		return "CHANGED"
+	case ActionDeleted:
+		return "DELETED"
+	case ActionResolved:
+		return "RESOLVED"
+	case ActionRefused:
+		return "REFUSED"
+	case ActionUnspecified:
+	}
+	return "ACTION_UNSPECIFIED"
+}

@@ -1,0 +1,199 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/pkg/secret"
+)
+
+const (
+	// idAttempts is how many ids are tried for a connection that names none.
+	// After the first they are random, so the second one is free.
+	idAttempts = 4
+	// idStem is how much of the connector's id a random id begins with.
+	idStem = 54
+	// idRandom is how many random digits follow.
+	idRandom = 8
+)
+
+// Draft is a connection that somebody wants to have.
+type Draft struct {
+	// Environment is the id of the environment.
+	Environment string
+	// ID is the connection's id; empty to have one made from the connector's.
+	ID string
+	// Connector is what to connect to.
+	Connector resource.Connector
+	// PinnedRevision, ParameterSet, Parameters, DisplayName and ServerURL are as
+	// in [Connection].
+	PinnedRevision string
+	ParameterSet   string
+	Parameters     map[string]string
+	DisplayName    string
+	ServerURL      string
+	// Secrets are the values of secret parameters. They stay the caller's, who
+	// clears them.
+	Secrets map[string]secret.Text
+}
+
+// Create stores a connection that belongs to the caller, encrypts its secrets
+// and announces it. Values that do not fit the connector are refused together,
+// in one fault.
+func (v *Vault) Create(ctx context.Context, caller Caller, d Draft) (Connection, error) {
+	if err := caller.mayWrite(); err != nil {
+		return Connection{}, err
+	}
+	if err := known(d.Environment); err != nil {
+		return Connection{}, err
+	}
+	if err := checkNames(d); err != nil {
+		return Connection{}, err
+	}
+	now := v.clock.Now()
+	conn := Connection{
+		UID: v.newID()[:16], Change: 1,
+		Connector: d.Connector, PinnedRevision: d.PinnedRevision, ParameterSet: d.ParameterSet,
+		Parameters: d.Parameters, DisplayName: d.DisplayName, ServerURL: d.ServerURL,
+		Owner: caller.Principal.Name, CreateTime: now, UpdateTime: now,
+	}
+	if err := v.fit(ctx, &conn, answers{plain: d.Parameters, secrets: d.Secrets}); err != nil {
+		return Connection{}, err
+	}
+	conn.enter(StateConnected, "", now)
+	return v.insert(ctx, caller, conn, d)
+}
+
+// checkNames refuses ids that are not well-formed, and connections across
+// environments.
+func checkNames(d Draft) error {
+	if d.ID != "" {
+		if err := resource.CheckID("connection_id", d.ID); err != nil {
+			return err
+		}
+	}
+	if d.Connector.Environment == d.Environment {
+		return nil
+	}
+	return fault.Invalid(fault.ReasonInvalidArgument,
+		"connector %q is not in environment %q; a connection and its connector share one", d.Connector.String(), d.Environment).
+		Field("connection.connector", "must be a connector of the same environment")
+}
+
+// fit checks everything that a connection says against its connector, and fills
+// in the parameter set and the defaults.
+func (v *Vault) fit(ctx context.Context, conn *Connection, a answers) error {
+	if err := checkPin(*conn); err != nil {
+		return err
+	}
+	def, err := v.definition(ctx, *conn)
+	if err != nil {
+		return err
+	}
+	set, err := chooseSet(def, conn.ParameterSet)
+	if err != nil {
+		return err
+	}
+	plain, err := newForm(def, set).complete(a)
+	if err != nil {
+		return err
+	}
+	if _, err := destinations(def, plain, conn.ServerURL, v.cfg.AllowHosts); err != nil {
+		return err
+	}
+	conn.ParameterSet, conn.Parameters = set.GetName(), plain
+	return nil
+}
+
+// checkPin refuses revisions of other connectors.
+func checkPin(conn Connection) error {
+	if conn.PinnedRevision == "" {
+		return nil
+	}
+	r, err := resource.ParseRevision(conn.PinnedRevision)
+	if err != nil {
+		return err
+	}
+	if r.Environment == conn.Connector.Environment && r.Connector == conn.Connector.ID {
+		return nil
+	}
+	return fault.Invalid(fault.ReasonInvalidArgument,
+		"revision %q is not one of connector %q; pin one of that connector's revisions", conn.PinnedRevision, conn.Connector.ID).
+		Field("connection.pinned_revision", "must be a revision of the connection's connector")
+}
+
+// insert seals and stores a connection, under the id that was asked for or the
+// first free one.
+func (v *Vault) insert(ctx context.Context, caller Caller, conn Connection, d Draft) (Connection, error) {
+	attempts := idAttempts
+	if d.ID != "" {
+		attempts = 1
+	}
+	for attempt := range attempts {
+		conn.Name = v.nameFor(d, attempt)
+		// Sealed for each attempt anew: a secret is bound to its connection's name.
+		w, err := v.sealedWrite(ctx, caller, conn, d.Secrets)
+		if err != nil {
+			return Connection{}, err
+		}
+		err = v.store.Insert(ctx, w)
+		if err == nil {
+			return w.Connection, nil
+		}
+		if !errors.Is(err, ErrExists) {
+			return Connection{}, fmt.Errorf("store %s: %w", conn.Name, err)
+		}
+	}
+	return Connection{}, fault.Exists(fault.ReasonConnectionExists,
+		"a connection %q exists already; choose another id", conn.Name.ID).
+		With("connection", conn.Name.String())
+}
+
+// nameFor returns the name to try.
+func (v *Vault) nameFor(d Draft, attempt int) resource.Connection {
+	id := d.ID
+	if id == "" {
+		id = d.Connector.ID
+	}
+	if attempt > 0 {
+		id = id[:min(len(id), idStem)] + "-" + v.newID()[:idRandom]
+	}
+	return resource.Connection{Environment: d.Environment, ID: id}
+}
+
+// sealedWrite encrypts the secrets of a new connection.
+func (v *Vault) sealedWrite(ctx context.Context, caller Caller, conn Connection, secrets map[string]secret.Text) (Write, error) {
+	sealed, err := v.seal(ctx, conn, secrets)
+	if err != nil {
+		return Write{}, err
+	}
+	conn.named(sealed)
+	w := Write{Connection: conn, Secrets: sealed}
+	if len(sealed) > 0 {
+		w.Audit = v.record(caller, ActionCreated, conn.Name, conn.SecretNames)
+	}
+	return w, nil
+}
+
+// seal encrypts the non-empty secrets, in the order of their parameters, for
+// the present change of the connection.
+func (v *Vault) seal(ctx context.Context, conn Connection, secrets map[string]secret.Text) ([]Sealed, error) {
+	sealed := []Sealed{}
+	for _, name := range slices.Sorted(maps.Keys(secrets)) {
+		if secrets[name].Empty() {
+			continue
+		}
+		version := conn.Etag()
+		blob, err := v.sealer.Seal(ctx, conn.place(name, version), secrets[name])
+		if err != nil {
+			return nil, fmt.Errorf("encrypt parameter %q of %s: %w", name, conn.Name, err)
+		}
+		sealed = append(sealed, Sealed{Parameter: name, Version: version, Blob: blob})
+	}
+	return sealed, nil
+}

@@ -1,0 +1,38 @@
+package core
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+)
+
+// Delete removes a connection of the caller, destroys its encrypted secrets and
+// announces that. Unless empty, etag must be the connection's.
+func (v *Vault) Delete(ctx context.Context, caller Caller, name resource.Connection, etag string) error {
+	if err := known(name.Environment); err != nil {
+		return err
+	}
+	_, err := settled(name, func() (Connection, error) { return Connection{}, v.tryDelete(ctx, caller, name, etag) })
+	return err
+}
+
+// tryDelete removes the connection as it is now. It returns [ErrChanged] when
+// somebody else was faster.
+func (v *Vault) tryDelete(ctx context.Context, caller Caller, name resource.Connection, etag string) error {
+	conn, err := v.store.Connection(ctx, name)
+	if err := found(name, err); err != nil {
+		return err
+	}
+	if err := mayChange(caller, conn, etag); err != nil {
+		return err
+	}
+	w := Write{Connection: conn}
+	if len(conn.SecretNames) > 0 {
+		w.Audit = v.record(caller, ActionDeleted, name, conn.SecretNames)
+	}
+	if err := v.store.Remove(ctx, w); err != nil {
+		return fmt.Errorf("remove %s: %w", name, err)
+	}
+	return nil
+}

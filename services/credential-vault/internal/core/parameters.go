@@ -1,0 +1,246 @@
+package core
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/secret"
+)
+
+// maxParameter is the greatest length of a plain value in bytes. How many there
+// are is bounded by the request.
+const maxParameter = 8 << 10
+
+// form is what a connection is asked for: the parameters of its set, and the
+// variables of the connector's servers.
+type form struct {
+	set       *connectorv1.ParameterSet
+	variables map[string]*connectorv1.ServerVariable
+	inHost    map[string]bool // variables that a host depends on
+}
+
+func newForm(def *connectorv1.Definition, set *connectorv1.ParameterSet) form {
+	f := form{set: set, variables: map[string]*connectorv1.ServerVariable{}, inHost: hostVariables(def)}
+	for _, server := range def.GetServers() {
+		for _, v := range server.GetVariables() {
+			if f.parameter(v.GetName()) == nil {
+				f.variables[v.GetName()] = v
+			}
+		}
+	}
+	return f
+}
+
+func (f form) parameter(name string) *connectorv1.ConnectionParameter {
+	i := slices.IndexFunc(f.set.GetParameters(), func(p *connectorv1.ConnectionParameter) bool { return p.GetName() == name })
+	if i < 0 {
+		return nil
+	}
+	return f.set.GetParameters()[i]
+}
+
+// answers is what was filled in, now and before.
+type answers struct {
+	plain   map[string]string      // as they are to be
+	secrets map[string]secret.Text // sent now; an empty one removes
+	kept    []string               // names of the secrets that were there before
+	// tolerate are plain parameters that were stored before. One that the
+	// connector has dropped since is no mistake of whoever changes another.
+	tolerate map[string]string
+}
+
+// has reports whether a secret will have a value.
+func (a answers) has(name string) bool {
+	if value, sent := a.secrets[name]; sent {
+		return !value.Empty()
+	}
+	return slices.Contains(a.kept, name)
+}
+
+// complete returns the plain parameters with defaults filled in, or one fault
+// that names everything that is wrong. It never repeats a value: it may be a
+// secret that was put in the wrong place.
+func (f form) complete(a answers) (map[string]string, error) {
+	wrong := violations{}
+	for _, name := range slices.Sorted(maps.Keys(a.plain)) {
+		if old, stored := a.tolerate[name]; !stored || old != a.plain[name] {
+			wrong.add(plainPath(name), f.judgePlain(name, a.plain[name]))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.secrets)) {
+		if !slices.Contains(a.kept, name) || !a.secrets[name].Empty() {
+			wrong.add(secretPath(name), f.judgeSecret(name))
+		}
+	}
+	plain := f.withDefaults(a.plain)
+	for _, p := range f.set.GetParameters() {
+		if !p.GetRequired() {
+			continue
+		}
+		if isSecret(p) && !a.has(p.GetName()) {
+			wrong.add(secretPath(p.GetName()), "is required, as a secret")
+		}
+		if !isSecret(p) && plain[p.GetName()] == "" {
+			wrong.add(plainPath(p.GetName()), "is required")
+		}
+	}
+	return plain, wrong.fault(f)
+}
+
+// withDefaults returns the non-empty values, and the defaults of the others.
+func (f form) withDefaults(given map[string]string) map[string]string {
+	plain := map[string]string{}
+	for _, p := range f.set.GetParameters() {
+		// The default of a secret would be a secret that everybody knows.
+		if !isSecret(p) && p.GetDefaultValue() != "" {
+			plain[p.GetName()] = p.GetDefaultValue()
+		}
+	}
+	for name, value := range given {
+		if value != "" {
+			plain[name] = value
+		}
+	}
+	return plain
+}
+
+// judgePlain returns what is wrong with a value that is not secret, "" if
+// nothing is.
+func (f form) judgePlain(name, value string) string {
+	if p := f.parameter(name); p != nil {
+		if isSecret(p) {
+			return "is a secret: send it in secrets, not in connection.parameters"
+		}
+		return judgeValue(p, value)
+	}
+	v, ok := f.variables[name]
+	switch {
+	case !ok:
+		return "is unknown"
+	case value == "":
+		return ""
+	case len(v.GetAllowedValues()) > 0 && !slices.Contains(v.GetAllowedValues(), value):
+		return "must be one of " + strings.Join(v.GetAllowedValues(), ", ")
+	case f.inHost[name] && !hostSafe(value):
+		return "becomes part of a host name: only letters, digits, hyphens and dots are allowed"
+	case len(value) > maxParameter:
+		return tooLong(maxParameter)
+	}
+	return ""
+}
+
+// judgeValue checks type, choice and length.
+func judgeValue(p *connectorv1.ConnectionParameter, value string) string {
+	switch {
+	case value == "":
+		return "" // the same as not given
+	case len(value) > maxParameter:
+		return tooLong(maxParameter)
+	}
+	switch p.GetType() {
+	case connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_BOOL:
+		if value != "true" && value != "false" {
+			return "must be true or false"
+		}
+	case connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_INTEGER:
+		if _, err := strconv.ParseInt(value, 10, 64); err != nil {
+			return "must be a whole number"
+		}
+	case connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_AGENT:
+		return "needs an agent in a private network, which this server cannot do: leave it out"
+	}
+	allowed := p.GetAllowedValues()
+	if len(allowed) > 0 && !slices.ContainsFunc(allowed, func(v *connectorv1.AllowedValue) bool { return v.GetValue() == value }) {
+		return "must be one of " + choices(allowed)
+	}
+	return ""
+}
+
+// judgeSecret returns what is wrong with a secret that was sent.
+func (f form) judgeSecret(name string) string {
+	p := f.parameter(name)
+	switch {
+	case p == nil && f.variables[name] == nil:
+		return "is unknown"
+	case p == nil || !isSecret(p):
+		return "is not a secret: send it in connection.parameters, not in secrets"
+	}
+	return ""
+}
+
+// accepted lists the parameters for people, required ones first.
+func (f form) accepted() string {
+	var required, optional []string
+	for _, p := range f.set.GetParameters() {
+		var traits []string
+		if p.GetRequired() {
+			traits = append(traits, "required")
+		}
+		if isSecret(p) {
+			traits = append(traits, "secret")
+		}
+		text := quoted(p.GetName())
+		if len(traits) > 0 {
+			text += " (" + strings.Join(traits, ", ") + ")"
+		}
+		if p.GetRequired() {
+			required = append(required, text)
+		} else {
+			optional = append(optional, text)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.variables)) {
+		optional = append(optional, quoted(name))
+	}
+	if len(required)+len(optional) == 0 {
+		return "no parameters"
+	}
+	return strings.Join(append(required, optional...), ", ")
+}
+
+// violations collects what is wrong, in the order in which it was found.
+type violations struct{ found []fault.Violation }
+
+func (v *violations) add(path, what string) {
+	if what != "" {
+		v.found = append(v.found, fault.Violation{Field: path, Description: what})
+	}
+}
+
+// fault returns everything in one error, nil if there is nothing.
+func (v *violations) fault(f form) error {
+	if len(v.found) == 0 {
+		return nil
+	}
+	e := fault.Invalid(fault.ReasonConnectionParametersInvalid,
+		"the values do not fit parameter set %q, which accepts %s", f.set.GetName(), f.accepted())
+	for _, violation := range v.found {
+		e = e.Field(violation.Field, violation.Description)
+	}
+	return e
+}
+
+func isSecret(p *connectorv1.ConnectionParameter) bool {
+	return p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_SECRET
+}
+
+func choices(allowed []*connectorv1.AllowedValue) string {
+	values := make([]string, 0, len(allowed))
+	for _, v := range allowed {
+		values = append(values, v.GetValue())
+	}
+	return strings.Join(values, ", ")
+}
+
+func tooLong(limit int) string { return fmt.Sprintf("is longer than %d bytes", limit) }
+
+func quoted(name string) string { return strconv.Quote(name) }
+
+func plainPath(name string) string { return "connection.parameters[" + quoted(name) + "]" }
+
+func secretPath(name string) string { return "secrets[" + quoted(name) + "]" }

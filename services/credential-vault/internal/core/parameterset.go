@@ -1,0 +1,78 @@
+package core
+
+import (
+	"slices"
+	"strings"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+)
+
+// defaultSet stands in for the set of a definition that has none.
+const defaultSet = "default"
+
+// chooseSet returns the parameter set of a connection: the named one, or the
+// first that works if the name is empty.
+func chooseSet(def *connectorv1.Definition, name string) (*connectorv1.ParameterSet, error) {
+	sets := def.GetParameterSets()
+	if len(sets) == 0 {
+		sets = []*connectorv1.ParameterSet{{Name: defaultSet}}
+	}
+	if name == "" {
+		for _, set := range sets {
+			if unsupported(set) == "" {
+				return set, nil
+			}
+		}
+		return nil, notSupported(sets[0], sets)
+	}
+	i := slices.IndexFunc(sets, func(s *connectorv1.ParameterSet) bool { return s.GetName() == name })
+	if i < 0 {
+		what := "is none of the connector's parameter sets: " + setNames(sets)
+		return nil, fault.Invalid(fault.ReasonConnectionParametersInvalid, "the connector has no parameter set %q; it has %s", name, setNames(sets)).
+			Field("connection.parameter_set", what)
+	}
+	if unsupported(sets[i]) != "" {
+		return nil, notSupported(sets[i], sets)
+	}
+	return sets[i], nil
+}
+
+// unsupported returns which kind of authentication of a set cannot be done, ""
+// if all can.
+func unsupported(set *connectorv1.ParameterSet) string {
+	for _, p := range set.GetParameters() {
+		switch {
+		case p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH:
+			return "oauth2"
+		case p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_AGENT && p.GetRequired():
+			return "agent"
+		}
+	}
+	return ""
+}
+
+// notSupported says why a set cannot be used, and which others can.
+func notSupported(set *connectorv1.ParameterSet, all []*connectorv1.ParameterSet) error {
+	kind := unsupported(set)
+	needs := map[string]string{
+		"oauth2": "signing in at the API's provider (OAuth 2.0)",
+		"agent":  "an agent in a private network",
+	}[kind]
+	working := slices.DeleteFunc(slices.Clone(all), func(s *connectorv1.ParameterSet) bool { return unsupported(s) != "" })
+	remedy := "and the connector offers no other way to authenticate"
+	if len(working) > 0 {
+		remedy = "so choose another one: " + setNames(working)
+	}
+	return fault.Unimplemented(fault.ReasonAuthKindNotSupported,
+		"parameter set %q needs %s, which this server cannot do, %s", set.GetName(), needs, remedy).
+		With("kind", kind)
+}
+
+func setNames(sets []*connectorv1.ParameterSet) string {
+	names := make([]string, 0, len(sets))
+	for _, s := range sets {
+		names = append(names, quoted(s.GetName()))
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,85 @@
+package core
+
+import (
+	"strings"
+	"testing"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+)
+
+// set returns a parameter set with parameters of these types, all required.
+func set(name string, types ...connectorv1.ConnectionParameterType) *connectorv1.ParameterSet {
+	s := &connectorv1.ParameterSet{Name: name}
+	for _, kind := range types {
+		s.Parameters = append(s.Parameters, &connectorv1.ConnectionParameter{Name: kind.String(), Type: kind, Required: true})
+	}
+	return s
+}
+
+func sets(all ...*connectorv1.ParameterSet) *connectorv1.Definition {
+	return &connectorv1.Definition{ParameterSets: all}
+}
+
+func TestTheSetOfAConnection(t *testing.T) {
+	optionalAgent := set("agent", typeAgent)
+	optionalAgent.Parameters[0].Required = false
+	for name, c := range map[string]struct {
+		def  *connectorv1.Definition
+		ask  string
+		want string
+	}{
+		"the only one":                          {sets(set("key", typeSecret)), "", "key"},
+		"the first of several":                  {sets(set("key", typeSecret), set("basic", typeString, typeSecret)), "", "key"},
+		"the one that was asked for":            {sets(set("key", typeSecret), set("basic", typeString, typeSecret)), "basic", "basic"},
+		"the first that works":                  {sets(set("oauth", typeOAuth), set("agent", typeAgent), set("key", typeSecret)), "", "key"},
+		"one without parameters":                {sets(set("anonymous")), "", "anonymous"},
+		"one whose agent can be left out":       {sets(optionalAgent), "", "agent"},
+		"a definition that was written by hand": {sets(), "", "default"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := chooseSet(c.def, c.ask)
+			if err != nil || got.GetName() != c.want {
+				t.Errorf("got %q, %v, want %q", got.GetName(), err, c.want)
+			}
+		})
+	}
+}
+
+func TestSetsThatCannotBeUsed(t *testing.T) {
+	for name, c := range map[string]struct {
+		def    *connectorv1.Definition
+		ask    string
+		reason fault.Reason
+		want   []string
+	}{
+		"an unknown one": {
+			sets(set("key", typeSecret), set("basic", typeString)), "Key",
+			fault.ReasonConnectionParametersInvalid, []string{`"Key"`, `"key", "basic"`},
+		},
+		"only OAuth": {
+			sets(set("oauth", typeOAuth)), "",
+			fault.ReasonAuthKindNotSupported, []string{"OAuth 2.0", "no other way"},
+		},
+		"OAuth, when there is something else": {
+			sets(set("oauth", typeOAuth), set("key", typeSecret)), "oauth",
+			fault.ReasonAuthKindNotSupported, []string{`"oauth"`, "OAuth 2.0", `choose another one: "key"`},
+		},
+		"an agent": {
+			sets(set("private", typeAgent)), "private",
+			fault.ReasonAuthKindNotSupported, []string{"agent in a private network"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := chooseSet(c.def, c.ask)
+			if fault.ReasonOf(err) != c.reason {
+				t.Fatalf("got %v, want %s", err, c.reason)
+			}
+			for _, part := range c.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%q does not mention %s", err, part)
+				}
+			}
+		})
+	}
+}

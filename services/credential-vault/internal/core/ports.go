@@ -1,0 +1,100 @@
+package core
+
+import (
+	"context"
+	"errors"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+)
+
+// Errors of a [Store].
+var (
+	// ErrNotFound says that there is no such connection.
+	ErrNotFound = errors.New("connection not found")
+	// ErrExists says that a connection has this name already.
+	ErrExists = errors.New("connection exists")
+	// ErrChanged says that the connection was changed or removed meanwhile.
+	ErrChanged = errors.New("connection has been changed meanwhile")
+)
+
+// Store keeps connections, their sealed secrets and the audit trail. Each method
+// is one transaction: all of it happens or nothing. Implementations are safe for
+// concurrent use.
+type Store interface {
+	// Insert adds a connection and announces it. It returns [ErrExists] if the
+	// name is taken.
+	Insert(ctx context.Context, w Write) error
+	// Replace stores what a connection has become, and announces it if w says
+	// so. It returns [ErrChanged] unless the stored one has the same UID and
+	// exactly one change less.
+	Replace(ctx context.Context, w Write) error
+	// Remove removes w.Connection with its secrets and announces that. It
+	// returns [ErrChanged] unless the stored one has the same UID and change.
+	Remove(ctx context.Context, w Write) error
+
+	// Connection returns a connection, or [ErrNotFound].
+	Connection(ctx context.Context, name resource.Connection) (Connection, error)
+	// WithSecrets returns a connection and its secrets, as they were at one
+	// moment and sorted by parameter, or [ErrNotFound].
+	WithSecrets(ctx context.Context, name resource.Connection) (Connection, []Sealed, error)
+	// Connections returns connections in the order of their ids, at most
+	// q.Limit. The second result is the id to continue after; empty at the end.
+	Connections(ctx context.Context, q ConnectionQuery) ([]Connection, string, error)
+
+	// Record adds an audit record. It is durable when Record returns.
+	Record(ctx context.Context, r AuditRecord) error
+	// AuditRecords returns audit records, newest first, at most q.Limit. The
+	// second result is the id to continue after; empty at the end.
+	AuditRecords(ctx context.Context, q AuditQuery) ([]AuditRecord, string, error)
+}
+
+// Write is one change of a connection.
+type Write struct {
+	// Connection is what is stored.
+	Connection Connection
+	// Secrets are all secrets that it has from now on; nil leaves them as they
+	// are.
+	Secrets []Sealed
+	// Audit is recorded with the change, if there is one.
+	Audit *AuditRecord
+	// Silent changes are not announced: nothing that others keep copies of is
+	// different.
+	Silent bool
+}
+
+// ConnectionQuery says which connections are wanted.
+type ConnectionQuery struct {
+	// Environment is the id of the environment.
+	Environment string
+	// Owner restricts the result to the connections of one user, unless empty.
+	Owner string
+	// Connector restricts the result to one connector's id, unless empty.
+	Connector string
+	// After is the id after which to begin; empty to begin at the first.
+	After string
+	// Limit is the most that is returned, at least 1.
+	Limit int
+}
+
+// AuditQuery says which audit records are wanted.
+type AuditQuery struct {
+	// Environment is the id of the environment.
+	Environment string
+	// Connection restricts the result to one connection's id, unless empty.
+	Connection string
+	// After is the id of the record after which to begin; empty to begin at the
+	// newest.
+	After string
+	// Limit is the most that is returned, at least 1.
+	Limit int
+}
+
+// Connectors tells what connections to a connector look like.
+type Connectors interface {
+	// Definition returns the parts of a connector's definition that connections
+	// need: servers and parameter sets. revision is the resource name of a
+	// revision, empty for the published one. The definition is shared and must
+	// not be changed. Errors are those of the registry.
+	Definition(ctx context.Context, connector resource.Connector, revision string) (*connectorv1.Definition, error)
+}

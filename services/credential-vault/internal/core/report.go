@@ -1,0 +1,71 @@
+package core
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+)
+
+// failedTest is what a failed test is put down to when nobody says why.
+const failedTest = "the last test of the connection failed"
+
+// TestReport is the outcome of a connection test.
+type TestReport struct {
+	// Name is the connection.
+	Name resource.Connection
+	// Failure is why it failed, one sentence; see [TestReport.Outcome].
+	Failure string
+	// Outcome is how it ended.
+	Outcome Outcome
+}
+
+// Outcome is how a test ended.
+type Outcome int
+
+const (
+	// OutcomeFailed means that the API did not accept the credential.
+	OutcomeFailed Outcome = iota
+	// OutcomeSucceeded means that it did.
+	OutcomeSucceeded
+)
+
+// ReportTest keeps the outcome of a test. Only the runtime, which makes the
+// tests, may report them. Only a change of state is announced: what others keep
+// copies of is the same after a test.
+func (v *Vault) ReportTest(ctx context.Context, caller Caller, r TestReport) (Connection, error) {
+	if caller.Service != v.cfg.Runtime {
+		return Connection{}, serviceOnly()
+	}
+	if err := known(r.Name.Environment); err != nil {
+		return Connection{}, err
+	}
+	return settled(r.Name, func() (Connection, error) { return v.tryReport(ctx, caller, r) })
+}
+
+func (v *Vault) tryReport(ctx context.Context, caller Caller, r TestReport) (Connection, error) {
+	before, err := v.store.Connection(ctx, r.Name)
+	if err := found(r.Name, err); err != nil {
+		return Connection{}, err
+	}
+	if !caller.sees(before) {
+		return Connection{}, notFound(r.Name)
+	}
+	now := v.clock.Now()
+	after := before
+	after.Change++
+	after.TestTime, after.UpdateTime = now, now
+	switch {
+	case r.Outcome == OutcomeSucceeded:
+		after.enter(StateConnected, "", now)
+	case r.Failure == "":
+		after.enter(StateError, failedTest, now)
+	default:
+		after.enter(StateError, r.Failure, now)
+	}
+	w := Write{Connection: after, Silent: after.State == before.State && after.StateReason == before.StateReason}
+	if err := v.store.Replace(ctx, w); err != nil {
+		return Connection{}, fmt.Errorf("store %s: %w", r.Name, err)
+	}
+	return after, nil
+}

@@ -1,0 +1,121 @@
+package core
+
+import (
+	"slices"
+	"strings"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+)
+
+// destinations returns the hosts that a connection's credential may be sent to,
+// canonical, sorted and without repetition: that of the server URL if there is
+// one, else those of all servers of the connector. They are worked out anew for
+// each use, so a host that a connector or an administrator no longer names is
+// refused from then on.
+func destinations(def *connectorv1.Definition, parameters map[string]string, serverURL string, rules HostRules) ([]string, error) {
+	origins := serverOrigins(def, parameters)
+	if serverURL != "" {
+		o, err := ParseOrigin(serverURL)
+		if err != nil {
+			return nil, invalidURL(err.Error())
+		}
+		if !slices.Contains(origins, o) && !rules.Allow(o.Host) {
+			return nil, hostRefused(o)
+		}
+		return []string{o.Host}, nil
+	}
+	if len(origins) == 0 {
+		return nil, invalidURL("the connector names no server of its own: give the URL at which the API is reached")
+	}
+	hosts := make([]string, 0, len(origins))
+	for _, o := range origins {
+		hosts = append(hosts, o.Host)
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts), nil
+}
+
+// hostRefused is for a server URL whose origin nobody named. Scheme and port
+// count: a credential for https is not sent in clear, nor to another program
+// that listens on the same machine.
+func hostRefused(o Origin) error {
+	host := strings.TrimSuffix(strings.TrimSuffix(o.Host, ":443"), ":80")
+	return fault.Denied(fault.ReasonHostNotAllowed,
+		"the connector has no server at %s://%s; use one of its own servers, or ask an administrator to add the host to --allow-server-hosts of the credential vault", o.Scheme, o.Host).
+		With("host", host)
+}
+
+func invalidURL(what string) error {
+	return fault.Invalid(fault.ReasonConnectionParametersInvalid, "the server URL of the connection cannot be used: it %s", what).
+		Field("connection.server_url", what)
+}
+
+// serverOrigins returns where the servers of a definition are, with variables
+// from the connection's parameters or their defaults. A server whose host cannot
+// be worked out is left out.
+func serverOrigins(def *connectorv1.Definition, parameters map[string]string) []Origin {
+	var origins []Origin
+	for _, server := range def.GetServers() {
+		address, ok := address(server, parameters)
+		if !ok {
+			continue
+		}
+		if o, err := ParseOrigin(address); err == nil && !slices.Contains(origins, o) {
+			origins = append(origins, o)
+		}
+	}
+	return origins
+}
+
+// address returns scheme and authority of a server's URL.
+func address(server *connectorv1.Server, parameters map[string]string) (string, bool) {
+	scheme, rest, ok := strings.Cut(server.GetUrlTemplate(), "://")
+	if !ok {
+		return "", false
+	}
+	text := scheme + "://" + authority(rest)
+	for _, variable := range server.GetVariables() {
+		placeholder := "{" + variable.GetName() + "}"
+		if !strings.Contains(text, placeholder) {
+			continue
+		}
+		value := parameters[variable.GetName()]
+		if value == "" {
+			value = variable.GetDefaultValue()
+		}
+		if !hostSafe(value) {
+			return "", false
+		}
+		text = strings.ReplaceAll(text, placeholder, value)
+	}
+	return text, !strings.ContainsAny(text, "{}")
+}
+
+// authority returns what stands before path, query and fragment.
+func authority(rest string) string {
+	if i := strings.IndexAny(rest, `/?#\`); i >= 0 {
+		return rest[:i]
+	}
+	return rest
+}
+
+// hostSafe reports whether a value cannot end the host that it becomes part of:
+// "evil.example/" in "https://{region}.example.com" would.
+func hostSafe(value string) bool {
+	return value != "" && strings.Trim(strings.ToLower(value), "abcdefghijklmnopqrstuvwxyz0123456789-_.") == ""
+}
+
+// hostVariables returns the names of the variables that a host depends on.
+func hostVariables(def *connectorv1.Definition) map[string]bool {
+	names := map[string]bool{}
+	for _, server := range def.GetServers() {
+		scheme, rest, _ := strings.Cut(server.GetUrlTemplate(), "://")
+		for _, variable := range server.GetVariables() {
+			if strings.Contains(scheme+authority(rest), "{"+variable.GetName()+"}") {
+				names[variable.GetName()] = true
+			}
+		}
+	}
+	return names
+}

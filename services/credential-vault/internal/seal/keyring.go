@@ -1,0 +1,207 @@
+package seal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/keyset"
+	"github.com/tink-crypto/tink-go/v2/tink"
+)
+
+// KEK is a key-encryption key: it encrypts keysets and nothing else. It is
+// asked once per environment and start, so it may be a call to a key management
+// service. Implementations are safe for concurrent use.
+type KEK interface {
+	tink.AEADWithContext
+	// ID names the key for operators. It is stored beside what the key
+	// encrypted, so it must not be secret.
+	ID() string
+}
+
+// Wrapped is the keyset of an environment as it is stored.
+type Wrapped struct {
+	// Version counts the changes of the keyset, from 1.
+	Version uint64
+	// KEK is the id of the key-encryption key that encrypted it.
+	KEK string
+	// Blob is the keyset, encrypted and bound to environment and version.
+	Blob []byte
+}
+
+// Errors of a [Keysets].
+var (
+	// ErrNoKeyset says that an environment has no keyset yet.
+	ErrNoKeyset = errors.New("the environment has no keyset")
+	// ErrKeysetChanged says that a keyset was changed by somebody else.
+	ErrKeysetChanged = errors.New("the keyset has been changed meanwhile")
+)
+
+// Keysets is where wrapped keysets are stored.
+type Keysets interface {
+	// Keyset returns the keyset of an environment, or [ErrNoKeyset].
+	Keyset(ctx context.Context, environment string) (Wrapped, error)
+	// SaveKeyset stores a keyset. It returns [ErrKeysetChanged] and stores
+	// nothing unless the version follows the stored one, 0 if there is none.
+	SaveKeyset(ctx context.Context, environment string, w Wrapped) error
+	// KeysetEnvironments returns the environments that have a keyset, sorted.
+	KeysetEnvironments(ctx context.Context) ([]string, error)
+}
+
+// Keyring holds the data keys of all environments, decrypted when they are
+// first needed. It is safe for concurrent use.
+type Keyring struct {
+	kek    KEK
+	stored Keysets
+
+	mu    sync.RWMutex
+	known map[string]*dataKeys // by environment; entries are replaced, never changed
+}
+
+// dataKeys is a decrypted keyset.
+type dataKeys struct {
+	version uint64
+	aead    tink.AEAD
+}
+
+// New returns a keyring over the stored keysets.
+func New(kek KEK, stored Keysets) *Keyring {
+	return &Keyring{kek: kek, stored: stored, known: map[string]*dataKeys{}}
+}
+
+// Check decrypts every stored keyset, so that a wrong key is noticed at the
+// start and not by the first caller.
+func (k *Keyring) Check(ctx context.Context) error {
+	environments, err := k.stored.KeysetEnvironments(ctx)
+	if err != nil {
+		return fmt.Errorf("list keysets: %w", err)
+	}
+	for _, environment := range environments {
+		if _, err := k.reading(ctx, environment); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reading returns the keys of an environment that has some.
+func (k *Keyring) reading(ctx context.Context, environment string) (*dataKeys, error) {
+	k.mu.RLock()
+	keys, ok := k.known[environment]
+	k.mu.RUnlock()
+	if ok {
+		return keys, nil
+	}
+	return k.load(ctx, environment)
+}
+
+// writing returns the keys of an environment, new ones if it has none.
+func (k *Keyring) writing(ctx context.Context, environment string) (*dataKeys, error) {
+	keys, err := k.reading(ctx, environment)
+	if !errors.Is(err, ErrNoKeyset) {
+		return keys, err
+	}
+	if err := k.create(ctx, environment); err != nil && !errors.Is(err, ErrKeysetChanged) {
+		return nil, err
+	}
+	return k.load(ctx, environment) // ours, or that of whoever was faster
+}
+
+// refreshed returns the stored keys if they are newer than ours, else ours.
+func (k *Keyring) refreshed(ctx context.Context, environment string, ours *dataKeys) (*dataKeys, error) {
+	w, err := k.stored.Keyset(ctx, environment)
+	if err != nil {
+		return nil, fmt.Errorf("read the keyset of environment %q: %w", environment, err)
+	}
+	if w.Version <= ours.version {
+		return ours, nil
+	}
+	return k.unwrap(ctx, environment, w)
+}
+
+func (k *Keyring) load(ctx context.Context, environment string) (*dataKeys, error) {
+	w, err := k.stored.Keyset(ctx, environment)
+	if err != nil {
+		return nil, fmt.Errorf("read the keyset of environment %q: %w", environment, err)
+	}
+	return k.unwrap(ctx, environment, w)
+}
+
+// unwrap decrypts a keyset and remembers it unless a newer one is known.
+func (k *Keyring) unwrap(ctx context.Context, environment string, w Wrapped) (*dataKeys, error) {
+	handle, err := keyset.ReadWithContext(ctx, keyset.NewBinaryReader(bytes.NewReader(w.Blob)), k.kek, bound(environment, w.Version))
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, &keyProblem{environment: environment, wrappedBy: w.KEK, present: k.kek.ID(), cause: err}
+	}
+	primitive, err := aead.New(handle)
+	if err != nil {
+		return nil, &keyProblem{environment: environment, wrappedBy: w.KEK, present: k.kek.ID(), cause: err}
+	}
+	keys := &dataKeys{version: w.Version, aead: primitive}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if known, ok := k.known[environment]; ok && known.version >= keys.version {
+		return known, nil
+	}
+	k.known[environment] = keys
+	return keys, nil
+}
+
+// create stores the first keyset of an environment.
+func (k *Keyring) create(ctx context.Context, environment string) error {
+	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+	if err != nil {
+		return fmt.Errorf("make the keyset of environment %q: %w", environment, err)
+	}
+	w, err := wrap(ctx, k.kek, environment, 1, handle)
+	if err != nil {
+		return err
+	}
+	if err := k.stored.SaveKeyset(ctx, environment, w); err != nil {
+		return fmt.Errorf("store the keyset of environment %q: %w", environment, err)
+	}
+	return nil
+}
+
+// wrap encrypts a keyset for its environment and version.
+func wrap(ctx context.Context, kek KEK, environment string, version uint64, handle *keyset.Handle) (Wrapped, error) {
+	var blob bytes.Buffer
+	if err := handle.WriteWithContext(ctx, keyset.NewBinaryWriter(&blob), kek, bound(environment, version)); err != nil {
+		return Wrapped{}, fmt.Errorf("encrypt the keyset of environment %q with %s: %w", environment, kek.ID(), err)
+	}
+	return Wrapped{Version: version, KEK: kek.ID(), Blob: blob.Bytes()}, nil
+}
+
+// bound is what a wrapped keyset is bound to.
+func bound(environment string, version uint64) []byte {
+	return []byte("environments/" + environment + "\x00" + strconv.FormatUint(version, 10))
+}
+
+// keyProblem says that a keyset cannot be decrypted: the key-encryption key is
+// another one, or the stored keyset was tampered with.
+type keyProblem struct {
+	environment, wrappedBy, present string
+	cause                           error
+}
+
+// Error names both keys, which tells an operator what to look for.
+func (e *keyProblem) Error() string {
+	return fmt.Sprintf("the data keys of environment %q were encrypted with key %s and cannot be decrypted with key %s: %v",
+		e.environment, e.wrappedBy, e.present, e.cause)
+}
+
+// Unwrap returns what Tink said.
+func (e *keyProblem) Unwrap() error { return e.cause }
+
+// isKeyProblem reports whether err is about keys, and not about reaching them.
+func isKeyProblem(err error) bool {
+	_, ok := errors.AsType[*keyProblem](err)
+	return ok || errors.Is(err, ErrNoKeyset)
+}

@@ -1,0 +1,159 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/seal"
+)
+
+// recordVersion is the first byte of every record; JSON follows. A change that
+// an older program would misread gets another number, and is then refused by it.
+const recordVersion = 1
+
+// What is stored has types of its own, so that renaming something elsewhere
+// cannot make old files unreadable.
+
+type connectionRecord struct {
+	UID            string            `json:"uid"`
+	Change         uint64            `json:"change"`
+	Connector      string            `json:"connector"`
+	PinnedRevision string            `json:"pinned_revision,omitempty"`
+	ParameterSet   string            `json:"parameter_set"`
+	Parameters     map[string]string `json:"parameters,omitempty"`
+	SecretNames    []string          `json:"secret_names,omitempty"`
+	DisplayName    string            `json:"display_name,omitempty"`
+	ServerURL      string            `json:"server_url,omitempty"`
+	Owner          string            `json:"owner"`
+	State          int               `json:"state"`
+	StateReason    string            `json:"state_reason,omitempty"`
+	StateTime      time.Time         `json:"state_time"`
+	TestTime       time.Time         `json:"test_time,omitzero"`
+	CreateTime     time.Time         `json:"create_time"`
+	UpdateTime     time.Time         `json:"update_time"`
+}
+
+type secretRecord struct {
+	Parameter string `json:"parameter"`
+	Version   string `json:"version"`
+	Blob      []byte `json:"blob"`
+}
+
+type auditRecord struct {
+	Time        time.Time `json:"time"`
+	Action      int       `json:"action"`
+	Connection  string    `json:"connection"`
+	Principal   string    `json:"principal,omitempty"`
+	Service     string    `json:"service,omitempty"`
+	OperationID string    `json:"operation_id,omitempty"`
+	SecretNames []string  `json:"secret_names,omitempty"`
+}
+
+type keysetRecord struct {
+	Version uint64 `json:"version"`
+	KEK     string `json:"kek"`
+	Blob    []byte `json:"blob"`
+}
+
+func encodeConnection(c core.Connection) ([]byte, error) {
+	return encode(connectionRecord{
+		UID: c.UID, Change: c.Change, Connector: c.Connector.String(), PinnedRevision: c.PinnedRevision,
+		ParameterSet: c.ParameterSet, Parameters: c.Parameters, SecretNames: c.SecretNames,
+		DisplayName: c.DisplayName, ServerURL: c.ServerURL, Owner: c.Owner,
+		State: int(c.State), StateReason: c.StateReason, StateTime: c.StateTime.UTC(), TestTime: c.TestTime.UTC(),
+		CreateTime: c.CreateTime.UTC(), UpdateTime: c.UpdateTime.UTC(),
+	})
+}
+
+func decodeConnection(name resource.Connection, data []byte) (core.Connection, error) {
+	var r connectionRecord
+	if err := decode(data, &r); err != nil {
+		return core.Connection{}, err
+	}
+	connector, err := resource.ParseConnector(r.Connector)
+	if err != nil {
+		return core.Connection{}, err
+	}
+	return core.Connection{
+		Name: name, UID: r.UID, Change: r.Change, Connector: connector, PinnedRevision: r.PinnedRevision,
+		ParameterSet: r.ParameterSet, Parameters: r.Parameters, SecretNames: r.SecretNames,
+		DisplayName: r.DisplayName, ServerURL: r.ServerURL, Owner: r.Owner,
+		State: core.State(r.State), StateReason: r.StateReason, StateTime: r.StateTime, TestTime: r.TestTime,
+		CreateTime: r.CreateTime, UpdateTime: r.UpdateTime,
+	}, nil
+}
+
+func encodeSecrets(sealed []core.Sealed) ([]byte, error) {
+	records := make([]secretRecord, 0, len(sealed))
+	for _, s := range sealed {
+		records = append(records, secretRecord(s))
+	}
+	return encode(records)
+}
+
+func decodeSecrets(data []byte) ([]core.Sealed, error) {
+	var records []secretRecord
+	if err := decode(data, &records); err != nil {
+		return nil, err
+	}
+	sealed := make([]core.Sealed, 0, len(records))
+	for _, r := range records {
+		sealed = append(sealed, core.Sealed(r))
+	}
+	return sealed, nil
+}
+
+func encodeAudit(r core.AuditRecord) ([]byte, error) {
+	return encode(auditRecord{
+		Time: r.Time.UTC(), Action: int(r.Action), Connection: r.Connection.String(), Principal: r.Principal,
+		Service: r.Service, OperationID: r.OperationID, SecretNames: r.SecretNames,
+	})
+}
+
+func decodeAudit(id string, data []byte) (core.AuditRecord, error) {
+	var r auditRecord
+	if err := decode(data, &r); err != nil {
+		return core.AuditRecord{}, err
+	}
+	connection, err := resource.ParseConnection(r.Connection)
+	if err != nil {
+		return core.AuditRecord{}, err
+	}
+	return core.AuditRecord{
+		ID: id, Time: r.Time, Action: core.AuditAction(r.Action), Connection: connection, Principal: r.Principal,
+		Service: r.Service, OperationID: r.OperationID, SecretNames: r.SecretNames,
+	}, nil
+}
+
+func encodeKeyset(w seal.Wrapped) ([]byte, error) { return encode(keysetRecord(w)) }
+
+func decodeKeyset(data []byte) (seal.Wrapped, error) {
+	var r keysetRecord
+	err := decode(data, &r)
+	return seal.Wrapped(r), err
+}
+
+func encode(record any) ([]byte, error) {
+	data, err := json.Marshal(record)
+	if err != nil {
+		return nil, fmt.Errorf("encode record: %w", err)
+	}
+	return append([]byte{recordVersion}, data...), nil
+}
+
+func decode(data []byte, record any) error {
+	if len(data) == 0 {
+		return errors.New("the record is empty")
+	}
+	if data[0] != recordVersion {
+		return fmt.Errorf("the record has version %d and this program reads version %d; run the program that wrote it, or a newer one", data[0], recordVersion)
+	}
+	if err := json.Unmarshal(data[1:], record); err != nil {
+		return fmt.Errorf("decode record: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+)
+
+// maxReferences bounds how many references are followed to find an object.
+const maxReferences = 16
+
+// object is as much of a JSON Schema as is shown to people.
+type object struct {
+	Ref        string          `json:"$ref"`
+	Properties json.RawMessage `json:"properties"`
+	Required   []string        `json:"required"`
+}
+
+// property is one member of an object.
+type property struct {
+	name     string
+	schema   json.RawMessage
+	required bool
+}
+
+// properties lists the members of the object that a schema describes, in the
+// schema's order; none if it describes something else.
+func properties(schema []byte, named []*connectorv1.Schema) []property {
+	var o object
+	for range maxReferences {
+		o = object{}
+		if json.Unmarshal(schema, &o) != nil || o.Ref == "" {
+			break
+		}
+		schema = schemaNamed(o.Ref, named)
+	}
+	var list []property
+	for _, name := range memberNames(o.Properties) {
+		list = append(list, property{name: name, required: slices.Contains(o.Required, name)})
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(o.Properties, &members) != nil {
+		return nil
+	}
+	for n := range list {
+		list[n].schema = members[list[n].name]
+	}
+	return list
+}
+
+// schemaNamed finds what a reference of the form "#/$defs/{name}" means.
+func schemaNamed(ref string, named []*connectorv1.Schema) []byte {
+	name, ok := strings.CutPrefix(ref, "#/$defs/")
+	if !ok {
+		return nil
+	}
+	name = strings.NewReplacer("~1", "/", "~0", "~").Replace(name) // RFC 6901, section 4
+	for _, s := range named {
+		if s.GetName() == name {
+			return s.GetJson()
+		}
+	}
+	return nil
+}
+
+// memberNames returns the names of a JSON object's members in their order, which
+// decoding into a map would lose.
+func memberNames(text []byte) []string {
+	d := json.NewDecoder(bytes.NewReader(text))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil
+	}
+	var names []string
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil
+		}
+		names = append(names, name.(string)) // a member starts with its name
+		var skipped json.RawMessage
+		if d.Decode(&skipped) != nil {
+			return nil
+		}
+	}
+	return names
+}
+
+// schemaText is the first text of a schema that says what it is about.
+func schemaText(schema []byte) string {
+	var s struct {
+		Summary     string `json:"x-ms-summary"`
+		Title       string `json:"title"`
+		Description string `json:"description"`
+	}
+	if json.Unmarshal(schema, &s) != nil {
+		return ""
+	}
+	return strings.TrimSpace(strings.Join([]string{s.Summary, s.Title, s.Description}, " "))
+}

@@ -1,0 +1,45 @@
+// Package api is the registry's gRPC interface: it translates requests for
+// package core and answers from it, and decides nothing but who may call.
+//
+// Reading is for every caller with a valid token. Importing, publishing,
+// deleting and validating need the role maker.
+package api
+
+import (
+	"context"
+
+	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
+	"github.com/ferrule-dev/ferrule/pkg/authn"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/core"
+)
+
+// The page sizes of the interface.
+const (
+	defaultPage           = 50
+	defaultOperationsPage = 100
+	maxPage               = 1000
+)
+
+// Server implements RegistryService.
+type Server struct {
+	registryv1.UnimplementedRegistryServiceServer
+
+	core *core.Registry
+}
+
+var _ registryv1.RegistryServiceServer = (*Server)(nil)
+
+// New returns a server for a registry, which the caller goes on owning.
+func New(registry *core.Registry) *Server { return &Server{core: registry} }
+
+// requireMaker refuses callers who may not describe APIs.
+func requireMaker(ctx context.Context) error {
+	p, ok := authn.FromContext(ctx)
+	if ok && p.Is(authn.RoleMaker) {
+		return nil
+	}
+	return fault.Denied(fault.ReasonPermissionDenied,
+		"%q may not change connectors; ask an admin for the role %q", p.Name, authn.RoleMaker).
+		With("principal", p.Name)
+}

@@ -1,0 +1,57 @@
+package api
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
+	"github.com/ferrule-dev/ferrule/pkg/page"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+)
+
+// GetSource implements RegistryService.
+func (s *Server) GetSource(ctx context.Context, req *registryv1.GetSourceRequest) (*registryv1.Source, error) {
+	name, err := resource.ParseRevision(req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	files, r, err := s.core.GetSource(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	source := &registryv1.Source{Format: formatTo(r.Format), Url: r.URL}
+	for _, f := range files {
+		source.Files = append(source.Files, &registryv1.SourceFile{Path: f.Path, Content: f.Content})
+	}
+	return source, nil
+}
+
+// ListOperations implements RegistryService.
+func (s *Server) ListOperations(ctx context.Context, req *registryv1.ListOperationsRequest) (*registryv1.ListOperationsResponse, error) {
+	name, err := resource.ParseRevision(req.GetParent())
+	if err != nil {
+		return nil, err
+	}
+	scope := page.Scope("operations", name.String())
+	position, err := page.Decode(scope, req.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	from := 0
+	if pinned, index, ok := strings.Cut(position, "/"); ok {
+		// Later pages are of the revision that the first one was of, whatever an
+		// alias stands for by now. The index is a number that we wrote.
+		name.ID = pinned
+		from, _ = strconv.Atoi(index)
+	}
+	list, r, more, err := s.core.ListOperations(ctx, name, from, page.Size(req.GetPageSize(), defaultOperationsPage, maxPage))
+	if err != nil {
+		return nil, err
+	}
+	resp := &registryv1.ListOperationsResponse{Operations: list}
+	if more {
+		resp.NextPageToken = page.Encode(scope, r.Name.ID+"/"+strconv.Itoa(from+len(list)))
+	}
+	return resp, nil
+}

@@ -1,0 +1,61 @@
+package api
+
+import (
+	"context"
+
+	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/core"
+)
+
+// ImportConnector implements RegistryService.
+func (s *Server) ImportConnector(ctx context.Context, req *registryv1.ImportConnectorRequest) (*registryv1.ImportConnectorResponse, error) {
+	if err := requireMaker(ctx); err != nil {
+		return nil, err
+	}
+	env, err := resource.ParseEnvironment(req.GetParent())
+	if err != nil {
+		return nil, err
+	}
+	in := core.ImportRequest{
+		Environment: env,
+		ID:          req.GetConnectorId(),
+		Files:       filesFrom(req.GetFiles()),
+		URL:         req.GetUrl(),
+		Format:      formatFrom(req.GetFormat()),
+	}
+	if req.GetPublish() {
+		in.Publish = core.PublishAlways
+	}
+	out, err := s.core.Import(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return &registryv1.ImportConnectorResponse{
+		Connector: connectorTo(out.Connector),
+		Revision:  detailTo(core.RevisionDetail{Revision: out.Revision, Findings: out.Findings}),
+		Created:   out.Created,
+	}, nil
+}
+
+// ValidateDefinition implements RegistryService.
+func (s *Server) ValidateDefinition(ctx context.Context, req *registryv1.ValidateDefinitionRequest) (*registryv1.ValidateDefinitionResponse, error) {
+	if err := requireMaker(ctx); err != nil {
+		return nil, err
+	}
+	env, err := resource.ParseEnvironment(req.GetParent())
+	if err != nil {
+		return nil, err
+	}
+	report, err := s.core.Validate(ctx, env, filesFrom(req.GetFiles()), formatFrom(req.GetFormat()))
+	if err != nil {
+		return nil, err
+	}
+	return &registryv1.ValidateDefinitionResponse{
+		Format:       formatTo(report.Format),
+		Title:        report.Title,
+		ActionCount:  int32(report.Actions),
+		TriggerCount: int32(report.Triggers),
+		Findings:     findingsTo(report.Findings),
+	}, nil
+}

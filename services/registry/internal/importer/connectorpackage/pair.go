@@ -1,0 +1,170 @@
+package connectorpackage
+
+import (
+	"slices"
+	"strings"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+)
+
+const (
+	secretType = connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_SECRET
+	oauthType  = connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH
+)
+
+// pair says which parameters of a set a security scheme takes its value from;
+// nil if the set has none for it.
+//   - An API key is the parameter "api_key", whatever the scheme is called, or
+//     else the one named like the scheme, or like the header or query parameter,
+//     or else the only secret. Where several API keys exist, names go first.
+//   - Basic authentication is "username" and "password".
+//   - OAuth 2.0 is the OAuth parameter, "token" if there are several, and its
+//     access token is always a bearer token.
+func pair(set *connectorv1.ParameterSet, s *connectorv1.SecurityScheme, severalKeys bool) *connectorv1.CredentialPlacement {
+	placement := &connectorv1.CredentialPlacement{SchemeId: s.GetId()}
+	switch kind := s.GetKind().(type) {
+	case *connectorv1.SecurityScheme_ApiKey:
+		name := keyParameter(set, s, severalKeys)
+		if name == "" {
+			return nil
+		}
+		placement.Kind = &connectorv1.CredentialPlacement_ApiKey{ApiKey: &connectorv1.ApiKeyPlacement{
+			Parameter: name, Location: kind.ApiKey.GetLocation(), Name: kind.ApiKey.GetName(),
+		}}
+	case *connectorv1.SecurityScheme_Http:
+		user, password := named(set, "username"), named(set, "password")
+		if user == "" || password == "" {
+			return nil
+		}
+		placement.Kind = &connectorv1.CredentialPlacement_Basic{Basic: &connectorv1.BasicPlacement{
+			UsernameParameter: user, PasswordParameter: password,
+		}}
+	case *connectorv1.SecurityScheme_Oauth2:
+		name := oauthParameter(set)
+		if name == "" {
+			return nil
+		}
+		placement.Kind = bearer(name)
+	default:
+		return nil
+	}
+	return placement
+}
+
+func bearer(parameter string) *connectorv1.CredentialPlacement_Bearer {
+	return &connectorv1.CredentialPlacement_Bearer{Bearer: &connectorv1.BearerPlacement{Parameter: parameter}}
+}
+
+func keyParameter(set *connectorv1.ParameterSet, s *connectorv1.SecurityScheme, severalKeys bool) string {
+	names := []string{"api_key", s.GetId(), s.GetApiKey().GetName()}
+	if severalKeys {
+		names = []string{s.GetId(), s.GetApiKey().GetName(), "api_key"}
+	}
+	for _, name := range names {
+		if found := named(set, name); found != "" {
+			return found
+		}
+	}
+	var secrets []string
+	for _, p := range set.GetParameters() {
+		// A name with a colon belongs to an OAuth parameter, a password to a user.
+		isOwn := !strings.Contains(p.GetName(), ":") && !(strings.EqualFold(p.GetName(), "password") && named(set, "username") != "")
+		if p.GetType() == secretType && isOwn {
+			secrets = append(secrets, p.GetName())
+		}
+	}
+	if len(secrets) == 1 {
+		return secrets[0]
+	}
+	return ""
+}
+
+// named returns the name of the parameter that is called so, ignoring case, and
+// that holds a plain value.
+func named(set *connectorv1.ParameterSet, name string) string {
+	for _, p := range set.GetParameters() {
+		if strings.EqualFold(p.GetName(), name) && p.GetType() != oauthType {
+			return p.GetName()
+		}
+	}
+	return ""
+}
+
+func oauthParameter(set *connectorv1.ParameterSet) string {
+	found := ""
+	for _, p := range set.GetParameters() {
+		if p.GetType() == oauthType && (found == "" || p.GetName() == "token") {
+			found = p.GetName()
+		}
+	}
+	return found
+}
+
+// placements fills in the placements of all sets. Schemes that no set has a value for
+// are taken out of the operations' requirements: such packages authenticate by a
+// policy or by code, and no connection could ever satisfy them.
+func (p *pack) placements() {
+	keys := 0
+	for _, s := range p.def.GetSecuritySchemes() {
+		if s.GetApiKey() != nil {
+			keys++
+		}
+	}
+	for _, s := range p.def.GetSecuritySchemes() {
+		placed := false
+		for _, set := range p.def.GetParameterSets() {
+			if placement := pair(set, s, keys > 1); placement != nil {
+				set.Placements = append(set.Placements, placement)
+				placed = true
+			}
+		}
+		if !placed {
+			p.warn("CredentialParameterMissing", p.root.GetFold("connectionParameters"),
+				"add the connection parameter, or remove the security definition",
+				"no connection parameter holds the value for the security definition %q; it is not used", s.GetId())
+			p.unrequire(s.GetId())
+		}
+	}
+	for _, set := range p.def.GetParameterSets() {
+		p.finish(set)
+	}
+}
+
+// unrequire removes a scheme from all requirements. One that becomes empty goes
+// with it: empty would mean that no authentication is needed.
+func (p *pack) unrequire(scheme string) {
+	for _, op := range p.def.GetOperations() {
+		op.Security = slices.DeleteFunc(op.GetSecurity(), func(r *connectorv1.SecurityRequirement) bool {
+			before := len(r.GetSchemes())
+			r.Schemes = slices.DeleteFunc(r.GetSchemes(), func(s *connectorv1.SchemeReference) bool { return s.GetSchemeId() == scheme })
+			return before > 0 && len(r.GetSchemes()) == 0
+		})
+	}
+}
+
+// finish places an OAuth parameter that the document has no scheme for, and
+// requires what is placed unless the package says otherwise.
+func (p *pack) finish(set *connectorv1.ParameterSet) {
+	isBearer := func(c *connectorv1.CredentialPlacement) bool { return c.GetBearer() != nil }
+	if name := oauthParameter(set); name != "" && !slices.ContainsFunc(set.GetPlacements(), isBearer) {
+		set.Placements = append(set.Placements, &connectorv1.CredentialPlacement{Kind: bearer(name)})
+	}
+	for _, c := range set.GetPlacements() {
+		for _, name := range []string{
+			c.GetApiKey().GetParameter(), c.GetBasic().GetUsernameParameter(),
+			c.GetBasic().GetPasswordParameter(), c.GetBearer().GetParameter(),
+		} {
+			p.require(set, name)
+		}
+	}
+}
+
+// require marks a parameter as required if the package does not say whether it
+// is.
+func (p *pack) require(set *connectorv1.ParameterSet, name string) {
+	for _, parameter := range set.GetParameters() {
+		if parameter.GetName() == name && !p.stated[parameter] {
+			parameter.Required = true
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package format
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
+)
+
+// MaxFindings is the greatest number of findings of one import. Past it only
+// worse ones are kept, and the last says how many are missing.
+const MaxFindings = 1000
+
+// Severity says how bad a finding is.
+type Severity int
+
+// The severities. A larger one is worse. The numbers are stored.
+const (
+	// Info is worth knowing.
+	Info Severity = 1
+	// Warning: something was repaired or ignored.
+	Warning Severity = 2
+	// Error: the description cannot be used as it is.
+	Error Severity = 3
+)
+
+// Finding is something that an importer noticed.
+type Finding struct {
+	// Severity says how bad it is.
+	Severity Severity
+	// Code is stable, in PascalCase.
+	Code string
+	// Message says what was found and what was done about it.
+	Message string
+	// Remedy says how to fix it; empty if nothing needs to be done.
+	Remedy string
+	// Path is the file; empty if the source is a single document.
+	Path string
+	// Pointer says where, as a JSON pointer.
+	Pointer string
+	// Line and Column start at 1; 0 if unknown. Column counts characters.
+	Line, Column int
+}
+
+// Findings collects what one import notices. It is for one goroutine. The zero
+// value is ready.
+type Findings struct {
+	list    []Finding
+	dropped int
+}
+
+// In returns the place to report what is found in doc. The findings have its
+// path if several files are being read.
+func (f *Findings) In(doc *document.Document, severalFiles FileCount) *Place {
+	p := &Place{all: f, doc: doc}
+	if severalFiles == SeveralFiles {
+		p.path = doc.Path()
+	}
+	return p
+}
+
+// FileCount says whether findings need the path of their file.
+type FileCount int
+
+const (
+	// OneFile needs no path.
+	OneFile FileCount = iota
+	// SeveralFiles needs paths.
+	SeveralFiles
+)
+
+// Place is one document that findings are reported in.
+type Place struct {
+	all  *Findings
+	doc  *document.Document
+	path string
+}
+
+// Report adds a finding about a node of the document; nil is the document as a
+// whole. The format is for the message.
+func (p *Place) Report(s Severity, code string, at *document.Node, remedy, format string, args ...any) {
+	p.all.add(func() Finding {
+		line, column := p.doc.Position(at)
+		return Finding{
+			Severity: s, Code: code, Message: fmt.Sprintf(format, args...), Remedy: remedy,
+			Path: p.path, Pointer: at.Pointer(), Line: line, Column: column,
+		}
+	}, s)
+}
+
+// Remarks adds a finding for each remark of the document.
+func (p *Place) Remarks() {
+	for _, r := range p.doc.Remarks() {
+		switch r.Kind {
+		case document.ByteOrderMark:
+			p.Report(Info, string(r.Kind), r.Node, "save the file without a byte order mark",
+				"the file starts with a byte order mark, which was skipped")
+		case document.DuplicateKey:
+			p.Report(Warning, string(r.Kind), r.Node, "remove one of them",
+				"the key %q is there more than once; the last one counts", r.Node.Key())
+		}
+	}
+}
+
+// add keeps the finding, at the cost of a lesser one if there are too many.
+func (f *Findings) add(finding func() Finding, s Severity) {
+	if len(f.list) < MaxFindings-1 {
+		f.list = append(f.list, finding())
+		return
+	}
+	f.dropped++
+	for lesser := Info; lesser < s; lesser++ {
+		for i := len(f.list) - 1; i >= 0; i-- {
+			if f.list[i].Severity == lesser {
+				f.list = append(slices.Delete(f.list, i, i+1), finding())
+				return
+			}
+		}
+	}
+}
+
+// Sorted returns the findings, worst first, otherwise as they were reported.
+func (f *Findings) Sorted() []Finding {
+	sorted := slices.Clone(f.list)
+	slices.SortStableFunc(sorted, func(a, b Finding) int { return cmp.Compare(b.Severity, a.Severity) })
+	if f.dropped > 0 {
+		sorted = append(sorted, Finding{
+			Severity: Info, Code: "FindingsOmitted",
+			Message: fmt.Sprintf("%d more findings are not listed", f.dropped),
+			Remedy:  "repair what is listed and look again",
+		})
+	}
+	return sorted
+}

@@ -1,0 +1,165 @@
+package store
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/core"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
+)
+
+// operationPage is how many operations are read at once.
+const operationPage = 500
+
+// Connector implements [core.Reader].
+func (r reader) Connector(name resource.Connector) (c core.Connector, err error) {
+	b, err := r.get(connectorKey(name))
+	if err != nil {
+		return c, err
+	}
+	return c, decodeRecord(b, &c)
+}
+
+// Connectors implements [core.Reader].
+func (r reader) Connectors(env resource.Environment, after string, limit int) ([]core.Connector, error) {
+	var start []byte
+	if after != "" {
+		start = connectorKey(resource.Connector{Environment: env.ID, ID: after})
+	}
+	pairs, err := r.kv.Scan(connectorKey(resource.Connector{Environment: env.ID}), start, limit)
+	if err != nil {
+		return nil, fmt.Errorf("scan connectors: %w", err)
+	}
+	list := make([]core.Connector, len(pairs))
+	for i, p := range pairs {
+		b, err := unversioned(p.Value)
+		if err != nil {
+			return nil, err
+		}
+		if err := decodeRecord(b, &list[i]); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// Revision implements [core.Reader].
+func (r reader) Revision(name resource.Revision) (rev core.Revision, err error) {
+	b, err := r.get(revisionKey(name))
+	if err != nil {
+		return rev, err
+	}
+	return rev, decodeRecord(b, &rev)
+}
+
+// Revisions implements [core.Reader].
+func (r reader) Revisions(name resource.Connector, before uint64, limit int) ([]core.Revision, error) {
+	var start []byte
+	if before != 0 {
+		start = sequenceKey(name, before)
+	}
+	pairs, err := r.kv.Scan(sequencePrefix(name), start, limit)
+	if err != nil {
+		return nil, fmt.Errorf("scan revisions: %w", err)
+	}
+	list := make([]core.Revision, len(pairs))
+	for i, p := range pairs {
+		id, err := unversioned(p.Value)
+		if err != nil {
+			return nil, err
+		}
+		full := resource.Revision{Environment: name.Environment, Connector: name.ID, ID: string(id)}
+		if list[i], err = r.Revision(full); err != nil {
+			return nil, fmt.Errorf("read revision %s: %w", full, err)
+		}
+	}
+	return list, nil
+}
+
+// Findings implements [core.Reader].
+func (r reader) Findings(name resource.Revision) (list []format.Finding, err error) {
+	b, err := r.get(partKey(name, partFindings))
+	if err != nil {
+		return nil, err
+	}
+	return list, decodeRecord(b, &list)
+}
+
+// Connection implements [core.Reader].
+func (r reader) Connection(name resource.Revision) (*connectorv1.Definition, error) {
+	return r.definition(name, partConnection)
+}
+
+func (r reader) definition(name resource.Revision, part string) (*connectorv1.Definition, error) {
+	b, err := r.get(partKey(name, part))
+	if err != nil {
+		return nil, fmt.Errorf("read part %q: %w", part, err)
+	}
+	def := &connectorv1.Definition{}
+	return def, decodeMessage(b, def)
+}
+
+// Definition implements [core.Reader]: the sum of all parts.
+func (r reader) Definition(rev core.Revision) (*connectorv1.Definition, error) {
+	def, err := r.definition(rev.Name, partConnection)
+	if err != nil {
+		return nil, err
+	}
+	rest, err := r.definition(rev.Name, partRest)
+	if err != nil {
+		return nil, err
+	}
+	proto.Merge(def, rest)
+	def.Operations, err = r.Operations(rev.Name, 0, rev.Operations())
+	return def, err
+}
+
+// Operations implements [core.Reader].
+func (r reader) Operations(name resource.Revision, from, limit int) ([]*connectorv1.Operation, error) {
+	var list []*connectorv1.Operation
+	var start []byte
+	if from > 0 {
+		start = partKey(name, partOperation(from-1))
+	}
+	for len(list) < limit {
+		want := min(limit-len(list), operationPage)
+		pairs, err := r.kv.Scan(partKey(name, "operation/"), start, want)
+		if err != nil {
+			return nil, fmt.Errorf("scan operations: %w", err)
+		}
+		for _, p := range pairs {
+			b, err := unversioned(p.Value)
+			if err != nil {
+				return nil, err
+			}
+			op := &connectorv1.Operation{}
+			if err := decodeMessage(b, op); err != nil {
+				return nil, err
+			}
+			list = append(list, op)
+			start = p.Key
+		}
+		if len(pairs) < want {
+			break
+		}
+	}
+	return list, nil
+}
+
+// Source implements [core.Reader].
+func (r reader) Source(rev core.Revision) ([]format.File, error) {
+	files := make([]format.File, rev.Files)
+	for i := range files {
+		b, err := r.get(partKey(rev.Name, partFile(i)))
+		if err != nil {
+			return nil, fmt.Errorf("read source file %d: %w", i, err)
+		}
+		if files[i], err = decodeFile(b); err != nil {
+			return nil, fmt.Errorf("read source file %d: %w", i, err)
+		}
+	}
+	return files, nil
+}

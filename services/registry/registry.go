@@ -1,0 +1,118 @@
+// Package registry is the service that keeps connectors: it imports descriptions
+// of APIs, keeps their sources and hands out their definitions.
+//
+// [New] builds the service from what its host gives it; see package service for
+// how it is run. [Validate] is the part that needs no server: it says what an
+// import of some files would find.
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+	"google.golang.org/grpc"
+
+	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
+	"github.com/ferrule-dev/ferrule/pkg/bus"
+	"github.com/ferrule-dev/ferrule/pkg/grpcx"
+	"github.com/ferrule-dev/ferrule/pkg/kv/outbox"
+	"github.com/ferrule-dev/ferrule/pkg/service"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/api"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/core"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/fetch"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/store"
+)
+
+// Config is what an operator may choose.
+type Config struct {
+	// Imports is how many descriptions are translated at the same time; others
+	// wait. Each may need some hundred MiB for the largest documents.
+	Imports int
+	// FetchTimeout bounds an import by URL until the document has arrived.
+	FetchTimeout time.Duration
+}
+
+// The bounds of the configuration.
+const (
+	maxImports      = 64
+	maxFetchTimeout = 10 * time.Minute
+)
+
+// Flags declares the flags of the service and sets the defaults.
+func (c *Config) Flags(flags *pflag.FlagSet) {
+	flags.IntVar(&c.Imports, "imports", 2, "how many descriptions are translated at the same time, 1 to 64")
+	flags.DurationVar(&c.FetchTimeout, "fetch-timeout", 30*time.Second, "how long fetching a description by URL may take, at most 10m")
+}
+
+// Validate returns all faults of the configuration, joined.
+func (c *Config) Validate() error {
+	var faults []error
+	if c.Imports < 1 || c.Imports > maxImports {
+		faults = append(faults, fmt.Errorf("imports is %d; choose 1 to %d", c.Imports, maxImports))
+	}
+	if c.FetchTimeout <= 0 || c.FetchTimeout > maxFetchTimeout {
+		faults = append(faults, fmt.Errorf("fetch-timeout is %s; choose more than 0 and at most %s", c.FetchTimeout, maxFetchTimeout))
+	}
+	return errors.Join(faults...)
+}
+
+// healthTarget is the registry's entry in the readiness report.
+const healthTarget = "registry"
+
+// Service is the registry.
+type Service struct {
+	env   service.Env
+	api   *api.Server
+	relay *outbox.Relay
+}
+
+var _ service.Service = (*Service)(nil)
+
+// New builds the service. It starts nothing: that is Run's.
+func New(env service.Env, cfg Config) (*Service, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("configure registry: %w", err)
+	}
+	relay := outbox.NewRelay(env.Store, env.Bus, env.Log, env.Clock)
+	env.Health.Register(healthTarget)
+	registry := core.New(core.Deps{
+		Store:     store.New(env.Store, announcement),
+		Fetcher:   fetch.New(env.Guard, cfg.FetchTimeout),
+		Importers: importer.All(),
+		Clock:     env.Clock,
+		Committed: relay.Notify,
+		Imports:   cfg.Imports,
+	})
+	return &Service{env: env, api: api.New(registry), relay: relay}, nil
+}
+
+// announcement tells caches that a connector has changed; the data is the id of
+// its published revision, empty if there is none.
+func announcement(c core.Connector) outbox.Message {
+	change := bus.Change{
+		Kind: bus.ChangeConnector, Environment: c.Name.Environment, ID: c.Name.ID, Data: []byte(c.Published),
+	}
+	return change.Message(c.Name.String() + "@" + c.Etag())
+}
+
+// Register implements [service.Service].
+func (s *Service) Register(r grpc.ServiceRegistrar) {
+	registryv1.RegisterRegistryServiceServer(r, s.api)
+}
+
+// Rules implements [service.Service]: every method is for every caller with a
+// token, as far as its roles allow.
+func (s *Service) Rules() grpcx.Rules { return nil }
+
+// Run implements [service.Service]: it sends announcements until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	s.env.Health.Set(healthTarget, nil)
+	if err := s.relay.Run(ctx); err != nil {
+		return fmt.Errorf("run registry: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,370 @@
+package runtimeproxy_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"google.golang.org/genproto/googleapis/api/httpbody"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
+	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
+	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
+	"github.com/ferrule-dev/ferrule/pkg/authn"
+	"github.com/ferrule-dev/ferrule/pkg/authn/memnet"
+	"github.com/ferrule-dev/ferrule/pkg/clock"
+	"github.com/ferrule-dev/ferrule/pkg/clock/clocktest"
+	"github.com/ferrule-dev/ferrule/pkg/egress"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/grpcx"
+	"github.com/ferrule-dev/ferrule/pkg/health"
+	"github.com/ferrule-dev/ferrule/pkg/service"
+	"github.com/ferrule-dev/ferrule/pkg/testkit"
+	runtimeproxy "github.com/ferrule-dev/ferrule/services/runtime-proxy"
+)
+
+// canary is the secret of every connection here. It must not appear anywhere but
+// in what the API receives.
+const canary = "canary-7f3a+/= 9c1e"
+
+const (
+	connection = "environments/default/connections/crm"
+	connector  = "environments/default/connectors/crm"
+	revisionID = "0123456789abcdef0123456789abcdef"
+)
+
+// vault is a credential vault that lends one connection to ada, to admins and to
+// services.
+type vault struct {
+	vaultv1.UnimplementedVaultServiceServer
+
+	mu         sync.Mutex
+	credential *vaultv1.Credential
+	resolved   atomic.Int64
+	reports    []*vaultv1.ReportConnectionTestRequest
+}
+
+func (v *vault) ResolveCredential(ctx context.Context, req *vaultv1.ResolveCredentialRequest) (*vaultv1.Credential, error) {
+	v.resolved.Add(1)
+	p, _ := authn.FromContext(ctx)
+	peer, _ := authn.PeerService(ctx)
+	mine := p.Kind == authn.KindService || p.Name == "ada" || p.Is(authn.RoleAdmin)
+	if req.GetName() != connection || peer != service.Runtime || !mine || (p.Kind == authn.KindUser && req.GetPrincipal() != p.Name) {
+		return nil, fault.NotFound(fault.ReasonConnectionNotFound, "connection %q does not exist", req.GetName())
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return proto.CloneOf(v.credential), nil
+}
+
+func (v *vault) ReportConnectionTest(_ context.Context, req *vaultv1.ReportConnectionTestRequest) (*vaultv1.Connection, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.reports = append(v.reports, proto.CloneOf(req))
+	return &vaultv1.Connection{}, nil
+}
+
+// change changes what the vault lends from now on.
+func (v *vault) change(f func(*vaultv1.Credential)) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	f(v.credential)
+}
+
+// registry is a registry with one connector.
+type registry struct {
+	registryv1.UnimplementedRegistryServiceServer
+
+	mu         sync.Mutex
+	definition *connectorv1.Definition
+	revision   string
+	fetched    atomic.Int64
+}
+
+func (r *registry) GetRevision(_ context.Context, req *registryv1.GetRevisionRequest) (*registryv1.Revision, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	name, ok := strings.CutPrefix(req.GetName(), connector+"/revisions/")
+	if !ok || (name != "published" && name != r.revision) {
+		return nil, fault.NotFound(fault.ReasonRevisionNotFound, "revision %q does not exist", name)
+	}
+	out := &registryv1.Revision{Name: connector + "/revisions/" + r.revision}
+	if req.GetView() == registryv1.RevisionView_REVISION_VIEW_FULL {
+		r.fetched.Add(1)
+		out.Definition = proto.CloneOf(r.definition)
+	}
+	return out, nil
+}
+
+// suite is the runtime with everything around it.
+type suite struct {
+	t        testing.TB
+	vault    *vault
+	registry *registry
+	clock    *clocktest.Fake
+	env      service.Env
+	service  *runtimeproxy.Service
+	runtime  runtimev1.RuntimeServiceClient
+	data     *httptest.Server // the data plane
+	log      *safeBuffer
+	spans    *tracetest.SpanRecorder
+	tokens   map[string]string
+}
+
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// start starts the runtime in front of an API at the given URL. When the test
+// ends, it looks for the canary in the log and the traces.
+func start(t testing.TB, api string, change func(*connectorv1.Definition)) *suite {
+	t.Helper()
+	s := &suite{
+		t: t, clock: clocktest.New(time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)),
+		log: &safeBuffer{}, spans: tracetest.NewSpanRecorder(), tokens: map[string]string{},
+	}
+	s.registry = &registry{definition: definition(api), revision: revisionID}
+	if change != nil {
+		change(s.registry.definition)
+	}
+	s.vault = &vault{credential: &vaultv1.Credential{
+		Connection: connection, Connector: connector, Owner: "ada",
+		Parameters:   map[string]string{"region": "eu"},
+		Secrets:      []*vaultv1.SecretValue{{Name: "api_key", Value: []byte(canary)}},
+		AllowedHosts: []string{strings.TrimPrefix(api, "http://")},
+		ExpireTime:   timestamppb.New(s.clock.Now().Add(time.Minute)),
+	}}
+	s.build()
+	t.Cleanup(s.lookForCanary)
+	return s
+}
+
+func (s *suite) build() {
+	t := s.t
+	guard, err := egress.New(egress.Policy{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	must(t, err)
+	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(s.spans))
+	if _, measured := t.(*testing.B); measured { // as without a collector: spans have ids and nothing else
+		tracer = sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()))
+		log = slog.New(slog.DiscardHandler)
+	}
+	key, err := authn.LoadOrCreateKey(t.TempDir() + "/token.key")
+	must(t, err)
+	verifier := authn.NewVerifier(s.clock, key.Public())
+	for _, p := range []authn.Principal{
+		{Kind: authn.KindUser, Name: "ada", Roles: []authn.Role{authn.RoleUser}},
+		{Kind: authn.KindUser, Name: "bob", Roles: []authn.Role{authn.RoleUser}},
+		{Kind: authn.KindUser, Name: "root", Roles: []authn.Role{authn.RoleAdmin}},
+	} {
+		s.tokens[p.Name], err = authn.NewIssuer(key, s.clock).Issue(p, time.Hour)
+		must(t, err)
+	}
+	peers := map[string]grpc.ClientConnInterface{
+		service.Vault: s.serve(service.Vault, service.Runtime, log, verifier, func(r grpc.ServiceRegistrar) {
+			vaultv1.RegisterVaultServiceServer(r, s.vault)
+		}),
+		service.Registry: s.serve(service.Registry, service.Runtime, log, verifier, func(r grpc.ServiceRegistrar) {
+			registryv1.RegisterRegistryServiceServer(r, s.registry)
+		}),
+	}
+	s.env = service.Env{
+		Name: service.Runtime, Log: log, Clock: s.clock, Bus: testkit.NewNATS(t), Verifier: verifier, Guard: guard,
+		Health: health.New(log), Tracer: tracer, Meter: sdkmetric.NewMeterProvider(),
+		Client: func(name string) grpc.ClientConnInterface { return peers[name] },
+	}
+	s.service, err = runtimeproxy.New(s.env, defaults())
+	must(t, err)
+	conn := s.serve(service.Runtime, service.Gateway, log, verifier, s.service.Register)
+	s.runtime = runtimev1.NewRuntimeServiceClient(conn)
+	s.data = httptest.NewServer(s.service.Handler())
+	t.Cleanup(s.data.Close)
+	s.run()
+}
+
+// run runs the service's background work until the test ends.
+func (s *suite) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.service.Run(ctx) }()
+	s.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			s.t.Errorf("Run: %v", err)
+		}
+	})
+	testkit.Await(s.t, "the runtime to be ready", func() bool { return s.env.Health.Report().Ready })
+}
+
+// serve serves a gRPC service in memory and returns a connection to it.
+func (s *suite) serve(name, caller string, log *slog.Logger, verifier authn.Verifier, register func(grpc.ServiceRegistrar)) *grpc.ClientConn {
+	l := memnet.Listen(name)
+	srv := grpcx.NewServer(grpcx.ServerConfig{Log: log, Clock: clock.System(), Verifier: verifier})
+	register(srv)
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = srv.Serve(l)
+	}()
+	conn, err := grpcx.NewClient(grpcx.ClientConfig{
+		Target: "passthrough:///" + name, Creds: memnet.ClientCredentials(), Dialer: l.Dialer(caller),
+	})
+	must(s.t, err)
+	s.t.Cleanup(func() {
+		_ = conn.Close()
+		srv.Stop()
+		<-served
+	})
+	return conn
+}
+
+// as returns a context of a user's calls.
+func (s *suite) as(user string) context.Context {
+	return grpcx.WithCallerToken(s.t.Context(), s.tokens[user])
+}
+
+// invoke calls an operation as ada.
+func (s *suite) invoke(operation, input string) (*runtimev1.InvokeResponse, error) {
+	return s.runtime.Invoke(s.as("ada"), &runtimev1.InvokeRequest{
+		Connection: connection, OperationId: operation,
+		Input: &httpbody.HttpBody{ContentType: "application/json", Data: []byte(input)},
+	})
+}
+
+// lookForCanary fails the test if the secret got into the log or a trace.
+func (s *suite) lookForCanary() {
+	if leaks(s.log.String()) {
+		s.t.Errorf("the secret is in the log:\n%s", s.log.String())
+	}
+	for _, span := range s.spans.Ended() {
+		text := span.Name() + span.Status().Description
+		for _, a := range span.Attributes() {
+			text += " " + a.Value.Emit()
+		}
+		for _, e := range span.Events() {
+			for _, a := range e.Attributes {
+				text += " " + a.Value.Emit()
+			}
+		}
+		if leaks(text) {
+			s.t.Errorf("the secret is in span %q: %s", span.Name(), text)
+		}
+	}
+}
+
+// leaks looks for a part of the canary that no encoding changes.
+func leaks(text string) bool { return strings.Contains(text, "canary-7f3a") }
+
+func defaults() runtimeproxy.Config {
+	return runtimeproxy.Config{
+		CallTimeout: time.Minute, ProxyTimeout: time.Minute, CacheMaxAge: time.Minute,
+		CacheConnections: 1000, CacheRevisionBytes: 64 << 20,
+	}
+}
+
+// definition is a small connector: an API key in the header X-Api-Key.
+func definition(api string) *connectorv1.Definition {
+	text := func(s string) []byte { return []byte(s) }
+	return &connectorv1.Definition{
+		Info:    &connectorv1.Info{Title: "CRM"},
+		Servers: []*connectorv1.Server{{UrlTemplate: api + "/api"}},
+		ParameterSets: []*connectorv1.ParameterSet{{
+			Name: "default",
+			Placements: []*connectorv1.CredentialPlacement{{
+				SchemeId: "key",
+				Kind: &connectorv1.CredentialPlacement_ApiKey{ApiKey: &connectorv1.ApiKeyPlacement{
+					Parameter: "api_key", Name: "X-Api-Key", Location: connectorv1.CredentialLocation_CREDENTIAL_LOCATION_HEADER,
+				}},
+			}},
+		}},
+		Operations: []*connectorv1.Operation{
+			{
+				OperationId: "ListItems", Method: "GET", Path: "/items",
+				Parameters: []*connectorv1.Parameter{
+					{Name: "limit", Location: connectorv1.ParameterLocation_PARAMETER_LOCATION_QUERY, Schema: text(`{"type":"integer","default":20}`)},
+					{Name: "tag", Location: connectorv1.ParameterLocation_PARAMETER_LOCATION_QUERY, Explode: true, Schema: text(`{"type":"array","items":{"type":"string"}}`)},
+				},
+			},
+			{
+				OperationId: "GetItem", Method: "GET", Path: "/items/{id}",
+				Parameters: []*connectorv1.Parameter{
+					{Name: "id", Required: true, Location: connectorv1.ParameterLocation_PARAMETER_LOCATION_PATH, Schema: text(`{"type":"string"}`)},
+				},
+			},
+			{
+				OperationId: "CreateItem", Method: "POST", Path: "/items",
+				RequestBody: &connectorv1.RequestBody{Required: true, Contents: []*connectorv1.MediaType{{
+					MediaType: "application/json", Kind: connectorv1.BodyKind_BODY_KIND_JSON,
+					Schema: text(`{"type":"object","required":["name"],"properties":{"name":{"type":"string"},"price":{"type":"number"},"kind":{"type":"string","default":"part","x-ms-visibility":"internal"}}}`),
+				}}},
+			},
+		},
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// api starts an API on the loopback interface.
+func api(t testing.TB, handler http.HandlerFunc) string {
+	t.Helper()
+	srv := httptest.NewServer(handler)
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+// tcp starts a server that talks nonsense: each connection is handed to f, which
+// closes it.
+func tcp(t testing.TB, f func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	var open sync.WaitGroup
+	open.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			open.Go(func() { f(c) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		open.Wait()
+	})
+	return "http://" + l.Addr().String()
+}

@@ -1,0 +1,147 @@
+// Package binding finds out what a call of a connection means: which revision of
+// which connector, where its API is, and what the connection proves itself with.
+//
+// A [Store] asks the vault and the registry through a [Source] and remembers the
+// answers: a lease for each connection and caller, so that the vault's word on
+// who may use what is never stretched to somebody else; the published revision
+// of each connector; and what is compiled of revisions, which never change. All
+// of it is bounded, expires, and is dropped when a change is announced.
+//
+//	store := binding.NewStore(config, source, clock, compile)
+//	bound, err := store.Bind(ctx, binding.Ask{Connection: name, Principal: p})
+package binding
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/authn"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/pkg/secret"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/inject"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+)
+
+// Published is the revision that connections follow unless they pin one.
+const Published = "published"
+
+// Lease is what the vault lends: a connection with its secrets.
+type Lease struct {
+	// Connector is what the connection belongs to.
+	Connector resource.Connector
+	// Revision is the id of the revision that the connection pins; empty to
+	// follow the published one.
+	Revision string
+	// ParameterSet is the set that its values belong to; empty for the first.
+	ParameterSet string
+	// Parameters are the plain values by name.
+	Parameters map[string]string
+	// Secrets are the secret values by name.
+	Secrets map[string]secret.Text
+	// ServerURL replaces the connector's own server, unless it is empty.
+	ServerURL string
+	// AllowedHosts are the hosts that the secrets may be sent to.
+	AllowedHosts []string
+	// Expires is when the lease ends; zero if the vault does not say.
+	Expires time.Time
+}
+
+// Source is where leases and definitions come from. Its errors are faults.
+type Source interface {
+	// Lease borrows a connection's secrets on behalf of a principal, whose right
+	// to it the source decides.
+	Lease(ctx context.Context, connection resource.Connection, principal authn.Principal, operation string) (*Lease, error)
+	// RevisionID returns the id of a connector's published revision.
+	RevisionID(ctx context.Context, connector resource.Connector) (string, error)
+	// Definition returns the definition of a revision.
+	Definition(ctx context.Context, revision resource.Revision) (*connectorv1.Definition, error)
+}
+
+// Compiled is what is made of a revision once and used for every call.
+type Compiled interface {
+	// Definition returns what it was made of.
+	Definition() *connectorv1.Definition
+	// Weight estimates its memory in bytes.
+	Weight() uint32
+}
+
+// Ask is a question to the store.
+type Ask struct {
+	// Connection is what is to be used.
+	Connection resource.Connection
+	// Principal is who wants to use it.
+	Principal authn.Principal
+	// Operation is what for, for the audit trail; empty for a pass-through call.
+	Operation string
+	// Revision is used instead of the connection's own, unless it is empty.
+	Revision string
+}
+
+// Binding is the answer: all that a call needs to know about its connection. It
+// is immutable and shared by calls.
+type Binding[R Compiled] struct {
+	// Connection is what is used.
+	Connection resource.Connection
+	// Connector is what it belongs to.
+	Connector resource.Connector
+	// RevisionID is the id of the revision.
+	RevisionID string
+	// Revision is what was compiled of it.
+	Revision R
+	// Base is where the API is.
+	Base request.Base
+	// Credential is what the connection proves itself with.
+	Credential *inject.Credential
+	// AllowedHosts are the hosts that the credential may be sent to.
+	AllowedHosts []string
+}
+
+// CheckDestination refuses a request that would carry the credential to a host
+// that it is not bound to. A connection without any secret is bound to nothing.
+func (b *Binding[R]) CheckDestination(base request.Base) error {
+	if base.AllowedBy(b.AllowedHosts) {
+		return nil
+	}
+	if b.Credential.Empty() && len(b.AllowedHosts) == 0 {
+		return nil
+	}
+	return fault.Denied(fault.ReasonHostNotAllowed,
+		"the connection's credential is not bound to host %q; the request was not sent", base.Host).
+		With("host", base.Host).With("connection", b.Connection.String())
+}
+
+// entry is a lease and the binding that was last made of it.
+type entry[R Compiled] struct {
+	lease *Lease
+	bound atomic.Pointer[Binding[R]]
+}
+
+func (e *entry[R]) bind(ask Ask, id string, revision R) (*Binding[R], error) {
+	if b := e.bound.Load(); b != nil && b.RevisionID == id {
+		return b, nil
+	}
+	set, err := chooseSet(revision.Definition(), e.lease)
+	if err != nil {
+		return nil, err
+	}
+	base, err := resolveBase(revision.Definition(), e.lease)
+	if err != nil {
+		return nil, err
+	}
+	b := &Binding[R]{
+		Connection:   ask.Connection,
+		Connector:    e.lease.Connector,
+		RevisionID:   id,
+		Revision:     revision,
+		Base:         base,
+		Credential:   inject.New(e.lease.Secrets, e.lease.Parameters, set),
+		AllowedHosts: e.lease.AllowedHosts,
+	}
+	if ask.Revision == "" { // a revision that is tried out does not push the real one aside
+		e.bound.Store(b)
+	}
+	return b, nil
+}

@@ -1,0 +1,164 @@
+package dataplane
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/policy"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/usage"
+)
+
+// bufferSize is how much is copied at once: the size in which net/http's own
+// connections work well, and two TLS records.
+const bufferSize = 32 << 10
+
+// buffers are used again. Pointers, because a slice in an interface allocates.
+var buffers = sync.Pool{New: func() any { b := make([]byte, bufferSize); return &b }}
+
+// errBroken means that an answer ended in its middle.
+var errBroken = errors.New("the answer was not completed")
+
+// forward sends the request and passes the answer on.
+func (h *Handler) forward(ctx context.Context, x *exchange) error {
+	control := http.NewResponseController(x.out)
+	if x.in.ContentLength < 0 && x.in.ProtoMajor == 1 {
+		_ = control.EnableFullDuplex() // so that an API may answer before it has everything
+	}
+	// A transport may go on reading a body after we are done; closed, it reads
+	// nothing of the connection's next request.
+	defer x.in.Body.Close()
+	interim := &interim{out: x.out, redact: x.binding.Credential.RedactAll}
+	resp, err := h.send(ctx, x, interim)
+	interim.stop()
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	x.status = resp.StatusCode
+	if err := x.answerHeader(resp); err != nil {
+		return err
+	}
+	if err := copyBody(x.out, control, resp); err != nil {
+		return err
+	}
+	x.answerTrailer(resp)
+	return nil
+}
+
+// send sends the request. What was sent is forgotten at once.
+func (h *Handler) send(ctx context.Context, x *exchange, interim *interim) (*http.Response, error) {
+	in := upstream.Streaming{Body: x.in.Body, Length: x.in.ContentLength, Trailer: x.in.Trailer, Informational: interim.write}
+	if x.in.ContentLength == 0 || in.Body == nil {
+		in.Body, in.Length = http.NoBody, 0
+	}
+	resp, err := h.deps.Client.Stream(ctx, &x.request, in, &upstream.Attempt{
+		Operation: usage.PassThrough, Host: x.request.Base.Host,
+		Repeatable: repeatable(x.in.Method), Redact: x.binding.Credential.Redact,
+	})
+	x.request = request.Request{}
+	return resp, err //nolint:wrapcheck // a fault for the caller
+}
+
+func repeatable(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return false
+}
+
+// answerHeader passes the header on.
+func (x *exchange) answerHeader(resp *http.Response) error {
+	upstream.CleanHeader(resp.Header)
+	x.binding.Credential.RedactAll(resp.Header)
+	if len(x.through.Policies.Response) > 0 {
+		e := &policy.Exchange{Request: &request.Request{Header: map[string][]string{}}, ResponseHeader: resp.Header, Parameter: x.handles.Parameter}
+		if err := policy.Run(x.through.Policies.Response, e); err != nil {
+			return err //nolint:wrapcheck // a fault for the caller
+		}
+	}
+	header := x.out.Header()
+	maps.Copy(header, resp.Header)
+	for _, name := range slices.Sorted(maps.Keys(resp.Trailer)) {
+		header.Add("Trailer", name)
+	}
+	x.out.WriteHeader(resp.StatusCode)
+	return nil
+}
+
+// answerTrailer passes on what came after the body, announced or not.
+func (x *exchange) answerTrailer(resp *http.Response) {
+	x.binding.Credential.RedactAll(resp.Trailer)
+	header := x.out.Header()
+	for name, values := range resp.Trailer {
+		if slices.Contains(header["Trailer"], name) {
+			header[name] = values
+		} else {
+			header[http.TrailerPrefix+name] = values
+		}
+	}
+}
+
+// copyBody passes the body on as it arrives: what has arrived is not held back
+// while the rest is waited for.
+func copyBody(out io.Writer, control *http.ResponseController, resp *http.Response) error {
+	buffer := buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in the pool
+	defer buffers.Put(buffer)
+	left := resp.ContentLength
+	for {
+		n, err := resp.Body.Read(*buffer)
+		if n > 0 {
+			if _, failed := out.Write((*buffer)[:n]); failed != nil {
+				return errBroken // the caller is gone
+			}
+			left -= int64(n)
+			if err == nil && left != 0 && n < len(*buffer) {
+				_ = control.Flush() // a writer that cannot flush will send it later
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return errBroken
+		}
+	}
+}
+
+// interim passes 1xx answers on while the final one is waited for. The transport
+// reports them from a goroutine of its own.
+type interim struct {
+	mu      sync.Mutex
+	out     http.ResponseWriter
+	redact  func(map[string][]string)
+	stopped bool
+}
+
+func (i *interim) write(status int, header http.Header) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.stopped {
+		return
+	}
+	upstream.CleanHeader(header)
+	i.redact(header)
+	own := i.out.Header()
+	maps.Copy(own, header)
+	i.out.WriteHeader(status)
+	for name := range header { // what belongs to the interim answer stays with it
+		delete(own, name)
+	}
+}
+
+func (i *interim) stop() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.stopped = true
+}

@@ -1,0 +1,191 @@
+// Package dataplane passes raw HTTP requests on to APIs, with the credential of
+// a connection:
+//
+//	ANY /v1/environments/{environment}/connections/{connection}/proxy/{path}
+//
+// A client of the API works unchanged when its base URL is exchanged for this
+// one and its Authorization field holds a token of ours. Method, path, query and
+// content go through byte for byte and unbuffered, both ways; [Handler.serve]
+// lists what happens in between. Errors of ours have the JSON form that all HTTP
+// interfaces of the suite share.
+//
+// It is a proxy of its own rather than [net/http/httputil.ReverseProxy] because
+// that one joins and cleans URLs, and clones what need not be cloned.
+package dataplane
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ferrule-dev/ferrule/pkg/authn"
+	"github.com/ferrule-dev/ferrule/pkg/clock"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/grpcx"
+	"github.com/ferrule-dev/ferrule/pkg/httperr"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/binding"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/inject"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/pipeline"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/policy"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/usage"
+)
+
+// DefaultTimeout is the time for a whole exchange, both bodies included. Within
+// it an API has 120 s to begin its answer (package egress).
+const DefaultTimeout = 15 * time.Minute
+
+// Deps are the parts of a handler. It owns none of them.
+type Deps struct {
+	// Log gets the failures that nobody foresaw.
+	Log *slog.Logger
+	// Clock measures exchanges.
+	Clock clock.Clock
+	// Verifier checks bearer tokens.
+	Verifier authn.Verifier
+	// Pipeline knows what connections mean.
+	Pipeline *pipeline.Pipeline
+	// Client speaks to APIs.
+	Client *upstream.Client
+	// Usage counts calls.
+	Usage *usage.Recorder
+	// Timeout is the time for a whole exchange; 0 means [DefaultTimeout].
+	Timeout time.Duration
+}
+
+// Handler is the data plane. It is safe for concurrent use.
+type Handler struct {
+	deps    Deps
+	tokens  *tokens
+	unbound *usage.Series
+}
+
+var _ http.Handler = (*Handler)(nil)
+
+// New returns a handler.
+func New(deps Deps) (*Handler, error) {
+	if deps.Timeout == 0 {
+		deps.Timeout = DefaultTimeout
+	}
+	known, err := newTokens(deps.Verifier, deps.Clock)
+	if err != nil {
+		return nil, err
+	}
+	return &Handler{deps: deps, tokens: known, unbound: deps.Usage.Series("", "", usage.PassThrough)}, nil
+}
+
+// exchange is one request and its answer on their way.
+type exchange struct {
+	in      *http.Request
+	out     http.ResponseWriter
+	target  target
+	binding *pipeline.Binding
+	through pipeline.Through
+	handles inject.Handles
+	request request.Request
+	status  int // of the API's answer; 0 before there is one
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := h.deps.Clock.Now()
+	x := &exchange{in: r, out: w}
+	ctx, cancel := context.WithTimeout(r.Context(), h.deps.Timeout)
+	defer cancel()
+	err := h.serve(ctx, x)
+	series := h.unbound
+	if x.through.Series != nil {
+		series = x.through.Series
+	}
+	series.Record(ctx, x.status, h.deps.Clock.Now().Sub(start))
+	switch {
+	case err == nil:
+	case errors.Is(err, errBroken):
+		panic(http.ErrAbortHandler) // the only way to tell the client that the answer is not complete
+	default:
+		h.fail(ctx, w, err)
+	}
+}
+
+// serve is the list of what a request passes.
+func (h *Handler) serve(ctx context.Context, x *exchange) error {
+	steps := [...]func(context.Context, *exchange) error{
+		route,
+		refuseUnsupported,
+		h.bind, // authenticates and authorises
+		h.findPolicies,
+		buildRequest,
+		placeHandles,
+		applyRequestPolicies,
+		checkDestination,
+		revealSecrets,
+		h.forward,
+	}
+	for _, step := range steps {
+		if err := step(ctx, x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bind finds out who calls and what the connection means to them.
+func (h *Handler) bind(ctx context.Context, x *exchange) error {
+	principal, token, err := h.tokens.authenticate(ctx, x.in.Header["Authorization"])
+	if err != nil {
+		return err
+	}
+	ctx = grpcx.WithCallerToken(authn.NewContext(ctx, principal), token)
+	x.binding, err = h.deps.Pipeline.Bind(ctx, binding.Ask{Connection: x.target.connection, Principal: principal})
+	return err //nolint:wrapcheck // a fault for the caller
+}
+
+func (h *Handler) findPolicies(_ context.Context, x *exchange) (err error) {
+	x.through, err = x.binding.Revision.Through(x.in.Method, x.target.path)
+	return err //nolint:wrapcheck // a fault for the caller
+}
+
+// placeHandles puts what stands for the credential into the request, in place of
+// whatever the caller sent there.
+func placeHandles(_ context.Context, x *exchange) error {
+	x.handles = x.binding.Credential.Handles()
+	x.handles.Place(&x.request, x.binding.Credential.Placements())
+	return nil
+}
+
+func applyRequestPolicies(_ context.Context, x *exchange) error {
+	if len(x.through.Policies.Request) == 0 {
+		return nil
+	}
+	return policy.Run(x.through.Policies.Request, //nolint:wrapcheck // a fault for the caller
+		&policy.Exchange{Request: &x.request, Parameter: x.handles.Parameter})
+}
+
+// checkDestination refuses hosts that the credential is not bound to, and paths
+// that would leave the API's own.
+func checkDestination(_ context.Context, x *exchange) error {
+	return x.binding.CheckDestination(x.request.Base) //nolint:wrapcheck // a fault for the caller
+}
+
+// revealSecrets makes secrets of handles: the last step before the wire.
+func revealSecrets(_ context.Context, x *exchange) error {
+	return x.handles.Reveal(&x.request) //nolint:wrapcheck // a fault for the caller
+}
+
+// fail answers with an error of ours. Only what nobody foresaw is logged: all
+// else is the caller's or the API's business, and counted.
+func (h *Handler) fail(ctx context.Context, w http.ResponseWriter, err error) {
+	f := grpcx.FromStatus(err)
+	if f.Code() == fault.CodeInternal {
+		if f.ID() == "" {
+			f = f.Identified(uuid.NewString())
+		}
+		h.deps.Log.ErrorContext(ctx, "pass-through call failed", "error", err, "error_id", f.ID())
+	}
+	httperr.Write(w, f)
+}

@@ -1,0 +1,141 @@
+package inject
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"strings"
+
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/secret/reveal"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+)
+
+const (
+	// handleBytes of randomness in a handle: not to be guessed within a call.
+	handleBytes = 16
+	// handleStart makes handles recognisable to people who debug a policy.
+	handleStart = "fh"
+	prefixSize  = len(handleStart) + 2*handleBytes
+	slotSize    = 2 // hexadecimal digits
+	maxSlots    = 1 << (4 * slotSize)
+)
+
+// Handles are the handles of one call. They belong to its goroutine.
+type Handles struct {
+	credential *Credential
+	prefix     string // "" until the first handle is made
+}
+
+// Handles returns the handles of a new call.
+func (c *Credential) Handles() Handles { return Handles{credential: c} }
+
+// Place writes the handles of the placements into a request, in place of
+// whatever is there under their names.
+func (h *Handles) Place(req *request.Request, placements []Placement) {
+	for _, p := range placements {
+		value := p.prefix + h.of(p.slot)
+		switch p.Location {
+		case Header:
+			req.SetHeader(p.Name, value)
+		case Query:
+			req.SetQuery(p.Name, value)
+		case Cookie:
+			req.SetCookie(p.Name, value)
+		}
+	}
+}
+
+// Parameter returns the value of a connection parameter as policies may see it:
+// plain parameters as they are, secrets as handles. Names are compared without
+// case.
+func (h *Handles) Parameter(name string) (string, bool) {
+	if value, ok := h.credential.plain(name); ok {
+		return value, true
+	}
+	for have, slot := range h.credential.byName {
+		if strings.EqualFold(have, name) {
+			return h.of(slot), true
+		}
+	}
+	return "", false
+}
+
+func (h *Handles) of(slot int) string {
+	if slot >= maxSlots {
+		return "" // a connection has at most 64 parameters
+	}
+	if h.prefix == "" {
+		var random [handleBytes]byte
+		_, _ = rand.Read(random[:]) // never fails (crypto/rand, Go 1.24)
+		h.prefix = handleStart + hex.EncodeToString(random[:])
+	}
+	const digits = "0123456789abcdef"
+	return h.prefix + string([]byte{digits[slot>>4], digits[slot&15]})
+}
+
+// Used reports whether any handle was given out in this call.
+func (h *Handles) Used() bool { return h.prefix != "" }
+
+// Reveal replaces all handles in the path, the query and the header of a request
+// by what they stand for. A secret that cannot be sent where its handle stands
+// is CONNECTION_PARAMETERS_INVALID. Afterwards the request must not be logged.
+func (h *Handles) Reveal(req *request.Request) error {
+	if !h.Used() {
+		return nil
+	}
+	req.Path = h.replace(req.Path, request.Escape)
+	req.Query = h.replace(req.Query, request.Escape)
+	for name, values := range req.Header {
+		escape := asIs
+		if name == "Cookie" {
+			escape = request.Escape
+		}
+		for i, value := range values {
+			if !strings.Contains(value, h.prefix) {
+				continue
+			}
+			revealed := h.replace(value, escape)
+			if strings.ContainsFunc(revealed, notInHeader) {
+				return fault.Precondition(fault.ReasonConnectionParametersInvalid,
+					"a secret of the connection holds characters that cannot be sent in the header %q; store it again without line breaks", name)
+			}
+			values[i] = revealed
+		}
+	}
+	return nil
+}
+
+func asIs(text string) string { return text }
+
+func notInHeader(r rune) bool { return (r < ' ' && r != '\t') || r == 0x7f }
+
+func (h *Handles) replace(text string, escape func(string) string) string {
+	for from := 0; ; {
+		at := strings.Index(text[from:], h.prefix)
+		if at < 0 {
+			return text
+		}
+		at += from
+		end := at + prefixSize + slotSize
+		slot, ok := slotOf(text, at+prefixSize, end)
+		if !ok || slot >= len(h.credential.values) {
+			from = at + prefixSize // somebody cut it
+			continue
+		}
+		var value string
+		_ = h.credential.values[slot].Use(reveal.Grant(), func(b []byte) error { value = escape(string(b)); return nil })
+		text = text[:at] + value + text[end:]
+		from = at + len(value)
+	}
+}
+
+func slotOf(text string, from, to int) (int, bool) {
+	if to > len(text) {
+		return 0, false
+	}
+	raw, err := hex.DecodeString(text[from:to])
+	if err != nil {
+		return 0, false
+	}
+	return int(raw[0]), true
+}

@@ -1,0 +1,133 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/ferrule-dev/ferrule/pkg/authn"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/binding"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/policy"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
+)
+
+// Check is the outcome of a connection test.
+type Check struct {
+	// Succeeded is true if the API accepted the credential or, where there is no
+	// test operation, did not refuse it.
+	Succeeded bool
+	// Message is what was found, one sentence.
+	Message string
+	// OperationID is what was called; empty if the server was only reached.
+	OperationID string
+	// Status is the HTTP status of the answer; 0 without one.
+	Status int
+	// Latency is how long the API took.
+	Latency time.Duration
+}
+
+// Check finds out whether a connection works: it calls the connector's test
+// operation, where a 2xx is good, or else the root of the server, where anything
+// but 401 and 403 is. That the API cannot be reached is an outcome, not an
+// error; errors say that the test could not be made.
+func (p *Pipeline) Check(ctx context.Context, connection resource.Connection) (*Check, error) {
+	principal, ok := authn.FromContext(ctx)
+	if !ok {
+		return nil, fault.Unauthenticated(fault.ReasonUnauthenticated, "the call was not authenticated; send a valid token")
+	}
+	bound, err := p.Bind(ctx, binding.Ask{Connection: connection, Principal: principal})
+	if err != nil {
+		return nil, err
+	}
+	if test := bound.Revision.Definition().GetConnectionTest(); test.GetOperationId() != "" {
+		return p.checkOperation(ctx, &Call{
+			Connection: connection, OperationID: test.GetOperationId(), Input: test.GetInput(),
+		})
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	return p.checkServer(ctx, bound)
+}
+
+func (p *Pipeline) checkOperation(ctx context.Context, c *Call) (*Check, error) {
+	err := p.Invoke(ctx, c)
+	check := &Check{OperationID: c.OperationID, Latency: c.Elapsed}
+	switch {
+	case err != nil:
+		return check.failed(err)
+	case c.Problem != nil:
+		check.Message = c.Problem.Message
+	case c.Response.Status >= http.StatusMultipleChoices:
+		check.Message = fmt.Sprintf("the api answered with status %d, and only 2xx counts", c.Response.Status)
+	default:
+		check.Succeeded, check.Message = true, "the api accepted the connection"
+	}
+	check.Status = c.Response.Status
+	return check, nil
+}
+
+// failed turns the failure of the way to the API into an outcome.
+func (c *Check) failed(err error) (*Check, error) {
+	outcomes := []fault.Reason{
+		fault.ReasonUpstreamUnreachable, fault.ReasonUpstreamTimeout, fault.ReasonUpstreamReset,
+		fault.ReasonUpstreamInvalidResponse, fault.ReasonUpstreamResponseTooLarge, fault.ReasonOutcomeUnknown,
+		fault.ReasonEgressRefused, fault.ReasonHostNotAllowed, fault.ReasonConnectionParametersInvalid,
+	}
+	if !slices.Contains(outcomes, fault.ReasonOf(err)) {
+		return nil, err
+	}
+	c.Message = fault.From(err).Message()
+	return c, nil
+}
+
+// checkServer calls the root of the server with the credential: HEAD, and GET
+// where the server does not know HEAD.
+func (p *Pipeline) checkServer(ctx context.Context, bound *Binding) (*Check, error) {
+	var check *Check
+	for _, method := range []string{http.MethodHead, http.MethodGet} {
+		start := p.clock.Now()
+		resp, err := p.probe(ctx, bound, method)
+		check = &Check{Latency: p.clock.Now().Sub(start)}
+		if err != nil {
+			return check.failed(err)
+		}
+		check.Status = resp.Status
+		if resp.Status != http.StatusMethodNotAllowed && resp.Status != http.StatusNotImplemented {
+			break
+		}
+	}
+	if check.Status == http.StatusUnauthorized || check.Status == http.StatusForbidden {
+		check.Message = fmt.Sprintf("the api refused the connection's credentials (status %d)", check.Status)
+		return check, nil
+	}
+	check.Succeeded = true
+	check.Message = fmt.Sprintf("the server was reached (status %d); the connector names no operation to test credentials with", check.Status)
+	return check, nil
+}
+
+func (p *Pipeline) probe(ctx context.Context, bound *Binding, method string) (*upstream.Response, error) {
+	req := request.Request{Method: method, Base: bound.Base, Header: map[string][]string{"User-Agent": {"Ferrule"}}}
+	through, err := bound.Revision.Through(method, "/")
+	if err != nil {
+		return nil, err
+	}
+	handles := bound.Credential.Handles()
+	handles.Place(&req, bound.Credential.Placements())
+	if err := policy.Run(through.Policies.Request, &policy.Exchange{Request: &req, Parameter: handles.Parameter}); err != nil {
+		return nil, err //nolint:wrapcheck // a fault for the caller
+	}
+	if err := bound.CheckDestination(req.Base); err != nil {
+		return nil, err //nolint:wrapcheck // a fault for the caller
+	}
+	if err := handles.Reveal(&req); err != nil {
+		return nil, err //nolint:wrapcheck // a fault for the caller
+	}
+	return p.client.Send(ctx, &req, &upstream.Attempt{ //nolint:wrapcheck // a fault for the caller
+		Operation: "test", Host: req.Base.Host, Repeatable: true, Redact: bound.Credential.Redact,
+	})
+}

@@ -1,0 +1,177 @@
+// Package pipeline is the way of a call through the runtime.
+//
+// The file steps.go lists the steps in order; it is the one to read. A [Step]
+// does its part and calls the next; the steps of an operation are compiled into
+// one function when the operation is first called, and what it does not need is
+// not in it. [Call] is what the steps know about one call, [Revision] what is
+// compiled of a connector, [Pipeline] what all calls share.
+//
+//	p, err := pipeline.New(pipeline.Deps{…})
+//	call := pipeline.Call{Connection: name, OperationID: "ListItems", Input: input}
+//	err = p.Invoke(ctx, &call)
+//	call.Response.Status
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/authn"
+	"github.com/ferrule-dev/ferrule/pkg/clock"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/binding"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/inject"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/plan"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/policy"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/usage"
+)
+
+const (
+	// DefaultTimeout is the time for a call whose caller does not say.
+	DefaultTimeout = 60 * time.Second
+	// MaxTimeout is the longest time for a call.
+	MaxTimeout = 300 * time.Second
+	// theEnvironment is the only one that exists.
+	theEnvironment = "default"
+)
+
+// Step does its part of a call, and calls next for the rest unless it ends it.
+type Step func(ctx context.Context, c *Call, next Next) error
+
+// Next is the rest of a chain.
+type Next func(ctx context.Context, c *Call) error
+
+// Call is one call on its way. Its steps fill it in; it belongs to the goroutine
+// that made it.
+type Call struct {
+	// Connection is what is called.
+	Connection resource.Connection
+	// OperationID is which operation.
+	OperationID string
+	// Revision is used instead of the connection's own, unless it is empty.
+	Revision string
+	// Input is the input, one JSON object; empty for none.
+	Input []byte
+	// Timeout is the time for the call; 0 means [DefaultTimeout].
+	Timeout time.Duration
+
+	// Binding is what the connection means; nil until it is known.
+	Binding *Binding
+	// Response is what the API answered; nil without an answer.
+	Response *upstream.Response
+	// Problem explains an answer of 400 or more; nil for others.
+	Problem *upstream.Problem
+	// Elapsed is how long the call took.
+	Elapsed time.Duration
+
+	principal authn.Principal
+	operation *operation
+	arguments *plan.Arguments
+	handles   inject.Handles
+	request   request.Request
+}
+
+// exchange is the call as policies see it.
+func (c *Call) exchange() *policy.Exchange {
+	e := &policy.Exchange{Request: &c.request, Parameter: c.handles.Parameter}
+	if c.Response != nil {
+		e.ResponseHeader = c.Response.Header
+	}
+	return e
+}
+
+// Deps are the parts of a pipeline. It owns none of them.
+type Deps struct {
+	// Clock measures calls and dates what is remembered.
+	Clock clock.Clock
+	// Source is where leases and definitions come from.
+	Source binding.Source
+	// Client speaks to APIs.
+	Client *upstream.Client
+	// Usage counts calls.
+	Usage *usage.Recorder
+	// Cache bounds what is remembered.
+	Cache binding.Config
+	// Timeout is the time for a call whose caller does not say; 0 means
+	// [DefaultTimeout].
+	Timeout time.Duration
+}
+
+// Pipeline runs calls. It is safe for concurrent use.
+type Pipeline struct {
+	clock    clock.Clock
+	client   *upstream.Client
+	usage    *usage.Recorder
+	unbound  *usage.Series // calls that were refused before anything was known
+	timeout  time.Duration
+	bindings *Bindings
+	invoke   Next
+}
+
+// Bindings remembers what connections mean.
+type Bindings = binding.Store[*Revision]
+
+// Binding is what one connection means.
+type Binding = binding.Binding[*Revision]
+
+// New returns a pipeline with nothing remembered.
+func New(deps Deps) (*Pipeline, error) {
+	p := &Pipeline{clock: deps.Clock, client: deps.Client, usage: deps.Usage, timeout: deps.Timeout}
+	if p.timeout == 0 {
+		p.timeout = DefaultTimeout
+	}
+	p.unbound = p.usage.Series("", "", "")
+	var err error
+	if p.bindings, err = binding.NewStore(deps.Cache, deps.Source, deps.Clock, p.compile); err != nil {
+		return nil, fmt.Errorf("make pipeline: %w", err)
+	}
+	p.invoke = p.everyCall()
+	return p, nil
+}
+
+func (p *Pipeline) compile(name resource.Revision, def *connectorv1.Definition) *Revision {
+	return &Revision{name: name, plans: plan.New(name.ID, def), pipeline: p}
+}
+
+// Invoke runs one call. The error is a fault of ours or of the way to the API;
+// whatever the API answers is in c.
+func (p *Pipeline) Invoke(ctx context.Context, c *Call) error { return p.invoke(ctx, c) }
+
+// Bindings returns what the pipeline remembers, for those who drop what changed.
+func (p *Pipeline) Bindings() *Bindings { return p.bindings }
+
+// Bind says what a connection means to a caller.
+func (p *Pipeline) Bind(ctx context.Context, ask binding.Ask) (*Binding, error) {
+	if ask.Connection.Environment != theEnvironment {
+		return nil, fault.NotFound(fault.ReasonEnvironmentNotFound, "there is no environment %q; the only one is %q",
+			ask.Connection.Environment, theEnvironment).With("environment", ask.Connection.Environment)
+	}
+	return p.bindings.Bind(ctx, ask) //nolint:wrapcheck // faults of the vault and the registry, for the caller
+}
+
+// chain puts steps together, from the last to the first, so that running them
+// allocates nothing. Steps that are nil are left out.
+func chain(steps ...Step) Next {
+	next := func(context.Context, *Call) error { return nil }
+	for i := len(steps) - 1; i >= 0; i-- {
+		if steps[i] == nil {
+			continue
+		}
+		step, rest := steps[i], next
+		next = func(ctx context.Context, c *Call) error { return step(ctx, c, rest) }
+	}
+	return next
+}
+
+// when returns the step if it is needed.
+func when(needed bool, step Step) Step {
+	if !needed {
+		return nil
+	}
+	return step
+}

@@ -1,0 +1,199 @@
+package plan
+
+import (
+	"encoding/base64"
+	"mime"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+)
+
+// contentTypeField chooses the representation of a body.
+const contentTypeField = "Content-Type"
+
+// body is the plan of a request body.
+type body struct {
+	required bool
+	contents []*content // at least one
+}
+
+// content is one representation of a body.
+type content struct {
+	mediaType string // as it is sent
+	base      string // without parameters
+	kind      connectorv1.BodyKind
+	validate  *validator
+	defaults  *defaults
+	encodings map[string]*connectorv1.PropertyEncoding
+}
+
+func newBody(source *connectorv1.RequestBody, schemas *schemas) *body {
+	b := &body{required: source.GetRequired()}
+	for _, c := range source.GetContents() {
+		b.contents = append(b.contents, newContent(c, schemas))
+	}
+	if len(b.contents) == 0 {
+		b.contents = []*content{{mediaType: "application/json", base: "application/json", kind: connectorv1.BodyKind_BODY_KIND_JSON}}
+	}
+	return b
+}
+
+func newContent(source *connectorv1.MediaType, schemas *schemas) *content {
+	c := &content{
+		mediaType: source.GetMediaType(),
+		base:      baseType(source.GetMediaType()),
+		kind:      source.GetKind(),
+		encodings: make(map[string]*connectorv1.PropertyEncoding, len(source.GetEncodings())),
+	}
+	for _, e := range source.GetEncodings() {
+		c.encodings[e.GetProperty()] = e
+	}
+	switch c.kind {
+	case connectorv1.BodyKind_BODY_KIND_JSON, connectorv1.BodyKind_BODY_KIND_FORM,
+		connectorv1.BodyKind_BODY_KIND_MULTIPART, connectorv1.BodyKind_BODY_KIND_UNSPECIFIED:
+		c.validate = schemas.compile(source.GetSchema())
+		c.defaults = schemas.defaultsOf(source.GetSchema())
+	case connectorv1.BodyKind_BODY_KIND_TEXT, connectorv1.BodyKind_BODY_KIND_XML, connectorv1.BodyKind_BODY_KIND_BINARY:
+		// The value is the document itself, whatever its schema describes.
+	}
+	return c
+}
+
+func baseType(mediaType string) string {
+	base, _, _ := strings.Cut(mediaType, ";")
+	return strings.ToLower(strings.TrimSpace(base))
+}
+
+// choose returns the representation of a call: the one of the media type that
+// the caller gave as the input of a Content-Type header, else the first.
+func (b *body) choose(o *Operation, args *Arguments) *content {
+	for i, p := range o.parameters {
+		if p.location != inHeader || args.values[i] == nil || !strings.EqualFold(p.name, contentTypeField) {
+			continue
+		}
+		wanted := baseType(text(args.values[i]))
+		for _, c := range b.contents {
+			if c.base == wanted {
+				return c
+			}
+		}
+	}
+	return b.contents[0]
+}
+
+// complete adds defaults to the body and checks it.
+func (b *body) complete(o *Operation, args *Arguments, found *violations) {
+	c := b.choose(o, args)
+	if args.body == nil && c.defaults != nil && (b.required || len(c.defaults.properties) > 0) {
+		made := c.defaults.apply(jsontext.Value("{}"))
+		if len(made) > len("{}") {
+			args.body = made
+		}
+	}
+	if args.body == nil {
+		if b.required {
+			found.add(bodyInput, "is required")
+		}
+		return
+	}
+	args.body = c.defaults.apply(args.body)
+	if c.validate != nil {
+		c.validate.check(bodyInput, args.body, found)
+	}
+}
+
+// write encodes the body into the request.
+func (b *body) write(args *Arguments, req *request.Request, found *violations) {
+	if args.body == nil {
+		return
+	}
+	c := b.contents[0]
+	if wanted := req.HeaderValue(contentTypeField); wanted != "" {
+		for _, one := range b.contents {
+			if one.base == baseType(wanted) {
+				c = one
+				break
+			}
+		}
+	}
+	bytes, mediaType, problem := c.encode(args.body)
+	if problem != "" {
+		found.add(bodyInput, problem)
+		return
+	}
+	req.Body = bytes
+	if !req.HasHeader(contentTypeField) || c.kind == connectorv1.BodyKind_BODY_KIND_MULTIPART {
+		req.Header[contentTypeField] = []string{mediaType} // of a multipart body it holds the boundary
+	}
+}
+
+func (c *content) encode(v jsontext.Value) (out []byte, mediaType, problem string) {
+	switch c.kind {
+	case connectorv1.BodyKind_BODY_KIND_FORM:
+		return c.form(v)
+	case connectorv1.BodyKind_BODY_KIND_MULTIPART:
+		return c.multipart(v)
+	case connectorv1.BodyKind_BODY_KIND_TEXT, connectorv1.BodyKind_BODY_KIND_XML, connectorv1.BodyKind_BODY_KIND_BINARY:
+		return c.document(v)
+	case connectorv1.BodyKind_BODY_KIND_JSON, connectorv1.BodyKind_BODY_KIND_UNSPECIFIED:
+	}
+	return v, c.mediaType, ""
+}
+
+// document writes a body that is not made of properties. A JSON string is the
+// text itself. Bytes come as {"$content": base64, "$content-type": media type}.
+func (c *content) document(v jsontext.Value) (out []byte, mediaType, problem string) {
+	if w, ok := unwrapContent(v); ok {
+		if w.problem != "" {
+			return nil, "", w.problem
+		}
+		if w.mediaType != "" {
+			return w.content, w.mediaType, ""
+		}
+		return w.content, c.mediaType, ""
+	}
+	if k := v.Kind(); k == '{' || k == '[' {
+		return nil, "", `must be a string with the text, or {"$content": base64} for bytes`
+	}
+	return []byte(text(v)), c.mediaType, ""
+}
+
+// wrapped is content in base64 with what is known about it.
+type wrapped struct {
+	content   []byte
+	mediaType string
+	fileName  string
+	problem   string
+}
+
+// unwrapContent reads a content wrapper. The second result is false for values
+// that are none.
+func unwrapContent(v jsontext.Value) (wrapped, bool) {
+	if v.Kind() != '{' {
+		return wrapped{}, false
+	}
+	list := members(v)
+	encoded := property(list, "$content")
+	if encoded.Kind() != '"' {
+		return wrapped{}, false
+	}
+	w := wrapped{}
+	if t := property(list, "$content-type"); t.Kind() == '"' {
+		w.mediaType = text(t)
+		if _, _, err := mime.ParseMediaType(w.mediaType); err != nil || !validFieldValue(w.mediaType) {
+			return wrapped{problem: "has a $content-type that is no media type"}, true
+		}
+	}
+	if n := property(list, "$filename"); n.Kind() == '"' {
+		w.fileName = text(n)
+	}
+	content, err := base64.StdEncoding.DecodeString(text(encoded))
+	if err != nil {
+		return wrapped{problem: "has a $content that is not base64"}, true
+	}
+	w.content = content
+	return w, true
+}

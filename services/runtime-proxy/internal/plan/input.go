@@ -1,0 +1,161 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+)
+
+const (
+	// MaxInput is the largest input of a call, in bytes.
+	MaxInput = 10 << 20
+	// bodyInput is the member of an input that holds the body.
+	bodyInput = "body"
+	// maxViolations bounds what one answer lists; the first are enough to see
+	// what is going on.
+	maxViolations = 50
+)
+
+// Arguments are the inputs of one call: read, checked and completed with
+// defaults. They share memory with the input.
+type Arguments struct {
+	values []jsontext.Value // by parameter; nil: not sent
+	body   jsontext.Value   // nil: not given
+}
+
+// violations collects what is wrong with an input, so that a caller learns all
+// of it at once.
+type violations struct {
+	operation string
+	list      []fault.Violation
+}
+
+func (v *violations) add(field, description string) {
+	if len(v.list) < maxViolations {
+		v.list = append(v.list, fault.Violation{Field: field, Description: description})
+	}
+}
+
+func (v *violations) err() error {
+	if len(v.list) == 0 {
+		return nil
+	}
+	first := v.list[0]
+	f := fault.Invalid(fault.ReasonInputInvalid,
+		"the input does not fit operation %q: %s %s", v.operation, subject(first.Field), first.Description)
+	if len(v.list) > 1 {
+		f = fault.Invalid(fault.ReasonInputInvalid,
+			"the input does not fit operation %q: %s %s, and %d more; see the violations",
+			v.operation, subject(first.Field), first.Description, len(v.list)-1)
+	}
+	f = f.With("operation", v.operation)
+	for _, one := range v.list {
+		f = f.Field(one.Field, one.Description)
+	}
+	return f
+}
+
+func subject(field string) string {
+	if field == "" {
+		return "it"
+	}
+	return strconv.Quote(field)
+}
+
+// Read decodes the input of a call, one JSON object of at most [MaxInput]
+// bytes; empty means no input. Everything that does not fit is in one error,
+// INPUT_INVALID, with a violation for each: members that are missing, unknown or
+// of the wrong type, by their path as in "items.id" or "body.name". The result
+// shares memory with input.
+func (o *Operation) Read(input []byte) (*Arguments, error) {
+	if len(input) > MaxInput {
+		return nil, fault.Exhausted(fault.ReasonInputTooLarge,
+			"the input is longer than the limit of %d bytes; send large content through the pass-through route", MaxInput).
+			With("limit", strconv.Itoa(MaxInput))
+	}
+	found := &violations{operation: o.ID()}
+	args := &Arguments{values: make([]jsontext.Value, len(o.parameters))}
+	if len(input) > 0 {
+		list, err := readObject(input)
+		if err != nil {
+			found.add("", sentence(err))
+			return nil, found.err()
+		}
+		o.assign(list, args, found)
+	}
+	o.complete(args, found)
+	if err := found.err(); err != nil {
+		return nil, err
+	}
+	return args, nil
+}
+
+// sentence says what is wrong with JSON text without repeating it.
+func sentence(err error) string {
+	if e, ok := errors.AsType[inputError](err); ok {
+		return e.Error()
+	}
+	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		return fmt.Sprintf("must be valid json: there is a mistake at byte %d", e.ByteOffset)
+	}
+	return "must be valid json"
+}
+
+// assign gives each member to its parameter. A null stands for "not given".
+func (o *Operation) assign(list []member, args *Arguments, found *violations) {
+	for _, m := range list {
+		index, known := o.inputs[m.name]
+		switch {
+		case known && m.value.Kind() == 'n':
+		case known:
+			args.values[index] = m.value
+		case m.name == bodyInput && o.body != nil:
+			args.body = m.value
+		default:
+			found.add(m.name, o.unknownInput(m.name))
+		}
+	}
+}
+
+func (o *Operation) unknownInput(name string) string {
+	var names []string
+	for _, p := range o.parameters {
+		names = append(names, p.input)
+	}
+	if o.body != nil {
+		names = append(names, bodyInput)
+	}
+	if near := similar(name, names); len(near) > 0 {
+		return "is no input of this operation; did you mean " + strings.Join(near, " or ") + "?"
+	}
+	if len(names) == 0 {
+		return "is no input of this operation; it takes none"
+	}
+	slices.Sort(names)
+	return "is no input of this operation; it takes " + strings.Join(names[:min(len(names), 10)], ", ")
+}
+
+// complete adds defaults and checks every value.
+func (o *Operation) complete(args *Arguments, found *violations) {
+	for i, p := range o.parameters {
+		if args.values[i] == nil {
+			args.values[i] = p.defaultValue
+		}
+		if args.values[i] == nil {
+			if p.required {
+				found.add(p.input, "is required")
+			}
+			continue
+		}
+		p.check(args.values[i], found)
+	}
+	if o.body != nil {
+		o.body.complete(o, args, found)
+	}
+}

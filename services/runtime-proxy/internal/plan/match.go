@@ -1,0 +1,56 @@
+package plan
+
+import (
+	"net/url"
+	"strings"
+)
+
+// Match returns the operation that a raw request would be, by its method and its
+// percent-encoded path below the server's own. Of several that fit, the one with
+// the longest template wins; literal text is compared without case, as servers
+// that need policies do. It looks at every operation of the method.
+func (r *Revision) Match(method, path string) (id string, ok bool) {
+	path, _, _ = strings.Cut(path, "?")
+	longest := -1
+	for _, op := range r.definition.GetOperations() {
+		template, _, _ := strings.Cut(op.GetPath(), "?")
+		template, _, _ = strings.Cut(template, "#")
+		if len(template) <= longest || !strings.EqualFold(op.GetMethod(), method) || !fitsTemplate(template, path) {
+			continue
+		}
+		id, ok, longest = op.GetOperationId(), true, len(template)
+	}
+	return id, ok
+}
+
+// fitsTemplate compares segment by segment; a segment with a placeholder fits
+// whatever has its literal ends.
+func fitsTemplate(template, path string) bool {
+	template, path = strings.Trim(template, "/"), strings.Trim(path, "/")
+	for {
+		want, moreWanted, wantMore := strings.Cut(template, "/")
+		have, moreHad, haveMore := strings.Cut(path, "/")
+		if !fitsSegment(want, have) || wantMore != haveMore {
+			return false
+		}
+		if !wantMore {
+			return true
+		}
+		template, path = moreWanted, moreHad
+	}
+}
+
+func fitsSegment(want, have string) bool {
+	plain, err := url.PathUnescape(have)
+	if err != nil {
+		plain = have
+	}
+	before, rest, open := strings.Cut(want, "{")
+	if !open {
+		return strings.EqualFold(want, plain)
+	}
+	after := rest[strings.LastIndexByte(rest, '}')+1:]
+	return len(plain) > len(before)+len(after) &&
+		strings.EqualFold(plain[:len(before)], before) &&
+		strings.EqualFold(plain[len(plain)-len(after):], after)
+}

@@ -1,0 +1,189 @@
+package plan
+
+import (
+	"cmp"
+	"mime"
+	"net/textproto"
+	"slices"
+	"strings"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+)
+
+// userAgent is what APIs see of us, unless the operation says otherwise.
+const userAgent = "Ferrule"
+
+// Operation is the plan of one operation. It is immutable and safe for
+// concurrent use.
+type Operation struct {
+	source     *connectorv1.Operation
+	method     string
+	path       template
+	query      template // the fixed query of the path
+	parameters []*parameter
+	inputs     map[string]int // input name → index of parameters
+	body       *body
+	accept     string
+	idempotent bool
+}
+
+// ID returns the operation's id.
+func (o *Operation) ID() string { return o.source.GetOperationId() }
+
+// Source returns the model of the operation, which must not be changed.
+func (o *Operation) Source() *connectorv1.Operation { return o.source }
+
+// Method returns the HTTP method.
+func (o *Operation) Method() string { return o.method }
+
+// Idempotent reports whether calling twice has the effect of calling once,
+// because its method promises it (RFC 9110, section 9.2.2) or its author does.
+func (o *Operation) Idempotent() bool { return o.idempotent }
+
+func (r *Revision) compile(source *connectorv1.Operation) (*Operation, error) {
+	if r.ScriptFor(source) {
+		return nil, fault.Unimplemented(fault.ReasonCustomCodeRequired,
+			"operation %q is handled by custom code, which this server cannot run; it is not called without it",
+			source.GetOperationId()).With("operation", source.GetOperationId())
+	}
+	o := &Operation{
+		source: source,
+		method: cmp.Or(strings.ToUpper(source.GetMethod()), "GET"),
+		accept: acceptOf(source),
+		inputs: make(map[string]int, len(source.GetParameters())),
+	}
+	safety := source.GetSafety()
+	o.idempotent = safety.GetSafe() || safety.GetIdempotent() ||
+		slices.Contains([]string{"GET", "HEAD", "PUT", "DELETE", "OPTIONS"}, o.method)
+	o.addParameters(r.schemas)
+	if err := o.addPath(); err != nil {
+		return nil, err
+	}
+	if body := source.GetRequestBody(); body != nil {
+		o.body = newBody(body, r.schemas)
+	}
+	return o, nil
+}
+
+// addParameters compiles the parameters and the names of their inputs: the plain
+// name, or "location.name" where it would not be unique.
+func (o *Operation) addParameters(schemas *schemas) {
+	times := map[string]int{}
+	if o.source.GetRequestBody() != nil {
+		times[bodyInput]++
+	}
+	for _, p := range o.source.GetParameters() {
+		times[p.GetName()]++
+	}
+	for _, source := range o.source.GetParameters() {
+		if framing(source) {
+			continue
+		}
+		p := newParameter(source, schemas)
+		p.input = p.name
+		if times[p.name] > 1 {
+			p.input = p.location.String() + "." + p.name
+		}
+		o.inputs[p.input] = len(o.parameters)
+		o.parameters = append(o.parameters, p)
+	}
+}
+
+// framing reports whether a header parameter is one that only the transport may
+// write: with any of them a caller could change where a request ends or whom it
+// is for.
+func framing(p *connectorv1.Parameter) bool {
+	if p.GetLocation() != connectorv1.ParameterLocation_PARAMETER_LOCATION_HEADER {
+		return false
+	}
+	switch textproto.CanonicalMIMEHeaderKey(p.GetName()) {
+	case "Host", "Connection", "Content-Length", "Transfer-Encoding", "Upgrade", "Te", "Trailer",
+		"Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "Expect":
+		return true
+	}
+	return !validFieldName(p.GetName())
+}
+
+func validFieldName(name string) bool {
+	return name != "" && strings.IndexFunc(name, func(r rune) bool {
+		return !strings.ContainsRune("!#$%&'*+-.^_`|~", r) &&
+			(r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}) < 0
+}
+
+// acceptOf lists the media types of successful answers, in order.
+func acceptOf(op *connectorv1.Operation) string {
+	var types []string
+	for _, response := range op.GetResponses() {
+		if !strings.HasPrefix(response.GetStatus(), "2") && response.GetStatus() != "default" {
+			continue
+		}
+		for _, content := range response.GetContents() {
+			base, _, err := mime.ParseMediaType(content.GetMediaType())
+			if err == nil && !slices.Contains(types, base) {
+				types = append(types, base)
+			}
+		}
+	}
+	return strings.Join(types, ", ")
+}
+
+// Build writes the request for arguments that Read has accepted. It fills in all
+// of req but Base. What only shows now, such as a path that would leave the API
+// or a body of the wrong kind, is INPUT_INVALID too.
+func (o *Operation) Build(args *Arguments, req *request.Request) error {
+	req.Method = o.method
+	req.Header = make(map[string][]string, len(o.parameters)+4)
+	found := &violations{operation: o.ID()}
+	req.Path = o.path.expand(o, args)
+	req.Query = o.query.expand(o, args)
+	o.checkPath(args, req.Path, found)
+	o.writeParameters(args, req, found)
+	if o.accept != "" && !req.HasHeader("Accept") {
+		req.Header["Accept"] = []string{o.accept}
+	}
+	if !req.HasHeader("User-Agent") {
+		req.Header["User-Agent"] = []string{userAgent}
+	}
+	if o.body != nil {
+		o.body.write(args, req, found)
+	}
+	return found.err()
+}
+
+func (o *Operation) writeParameters(args *Arguments, req *request.Request, found *violations) {
+	for i, p := range o.parameters {
+		value := args.values[i]
+		if value == nil {
+			continue
+		}
+		switch p.location {
+		case inQuery:
+			if pairs := p.expand(nil, value); len(pairs) > 0 {
+				if req.Query != "" {
+					req.Query += "&"
+				}
+				req.Query += string(pairs)
+			}
+		case inHeader:
+			line := string(p.expand(nil, value))
+			if !validFieldValue(line) {
+				found.add(p.input, "must not hold control characters: it is sent as a header")
+				continue
+			}
+			req.AddHeader(p.name, line)
+		case inCookie:
+			req.AddHeader("Cookie", string(p.expand(nil, value)))
+		case inPath:
+		}
+	}
+	if cookies := req.Header["Cookie"]; len(cookies) > 1 {
+		req.Header["Cookie"] = []string{strings.Join(cookies, "; ")} // RFC 6265, section 5.4: one line
+	}
+}
+
+func validFieldValue(line string) bool {
+	return strings.IndexFunc(line, func(r rune) bool { return (r < ' ' && r != '\t') || r == 0x7f }) < 0
+}

@@ -1,0 +1,106 @@
+package plan
+
+import (
+	"strings"
+
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+)
+
+// template is a path or a fixed query with placeholders.
+type template []piece
+
+// piece is literal text, or the index of a parameter.
+type piece struct {
+	literal   string
+	parameter int // -1 for a literal
+}
+
+// legalInPath are the characters besides the unreserved ones that stay as they
+// are in the literal parts of a path; "%" because literals may be encoded.
+const legalInPath = "/%!$&'()*+,;=:@?"
+
+// addPath compiles the path template and its fixed query.
+func (o *Operation) addPath() error {
+	path, _, _ := strings.Cut(o.source.GetPath(), "#") // some sources tell operations apart by a fragment
+	path, query, _ := strings.Cut(path, "?")
+	if path != "" && !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	var err error
+	if o.path, err = o.parse(path); err != nil {
+		return err
+	}
+	o.query, err = o.parse(query)
+	return err
+}
+
+func (o *Operation) parse(text string) (template, error) {
+	var out template
+	for text != "" {
+		literal, rest, open := strings.Cut(text, "{")
+		if literal != "" {
+			out = append(out, piece{literal: string(request.AppendEscaped(nil, literal, legalInPath)), parameter: -1})
+		}
+		if !open {
+			break
+		}
+		name, after, closed := strings.Cut(rest, "}")
+		index := o.pathParameter(name)
+		if !closed || index < 0 {
+			return nil, fault.Unimplemented(fault.ReasonOperationNotSupported,
+				"the path of operation %q has the placeholder %q, for which it declares no parameter", o.ID(), name).
+				With("operation", o.ID())
+		}
+		out = append(out, piece{parameter: index})
+		text = after
+	}
+	return out, nil
+}
+
+func (o *Operation) pathParameter(name string) int {
+	for i, p := range o.parameters {
+		if p.location == inPath && p.name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+func (t template) expand(o *Operation, args *Arguments) string {
+	if len(t) == 1 && t[0].parameter < 0 {
+		return t[0].literal
+	}
+	var out []byte
+	for _, p := range t {
+		if p.parameter < 0 {
+			out = append(out, p.literal...)
+			continue
+		}
+		if value := args.values[p.parameter]; value != nil {
+			out = o.parameters[p.parameter].expand(out, value)
+		}
+	}
+	return string(out)
+}
+
+// checkPath refuses values that would make the path another one. Encoding does
+// not help: many servers decode "%2e%2e" before they look at segments.
+func (o *Operation) checkPath(args *Arguments, path string, found *violations) {
+	for i, p := range o.parameters {
+		if p.location == inPath && args.values[i] != nil && text(args.values[i]) == "." {
+			found.add(p.input, "must not be '.': it would name another path")
+		}
+	}
+	if !request.Climbs(path) {
+		return
+	}
+	for i, p := range o.parameters {
+		if p.location == inPath && args.values[i] != nil && strings.Contains(text(args.values[i]), ".") {
+			found.add(p.input, "must not hold '..' between slashes: it would leave the path of the api")
+		}
+	}
+	if len(found.list) == 0 {
+		found.add("", "the path must not hold '..' between slashes: it would leave the path of the api")
+	}
+}

@@ -1,0 +1,176 @@
+package plan
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// shape is what most parameters' schemas say: a type, a list of values, a
+// default. Checking it needs no decoding; only other keywords call for a JSON
+// Schema validator, which is some fifty times slower.
+type shape struct {
+	types        []string // any of them; empty: any type
+	enum         []jsontext.Value
+	enumTexts    []string
+	defaultValue jsontext.Value
+	complete     bool // nothing else in the schema restricts the value
+}
+
+// annotations are keywords that restrict nothing. "format" is one of them: APIs
+// take more spellings of a date than RFC 3339 has.
+var annotations = []string{
+	"title", "description", "default", "format", "example", "examples", "readOnly", "writeOnly", "deprecated",
+	"externalDocs", "xml", "discriminator", "collectionFormat", "allowEmptyValue", "$comment",
+}
+
+// maxReferences ends a circle of references.
+const maxReferences = 16
+
+func (s *schemas) shapeOf(raw []byte) shape {
+	list := s.resolve(raw)
+	if list == nil {
+		return shape{complete: len(raw) == 0}
+	}
+	out := shape{complete: true, defaultValue: property(list, "default")}
+	if out.defaultValue.Kind() == 'n' {
+		out.defaultValue = nil
+	}
+	nullable := false
+	for _, m := range list {
+		switch {
+		case m.name == "type":
+			out.addTypes(m.value)
+		case m.name == "enum":
+			out.addEnum(m.value)
+		case m.name == "nullable" || m.name == "x-nullable":
+			nullable = m.value.Kind() == 't'
+		case strings.HasPrefix(m.name, "x-") || slices.Contains(annotations, m.name):
+		default:
+			out.complete = false
+		}
+	}
+	if nullable && len(out.types) > 0 {
+		out.types = append(out.types, "null")
+	}
+	return out
+}
+
+func (s *shape) addTypes(v jsontext.Value) {
+	known := []string{"string", "number", "integer", "boolean", "array", "object", "null"}
+	list := []jsontext.Value{v}
+	if v.Kind() == '[' {
+		list = elements(v)
+	}
+	for _, one := range list {
+		if name := text(one); slices.Contains(known, name) {
+			s.types = append(s.types, name)
+		}
+	}
+}
+
+func (s *shape) addEnum(v jsontext.Value) {
+	if v.Kind() != '[' {
+		return
+	}
+	for _, one := range elements(v) {
+		s.enum = append(s.enum, one)
+		s.enumTexts = append(s.enumTexts, text(one))
+	}
+}
+
+// check reports a value of another type or outside the list.
+func (s *shape) check(field string, v jsontext.Value, found *violations) {
+	if len(s.types) > 0 && !slices.ContainsFunc(s.types, func(t string) bool { return isType(v, t) }) {
+		found.add(field, "must be "+article(s.types)+", not "+typeOf(v))
+		return
+	}
+	if len(s.enum) == 0 {
+		return
+	}
+	plain := text(v)
+	for i, allowed := range s.enumTexts {
+		if allowed == plain && s.enum[i].Kind() == v.Kind() {
+			return
+		}
+	}
+	found.add(field, "must be one of "+quoteSome(s.enumTexts))
+}
+
+func quoteSome(list []string) string {
+	const most = 20
+	quoted := make([]string, 0, min(len(list), most)+1)
+	for _, t := range list[:min(len(list), most)] {
+		quoted = append(quoted, strconv.Quote(t))
+	}
+	if len(list) > most {
+		quoted = append(quoted, "…")
+	}
+	return strings.Join(quoted, ", ")
+}
+
+func article(types []string) string {
+	names := make([]string, 0, len(types))
+	for _, t := range types {
+		switch t {
+		case "array", "object", "integer":
+			names = append(names, "an "+t)
+		case "null":
+			names = append(names, t)
+		default:
+			names = append(names, "a "+t)
+		}
+	}
+	return strings.Join(names, " or ")
+}
+
+func typeOf(v jsontext.Value) string {
+	switch v.Kind() {
+	case '"':
+		return "a string"
+	case '0':
+		return "a number"
+	case 't', 'f':
+		return "a boolean"
+	case '[':
+		return "an array"
+	case '{':
+		return "an object"
+	case 'n':
+		return "null"
+	}
+	return "what it is"
+}
+
+func isType(v jsontext.Value, name string) bool {
+	switch v.Kind() {
+	case '"':
+		return name == "string"
+	case '0':
+		return name == "number" || (name == "integer" && isInteger(string(v)))
+	case 't', 'f':
+		return name == "boolean"
+	case '[':
+		return name == "array"
+	case '{':
+		return name == "object"
+	case 'n':
+		return name == "null"
+	}
+	return false
+}
+
+// isInteger reports whether a JSON number has no fraction: "7", "-7", "7.0" and
+// "7e2" have none. A fraction with an exponent is taken for one.
+func isInteger(number string) bool {
+	if !strings.ContainsAny(number, ".eE") {
+		return true
+	}
+	if strings.ContainsAny(number, "eE") {
+		return !strings.ContainsAny(number, ".") && !strings.Contains(number, "-")
+	}
+	_, fraction, _ := strings.Cut(number, ".")
+	return strings.Trim(fraction, "0") == ""
+}

@@ -1,0 +1,130 @@
+package plan
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+)
+
+// validator checks values against a compiled schema. Safe for concurrent use.
+type validator struct{ schema *jsonschema.Schema }
+
+// check reports everything that is wrong with a value, by path below field.
+func (v *validator) check(field string, value jsontext.Value, found *violations) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(value))
+	if err != nil {
+		return // it was valid JSON when it was read
+	}
+	v.checkTree(field, unwrap(doc), found)
+}
+
+func (v *validator) checkTree(field string, doc any, found *violations) {
+	err := v.schema.Validate(doc)
+	if failure, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
+		explain(field, failure, found)
+	}
+}
+
+// unwrap puts content wrappers back to the strings that schemas know.
+func unwrap(doc any) any {
+	switch doc := doc.(type) {
+	case map[string]any:
+		if content, ok := doc["$content"].(string); ok {
+			return content
+		}
+		for name, one := range doc {
+			doc[name] = unwrap(one)
+		}
+	case []any:
+		for i, one := range doc {
+			doc[i] = unwrap(one)
+		}
+	}
+	return doc
+}
+
+// explain turns a tree of failures into violations: its leaves, but an
+// alternative of which no branch fits is one violation, not one per branch.
+func explain(field string, failure *jsonschema.ValidationError, found *violations) {
+	path := join(field, failure.InstanceLocation)
+	switch k := failure.ErrorKind.(type) {
+	case *kind.AnyOf, *kind.OneOf:
+		found.add(path, "must fit one of the forms that the operation allows")
+		return
+	case *kind.Required:
+		for _, name := range k.Missing {
+			found.add(path+"."+name, "is required")
+		}
+		return
+	case *kind.AdditionalProperties:
+		for _, name := range k.Properties {
+			found.add(path+"."+name, "is not known to the operation")
+		}
+		return
+	}
+	if len(failure.Causes) == 0 {
+		found.add(path, describe(failure.ErrorKind))
+		return
+	}
+	for _, cause := range failure.Causes {
+		explain(field, cause, found)
+	}
+}
+
+// describe says what is wanted. It never repeats the value: it may be a
+// password.
+func describe(failure jsonschema.ErrorKind) string {
+	switch k := failure.(type) {
+	case *kind.Type:
+		return "must be " + article(k.Want) + ", not " + article([]string{k.Got})
+	case *kind.Enum:
+		texts := make([]string, len(k.Want))
+		for i, want := range k.Want {
+			texts[i] = fmt.Sprint(want)
+		}
+		return "must be one of " + quoteSome(texts)
+	case *kind.MinLength:
+		return fmt.Sprintf("must have at least %d characters", k.Want)
+	case *kind.MaxLength:
+		return fmt.Sprintf("must have at most %d characters", k.Want)
+	case *kind.MinItems:
+		return fmt.Sprintf("must have at least %d items", k.Want)
+	case *kind.MaxItems:
+		return fmt.Sprintf("must have at most %d items", k.Want)
+	case *kind.Minimum:
+		return "must be at least " + k.Want.RatString()
+	case *kind.Maximum:
+		return "must be at most " + k.Want.RatString()
+	case *kind.ExclusiveMinimum:
+		return "must be more than " + k.Want.RatString()
+	case *kind.ExclusiveMaximum:
+		return "must be less than " + k.Want.RatString()
+	case *kind.MultipleOf:
+		return "must be a multiple of " + k.Want.RatString()
+	case *kind.Pattern:
+		return "must match the pattern " + strconv.Quote(k.Want)
+	case *kind.UniqueItems:
+		return "must not hold the same item twice"
+	}
+	return "does not keep the rule " + strings.Join(failure.KeywordPath(), "/")
+}
+
+// join writes a location as people do: "body.items[2].name".
+func join(field string, location []string) string {
+	var out strings.Builder
+	out.WriteString(field)
+	for _, token := range location {
+		if _, err := strconv.ParseUint(token, 10, 32); err == nil {
+			out.WriteString("[" + token + "]")
+			continue
+		}
+		out.WriteString("." + token)
+	}
+	return out.String()
+}

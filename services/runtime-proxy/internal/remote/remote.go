@@ -1,0 +1,111 @@
+// Package remote asks the vault and the registry over gRPC on behalf of
+// [binding.Store], and reports connection tests.
+//
+//	source := remote.New(env.Client(service.Vault), env.Client(service.Registry))
+package remote
+
+import (
+	"context"
+	"strings"
+
+	"google.golang.org/grpc"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
+	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
+	"github.com/ferrule-dev/ferrule/pkg/authn"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/grpcx"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/pkg/secret"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/binding"
+)
+
+// maxReason is how long the reason of a failed test may be, in bytes.
+const maxReason = 1024
+
+// Remote is the vault and the registry. It is safe for concurrent use. The
+// caller's bearer token travels with each question, as the connections pass it
+// on.
+type Remote struct {
+	vault    vaultv1.VaultServiceClient
+	registry registryv1.RegistryServiceClient
+}
+
+var _ binding.Source = (*Remote)(nil)
+
+// New returns a source on two connections, which it does not close.
+func New(vault, registry grpc.ClientConnInterface) *Remote {
+	return &Remote{vaultv1.NewVaultServiceClient(vault), registryv1.NewRegistryServiceClient(registry)}
+}
+
+// Lease implements [binding.Source].
+func (r *Remote) Lease(ctx context.Context, connection resource.Connection, principal authn.Principal, operation string) (*binding.Lease, error) {
+	got, err := r.vault.ResolveCredential(ctx, &vaultv1.ResolveCredentialRequest{
+		Name: connection.String(), Principal: principal.Name, OperationId: operation,
+	})
+	if err != nil {
+		return nil, grpcx.FromStatus(err)
+	}
+	connector, err := resource.ParseConnector(got.GetConnector())
+	if err != nil {
+		return nil, fault.Internal(fault.ReasonInternal, "the vault's answer cannot be used").Because(err)
+	}
+	lease := &binding.Lease{
+		Connector:    connector,
+		Revision:     got.GetPinnedRevision()[strings.LastIndexByte(got.GetPinnedRevision(), '/')+1:],
+		ParameterSet: got.GetParameterSet(),
+		Parameters:   got.GetParameters(),
+		Secrets:      make(map[string]secret.Text, len(got.GetSecrets())),
+		ServerURL:    got.GetServerUrl(),
+		AllowedHosts: got.GetAllowedHosts(),
+	}
+	if t := got.GetExpireTime(); t != nil {
+		lease.Expires = t.AsTime()
+	}
+	for _, s := range got.GetSecrets() {
+		lease.Secrets[s.GetName()] = secret.New(s.GetValue())
+		clear(s.GetValue()) // ours: the message was made for us
+	}
+	return lease, nil
+}
+
+// RevisionID implements [binding.Source].
+func (r *Remote) RevisionID(ctx context.Context, connector resource.Connector) (string, error) {
+	name := resource.Revision{Environment: connector.Environment, Connector: connector.ID, ID: binding.Published}
+	got, err := r.registry.GetRevision(ctx, &registryv1.GetRevisionRequest{Name: name.String()})
+	if err != nil {
+		return "", grpcx.FromStatus(err)
+	}
+	revision, err := resource.ParseRevision(got.GetName())
+	if err != nil {
+		return "", fault.Internal(fault.ReasonInternal, "the registry's answer cannot be used").Because(err)
+	}
+	return revision.ID, nil
+}
+
+// Definition implements [binding.Source].
+func (r *Remote) Definition(ctx context.Context, revision resource.Revision) (*connectorv1.Definition, error) {
+	got, err := r.registry.GetRevision(ctx, &registryv1.GetRevisionRequest{
+		Name: revision.String(), View: registryv1.RevisionView_REVISION_VIEW_FULL,
+	})
+	if err != nil {
+		return nil, grpcx.FromStatus(err)
+	}
+	if got.GetDefinition() == nil {
+		return nil, fault.Internal(fault.ReasonInternal, "the registry's answer cannot be used")
+	}
+	return got.GetDefinition(), nil
+}
+
+// ReportTest tells the vault how a connection test ended. reason is why it
+// failed, empty if it did not.
+func (r *Remote) ReportTest(ctx context.Context, connection resource.Connection, succeeded bool, reason string) error {
+	_, err := r.vault.ReportConnectionTest(ctx, &vaultv1.ReportConnectionTestRequest{
+		Name: connection.String(), Succeeded: succeeded, Reason: strings.ToValidUTF8(reason[:min(len(reason), maxReason)], ""),
+	})
+	if err != nil {
+		return grpcx.FromStatus(err)
+	}
+	return nil
+}

@@ -1,0 +1,208 @@
+// Package upstream speaks to APIs: it sends finished requests through the egress
+// guard, bounds what comes back, and says in stable words what went wrong.
+//
+// [Client.Send] is for calls whose whole answer is wanted, [Client.Stream] for
+// answers that are passed on as they arrive. Neither follows a redirect: a 3xx is
+// an answer, and where it points is the caller's decision. Failures are faults
+// (see [Explain]); answers of 400 and more are answers, with a [Problem].
+package upstream
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"net/url"
+	"strings"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/ferrule-dev/ferrule/pkg/egress"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+)
+
+// MaxResponse is the longest answer of a call, in bytes, after decompression.
+const MaxResponse = 100 << 20
+
+// Options bound a client.
+type Options struct {
+	// MaxConnsPerHost bounds the connections to one host; 0 means no bound.
+	MaxConnsPerHost int
+}
+
+// Client sends requests. It is safe for concurrent use.
+type Client struct {
+	whole  http.RoundTripper // may decompress
+	raw    http.RoundTripper // passes bytes through
+	close  func()
+	tracer trace.Tracer
+}
+
+// New returns a client whose every connection is judged by the guard.
+func New(guard *egress.Guard, tracer trace.Tracer, options Options) *Client {
+	whole := guard.Transport(egress.TransportOptions{MaxConnsPerHost: options.MaxConnsPerHost})
+	raw := guard.Transport(egress.TransportOptions{MaxConnsPerHost: options.MaxConnsPerHost, DisableCompression: true})
+	return &Client{
+		whole:  whole,
+		raw:    raw,
+		tracer: tracer,
+		close: func() {
+			whole.CloseIdleConnections()
+			raw.CloseIdleConnections()
+		},
+	}
+}
+
+// Close closes idle connections. The client must not be used afterwards.
+func (c *Client) Close() { c.close() }
+
+// Response is a whole answer.
+type Response struct {
+	// Status is the HTTP status.
+	Status int
+	// Header holds the fields without those of the single connection, without
+	// Set-Cookie and without Content-Length.
+	Header http.Header
+	// Body is the content, decompressed.
+	Body []byte
+}
+
+// Attempt describes what is being sent to those who explain its failure.
+type Attempt struct {
+	// Operation is the operation's id, for messages and traces.
+	Operation string
+	// Host is where the request goes, for messages.
+	Host string
+	// Repeatable is true if sending the request twice does no harm.
+	Repeatable bool
+	// Redact removes secrets from text that is kept or shown.
+	Redact func(string) string
+
+	written atomic.Bool
+}
+
+// Send sends a request and reads the whole answer within the context's time.
+func (c *Client) Send(ctx context.Context, req *request.Request, attempt *Attempt) (*Response, error) {
+	ctx, span := c.start(ctx, req, attempt)
+	defer span.End()
+	if !attempt.Repeatable {
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { attempt.written.Store(true) }})
+	}
+	resp, err := c.whole.RoundTrip(outgoing(ctx, req, nil, int64(len(req.Body))))
+	if err != nil {
+		return nil, failed(span, Explain(ctx, err, attempt))
+	}
+	defer resp.Body.Close()
+	span.SetAttributes(attribute.Int("http.response.status_code", resp.StatusCode))
+	body, err := egress.ReadAll(resp.Body, MaxResponse)
+	if err != nil {
+		attempt.written.Store(true)
+		return nil, failed(span, Explain(ctx, err, attempt))
+	}
+	CleanHeader(resp.Header)
+	resp.Header.Del("Content-Length") // of what was sent, perhaps compressed
+	return &Response{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
+}
+
+// Streaming is a request whose content is passed on as it arrives.
+type Streaming struct {
+	// Body is the content. The transport closes it, perhaps after Stream has
+	// returned.
+	Body io.ReadCloser
+	// Length is its length in bytes, -1 if it is not known.
+	Length int64
+	// Trailer is filled by the time Body ends; nil without trailers.
+	Trailer http.Header
+	// Informational is called for each 1xx answer but 100 (RFC 9110, section
+	// 15.2), from another goroutine, until Stream returns.
+	Informational func(status int, header http.Header)
+}
+
+// Stream sends a request and returns as soon as the answer's header is there.
+// The caller closes the answer's body. Its header is as the API sent it.
+func (c *Client) Stream(ctx context.Context, req *request.Request, in Streaming, attempt *Attempt) (*http.Response, error) {
+	ctx, span := c.start(ctx, req, attempt)
+	defer span.End()
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteHeaders: func() { attempt.written.Store(true) },
+		Got1xxResponse: func(code int, header textproto.MIMEHeader) error {
+			if code != http.StatusContinue { // our server says that itself when the body is first read
+				in.Informational(code, http.Header(header))
+			}
+			return nil
+		},
+	})
+	out := outgoing(ctx, req, in.Body, in.Length)
+	out.Trailer = in.Trailer
+	resp, err := c.raw.RoundTrip(out)
+	if err != nil {
+		return nil, failed(span, Explain(ctx, err, attempt))
+	}
+	span.SetAttributes(attribute.Int("http.response.status_code", resp.StatusCode))
+	return resp, nil
+}
+
+// start begins a span that knows where the request goes but neither its path nor
+// its query, which may hold what is nobody's business.
+func (c *Client) start(ctx context.Context, req *request.Request, attempt *Attempt) (context.Context, trace.Span) {
+	ctx, span := c.tracer.Start(ctx, "upstream "+req.Method, trace.WithSpanKind(trace.SpanKindClient))
+	if span.IsRecording() {
+		span.SetAttributes(
+			attribute.String("http.request.method", req.Method),
+			attribute.String("server.address", req.Base.Host),
+			attribute.String("ferrule.operation", attempt.Operation),
+		)
+	}
+	return ctx, span
+}
+
+// failed notes only the stable reason: error texts can hold what an API said.
+func failed(span trace.Span, err error) error {
+	span.SetStatus(codes.Error, string(reasonOf(err)))
+	return err
+}
+
+// outgoing makes the request that goes over the wire. A nil body sends req.Body.
+func outgoing(ctx context.Context, req *request.Request, body io.ReadCloser, length int64) *http.Request {
+	out := (&http.Request{
+		Method:        req.Method,
+		URL:           &url.URL{Scheme: req.Base.Scheme, Host: req.Base.Host, RawQuery: req.Query},
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        req.Header,
+		Host:          req.Host,
+		Body:          body,
+		ContentLength: length,
+	}).WithContext(ctx)
+	if body == nil && req.Body != nil {
+		text := string(req.Body)
+		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }
+		out.Body, _ = out.GetBody()
+		if length == 0 {
+			out.Body = http.NoBody
+		}
+	}
+	setPath(out.URL, req.Base.Path+req.Path)
+	return out
+}
+
+// setPath makes the path go out exactly as it is: net/http would encode anew
+// what it takes for badly encoded.
+func setPath(u *url.URL, escaped string) {
+	switch {
+	case escaped == "":
+		u.Path = "/"
+	case strings.HasPrefix(escaped, "//"): // an opaque URL would be taken for one with a host
+		u.Path, u.RawPath = escaped, escaped
+		if plain, err := url.PathUnescape(escaped); err == nil {
+			u.Path = plain
+		}
+	default:
+		u.Opaque = escaped
+	}
+}

@@ -1,0 +1,160 @@
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+)
+
+// kind is what can happen to a request on its way.
+type kind int
+
+const (
+	unreachable kind = iota
+	untrusted
+	timedOut
+	reset
+	garbage
+)
+
+// Explain turns the failure of a request into a fault with a stable reason. The
+// cause is kept as text without the API's own words: it may have put a secret, or
+// a part of one, into them. ctx is the request's.
+func Explain(ctx context.Context, err error, attempt *Attempt) error {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f.With("host", attempt.Host)
+	}
+	if errors.Is(context.Cause(ctx), context.Canceled) {
+		return fault.From(context.Canceled)
+	}
+	k := classify(ctx, err)
+	cause := errors.New(attempt.redact(ownWords(err.Error())))
+	if !attempt.Repeatable && attempt.written.Load() && k != unreachable && k != untrusted {
+		return fault.New(fault.CodeUnknown, fault.ReasonOutcomeUnknown,
+			"operation %q was sent and its answer was lost (%s), so it may or may not have happened; look before you call it again",
+			attempt.Operation, k).
+			With("operation", attempt.Operation).With("host", attempt.Host).Because(cause)
+	}
+	return k.fault(attempt.Host).With("host", attempt.Host).Because(cause)
+}
+
+func (a *Attempt) redact(text string) string {
+	if a.Redact == nil {
+		return text
+	}
+	return a.Redact(text)
+}
+
+// String completes "its answer was lost".
+func (k kind) String() string {
+	switch k {
+	case timedOut:
+		return "the api took too long"
+	case garbage:
+		return "the api answered something that is not http"
+	case reset, unreachable, untrusted:
+	}
+	return "the api closed the connection"
+}
+
+func (k kind) fault(host string) *fault.Error {
+	switch k {
+	case timedOut:
+		return fault.Deadline(fault.ReasonUpstreamTimeout, "the api at %q did not answer in time; try again or allow more time", host)
+	case reset:
+		return fault.Unavailable(fault.ReasonUpstreamReset, "the api at %q closed the connection before its answer was complete; try again", host)
+	case garbage:
+		return fault.Unavailable(fault.ReasonUpstreamInvalidResponse, "the api at %q answered something that is not http; check the server url", host)
+	case untrusted:
+		return fault.Unavailable(fault.ReasonUpstreamUnreachable, "no trusted connection to the api at %q can be made: its certificate or its tls settings are not accepted", host)
+	case unreachable:
+	}
+	return fault.Unavailable(fault.ReasonUpstreamUnreachable, "the api at %q cannot be reached; check the server url and whether it is up", host)
+}
+
+func classify(ctx context.Context, err error) kind {
+	if isUntrusted(err) {
+		return untrusted
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+		return timedOut
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return unreachable
+	}
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return unreachable
+	}
+	if phrase := nonsense(err.Error()); phrase != "" && !isBroken(err) {
+		return garbage
+	}
+	if n, ok := errors.AsType[net.Error](err); ok && n.Timeout() {
+		return timedOut
+	}
+	return reset
+}
+
+// nonsense returns the phrase by which net/http says that what it got is not
+// HTTP, "" if the text says nothing of the kind. It has no types for these; its
+// words have been the same for many years, and a test holds them.
+func nonsense(text string) string {
+	for _, phrase := range []string{
+		"malformed HTTP response", "malformed HTTP status code", "malformed HTTP version", "malformed MIME header",
+		"malformed chunked encoding", "malformed", "invalid byte in chunk length", "chunked line ends with bare LF",
+		"http chunk length too large", "server response headers exceeded", "too many transfer encodings",
+		"unsupported transfer encoding", "bad Content-Length", "invalid Content-Length", "invalid empty Content-Length",
+		"PROTOCOL_ERROR", "gzip: invalid", "flate: corrupt", "server gave HTTP response to HTTPS client", "unexpected", "invalid",
+	} {
+		if strings.Contains(text, phrase) {
+			return phrase
+		}
+	}
+	return ""
+}
+
+// ownWords keeps what the library says and drops what it quotes.
+func ownWords(text string) string {
+	if phrase := nonsense(text); phrase != "" {
+		return "net/http: " + phrase
+	}
+	if at := strings.IndexByte(text, '"'); at >= 0 {
+		return text[:at] + "…"
+	}
+	return text
+}
+
+func isUntrusted(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[tls.AlertError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return true
+	}
+	return strings.Contains(err.Error(), "TLS handshake timeout")
+}
+
+// isBroken reports whether a connection ended, as opposed to somebody talking
+// nonsense over it.
+func isBroken(err error) bool {
+	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, end) {
+			return true
+		}
+	}
+	return false
+}
+
+func reasonOf(err error) fault.Reason { return fault.ReasonOf(err) }

@@ -1,0 +1,128 @@
+package trigger
+
+import (
+	"context"
+	"time"
+
+	"github.com/ferrule-dev/ferrule/pkg/bus"
+	"github.com/ferrule-dev/ferrule/pkg/bus/schedule"
+	"github.com/ferrule-dev/ferrule/pkg/run"
+)
+
+const (
+	// healthTarget is the condition of the background work.
+	healthTarget = "triggers"
+	// reconcileEvery is how often every subscription is looked at.
+	reconcileEvery = 10 * time.Minute
+	// reconcileRetry is when that is tried again after a failure, and after a
+	// schedule could not be set.
+	reconcileRetry = 2 * time.Second
+	// settleEvery is how often unsettled webhooks are looked for at least.
+	settleEvery = time.Minute
+	// settleRetry is when that is tried again after a failure.
+	settleRetry = 2 * time.Second
+	// flushEvery is how often the times of notifications are stored.
+	flushEvery = 10 * time.Second
+	// flushTime bounds storing them when the process stops.
+	flushTime = 5 * time.Second
+)
+
+// Run does the background work until ctx ends: it polls, relays what is in the
+// outbox, delivers to sinks, and repairs what processes that died left behind.
+func (s *Service) Run(ctx context.Context) error {
+	group := run.New(run.Config{})
+	group.Add("relay", s.relay.Run)
+	group.Add("polls", s.poll)
+	group.Add("reconciliation", s.reconcile)
+	group.Add("webhooks", s.settle)
+	group.Add("dispatcher", s.dispatcher.Run)
+	group.Add("deliverer", s.deliverer.Run)
+	group.Add("activity", s.flush)
+	group.Add("changes", func(ctx context.Context) error {
+		return s.env.Bus.WatchChanges(ctx, bus.ChangeSubscription, s.watch.Changed, s.watch.Resync)
+	})
+	s.env.Health.Set(healthTarget, nil)
+	return group.Run(ctx)
+}
+
+// poll takes polls that are due.
+func (s *Service) poll(ctx context.Context) error {
+	return s.scheduler.Consume(ctx, s.cfg.PollWorkers, func(ctx context.Context, f schedule.Firing) (time.Time, []byte, error) {
+		next, err := s.triggers.Poll(ctx, f.ID)
+		return next, nil, err
+	})
+}
+
+// reconcile gives schedules to those subscriptions that lack one: at the start,
+// from time to time, and soon after one could not be set.
+func (s *Service) reconcile(ctx context.Context) error {
+	for {
+		wait := reconcileEvery
+		err := s.triggers.Reconcile(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			s.env.Log.WarnContext(ctx, "not every polling subscription could be scheduled, trying again", "error", err)
+			wait = reconcileRetry
+		}
+		s.env.Health.Set(healthTarget, err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.env.Clock.After(wait):
+		case <-s.triggers.Unscheduled():
+			if !s.pause(ctx, reconcileRetry) { // what failed just now would fail again
+				return nil
+			}
+		}
+	}
+}
+
+// pause waits; false if ctx ended.
+func (s *Service) pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-s.env.Clock.After(d):
+		return true
+	}
+}
+
+// settle finishes what was begun at APIs.
+func (s *Service) settle(ctx context.Context) error {
+	for {
+		next, err := s.triggers.Settle(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		wait := settleEvery
+		if err != nil {
+			s.env.Log.WarnContext(ctx, "unsettled webhooks could not be looked for, trying again", "error", err)
+			wait = settleRetry
+		} else if !next.IsZero() {
+			wait = min(wait, max(next.Sub(s.env.Clock.Now()), 0))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.env.Clock.After(wait):
+		case <-s.triggers.Unsettled():
+		}
+	}
+}
+
+// flush stores when subscriptions were notified.
+func (s *Service) flush(ctx context.Context) error {
+	for {
+		more := s.pause(ctx, flushEvery)
+		detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
+		if err := s.triggers.FlushActivity(detached); err != nil {
+			s.env.Log.WarnContext(ctx, "the times of notifications could not be stored", "error", err)
+		}
+		cancel()
+		if !more {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,237 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/clock"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/callback"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/polling"
+)
+
+// Errors of a [Store].
+var (
+	// ErrNotFound says that there is no such subscription.
+	ErrNotFound = errors.New("subscription not found")
+	// ErrExists says that a subscription has this name already.
+	ErrExists = errors.New("subscription exists")
+	// ErrChanged says that another poll was committed meanwhile.
+	ErrChanged = errors.New("subscription has been polled meanwhile")
+)
+
+// Store keeps subscriptions. Each method is one transaction: all of it happens
+// or nothing. What it changes is announced, and events are sent, by an outbox
+// in the same transaction. Implementations are safe for concurrent use.
+type Store interface {
+	// Insert adds a subscription with what its first poll has seen. It returns
+	// [ErrExists] if the name is taken.
+	Insert(ctx context.Context, s Subscription, seen polling.Seen) error
+	// Subscription returns the subscription of that name, or [ErrNotFound].
+	Subscription(ctx context.Context, name resource.Subscription) (Subscription, error)
+	// ByUID returns the subscription with that unique id, or [ErrNotFound].
+	ByUID(ctx context.Context, uid string) (Subscription, error)
+	// Subscriptions returns subscriptions in the order of their ids, at most
+	// q.Limit. The second result is the id to continue after; empty at the end.
+	Subscriptions(ctx context.Context, q Query) ([]Subscription, string, error)
+	// Unsettled returns up to limit webhook subscriptions that are being set up
+	// or removed, in the order of their unique ids, after the given one.
+	Unsettled(ctx context.Context, after string, limit int) ([]Subscription, error)
+	// Alter changes everything but the cursor of the subscription with that
+	// unique id and returns the result, or [ErrNotFound]. An error of change
+	// undoes it and is returned.
+	Alter(ctx context.Context, uid string, change func(*Subscription) error) (Subscription, error)
+	// Remove removes the subscription with that unique id, or returns
+	// [ErrNotFound].
+	Remove(ctx context.Context, uid string) error
+
+	// Seen returns what the subscription with that unique id has seen.
+	Seen(ctx context.Context, uid string) (polling.Seen, error)
+	// CommitPoll stores the outcome of a poll. It returns [ErrNotFound] if the
+	// subscription is gone and [ErrChanged] unless the stored cursor's version
+	// is one less than the new one's.
+	CommitPoll(ctx context.Context, p Poll) error
+	// Touch notes when subscriptions were last notified, by unique id. Unknown
+	// ids are ignored. It is not announced.
+	Touch(ctx context.Context, notified map[string]time.Time) error
+}
+
+// Query says which subscriptions are wanted.
+type Query struct {
+	// Environment is the id of the environment.
+	Environment string
+	// Owner restricts the result to the subscriptions of one principal, unless
+	// empty.
+	Owner string
+	// After is the id after which to begin; empty to begin at the first.
+	After string
+	// Limit is the most that is returned, at least 1.
+	Limit int
+}
+
+// Poll is the outcome of one poll.
+type Poll struct {
+	// UID is the subscription.
+	UID string
+	// Cursor replaces the stored one.
+	Cursor Cursor
+	// Seen replaces what was seen; nil leaves it.
+	Seen *polling.Seen
+	// Events are sent in this order.
+	Events []Event
+	// Announce is true if others should look at the subscription again.
+	Announce bool
+}
+
+// Event is something that happened.
+type Event struct {
+	// ID is the same for every delivery of the same happening: at most 64
+	// characters that are safe in names.
+	ID string
+	// Subscription produced it.
+	Subscription Subscription
+	// Revision of the connector that it was read with: the last part of its name.
+	Revision string
+	// Key tells what it is about, as the API calls it; empty if unknown.
+	Key string
+	// Time is when it was noticed.
+	Time time.Time
+	// ContentType is the media type of the data.
+	ContentType string
+	// Data is what happened: JSON text in UTF-8 if JSON is set, otherwise bytes.
+	Data []byte
+	JSON bool
+}
+
+// ErrEventTooLarge says that an event does not fit on the bus.
+var ErrEventTooLarge = errors.New("event is too large")
+
+// Events is the log of events.
+type Events interface {
+	// Publish returns nil once the event is safe. A second event with the same
+	// id is dropped within the window of deduplication. An event that can never
+	// be published is [ErrEventTooLarge].
+	Publish(ctx context.Context, e Event) error
+	// Check says whether the subscription's events can be published.
+	Check(s Subscription) error
+}
+
+// Behalf says for whom a call is made.
+type Behalf int
+
+const (
+	// BehalfOfService is for calls of the trigger service's own.
+	BehalfOfService Behalf = iota
+	// BehalfOfCaller is for calls that the present caller asked for.
+	BehalfOfCaller
+)
+
+// Runtime executes operations.
+type Runtime interface {
+	// Invoke calls one operation and returns what the API answered, whatever its
+	// status. Its errors are faults: the call was not made, or nobody knows
+	// whether it was.
+	Invoke(ctx context.Context, c Call) (Answer, error)
+}
+
+// Call is a call of an operation.
+type Call struct {
+	// Behalf says for whom.
+	Behalf Behalf
+	// Connection is what it is called with.
+	Connection resource.Connection
+	// Operation is its id.
+	Operation string
+	// Input is a JSON object; empty means none.
+	Input string
+	// Revision calls that revision instead of the connection's own, unless empty.
+	Revision string
+}
+
+// Answer is what an API answered.
+type Answer struct {
+	// Status is the HTTP status.
+	Status int
+	// Header holds the header fields under their canonical names.
+	Header http.Header
+	// Body is the body.
+	Body []byte
+	// Revision was used: the last part of its name.
+	Revision string
+	// Refusal is set if the status is 400 or more.
+	Refusal *Refusal
+}
+
+// Refusal is what an answer that reports a failure means.
+type Refusal struct {
+	// Reason is stable.
+	Reason string
+	// Message is one sentence for people.
+	Message string
+	// Retryable is true if the same call may succeed later.
+	Retryable bool
+	// RetryAfter is how long to wait before that, if the API says so.
+	RetryAfter time.Duration
+}
+
+// Connection is what the vault says about a connection.
+type Connection struct {
+	// Connector is its connector.
+	Connector resource.Connector
+	// PinnedRevision is the name of the revision that it uses; empty if it
+	// follows the published one.
+	PinnedRevision string
+	// ServerURL replaces the connector's own servers; empty if it does not.
+	ServerURL string
+	// Parameters are its values that are not secret.
+	Parameters map[string]string
+}
+
+// Connections is the vault.
+type Connections interface {
+	// Connection returns a connection that the party may see.
+	Connection(ctx context.Context, name resource.Connection, behalf Behalf) (Connection, error)
+}
+
+// Definitions is the registry.
+type Definitions interface {
+	// Definition returns a whole definition and the last part of its revision's
+	// name. revision is such a part or the name "published". The definition must
+	// not be changed.
+	Definition(ctx context.Context, connector resource.Connector, revision string, behalf Behalf) (*connectorv1.Definition, string, error)
+}
+
+// Schedules wakes subscriptions, by unique id, once each time.
+type Schedules interface {
+	// Put sets when an id is due, replacing what was set.
+	Put(ctx context.Context, uid string, at time.Time) error
+	// PutIfAbsent is Put for an id for which nothing is set.
+	PutIfAbsent(ctx context.Context, uid string, at time.Time) error
+	// Cancel removes what was set.
+	Cancel(ctx context.Context, uid string) error
+}
+
+// Ports are what the use cases stand on. All are required, and closed by
+// whoever made them.
+type Ports struct {
+	Store       Store
+	Runtime     Runtime
+	Connections Connections
+	Definitions Definitions
+	Events      Events
+	Schedules   Schedules
+	// Keys derives callback tokens and secrets.
+	Keys *callback.Keys
+	// Clock tells the time.
+	Clock clock.Clock
+	// NewUID returns 32 random hexadecimal digits, different ones each time.
+	NewUID func() string
+	// Dice returns a random number from 0 up to 1.
+	Dice func() float64
+	// Trouble is told what went wrong where nobody waits for an answer. It must
+	// return at once.
+	Trouble func(ctx context.Context, what string, s Subscription, err error)
+}

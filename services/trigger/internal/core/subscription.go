@@ -1,0 +1,184 @@
+package core
+
+import (
+	"time"
+
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/polling"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/signature"
+)
+
+// Limits and defaults of a subscription.
+const (
+	// DefaultInterval is the time between two polls that nobody chose.
+	DefaultInterval = time.Minute
+	// MinInterval and MaxInterval bound the time between two polls.
+	MinInterval = time.Second
+	MaxInterval = 500 * 24 * time.Hour
+	// MaxInput is the largest input in bytes.
+	MaxInput = 1 << 20
+	// MaxSinks is the largest number of sinks.
+	MaxSinks = 8
+	// MaxSinkURL is the longest URL of a sink in bytes.
+	MaxSinkURL = 2048
+)
+
+// State is where a subscription stands.
+type State int
+
+// The states, with the numbers of the interface.
+const (
+	StateUnspecified State = iota
+	// StateCreating means that it is being set up at the API.
+	StateCreating
+	// StateActive means that it produces events.
+	StateActive
+	// StateError means that its last poll failed. Polls go on.
+	StateError
+	// StateDeleting means that it is being removed at the API.
+	StateDeleting
+)
+
+// Subscription is one live use of a trigger.
+type Subscription struct {
+	// Name is its name. It may be used again after the subscription is gone.
+	Name resource.Subscription
+	// UID is 32 hexadecimal digits that no other subscription ever has.
+	UID string
+	// Change counts the changes of everything but the cursor, from 1.
+	Change uint64
+	// Connection is what it calls the API with.
+	Connection resource.Connection
+	// Connector is the connection's connector.
+	Connector resource.Connector
+	// Operation is the trigger.
+	Operation string
+	// Revision is the revision that its trigger was read from: the last part of
+	// the revision's name.
+	Revision string
+	// Input is the operation's input as a JSON object, as the owner gave it;
+	// empty means none.
+	Input string
+	// Sinks are where events go besides the bus.
+	Sinks []Sink
+	// UnsignedAccepted accepts notifications that cannot be verified.
+	UnsignedAccepted bool
+	// Owner is the principal that it belongs to.
+	Owner string
+	// CreateTime is when it was created.
+	CreateTime time.Time
+	// Deleting is true from the moment on in which somebody wanted it gone.
+	Deleting bool
+	// Polling is set for a polling trigger, and Webhook for the other kind.
+	Polling *Polling
+	Webhook *Webhook
+}
+
+// Sink is a place where events go.
+type Sink struct {
+	// URL is an HTTP endpoint.
+	URL string
+	// Gone is true after the endpoint said 410 (RFC 9110, section 15.5.11).
+	Gone bool
+}
+
+// Polling is the polling of one subscription.
+type Polling struct {
+	// Interval is the time between two polls.
+	Interval time.Duration
+	// Cursor is how far it has come.
+	Cursor Cursor
+}
+
+// Cursor is what changes with each poll.
+type Cursor struct {
+	// Version counts the polls that were committed.
+	Version uint64
+	// Baseline is true once a first answer has told what is old.
+	Baseline bool
+	// Rules say how answers are read, and Revision which revision said so.
+	Rules    polling.Rules
+	Revision string
+	// Last is when a poll last succeeded; zero if never.
+	Last time.Time
+	// Next is when the next poll is due.
+	Next time.Time
+	// Failures counts the polls that failed since.
+	Failures int
+	// Reason says why the last one failed, one sentence; empty if it did not.
+	Reason string
+}
+
+// Webhook is the registration of one subscription at its API.
+type Webhook struct {
+	// CallbackPointer says where the callback URL goes in the input.
+	CallbackPointer string
+	// SecretPointer says where the secret goes; empty if nowhere.
+	SecretPointer string
+	// Signature says how notifications are signed; nil if they are not verified.
+	Signature *signature.Rule
+	// IDHeader names the header with a notification's id; empty if there is none.
+	IDHeader string
+	// Registered is true once the API confirmed the registration.
+	Registered bool
+	// Unsubscribe removes the registration; nil if it is not known how.
+	Unsubscribe *Removal
+	// Attempts counts the attempts to remove the registration.
+	Attempts int
+	// NextAttempt is when the next is due.
+	NextAttempt time.Time
+	// Reason says why the last one failed, one sentence.
+	Reason string
+	// Notified is when a notification was last accepted; zero if never. It may
+	// lag behind by some seconds.
+	Notified time.Time
+}
+
+// Removal is the call that removes a registration.
+type Removal struct {
+	// Operation is the operation to call.
+	Operation string
+	// Input is its input as a JSON object.
+	Input string
+}
+
+// State returns where the subscription stands, and why.
+func (s Subscription) State() (State, string) {
+	switch {
+	case s.Deleting && s.Webhook != nil:
+		return StateDeleting, s.Webhook.Reason
+	case s.Deleting:
+		return StateDeleting, ""
+	case s.Webhook != nil && !s.Webhook.Registered:
+		return StateCreating, ""
+	case s.Webhook != nil:
+		return s.webhookState()
+	case s.Polling != nil && s.Polling.Cursor.Failures > 0:
+		return StateError, s.Polling.Cursor.Reason
+	case s.Polling != nil && !s.Polling.Cursor.Baseline:
+		return StateCreating, ""
+	}
+	return s.webhookState()
+}
+
+// webhookState is the state of a subscription that works.
+func (s Subscription) webhookState() (State, string) {
+	for _, sink := range s.Sinks {
+		if sink.Gone {
+			return StateActive, "a sink answered 410 Gone and gets no more events: " + sink.URL
+		}
+	}
+	return StateActive, ""
+}
+
+// Activity returns when it last polled successfully or was notified; zero if
+// never.
+func (s Subscription) Activity() time.Time {
+	switch {
+	case s.Polling != nil:
+		return s.Polling.Cursor.Last
+	case s.Webhook != nil:
+		return s.Webhook.Notified
+	}
+	return time.Time{}
+}

@@ -1,0 +1,125 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ferrule-dev/ferrule/pkg/authn"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+)
+
+// theEnvironment is the one environment that exists.
+const theEnvironment = "default"
+
+// Defaults of [Config].
+const (
+	// DefaultSetupTime bounds the setting up of a webhook.
+	DefaultSetupTime = time.Minute
+	// DefaultPollTime bounds one poll, and every other call of an API.
+	DefaultPollTime = 75 * time.Second
+)
+
+// Config is what the service is told by its operator.
+type Config struct {
+	// PublicURL is where APIs reach this installation, without a trailing slash;
+	// webhooks are refused without it.
+	PublicURL string
+	// MinInterval is the shortest interval; 0 means [MinInterval].
+	MinInterval time.Duration
+	// SetupTime bounds the setting up of a webhook: one that is not done by then
+	// is removed. 0 means [DefaultSetupTime].
+	SetupTime time.Duration
+	// PollTime bounds one poll. 0 means [DefaultPollTime].
+	PollTime time.Duration
+}
+
+// Triggers holds the use cases. It is safe for concurrent use.
+type Triggers struct {
+	cfg Config
+	Ports
+
+	activity activity
+	kick     chan struct{} // there is something to settle
+	missing  chan struct{} // a schedule could not be set
+}
+
+// New returns the use cases.
+func New(cfg Config, p Ports) *Triggers {
+	if cfg.MinInterval == 0 {
+		cfg.MinInterval = MinInterval
+	}
+	if cfg.SetupTime == 0 {
+		cfg.SetupTime = DefaultSetupTime
+	}
+	if cfg.PollTime == 0 {
+		cfg.PollTime = DefaultPollTime
+	}
+	return &Triggers{cfg: cfg, Ports: p, kick: make(chan struct{}, 1), missing: make(chan struct{}, 1)}
+}
+
+// wake makes the reader of a channel look, now or when it is done.
+func wake(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default: // it is going to look anyway
+	}
+}
+
+// Caller is who asks.
+type Caller struct {
+	// Principal is on whose behalf.
+	Principal authn.Principal
+}
+
+// sees reports whether the caller may know that the subscription exists.
+func (c Caller) sees(s Subscription) bool { return c.seesAll() || c.owns(s) }
+
+// seesAll reports whether the caller may know of every subscription.
+func (c Caller) seesAll() bool {
+	return c.Principal.Kind == authn.KindService || c.Principal.Is(authn.RoleAdmin)
+}
+
+func (c Caller) owns(s Subscription) bool {
+	return c.Principal.Kind == authn.KindUser && c.Principal.Name == s.Owner
+}
+
+// mayWrite refuses callers who cannot own subscriptions.
+func (c Caller) mayWrite() error {
+	if c.Principal.Is(authn.RoleUser) {
+		return nil
+	}
+	return fault.Denied(fault.ReasonPermissionDenied,
+		"subscriptions belong to users: call with the token of a user who has the role %q", authn.RoleUser).
+		With("principal", c.Principal.Name)
+}
+
+// known refuses environments that do not exist.
+func known(environment string) error {
+	if environment == theEnvironment {
+		return nil
+	}
+	return fault.NotFound(fault.ReasonEnvironmentNotFound,
+		"environment %q does not exist; there is only %q", environment, theEnvironment).
+		With("environment", environment)
+}
+
+// found turns the store's answer into the caller's.
+func found(name resource.Subscription, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrNotFound):
+		return notFound(name)
+	}
+	return fmt.Errorf("read %s: %w", name, err)
+}
+
+// notFound is for subscriptions that do not exist, and for those that the caller
+// must not know of: the answers are the same.
+func notFound(name resource.Subscription) error {
+	return fault.NotFound(fault.ReasonSubscriptionNotFound,
+		"subscription %q does not exist, or is not yours; list yours to see which there are", name.ID).
+		With("subscription", name.String())
+}

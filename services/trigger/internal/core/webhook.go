@@ -1,0 +1,239 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/polling"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/signature"
+)
+
+// setupShare is the part of the setup time that the API's answer may take. The
+// rest is for storing what it said, before the reconciliation takes over.
+const setupShare = 0.5
+
+// target is what a webhook is registered at.
+type target struct {
+	def  *connectorv1.Definition
+	op   *connectorv1.Operation
+	conn Connection
+}
+
+// createWebhook registers a callback at the API in two durable steps: the
+// intention is stored, the API is called, the outcome is stored. A process that
+// dies in between leaves an intention, which [Triggers.Settle] finds and undoes,
+// at the API too.
+func (t *Triggers) createWebhook(ctx context.Context, s Subscription, d Draft, at target) (Subscription, error) {
+	if d.Interval != 0 {
+		return Subscription{}, invalidDraft("interval", "is for polling triggers; the API calls this one back")
+	}
+	var err error
+	if s.Webhook, err = t.webhookOf(s, at.op); err != nil {
+		return Subscription{}, err
+	}
+	input, err := t.registration(s)
+	if err != nil {
+		return Subscription{}, err
+	}
+	// From here on the caller's departure changes nothing: half a registration
+	// helps nobody.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Duration(setupShare*float64(t.cfg.SetupTime)))
+	defer cancel()
+	if s, err = t.insert(ctx, s, d, polling.Seen{}); err != nil {
+		return Subscription{}, err
+	}
+	answer, err := t.Runtime.Invoke(ctx, Call{
+		Behalf: BehalfOfCaller, Connection: s.Connection, Operation: s.Operation, Input: input,
+	})
+	if err != nil || !registered(answer) {
+		return Subscription{}, t.abandon(ctx, s, answer, err)
+	}
+	return t.activate(ctx, s, at, answer)
+}
+
+// webhookOf decides how a webhook is registered and verified.
+func (t *Triggers) webhookOf(s Subscription, op *connectorv1.Operation) (*Webhook, error) {
+	if t.cfg.PublicURL == "" {
+		return nil, fault.Precondition(fault.ReasonTriggerSubscribeFailed,
+			"webhooks need to know where APIs reach this installation: ask the operator to set --public-url")
+	}
+	declared := op.GetTrigger().GetWebhook()
+	w := &Webhook{
+		CallbackPointer: declared.GetCallbackPointer(), IDHeader: declared.GetSignature().GetIdHeader(),
+		NextAttempt: s.CreateTime.Add(t.cfg.SetupTime),
+	}
+	rule, why := ruleOf(declared.GetSignature())
+	switch {
+	case why == "":
+		w.Signature, w.SecretPointer = rule, declared.GetSignature().GetSecretPointer()
+	case !s.UnsignedAccepted:
+		return nil, fault.Precondition(fault.ReasonWebhookSecretRequired,
+			"notifications of trigger %q cannot be verified: %s; set unsigned_accepted if that is acceptable", s.Operation, why).
+			With("operation", s.Operation)
+	}
+	return w, nil
+}
+
+// ruleOf returns the rule of a declared signature, or why there is none.
+func ruleOf(declared *connectorv1.WebhookSignature) (*signature.Rule, string) {
+	if declared == nil {
+		return nil, "the connector declares no signature"
+	}
+	rule := signature.Rule{
+		Scheme: declared.GetScheme(), Header: declared.GetHeader(), Prefix: declared.GetPrefix(), Encoding: declared.GetEncoding(),
+	}
+	if _, err := signature.New(rule); err != nil {
+		return nil, err.Error()
+	}
+	if declared.GetSecretPointer() == "" {
+		return nil, "the connector does not say how the API learns the secret"
+	}
+	return &rule, ""
+}
+
+// registration is the input of the subscribe operation, with callback URL and
+// secret in their places.
+func (t *Triggers) registration(s Subscription) (string, error) {
+	input, err := parseInput(s.Input)
+	if err != nil {
+		return "", err
+	}
+	err = place(input, s.Webhook.CallbackPointer, t.callbackURL(s))
+	if err == nil && s.Webhook.SecretPointer != "" {
+		err = place(input, s.Webhook.SecretPointer, t.Keys.Secret(s.UID))
+	}
+	if errors.Is(err, errTaken) {
+		return "", fault.Invalid(fault.ReasonInputInvalid, "the input sets what is filled in for it: leave out %s",
+			strings.Join(nonEmpty(s.Webhook.CallbackPointer, s.Webhook.SecretPointer), " and ")).
+			Field("subscription.input", "must not set the callback URL or the secret")
+	}
+	if err != nil {
+		return "", fmt.Errorf("fill in the callback of %s: %w", s.Operation, err)
+	}
+	return encodeInput(input)
+}
+
+func nonEmpty(list ...string) []string {
+	var out []string
+	for _, text := range list {
+		if text != "" {
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
+// callbackURL is where the API of a subscription sends notifications.
+func (t *Triggers) callbackURL(s Subscription) string {
+	return t.cfg.PublicURL + "/hooks/" + t.Keys.Token(s.UID)
+}
+
+func registered(a Answer) bool {
+	return a.Refusal == nil && a.Status >= http.StatusOK && a.Status < http.StatusMultipleChoices
+}
+
+// activate stores that the API has registered the callback.
+func (t *Triggers) activate(ctx context.Context, s Subscription, at target, answer Answer) (Subscription, error) {
+	removal := removalOf(s, at, answer)
+	if removal == nil {
+		t.Trouble(ctx, "find out how to unsubscribe", s, errNoRemoval)
+	}
+	// What the API did must be kept even if the time is up.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Duration(setupShare*float64(t.cfg.SetupTime)))
+	defer cancel()
+	s, err := t.Store.Alter(ctx, s.UID, func(s *Subscription) error {
+		s.Webhook.Registered, s.Webhook.Unsubscribe = true, removal
+		if answer.Revision != "" {
+			s.Revision = answer.Revision
+		}
+		if s.Deleting {
+			s.Webhook.NextAttempt = t.Clock.Now()
+		}
+		return nil
+	})
+	if err != nil {
+		return Subscription{}, fmt.Errorf("store the registration of %s: %w", s.Name, err)
+	}
+	if s.Deleting { // somebody wanted it gone before it was there
+		wake(t.kick)
+		return Subscription{}, notFound(s.Name)
+	}
+	return s, nil
+}
+
+var errNoRemoval = errors.New("the API's answer and the connector name no operation that removes the registration")
+
+// abandon undoes a registration that the API refused, or whose outcome is not
+// known, and says why. What is left at the API is removed in the background.
+func (t *Triggers) abandon(ctx context.Context, s Subscription, answer Answer, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Duration(setupShare*float64(t.cfg.SetupTime)))
+	defer cancel()
+	why := t.refusal(s, answer, cause)
+	var err error
+	if neverRegistered(answer, cause) {
+		err = t.Store.Remove(ctx, s.UID)
+	} else {
+		_, err = t.Store.Alter(ctx, s.UID, func(s *Subscription) error {
+			s.Deleting = true
+			s.Webhook.Reason = "the API did not confirm the registration; what is left of it is being removed"
+			return nil
+		})
+		wake(t.kick)
+	}
+	if err != nil && !isGone(err) {
+		// The intention remains, and is undone when its time is up.
+		t.Trouble(ctx, "undo the registration", s, err)
+	}
+	return why
+}
+
+// neverRegistered reports whether it is certain that the API registered nothing.
+func neverRegistered(answer Answer, cause error) bool {
+	if cause == nil {
+		return answer.Status >= http.StatusMultipleChoices && answer.Status < http.StatusInternalServerError
+	}
+	switch fault.CodeOf(cause) {
+	case fault.CodeInvalidArgument, fault.CodeNotFound, fault.CodePermissionDenied, fault.CodeUnauthenticated,
+		fault.CodeFailedPrecondition, fault.CodeUnimplemented:
+		return true // refused before anything was sent
+	default:
+		return false
+	}
+}
+
+// refusal is what the creator of a webhook is told. A fault of ours stays as it
+// is: it says what to change.
+func (t *Triggers) refusal(s Subscription, answer Answer, cause error) error {
+	if cause != nil && neverRegistered(answer, cause) {
+		return cause
+	}
+	var f *fault.Error
+	if cause != nil {
+		f = fault.Unavailable(fault.ReasonTriggerSubscribeFailed,
+			"the API did not confirm the registration of the callback: %s; try again", t.redacted(s, fault.From(cause).Message())).
+			Because(cause)
+	} else {
+		message := "no reason was given"
+		if answer.Refusal != nil {
+			message = answer.Refusal.Message
+		}
+		f = fault.Precondition(fault.ReasonTriggerSubscribeFailed,
+			"the API refused to register the callback with status %d: %s", answer.Status, t.redacted(s, message))
+	}
+	if answer.Status != 0 {
+		f = f.With("status", strconv.Itoa(answer.Status))
+	}
+	return f.With("operation", s.Operation)
+}
+
+// redacted removes what an API may have quoted from our own request.
+func (t *Triggers) redacted(s Subscription, text string) string {
+	return strings.NewReplacer(t.Keys.Secret(s.UID), "[redacted]", t.Keys.Token(s.UID), "[redacted]").Replace(text)
+}

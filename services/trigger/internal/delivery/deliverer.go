@@ -1,0 +1,237 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/ferrule-dev/ferrule/pkg/bus"
+	"github.com/ferrule-dev/ferrule/pkg/kv/outbox"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/events"
+)
+
+const (
+	// patience is how long a delivery is tried before it becomes a dead letter.
+	patience = 72 * time.Hour
+	// minDelay and maxDelay bound the pause between two attempts of a delivery.
+	minDelay = time.Second
+	maxDelay = time.Hour
+	// pullWait is how long a worker waits for work before it asks again.
+	pullWait = 30 * time.Second
+)
+
+// Sender makes one attempt.
+type Sender interface {
+	// Send posts an event to a sink.
+	Send(ctx context.Context, target string, event []byte) Result
+}
+
+// Deliverer takes deliveries from the queue.
+type Deliverer struct {
+	Ports
+
+	sender    Sender
+	workers   int
+	endpoints *endpoints
+}
+
+// NewDeliverer returns a deliverer with a number of workers, which bounds the
+// attempts that are made at the same time. dice returns random numbers from 0 up
+// to 1. It starts with Run.
+func NewDeliverer(p Ports, sender Sender, workers int, dice func() float64) *Deliverer {
+	return &Deliverer{Ports: p, sender: sender, workers: max(workers, 1), endpoints: newEndpoints(p.Clock, dice)}
+}
+
+// Run delivers until ctx ends and all attempts under way are over.
+func (d *Deliverer) Run(ctx context.Context) error {
+	return d.consume(ctx, bus.StreamDeliveries, jetstream.ConsumerConfig{
+		Durable:       httpConsumer,
+		Description:   "Posts events to HTTP sinks.",
+		FilterSubject: bus.DeliveryAddress{Sink: KindHTTP}.Filter(),
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       ackWait,
+		// Never given up by the server: a message would stay in the queue and be
+		// delivered to nobody. We give up ourselves, into the dead letters.
+		MaxDeliver: -1,
+		// Unbounded: what waits for its next attempt counts as pending, so with a
+		// bound one broken endpoint would stop all others.
+		MaxAckPending: -1,
+	}, d.work)
+}
+
+// work runs the workers until one of them finds the queue disturbed.
+func (d *Deliverer) work(ctx context.Context, consumer jetstream.Consumer) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var running sync.WaitGroup
+	for range d.workers {
+		running.Go(func() { cancel(d.worker(ctx, consumer)) })
+	}
+	running.Wait()
+	return context.Cause(ctx)
+}
+
+// worker takes one delivery at a time, so that nothing waits in its memory.
+func (d *Deliverer) worker(ctx context.Context, consumer jetstream.Consumer) error {
+	for ctx.Err() == nil {
+		m, err := next(ctx, consumer)
+		switch {
+		case err == nil:
+			d.process(ctx, m)
+		case errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded):
+			// nothing to do
+		default:
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func next(ctx context.Context, consumer jetstream.Consumer) (jetstream.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, pullWait)
+	defer cancel()
+	return consumer.Next(jetstream.FetchContext(ctx))
+}
+
+// process makes an attempt and settles the message.
+func (d *Deliverer) process(ctx context.Context, m jetstream.Msg) {
+	verdict := d.attempt(ctx, m)
+	if ctx.Err() != nil && !verdict.done {
+		d.settled(m, m.Nak()) // at once, for another process
+		return
+	}
+	// The stop of the process must not keep what was done from being confirmed.
+	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), operationTime)
+	defer cancel()
+	if verdict.dead != "" {
+		if err := d.bury(detached, m, verdict.dead); err != nil {
+			d.Log.WarnContext(ctx, "a failed delivery could not be kept as a dead letter and stays in the queue", "subject", m.Subject(), "error", err)
+			verdict = later(minDelay)
+		}
+	}
+	if verdict.done {
+		d.settled(m, m.DoubleAck(detached))
+		return
+	}
+	d.settled(m, m.NakWithDelay(verdict.delay))
+}
+
+// verdict says what becomes of a delivery.
+type verdict struct {
+	done  bool          // leaves the queue
+	dead  string        // why it becomes a dead letter before that, unless empty
+	delay time.Duration // until the next attempt otherwise
+}
+
+func later(d time.Duration) verdict { return verdict{delay: d} }
+
+// attempt finds the endpoint of a delivery and posts to it if that may be done
+// now.
+func (d *Deliverer) attempt(ctx context.Context, m jetstream.Msg) verdict {
+	meta, err := m.Metadata()
+	if err != nil {
+		return later(minDelay)
+	}
+	age := d.Clock.Now().Sub(meta.Timestamp)
+	sub, sink, err := d.sinkOf(ctx, m)
+	switch {
+	case errors.Is(err, core.ErrNotFound):
+		return verdict{done: true} // the subscription is gone
+	case err != nil:
+		d.Log.WarnContext(ctx, "the sink of a delivery could not be looked up", "subject", m.Subject(), "error", err)
+		return later(minDelay)
+	case sub.Sinks[sink].Gone:
+		return verdict{done: true, dead: "the endpoint has answered 410 Gone"}
+	case age > patience:
+		return verdict{done: true, dead: "no attempt succeeded for " + patience.String()}
+	}
+	target := sub.Sinks[sink].URL
+	release, wait := d.endpoints.admit(target)
+	if wait > 0 {
+		return later(wait)
+	}
+	result := d.sender.Send(ctx, target, m.Data())
+	if ctx.Err() != nil && result.Outcome != Accepted {
+		release(result, false) // we stop; the endpoint is not to blame
+		return later(0)
+	}
+	release(result, true)
+	return d.judge(ctx, sub, sink, result, age)
+}
+
+// judge decides by the endpoint's answer.
+func (d *Deliverer) judge(ctx context.Context, sub core.Subscription, sink int, result Result, age time.Duration) verdict {
+	switch result.Outcome {
+	case Accepted:
+		return verdict{done: true}
+	case Gone:
+		if err := d.close(ctx, sub.UID, sink); err != nil {
+			d.Log.WarnContext(ctx, "an endpoint that is gone could not be noted", "subscription", sub.Name.String(), "error", err)
+			return later(minDelay)
+		}
+		return verdict{done: true, dead: result.Reason}
+	default:
+		d.Log.InfoContext(ctx, "a delivery failed and will be tried again", "subscription", sub.Name.String(), "sink", sink, "reason", result.Reason)
+		// As old as it is, so long it waits: the pauses double.
+		delay := min(max(age, minDelay), maxDelay)
+		return later(d.endpoints.jittered(max(delay, result.RetryAfter)))
+	}
+}
+
+// close notes that an endpoint wants no more events.
+func (d *Deliverer) close(ctx context.Context, uid string, sink int) error {
+	_, err := d.Subscriptions.Alter(context.WithoutCancel(ctx), uid, func(s *core.Subscription) error {
+		if sink < len(s.Sinks) {
+			s.Sinks[sink].Gone = true
+		}
+		return nil
+	})
+	if errors.Is(err, core.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// sinkOf returns the subscription of a delivery and the number of its sink. What
+// does not exist any more is core.ErrNotFound.
+func (d *Deliverer) sinkOf(ctx context.Context, m jetstream.Msg) (core.Subscription, int, error) {
+	sink, err := strconv.Atoi(m.Headers().Get(headerSink))
+	if err != nil {
+		return core.Subscription{}, 0, core.ErrNotFound // nobody of ours made it
+	}
+	sub, err := d.Subscriptions.ByUID(ctx, m.Headers().Get(events.HeaderSubscription))
+	if err != nil {
+		return core.Subscription{}, 0, err
+	}
+	if sub.Deleting || sink < 0 || sink >= len(sub.Sinks) {
+		return core.Subscription{}, 0, core.ErrNotFound
+	}
+	return sub, sink, nil
+}
+
+// bury keeps a delivery as a dead letter.
+func (d *Deliverer) bury(ctx context.Context, m jetstream.Msg, why string) error {
+	to, err := bus.ParseDelivery(m.Subject())
+	if err != nil {
+		return err
+	}
+	header := map[string]string{"Ferrule-Reason": why}
+	for _, name := range []string{events.HeaderSubscription, headerSink} {
+		header[name] = m.Headers().Get(name)
+	}
+	err = d.Publisher.Publish(bus.TraceContext(ctx, m.Headers()), outbox.Message{
+		ID: m.Headers().Get(jetstream.MsgIDHeader), Subject: to.DeadLetterSubject(), Data: m.Data(), Header: header,
+	})
+	if err != nil {
+		return fmt.Errorf("keep a dead letter: %w", err)
+	}
+	d.Log.WarnContext(ctx, "a delivery failed for good and was kept as a dead letter", "subject", m.Subject(), "reason", why)
+	return nil
+}

@@ -1,0 +1,202 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/ferrule-dev/ferrule/pkg/bus"
+	"github.com/ferrule-dev/ferrule/pkg/clock"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
+)
+
+const (
+	// pageWait bounds the wait for events that the server has announced.
+	pageWait = 2 * time.Second
+	// forgotten is when the server removes the consumer of a reader that went
+	// away without saying so.
+	forgotten = time.Minute
+	// skew is how far the clocks of processes may be apart: so much earlier than
+	// asked for a reader looks, before it judges by the events' own times.
+	skew = time.Minute
+	// retryPause separates attempts to read on after a disturbance.
+	retryPause = 250 * time.Millisecond
+	// eventsBuffer is how many events wait in memory for a slow reader.
+	eventsBuffer = 64
+)
+
+// Range says which events of a subscription are wanted.
+type Range struct {
+	// Subscription produced them.
+	Subscription core.Subscription
+	// After is the sequence after which to begin; 0 for the first.
+	After uint64
+	// Start excludes events noticed earlier, unless zero.
+	Start time.Time
+}
+
+// Reader reads events. It is safe for concurrent use.
+type Reader struct {
+	js    jetstream.JetStream
+	log   *slog.Logger
+	clock clock.Clock
+}
+
+// NewReader returns a reader on the stream of events.
+func NewReader(js jetstream.JetStream, log *slog.Logger, clk clock.Clock) *Reader {
+	return &Reader{js: js, log: log, clock: clk}
+}
+
+// Page returns up to limit events, oldest first, and whether there are more.
+func (r *Reader) Page(ctx context.Context, want Range, limit int) (page []Record, more bool, err error) {
+	policy, sequence, start := want.begin()
+	consumer, err := r.js.CreateConsumer(ctx, bus.StreamEvents, jetstream.ConsumerConfig{
+		FilterSubject: subject(want.Subscription), DeliverPolicy: policy, OptStartSeq: sequence, OptStartTime: start,
+		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: forgotten,
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("read events: %w", err)
+	}
+	defer r.forget(ctx, consumer)
+	pending := consumer.CachedInfo().NumPending
+	for pending > 0 && len(page) <= limit {
+		n := min(uint64(limit+1-len(page)), pending) //nolint:gosec // at least 1
+		batch, err := consumer.Fetch(int(n), jetstream.FetchMaxWait(pageWait))
+		if err != nil {
+			return nil, false, fmt.Errorf("read events: %w", err)
+		}
+		got := uint64(0)
+		for m := range batch.Messages() {
+			got++
+			if record, ok := r.wanted(want, m); ok {
+				page = append(page, record)
+			}
+		}
+		if err := batch.Error(); err != nil {
+			return nil, false, fmt.Errorf("read events: %w", err)
+		}
+		if got == 0 {
+			break // they expired meanwhile
+		}
+		pending -= min(got, pending)
+	}
+	if len(page) > limit {
+		return page[:limit], true, nil
+	}
+	return page, false, nil
+}
+
+// forget removes a consumer at once instead of after a while.
+func (r *Reader) forget(ctx context.Context, c jetstream.Consumer) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pageWait)
+	defer cancel()
+	if err := r.js.DeleteConsumer(ctx, bus.StreamEvents, c.CachedInfo().Name); err != nil {
+		r.log.DebugContext(ctx, "a consumer was left behind for a minute", "error", err)
+	}
+}
+
+// begin says where in the stream to begin.
+func (w Range) begin() (jetstream.DeliverPolicy, uint64, *time.Time) {
+	switch {
+	case w.After > 0:
+		return jetstream.DeliverByStartSequencePolicy, w.After + 1, nil
+	case !w.Start.IsZero():
+		start := w.Start.Add(-skew)
+		return jetstream.DeliverByStartTimePolicy, 0, &start
+	}
+	return jetstream.DeliverAllPolicy, 0, nil
+}
+
+// wanted reads an event and says whether it is in the range: those of an earlier
+// subscription of the same name are not.
+func (r *Reader) wanted(want Range, m jetstream.Msg) (Record, bool) {
+	record, err := Parse(m)
+	if err != nil { // nobody will ever understand it
+		r.log.Error("an event is not understood and was left out", "subject", m.Subject(), "error", err)
+		return Record{}, false
+	}
+	return record, record.UID == want.Subscription.UID && !record.Time.Before(want.Start)
+}
+
+// Follow calls each for every event of the range, and then for those to come, in
+// order, until ctx ends or each fails. With an empty range it begins with what
+// is produced from now on; started is called once everything from then on will
+// be seen. It returns the error of started, of each, or of ctx.
+func (r *Reader) Follow(ctx context.Context, want Range, started func() error, each func(Record) error) error {
+	if want.After == 0 && want.Start.IsZero() {
+		last, err := r.last(ctx)
+		if err != nil {
+			return err
+		}
+		// Not "new only": a consumer that is made again after a disturbance
+		// would begin with what is new then.
+		want.After = last
+	}
+	if err := started(); err != nil {
+		return err
+	}
+	for {
+		err := r.follow(ctx, &want, each)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if failure, ok := errors.AsType[*eachError](err); ok {
+			return failure.err
+		}
+		r.log.WarnContext(ctx, "following events was disturbed and goes on where it was", "error", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-r.clock.After(retryPause):
+		}
+	}
+}
+
+// last returns the sequence of the last event of all.
+func (r *Reader) last(ctx context.Context) (uint64, error) {
+	stream, err := r.js.Stream(ctx, bus.StreamEvents)
+	if err != nil {
+		return 0, fmt.Errorf("follow events: %w", err)
+	}
+	return stream.CachedInfo().State.LastSeq, nil
+}
+
+// eachError is an error of the function that takes events.
+type eachError struct{ err error }
+
+// Error returns the error's text.
+func (e *eachError) Error() string { return e.err.Error() }
+
+// follow reads until something is wrong, and keeps want.After up to date.
+func (r *Reader) follow(ctx context.Context, want *Range, each func(Record) error) error {
+	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject(want.Subscription)}}
+	cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = want.begin()
+	consumer, err := r.js.OrderedConsumer(ctx, bus.StreamEvents, cfg)
+	if err != nil {
+		return err
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(eventsBuffer))
+	if err != nil {
+		return err
+	}
+	defer messages.Stop()
+	for {
+		m, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return err
+		}
+		record, ok := r.wanted(*want, m)
+		if ok {
+			if err := each(record); err != nil {
+				return &eachError{err}
+			}
+		}
+		if meta, err := m.Metadata(); err == nil {
+			want.After = meta.Sequence.Stream
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package polling
+
+import (
+	"crypto/sha256"
+	"errors"
+)
+
+// MaxSeen is how many items a subscription remembers beyond those in the latest
+// answer. An item that returns after so many others counts as new, with the
+// event id that it had before.
+const MaxSeen = 10_000
+
+// Digest is a hash of an item's key.
+type Digest [16]byte
+
+func digestOf(key []byte) Digest {
+	sum := sha256.Sum256(key)
+	return Digest(sum[:16])
+}
+
+// Seen is the memory of a subscription: the items of earlier answers, oldest
+// first. The zero value has seen nothing. It is immutable.
+type Seen struct {
+	order []Digest
+	set   map[Digest]struct{}
+}
+
+// ParseSeen reads what [Seen.Bytes] wrote.
+func ParseSeen(data []byte) (Seen, error) {
+	const size = len(Digest{})
+	if len(data)%size != 0 {
+		return Seen{}, errors.New("the memory of seen items is damaged")
+	}
+	order := make([]Digest, 0, len(data)/size)
+	for ; len(data) > 0; data = data[size:] {
+		order = append(order, Digest(data[:size]))
+	}
+	return seenOf(order), nil
+}
+
+func seenOf(order []Digest) Seen {
+	s := Seen{order: order, set: make(map[Digest]struct{}, len(order))}
+	for _, d := range order {
+		s.set[d] = struct{}{}
+	}
+	return s
+}
+
+// Bytes returns the memory as 16 bytes for each item.
+func (s Seen) Bytes() []byte {
+	data := make([]byte, 0, len(s.order)*len(Digest{}))
+	for _, d := range s.order {
+		data = append(data, d[:]...)
+	}
+	return data
+}
+
+// Len returns how many items are remembered.
+func (s Seen) Len() int { return len(s.order) }
+
+// Fresh returns the items that are not remembered, in their order.
+func (s Seen) Fresh(items []Item) []Item {
+	var fresh []Item
+	for _, item := range items {
+		if _, old := s.set[item.Digest]; !old {
+			fresh = append(fresh, item)
+		}
+	}
+	return fresh
+}
+
+// With returns the memory after an answer: it remembers all items of the
+// answer, and of the others the newest, so that there are at most [MaxSeen]
+// unless the answer alone has more.
+func (s Seen) With(answer []Item) Seen {
+	fresh := s.Fresh(answer)
+	present := make(map[Digest]bool, len(answer))
+	for _, item := range answer {
+		present[item.Digest] = true
+	}
+	surplus := max(len(s.order)+len(fresh)-MaxSeen, 0)
+	order := make([]Digest, 0, len(s.order)+len(fresh))
+	for _, d := range s.order {
+		if surplus > 0 && !present[d] {
+			surplus--
+			continue
+		}
+		order = append(order, d)
+	}
+	for _, item := range fresh {
+		order = append(order, item.Digest)
+	}
+	return seenOf(order)
+}

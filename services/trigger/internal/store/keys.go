@@ -1,0 +1,35 @@
+package store
+
+import (
+	"encoding/binary"
+
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+)
+
+// The keys; see the package comment. Names and unique ids never hold a slash.
+
+// keyCheck holds the id of the key that callbacks are derived from.
+var keyCheck = []byte("meta/webhook-key")
+
+func recordKey(uid string) []byte { return []byte("s/" + uid) }
+
+func cursorKey(uid string) []byte { return []byte("c/" + uid) }
+
+func seenKey(uid string) []byte { return []byte("k/" + uid) }
+
+func unsettledKey(uid string) []byte { return []byte("w/" + uid) }
+
+func nameKey(name resource.Subscription) []byte {
+	return []byte("n/" + name.Environment + "/" + name.ID)
+}
+
+func ownerPrefix(environment, owner string) []byte {
+	key := []byte("o/" + environment + "/")
+	// With its length, so that no owner's name is the beginning of another's.
+	key = binary.BigEndian.AppendUint16(key, uint16(len(owner))) //nolint:gosec // a key's limit is far below
+	return append(key, owner...)
+}
+
+func ownerKey(name resource.Subscription, owner string) []byte {
+	return append(ownerPrefix(name.Environment, owner), name.ID...)
+}

@@ -1,0 +1,167 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/polling"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/signature"
+)
+
+// recordVersion is the first byte of every record; JSON follows. A change that
+// an older program would misread gets another number, and is then refused by it.
+const recordVersion = 1
+
+// What is stored has types of its own, so that renaming something elsewhere
+// cannot make old files unreadable.
+
+type subscriptionRecord struct {
+	Name             string         `json:"name"`
+	Change           uint64         `json:"change"`
+	Connection       string         `json:"connection"`
+	Connector        string         `json:"connector"`
+	Operation        string         `json:"operation"`
+	Revision         string         `json:"revision"`
+	Input            string         `json:"input,omitempty"`
+	Sinks            []sinkRecord   `json:"sinks,omitempty"`
+	UnsignedAccepted bool           `json:"unsigned_accepted,omitempty"`
+	Owner            string         `json:"owner"`
+	CreateTime       time.Time      `json:"create_time"`
+	Deleting         bool           `json:"deleting,omitempty"`
+	Interval         time.Duration  `json:"interval,omitempty"` // of a polling trigger, in nanoseconds
+	Webhook          *webhookRecord `json:"webhook,omitempty"`
+}
+
+type sinkRecord struct {
+	URL  string `json:"url"`
+	Gone bool   `json:"gone,omitempty"`
+}
+
+type webhookRecord struct {
+	CallbackPointer string          `json:"callback_pointer"`
+	SecretPointer   string          `json:"secret_pointer,omitempty"`
+	Signature       *signature.Rule `json:"signature,omitempty"`
+	IDHeader        string          `json:"id_header,omitempty"`
+	Registered      bool            `json:"registered,omitempty"`
+	Unsubscribe     *removalRecord  `json:"unsubscribe,omitempty"`
+	Attempts        int             `json:"attempts,omitempty"`
+	NextAttempt     time.Time       `json:"next_attempt,omitzero"`
+	Reason          string          `json:"reason,omitempty"`
+	Notified        time.Time       `json:"notified,omitzero"`
+}
+
+type removalRecord struct {
+	Operation string `json:"operation"`
+	Input     string `json:"input,omitempty"`
+}
+
+type cursorRecord struct {
+	Version  uint64        `json:"version"`
+	Baseline bool          `json:"baseline,omitempty"`
+	Rules    polling.Rules `json:"rules"`
+	Revision string        `json:"revision"`
+	Last     time.Time     `json:"last,omitzero"`
+	Next     time.Time     `json:"next"`
+	Failures int           `json:"failures,omitempty"`
+	Reason   string        `json:"reason,omitempty"`
+}
+
+func encodeSubscription(s core.Subscription) ([]byte, error) {
+	r := subscriptionRecord{
+		Name: s.Name.String(), Change: s.Change, Connection: s.Connection.String(), Connector: s.Connector.String(),
+		Operation: s.Operation, Revision: s.Revision, Input: s.Input, UnsignedAccepted: s.UnsignedAccepted,
+		Owner: s.Owner, CreateTime: s.CreateTime.UTC(), Deleting: s.Deleting,
+	}
+	for _, sink := range s.Sinks {
+		r.Sinks = append(r.Sinks, sinkRecord(sink))
+	}
+	if s.Polling != nil {
+		r.Interval = s.Polling.Interval
+	}
+	if w := s.Webhook; w != nil {
+		r.Webhook = &webhookRecord{
+			CallbackPointer: w.CallbackPointer, SecretPointer: w.SecretPointer, Signature: w.Signature, IDHeader: w.IDHeader,
+			Registered: w.Registered, Unsubscribe: (*removalRecord)(w.Unsubscribe),
+			Attempts: w.Attempts, NextAttempt: w.NextAttempt.UTC(), Reason: w.Reason, Notified: w.Notified.UTC(),
+		}
+	}
+	return encode(r)
+}
+
+// decodeSubscription reads a record. The cursor of a polling trigger is a record
+// of its own.
+func decodeSubscription(uid string, data []byte) (core.Subscription, error) {
+	var r subscriptionRecord
+	if err := decode(data, &r); err != nil {
+		return core.Subscription{}, err
+	}
+	name, err := resource.ParseSubscription(r.Name)
+	connection, err2 := resource.ParseConnection(r.Connection)
+	connector, err3 := resource.ParseConnector(r.Connector)
+	if err := errors.Join(err, err2, err3); err != nil {
+		return core.Subscription{}, err
+	}
+	s := core.Subscription{
+		Name: name, UID: uid, Change: r.Change, Connection: connection, Connector: connector,
+		Operation: r.Operation, Revision: r.Revision, Input: r.Input, UnsignedAccepted: r.UnsignedAccepted,
+		Owner: r.Owner, CreateTime: r.CreateTime, Deleting: r.Deleting,
+	}
+	for _, sink := range r.Sinks {
+		s.Sinks = append(s.Sinks, core.Sink(sink))
+	}
+	if w := r.Webhook; w != nil {
+		s.Webhook = &core.Webhook{
+			CallbackPointer: w.CallbackPointer, SecretPointer: w.SecretPointer, Signature: w.Signature, IDHeader: w.IDHeader,
+			Registered: w.Registered, Unsubscribe: (*core.Removal)(w.Unsubscribe),
+			Attempts: w.Attempts, NextAttempt: w.NextAttempt, Reason: w.Reason, Notified: w.Notified,
+		}
+	} else {
+		s.Polling = &core.Polling{Interval: r.Interval}
+	}
+	return s, nil
+}
+
+func encodeCursor(c core.Cursor) ([]byte, error) {
+	c.Last, c.Next = c.Last.UTC(), c.Next.UTC()
+	return encode(cursorRecord(c))
+}
+
+func decodeCursor(data []byte) (core.Cursor, error) {
+	var r cursorRecord
+	err := decode(data, &r)
+	return core.Cursor(r), err
+}
+
+func encode(record any) ([]byte, error) {
+	data, err := json.Marshal(record)
+	if err != nil {
+		return nil, fmt.Errorf("encode record: %w", err)
+	}
+	return append([]byte{recordVersion}, data...), nil
+}
+
+func decode(data []byte, record any) error {
+	body, err := versioned(data)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, record); err != nil {
+		return fmt.Errorf("decode record: %w", err)
+	}
+	return nil
+}
+
+// versioned returns what follows the version of a record.
+func versioned(data []byte) ([]byte, error) {
+	if len(data) == 0 {
+		return nil, errors.New("the record is empty")
+	}
+	if data[0] != recordVersion {
+		return nil, fmt.Errorf("the record has version %d and this program reads version %d; run the program that wrote it, or a newer one", data[0], recordVersion)
+	}
+	return data[1:], nil
+}

@@ -1,0 +1,148 @@
+// Package trigger is the trigger service: it turns what happens in APIs into
+// events, and keeps the promise that none of them is lost.
+//
+// [New] builds a [Service], which the host serves and runs. README.md beside
+// this file says what is promised, how it is kept, and where a new signature
+// scheme, sink or polling protocol goes.
+package trigger
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	rand2 "math/rand/v2"
+	"path/filepath"
+	"time"
+
+	"google.golang.org/grpc"
+
+	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
+	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
+	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
+	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
+	"github.com/ferrule-dev/ferrule/pkg/bus/schedule"
+	"github.com/ferrule-dev/ferrule/pkg/grpcx"
+	"github.com/ferrule-dev/ferrule/pkg/kv/outbox"
+	"github.com/ferrule-dev/ferrule/pkg/service"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/api"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/callback"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/delivery"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/events"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/remote"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/store"
+)
+
+var _ service.Service = (*Service)(nil)
+
+// keyFile is the name of the file with the key that callbacks are derived from.
+const keyFile = "webhook.key"
+
+// checkTime bounds what [New] does with the store.
+const checkTime = 10 * time.Second
+
+// Service is the trigger service. It is safe for concurrent use.
+type Service struct {
+	env        service.Env
+	cfg        Config
+	triggers   *core.Triggers
+	relay      *outbox.Relay
+	scheduler  *schedule.Scheduler
+	dispatcher *delivery.Dispatcher
+	deliverer  *delivery.Deliverer
+	reader     *events.Reader
+	watch      *events.Watch
+}
+
+// New returns a service on env. It starts nothing; it makes the key of webhook
+// callbacks if there is none, and fails if it is not the one that the store's
+// callbacks were made with.
+func New(env service.Env, cfg Config) (*Service, error) { return build(env, cfg, core.Config{}) }
+
+// build is New with the times and limits of the core, which only tests change.
+func build(env service.Env, cfg Config, limits core.Config) (*Service, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("configure the trigger service: %w", err)
+	}
+	keys, err := callback.Open(filepath.Join(env.DataDir, keyFile))
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{
+		env: env, cfg: cfg,
+		relay:     outbox.NewRelay(env.Store, env.Bus, env.Log, env.Clock),
+		scheduler: schedule.New(env.Bus, schedule.Config{Log: env.Log, Clock: env.Clock}),
+		reader:    events.NewReader(env.Bus.JetStream(), env.Log, env.Clock),
+		watch:     events.NewWatch(),
+	}
+	subscriptions := store.New(env.Store, events.Message, s.relay.Notify)
+	ctx, cancel := context.WithTimeout(context.Background(), checkTime)
+	defer cancel()
+	if err := subscriptions.CheckKey(ctx, keys.ID()); err != nil {
+		return nil, fmt.Errorf("check the webhook key: %w", err)
+	}
+	limits.PublicURL = cfg.base()
+	s.triggers = core.New(limits, s.ports(subscriptions, keys))
+	s.buildDelivery(subscriptions)
+	env.Health.Register(healthTarget)
+	return s, nil
+}
+
+// ports connects the core to everything around it.
+func (s *Service) ports(subscriptions *store.Store, keys *callback.Keys) core.Ports {
+	return core.Ports{
+		Store:       subscriptions,
+		Runtime:     remote.NewRuntime(runtimev1.NewRuntimeServiceClient(s.env.Client(service.Runtime))),
+		Connections: remote.NewConnections(vaultv1.NewVaultServiceClient(s.env.Client(service.Vault))),
+		Definitions: remote.NewDefinitions(registryv1.NewRegistryServiceClient(s.env.Client(service.Registry))),
+		Events:      events.NewLog(s.env.Bus),
+		Schedules:   schedules{s.scheduler},
+		Keys:        keys,
+		Clock:       s.env.Clock,
+		NewUID:      newUID,
+		Dice:        rand2.Float64,
+		Trouble: func(ctx context.Context, what string, sub core.Subscription, err error) {
+			s.env.Log.WarnContext(ctx, "something about a subscription failed", "step", what, "subscription", sub.Name.String(), "error", err)
+		},
+	}
+}
+
+func (s *Service) buildDelivery(subscriptions *store.Store) {
+	ports := delivery.Ports{
+		JetStream: s.env.Bus.JetStream(), Publisher: s.env.Bus, Subscriptions: subscriptions, Clock: s.env.Clock, Log: s.env.Log,
+	}
+	s.dispatcher = delivery.NewDispatcher(ports)
+	s.deliverer = delivery.NewDeliverer(ports, delivery.NewHTTP(s.env.Guard, s.env.Clock), s.cfg.SinkWorkers, rand2.Float64)
+}
+
+// newUID returns 32 random hexadecimal digits.
+func newUID() string {
+	var raw [16]byte
+	_, _ = rand.Read(raw[:]) // never fails
+	return hex.EncodeToString(raw[:])
+}
+
+// schedules gives the core the part of the scheduler that it needs.
+type schedules struct{ *schedule.Scheduler }
+
+// Put implements core.Schedules.
+func (s schedules) Put(ctx context.Context, uid string, at time.Time) error {
+	return s.Scheduler.Put(ctx, uid, at, nil)
+}
+
+// PutIfAbsent implements core.Schedules.
+func (s schedules) PutIfAbsent(ctx context.Context, uid string, at time.Time) error {
+	_, err := s.Scheduler.PutIfAbsent(ctx, uid, at, nil)
+	return err
+}
+
+// Register adds the service's gRPC implementation.
+func (s *Service) Register(to grpc.ServiceRegistrar) {
+	api.Register(to, s.triggers, s.reader, s.watch)
+}
+
+// Rules keeps the ingress of webhooks to the gateway.
+func (s *Service) Rules() grpcx.Rules {
+	return grpcx.Rules{triggerv1.TriggerService_IngestWebhook_FullMethodName: {service.Gateway}}
+}
