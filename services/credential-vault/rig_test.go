@@ -72,7 +72,8 @@ func (r *rig) start() {
 	}
 	logger := slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	tracer := trace.NewTracerProvider(trace.WithSyncer(r.spans))
-	registryNet := r.serve("registry", nil, func(s *grpc.Server) { registryv1.RegisterRegistryServiceServer(s, r.registry) }, logger, tracer)
+	shared := grpcx.ServerConfig{Log: logger, Clock: clock.System(), Verifier: authn.NewVerifier(clock.System(), r.key.Public()), Tracer: tracer}
+	registryNet := r.serve("registry", shared, func(s *grpc.Server) { registryv1.RegisterRegistryServiceServer(s, r.registry) })
 	r.health = health.New(logger)
 	r.service, err = vault.New(service.Env{
 		Name: service.Vault, Log: logger, Clock: clock.System(), Store: kv, Bus: r.bus, Health: r.health, DataDir: r.dir, Tracer: tracer,
@@ -81,7 +82,9 @@ func (r *rig) start() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	server := r.serve(service.Vault, r.service.Rules(), func(s *grpc.Server) { r.service.Register(s) }, logger, tracer)
+	own := shared
+	own.Rules, own.Refused = r.service.Rules(), service.Refusals(r.service)
+	server := r.serve(service.Vault, own, func(s *grpc.Server) { r.service.Register(s) })
 	r.memory = server.listener
 
 	ctx, cancel := context.WithCancel(context.Background())
@@ -114,14 +117,12 @@ type served struct {
 }
 
 // serve runs a gRPC server in memory.
-func (r *rig) serve(name string, rules grpcx.Rules, register func(*grpc.Server), log *slog.Logger, tracer *trace.TracerProvider) served {
+func (r *rig) serve(name string, cfg grpcx.ServerConfig, register func(*grpc.Server)) served {
 	r.t.Helper()
 	l := memnet.Listen(name)
-	server := grpcx.NewServer(grpcx.ServerConfig{
-		Log: log, Clock: clock.System(), Verifier: authn.NewVerifier(clock.System(), r.key.Public()), Rules: rules, Tracer: tracer,
-	})
+	server := grpcx.NewServer(cfg)
 	register(server)
-	if err := grpcx.CheckRules(server, rules); err != nil {
+	if err := grpcx.CheckRules(server, cfg.Rules); err != nil {
 		r.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

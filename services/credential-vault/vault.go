@@ -36,7 +36,10 @@ import (
 // defaultKeyFile is the name of the key file in the vault's directory.
 const defaultKeyFile = "kek.json"
 
-var _ service.Service = (*Service)(nil)
+var (
+	_ service.Service = (*Service)(nil)
+	_ service.Witness = (*Service)(nil)
+)
 
 // Service is the vault, ready to serve.
 type Service struct {
@@ -94,8 +97,8 @@ func (s *Service) Register(registrar grpc.ServiceRegistrar) {
 // Rules keeps the internal methods to the runtime.
 func (s *Service) Rules() grpcx.Rules { return api.Rules(service.Runtime) }
 
-// Refused is told of calls that the rules turned away. Whoever asked for secrets
-// leaves an audit record.
+// Refused implements [service.Witness]: whoever was turned away when asking for
+// secrets leaves an audit record, which is durable when Refused returns.
 func (s *Service) Refused(ctx context.Context, request any) {
 	req, ok := request.(*vaultv1.ResolveCredentialRequest)
 	if !ok {

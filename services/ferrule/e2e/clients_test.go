@@ -124,6 +124,12 @@ func (c clients) events(ctx context.Context, subscription string) ([]*triggerv1.
 	}
 }
 
+// plain shows answers as they are: it follows no redirects and knows no proxies.
+var plain = &http.Client{
+	Transport:     &http.Transport{MaxIdleConnsPerHost: 16},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
 // answer is a plain HTTP answer.
 type answer struct {
 	status int
@@ -145,7 +151,7 @@ func (s *suite) request(t *testing.T, method, path, token, body string) answer {
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := plain.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

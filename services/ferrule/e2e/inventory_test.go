@@ -57,7 +57,7 @@ func (i *inventory) call(ctx context.Context, method, path string, in, out any) 
 	}
 	req.Header.Set("X-Api-Key", i.key)
 	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
+	res, err := plain.Do(req)
 	if err != nil {
 		return err
 	}

@@ -177,8 +177,8 @@ func (j *journey) invokeActions() {
 			j.t.Errorf("%s (-want +got):\n%s", row.operation, diff)
 		}
 	}
-	call("GetStatus", 200, nil)
-	call("ListWebhooks", 200, nil)
+	call("GetStatus", 200, map[string]any{})
+	call("ListWebhooks", 200, map[string]any{})
 	call("DeleteWebhook", 404, map[string]any{"id": "whk_of_nobody"})
 	call("DeleteItem", 204, map[string]any{"id": made.ID})
 	// What the API refuses is an answer, not an error of ours.

@@ -104,7 +104,7 @@ func (c *restConn) send(ctx context.Context, method string, in proto.Message) (*
 	}
 	req.Header.Set("Authorization", "Bearer "+c.token)
 	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
+	res, err := plain.Do(req)
 	return res, rule, err
 }
 
@@ -136,7 +136,7 @@ func spell(rule *annotations.HttpRule) (method, template string) {
 	return "", ""
 }
 
-var variable = regexp.MustCompile(`\{([a-z_.]+)=([^}]*)\}`)
+var variable = regexp.MustCompile(`\{([a-z_.]+)(?:=([^}]*))?\}`)
 
 // fill puts the values of fields into a path, and returns which were used.
 func fill(template string, in proto.Message) (path string, used map[string]bool) {
@@ -145,8 +145,8 @@ func fill(template string, in proto.Message) (path string, used map[string]bool)
 		parts := variable.FindStringSubmatch(text)
 		used[strings.Split(parts[1], ".")[0]] = true
 		value := fieldText(in.ProtoReflect(), parts[1])
-		if parts[2] == "**" {
-			return url.PathEscape(value)
+		if !strings.Contains(parts[2], "/") {
+			return url.PathEscape(value) // one segment, whatever is in it
 		}
 		segments := strings.Split(value, "/")
 		for n := range segments {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/maypok86/otter/v2"
+	"google.golang.org/grpc"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
@@ -45,8 +46,11 @@ const (
 
 var _ core.Connectors = (*Cache)(nil)
 
-// Registry is the part of the registry that is asked.
-type Registry = registryv1.RegistryServiceClient
+// Registry is the part of the registry's client that is used.
+type Registry interface {
+	// GetRevision returns one revision.
+	GetRevision(ctx context.Context, req *registryv1.GetRevisionRequest, opts ...grpc.CallOption) (*registryv1.Revision, error)
+}
 
 // Cache asks the registry. It is safe for concurrent use.
 type Cache struct {

@@ -22,8 +22,6 @@ import (
 
 // registry answers with a definition whose title counts the questions.
 type registry struct {
-	registryv1.RegistryServiceClient
-
 	mu    sync.Mutex
 	asked []string
 	fail  error
@@ -39,7 +37,11 @@ func (r *registry) GetRevision(ctx context.Context, req *registryv1.GetRevisionR
 	title, fail, empty, wait := strings.Repeat("x", len(r.asked)), r.fail, r.empty, r.wait
 	r.mu.Unlock()
 	if wait != nil {
-		<-wait
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	if fail != nil {
 		return nil, fail
@@ -154,8 +156,8 @@ func TestManyCallersShareOneQuestionAndOutliveTheFirst(t *testing.T) {
 				}
 				_, results[i] = c.Definition(ctx, crm, "")
 			})
+			synctest.Wait() // so that the first is the one who asks
 		}
-		synctest.Wait()
 		leave()
 		synctest.Wait()
 		close(r.wait)

@@ -142,7 +142,18 @@ func judgeValue(p *connectorv1.ConnectionParameter, value string) string {
 	case len(value) > maxParameter:
 		return tooLong(maxParameter)
 	}
-	switch p.GetType() {
+	if wrong := judgeType(p.GetType(), value); wrong != "" {
+		return wrong
+	}
+	allowed := p.GetAllowedValues()
+	if len(allowed) > 0 && !slices.ContainsFunc(allowed, func(v *connectorv1.AllowedValue) bool { return v.GetValue() == value }) {
+		return "must be one of " + choices(allowed)
+	}
+	return ""
+}
+
+func judgeType(kind connectorv1.ConnectionParameterType, value string) string {
+	switch kind { //nolint:exhaustive // every other type takes any text
 	case connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_BOOL:
 		if value != "true" && value != "false" {
 			return "must be true or false"
@@ -153,10 +164,6 @@ func judgeValue(p *connectorv1.ConnectionParameter, value string) string {
 		}
 	case connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_AGENT:
 		return "needs an agent in a private network, which this server cannot do: leave it out"
-	}
-	allowed := p.GetAllowedValues()
-	if len(allowed) > 0 && !slices.ContainsFunc(allowed, func(v *connectorv1.AllowedValue) bool { return v.GetValue() == value }) {
-		return "must be one of " + choices(allowed)
 	}
 	return ""
 }

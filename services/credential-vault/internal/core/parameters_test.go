@@ -73,7 +73,8 @@ func TestValuesThatFitAreCompletedWithDefaults(t *testing.T) {
 		plain, secrets, want map[string]string
 	}{
 		"the least": {
-			map[string]string{"user": "ann"}, map[string]string{"password": "pw"},
+			map[string]string{"user": "ann"},
+			map[string]string{"password": "pw"},
 			map[string]string{"user": "ann", "sandbox": "false", "limit": "10"},
 		},
 		"everything": {
@@ -82,11 +83,13 @@ func TestValuesThatFitAreCompletedWithDefaults(t *testing.T) {
 			map[string]string{"user": "ann", "sandbox": "true", "limit": "-5", "plan": "paid", "region": "us", "base": "v2/beta"},
 		},
 		"empty values are the same as none": {
-			map[string]string{"user": "ann", "sandbox": "", "plan": "", "region": "", "gateway": ""}, map[string]string{"password": "pw", "token": ""},
+			map[string]string{"user": "ann", "sandbox": "", "plan": "", "region": "", "gateway": ""},
+			map[string]string{"password": "pw", "token": ""},
 			map[string]string{"user": "ann", "sandbox": "false", "limit": "10"},
 		},
 		"the longest value": {
-			map[string]string{"user": strings.Repeat("u", maxParameter)}, map[string]string{"password": "pw"},
+			map[string]string{"user": strings.Repeat("u", maxParameter)},
+			map[string]string{"password": "pw"},
 			map[string]string{"user": strings.Repeat("u", maxParameter), "sandbox": "false", "limit": "10"},
 		},
 	} {

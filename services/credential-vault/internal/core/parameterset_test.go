@@ -55,19 +55,23 @@ func TestSetsThatCannotBeUsed(t *testing.T) {
 	}{
 		"an unknown one": {
 			sets(set("key", typeSecret), set("basic", typeString)), "Key",
-			fault.ReasonConnectionParametersInvalid, []string{`"Key"`, `"key", "basic"`},
+			fault.ReasonConnectionParametersInvalid,
+			[]string{`"Key"`, `"key", "basic"`},
 		},
 		"only OAuth": {
 			sets(set("oauth", typeOAuth)), "",
-			fault.ReasonAuthKindNotSupported, []string{"OAuth 2.0", "no other way"},
+			fault.ReasonAuthKindNotSupported,
+			[]string{"OAuth 2.0", "no other way"},
 		},
 		"OAuth, when there is something else": {
 			sets(set("oauth", typeOAuth), set("key", typeSecret)), "oauth",
-			fault.ReasonAuthKindNotSupported, []string{`"oauth"`, "OAuth 2.0", `choose another one: "key"`},
+			fault.ReasonAuthKindNotSupported,
+			[]string{`"oauth"`, "OAuth 2.0", `choose another one: "key"`},
 		},
 		"an agent": {
 			sets(set("private", typeAgent)), "private",
-			fault.ReasonAuthKindNotSupported, []string{"agent in a private network"},
+			fault.ReasonAuthKindNotSupported,
+			[]string{"agent in a private network"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -102,7 +102,7 @@ func mayChange(caller Caller, conn Connection, etag string) error {
 	if err := caller.mayWrite(); err != nil {
 		return err
 	}
-	if false {
+	if etag != "" && etag != conn.Etag() {
 		return etagMismatch(conn)
 	}
 	return nil

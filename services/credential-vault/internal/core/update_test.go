@@ -1,8 +1,7 @@
 package core_test
 
 import (
-	"context"
-	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -10,11 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
-	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
-	"github.com/ferrule-dev/ferrule/pkg/kv"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
-	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/store"
 )
 
 // edit changes crm-1.
@@ -88,9 +84,7 @@ func TestSecretsThatAreNotSentAgainAreKept(t *testing.T) {
 			e := edit(func(e *core.Edit) { e.DisplayName = "renamed" }, core.FieldDisplayName)
 			e.Secrets = texts()
 			for n, v := range c.sent {
-				for k, s := range texts(n, v) {
-					e.Secrets[k] = s
-				}
+				maps.Copy(e.Secrets, texts(n, v))
 			}
 			if _, err := r.vault.Update(t.Context(), ann(), e); err != nil {
 				t.Fatal(err)
@@ -246,127 +240,5 @@ func TestALaterRevisionMayAskForMore(t *testing.T) {
 	wantReason(t, err, fault.ReasonConnectionParametersInvalid)
 	if v := fault.From(err).Violations(); len(v) != 1 || v[0].Field != `connection.parameters["tenant"]` {
 		t.Errorf("violations are %v", v)
-	}
-}
-
-// rival changes the connection before each of the first n transactions that
-// write, as another process would.
-type rival struct {
-	kv.Store
-	n    int
-	busy bool
-	act  func()
-}
-
-func (r *rival) Update(ctx context.Context, fn func(kv.Tx) error) error {
-	if r.n > 0 && !r.busy {
-		r.n--
-		r.busy = true
-		r.act()
-		r.busy = false
-	}
-	return r.Store.Update(ctx, fn)
-}
-
-// contended is a rig whose connection crm-1 is renamed by a rival before each of
-// the next n writes.
-func contended(t *testing.T, n int) (*core.Vault, *rig) {
-	t.Helper()
-	r := newRig(t)
-	r.create(ann())
-	racing := &rival{Store: r.faults, n: n, act: func() {
-		_, err := r.vault.Update(t.Context(), ann(), edit(func(e *core.Edit) { e.DisplayName = "by the rival" }, core.FieldDisplayName))
-		if err != nil {
-			t.Error(err)
-		}
-	}}
-	return core.New(core.Config{Lease: time.Minute, Runtime: "runtime-proxy"}, core.Ports{
-		Store: store.New(racing, func() {}), Sealer: r.sealer, Connectors: r.connectors, Clock: r.clock, NewID: func() string { return "0123456789abcdef" },
-	}), r
-}
-
-func TestAChangeThatMeetsAnotherIsMadeOnTopOfIt(t *testing.T) {
-	vault, r := contended(t, 3)
-	got, err := vault.Update(t.Context(), ann(), edit(func(e *core.Edit) { e.Secrets = texts("password", "second") }))
-	if err != nil || got.DisplayName != "by the rival" {
-		t.Fatalf("got %+v, %v", got, err)
-	}
-	if values, _, err := r.resolve(through("runtime-proxy", ann()), "crm-1"); err != nil || values["password"] != "second" {
-		t.Errorf("got %v, %v", values, err)
-	}
-}
-
-func TestAChangeThatNamesAnEtagIsNeverMadeOnTopOfAnother(t *testing.T) {
-	vault, r := contended(t, 1)
-	seen, err := r.vault.Get(t.Context(), ann(), name("crm-1"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = vault.Update(t.Context(), ann(), edit(func(e *core.Edit) { e.Etag = seen.Etag() }, core.FieldDisplayName))
-	wantReason(t, err, fault.ReasonEtagMismatch)
-}
-
-func TestAnEndlessRaceEndsInAnError(t *testing.T) {
-	for title, try := range map[string]func(v *core.Vault) error{
-		"update": func(v *core.Vault) error {
-			_, err := v.Update(t.Context(), ann(), edit(nil, core.FieldDisplayName))
-			return err
-		},
-		"delete": func(v *core.Vault) error { return v.Delete(t.Context(), ann(), name("crm-1"), "") },
-		"report": func(v *core.Vault) error {
-			_, err := v.ReportTest(t.Context(), itself("runtime-proxy"), core.TestReport{Name: name("crm-1")})
-			return err
-		},
-	} {
-		t.Run(title, func(t *testing.T) {
-			vault, _ := contended(t, 1000)
-			err := try(vault)
-			if fault.CodeOf(err) != fault.CodeAborted || errors.Is(err, core.ErrChanged) {
-				t.Errorf("got %v", err)
-			}
-		})
-	}
-}
-
-func TestDeletion(t *testing.T) {
-	for title, c := range map[string]struct {
-		caller core.Caller
-		etag   string
-		want   fault.Reason
-	}{
-		"by its owner":          {ann(), "", ""},
-		"by an administrator":   {admin(), "", ""},
-		"by somebody else":      {bob(), "", fault.ReasonConnectionNotFound},
-		"by a service":          {itself("runtime-proxy"), "", fault.ReasonPermissionDenied},
-		"by a maker":            {user("mia", authn.RoleMaker), "", fault.ReasonConnectionNotFound},
-		"of a state never seen": {ann(), "stale-1", fault.ReasonEtagMismatch},
-	} {
-		t.Run(title, func(t *testing.T) {
-			r := newRig(t)
-			r.create(ann())
-			before := r.stored()
-			err := r.vault.Delete(t.Context(), c.caller, name("crm-1"), c.etag)
-			if c.want != "" {
-				wantReason(t, err, c.want)
-				if diff := cmp.Diff(before, r.stored()); diff != "" {
-					t.Error(diff)
-				}
-				return
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = r.vault.Get(t.Context(), admin(), name("crm-1"))
-			wantReason(t, err, fault.ReasonConnectionNotFound)
-			wantReason(t, r.vault.Delete(t.Context(), admin(), name("crm-1"), ""), fault.ReasonConnectionNotFound)
-			for key, value := range r.stored() {
-				if strings.Contains(value, "pw-one") {
-					t.Errorf("%q still holds the sealed secret", key)
-				}
-			}
-			if want := "DELETED crm-1 " + c.caller.Principal.Name + "/gateway [password] "; r.trail()[0] != want {
-				t.Errorf("the trail begins with %q", r.trail()[0])
-			}
-		})
 	}
 }

@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"path/filepath"
@@ -11,8 +12,6 @@ import (
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
-
-	"bytes"
 
 	"github.com/ferrule-dev/ferrule/pkg/secret"
 	"github.com/ferrule-dev/ferrule/pkg/secret/reveal"

@@ -28,7 +28,7 @@ func Unlock(ctx context.Context, path string, stored Keysets) (*Keyring, error) 
 	}
 	k := New(kek, stored)
 	err = k.Check(ctx)
-	if isKeyProblem(err) {
+	if isKeyError(err) {
 		return nil, fmt.Errorf("key file %s is not the one that the stored secrets need; put back the one that belongs to this store: %w", path, err)
 	}
 	if err != nil {

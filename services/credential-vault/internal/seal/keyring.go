@@ -138,11 +138,11 @@ func (k *Keyring) unwrap(ctx context.Context, environment string, w Wrapped) (*d
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, &keyProblem{environment: environment, wrappedBy: w.KEK, present: k.kek.ID(), cause: err}
+		return nil, &keyError{environment: environment, wrappedBy: w.KEK, present: k.kek.ID(), cause: err}
 	}
 	primitive, err := aead.New(handle)
 	if err != nil {
-		return nil, &keyProblem{environment: environment, wrappedBy: w.KEK, present: k.kek.ID(), cause: err}
+		return nil, &keyError{environment: environment, wrappedBy: w.KEK, present: k.kek.ID(), cause: err}
 	}
 	keys := &dataKeys{version: w.Version, aead: primitive}
 	k.mu.Lock()
@@ -184,24 +184,24 @@ func bound(environment string, version uint64) []byte {
 	return []byte("environments/" + environment + "\x00" + strconv.FormatUint(version, 10))
 }
 
-// keyProblem says that a keyset cannot be decrypted: the key-encryption key is
+// keyError says that a keyset cannot be decrypted: the key-encryption key is
 // another one, or the stored keyset was tampered with.
-type keyProblem struct {
+type keyError struct {
 	environment, wrappedBy, present string
 	cause                           error
 }
 
 // Error names both keys, which tells an operator what to look for.
-func (e *keyProblem) Error() string {
+func (e *keyError) Error() string {
 	return fmt.Sprintf("the data keys of environment %q were encrypted with key %s and cannot be decrypted with key %s: %v",
 		e.environment, e.wrappedBy, e.present, e.cause)
 }
 
 // Unwrap returns what Tink said.
-func (e *keyProblem) Unwrap() error { return e.cause }
+func (e *keyError) Unwrap() error { return e.cause }
 
-// isKeyProblem reports whether err is about keys, and not about reaching them.
-func isKeyProblem(err error) bool {
-	_, ok := errors.AsType[*keyProblem](err)
+// isKeyError reports whether err is about keys, and not about reaching them.
+func isKeyError(err error) bool {
+	_, ok := errors.AsType[*keyError](err)
 	return ok || errors.Is(err, ErrNoKeyset)
 }

@@ -85,7 +85,7 @@ func associated(at core.Place) []byte {
 // explain keeps apart what will not get better by itself, a key that does not
 // fit, and what may, such as a store that is closing.
 func explain(at core.Place, err error) error {
-	if isKeyProblem(err) {
+	if isKeyError(err) {
 		return unreadable(at, err)
 	}
 	return fmt.Errorf("open a secret of %s: %w", at.Connection, err)

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/kv"
@@ -48,7 +49,7 @@ func appendAudit(tx kv.Tx, r core.AuditRecord) error {
 
 // invert returns a number that is smaller the later t is.
 func invert(t time.Time) uint64 {
-	return math.MaxUint64 - uint64(max(t.UnixNano(), 0)) //nolint:gosec // not negative
+	return math.MaxUint64 - uint64(max(t.UnixNano(), 0))
 }
 
 // AuditRecords implements core.Store.
@@ -69,7 +70,7 @@ func (s *Store) AuditRecords(ctx context.Context, q core.AuditQuery) (found []co
 				next = found[q.Limit-1].ID
 				return false, nil
 			}
-			record, err := auditAt(r, append(records[:len(records):len(records)], stamp...), q.Connection, p)
+			record, err := auditAt(r, append(slices.Clip(records), stamp...), q.Connection, p)
 			found = append(found, record)
 			return true, err
 		})

@@ -6,19 +6,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ferrule-dev/ferrule/pkg/clock"
-	"github.com/ferrule-dev/ferrule/pkg/service"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/provision"
 )
 
-// busName is the identity of the message bus.
-const busName = "nats"
-
 func (a *app) setup() *cobra.Command {
-	cfg := provision.Config{
-		Services: []string{service.Registry, service.Vault, service.Runtime, service.Trigger, service.Gateway, busName},
-		Clock:    clock.System(),
-		Log:      slog.New(slog.NewTextHandler(a.Err, nil)),
-	}
+	cfg := provision.Config{Clock: clock.System(), Log: slog.New(slog.NewTextHandler(a.Err, nil))}
 	cmd := &cobra.Command{
 		Use:   "setup",
 		Short: "Make keys and certificates for services that run separately",
@@ -35,8 +27,6 @@ else. "ferrule up" does not need it.`,
 			return nil
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&cfg.Dir, "dir", "setup", "directory of the authority, the key that signs tokens and the admin token")
-	flags.StringVar(&cfg.Identities, "identities", "identities", "directory that gets one directory for each service")
+	cfg.Flags(cmd.Flags())
 	return cmd
 }

@@ -16,10 +16,12 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/spf13/pflag"
+
 	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/authn/pki"
 	"github.com/ferrule-dev/ferrule/pkg/clock"
-	"github.com/ferrule-dev/ferrule/services/ferrule/internal/suite"
+	"github.com/ferrule-dev/ferrule/pkg/service"
 )
 
 // Names of files in a service's directory.
@@ -30,19 +32,26 @@ const (
 	TokenKeyFile = "token.pub"
 )
 
-// Config says what to make, and where.
+// members are all who need an identity: the services, and the message bus.
+var members = []string{service.Registry, service.Vault, service.Runtime, service.Trigger, service.Gateway, "nats"}
+
+// Config says where to make it.
 type Config struct {
 	// Dir holds the authority, the private key of tokens and the admin token. It
 	// is made, mode 0700, when missing.
 	Dir string
 	// Identities holds one directory for each service.
 	Identities string
-	// Services are the names of the services, the message bus included.
-	Services []string
 	// Clock dates certificates and tokens.
 	Clock clock.Clock
 	// Log gets a line for each certificate that is renewed.
 	Log *slog.Logger
+}
+
+// Flags declares the flags of c with their defaults.
+func (c *Config) Flags(flags *pflag.FlagSet) {
+	flags.StringVar(&c.Dir, "dir", "setup", "directory of the authority, the key that signs tokens and the admin token")
+	flags.StringVar(&c.Identities, "identities", "identities", "directory that gets one directory for each service")
 }
 
 // Run makes what is missing and renews what runs out. Running it again changes
@@ -51,19 +60,19 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return fmt.Errorf("make setup directory: %w", err)
 	}
-	key, err := authn.LoadOrCreateKey(filepath.Join(cfg.Dir, suite.KeyFile))
+	key, err := authn.LoadOrCreateKey(filepath.Join(cfg.Dir, KeyFile))
 	if err != nil {
 		return err
 	}
 	verifier := authn.NewVerifier(cfg.Clock, key.Public())
-	if err := suite.EnsureAdminToken(ctx, filepath.Join(cfg.Dir, suite.TokenFile), authn.NewIssuer(key, cfg.Clock), verifier); err != nil {
+	if err := EnsureAdminToken(ctx, filepath.Join(cfg.Dir, TokenFile), authn.NewIssuer(key, cfg.Clock), verifier); err != nil {
 		return err
 	}
 	public, err := key.Public().PEM()
 	if err != nil {
 		return fmt.Errorf("encode token key: %w", err)
 	}
-	for _, name := range cfg.Services {
+	for _, name := range members {
 		if err := provide(cfg, name, public); err != nil {
 			return fmt.Errorf("provide identity of %s: %w", name, err)
 		}

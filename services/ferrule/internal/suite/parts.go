@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -21,6 +20,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/health"
 	"github.com/ferrule-dev/ferrule/pkg/service"
 	"github.com/ferrule-dev/ferrule/pkg/telemetry"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/provision"
 )
 
 // processName is the name of the process in logs, traces and on the bus.
@@ -77,48 +77,17 @@ func (s *suite) listen(ctx context.Context, flag, addr string) (net.Listener, er
 }
 
 // buildKeys makes the key that signs tokens, and the first admin token.
-func (s *suite) buildKeys(context.Context) error {
+func (s *suite) buildKeys(ctx context.Context) error {
 	if _, err := s.dir("."); err != nil {
 		return err
 	}
-	key, err := authn.LoadOrCreateKey(filepath.Join(s.cfg.Data, KeyFile))
+	key, err := authn.LoadOrCreateKey(filepath.Join(s.cfg.Data, provision.KeyFile))
 	if err != nil {
 		return err
 	}
 	s.env.Verifier = authn.NewVerifier(s.clock, key.Public())
-	s.tokenFile = filepath.Join(s.cfg.Data, TokenFile)
-	return EnsureAdminToken(context.Background(), s.tokenFile, authn.NewIssuer(key, s.clock), s.env.Verifier)
-}
-
-// Names of files in the data directory.
-const (
-	// KeyFile holds the private key that signs tokens.
-	KeyFile = "token.key"
-	// TokenFile holds the first admin token, mode 0600.
-	TokenFile = "admin.token"
-)
-
-// EnsureAdminToken leaves a valid admin token in the file at path: the one that
-// is there, or a new one if there is none or it has expired.
-func EnsureAdminToken(ctx context.Context, path string, issuer *authn.Issuer, verifier authn.Verifier) error {
-	old, err := os.ReadFile(path)
-	if err == nil {
-		if _, err := verifier.Verify(ctx, string(old)); err == nil {
-			return nil
-		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("read admin token: %w", err)
-	}
-	admin := authn.Principal{Kind: authn.KindUser, Name: "admin", Roles: []authn.Role{authn.RoleAdmin}}
-	token, err := issuer.Issue(admin, authn.MaxTokenLife)
-	if err != nil {
-		return fmt.Errorf("issue admin token: %w", err)
-	}
-	next := path + ".next"
-	if err := os.WriteFile(next, []byte(token), 0o600); err != nil {
-		return fmt.Errorf("write admin token: %w", err)
-	}
-	return os.Rename(next, path)
+	s.tokenFile = filepath.Join(s.cfg.Data, provision.TokenFile)
+	return provision.EnsureAdminToken(ctx, s.tokenFile, authn.NewIssuer(key, s.clock), s.env.Verifier)
 }
 
 func (s *suite) buildGuard(ctx context.Context) error {

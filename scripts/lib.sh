@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+# What every script of the house starts with: the repository's root, headings
+# with times, clear failures, and pinned tools built on demand into bin/tools.
+# Sourced, never run:  source "$(dirname "$0")/lib.sh"
+
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly ROOT
+readonly TOOLS=$ROOT/bin/tools
+cd "$ROOT"
+
+# One set of flags for every build, so that checks, tools and images share one
+# build cache: no C compiler, no folder names of this machine, no state of git.
+export CGO_ENABLED=0 GOFLAGS='-trimpath -buildvcs=false'
+
+# usage prints the comment block at the top of the calling script and ends it,
+# when the first argument asks for help.
+usage() {
+	case ${1:-} in
+	-h | --help | help)
+		awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$0"
+		exit 0
+		;;
+	esac
+}
+
+# heading starts a section of the output and states the time since the start.
+heading() { printf '\n== %s [%dm%02ds]\n' "$1" $((SECONDS / 60)) $((SECONDS % 60)); }
+
+# note prints one line for the person who reads the output.
+note() { printf '   %s\n' "$*"; }
+
+# die ends the script with a sentence that says what to do.
+die() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+
+# need fails unless a program is installed.  need npm "it fetches …"
+need() {
+	command -v "$1" >/dev/null 2>&1 || die "the program '$1' is needed ($2) and is not installed."
+}
+
+# modules prints the folders of the workspace's modules, one per line: go.work
+# is the only list of them.
+modules() {
+	local -a all
+	mapfile -t all < <(go list -m -f '{{.Dir}}')
+	printf '%s\n' "${all[@]#"$ROOT"/}"
+}
+
+# tools builds every tool of the named modules of scripts/tools into bin/tools,
+# unless the same sources were built by the same Go before.  tools buf plugins
+tools() {
+	local name stamp want
+	mkdir -p "$TOOLS"
+	for name in "$@"; do
+		stamp=$TOOLS/.$name.stamp
+		want="$(go version) $(cat "scripts/tools/$name/go.mod" "scripts/tools/$name/go.sum" | sha256sum)"
+		if [[ -f $stamp && $(<"$stamp") == "$want" ]]; then
+			continue
+		fi
+		note "building tool $name (first use; takes from seconds to minutes)"
+		(
+			cd "scripts/tools/$name"
+			GOWORK=off go build -ldflags '-s -w' -o "$TOOLS/" tool
+		)
+		# The module of the compose plugin calls its program "cmd".
+		[[ $name != compose ]] || mv "$TOOLS/cmd" "$TOOLS/docker-compose"
+		printf '%s' "$want" >"$stamp"
+	done
+}

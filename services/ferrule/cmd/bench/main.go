@@ -1,0 +1,96 @@
+// Command bench measures the suite beside what it is compared with, in one run on
+// one machine, and prints the ratios. README.md beside it says what is measured
+// and how to read it.
+//
+// The servers, the API and the generator of the load are processes of their own:
+// this program starts itself again in their roles.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := command(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// options are the flags of a run.
+type options struct {
+	ferrule     string
+	packages    string
+	output      string
+	connections int
+	rounds      int
+	warmup      time.Duration
+	duration    time.Duration
+}
+
+// command runs one command line and returns the exit code: 0, 1 if something
+// failed, 2 if it was called wrongly. A ratio below its goal is no failure: it
+// says as much about the machine as about the suite.
+func command(ctx context.Context, args []string, out, progress io.Writer) int {
+	if len(args) > 0 && args[0] == roleArgument {
+		return exitCode(playRole(ctx, args[1:], os.Stdin, out), progress)
+	}
+	o, err := parse(args, progress)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		return 2 // parse has said why
+	}
+	return exitCode(measureAll(ctx, o, out, progress), progress)
+}
+
+func exitCode(err error, progress io.Writer) int {
+	if err == nil {
+		return 0
+	}
+	_, _ = fmt.Fprintln(progress, "bench:", err)
+	return 1
+}
+
+// parse reads the flags and explains to help what is wrong with them.
+func parse(args []string, help io.Writer) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(help)
+	flags.StringVar(&o.ferrule, "ferrule", "bin/ferrule", "`path` of the program ferrule")
+	flags.StringVar(&o.packages, "packages", "../shared/corpus/powerplatform", "`folder` of connector packages to import; left out if it does not exist")
+	flags.StringVar(&o.output, "o", "text", "`format` of the result: text or json")
+	flags.IntVar(&o.connections, "connections", 50, "`number` of connections, with one request at a time each")
+	flags.IntVar(&o.rounds, "rounds", 3, "`number` of times that each figure is measured")
+	flags.DurationVar(&o.warmup, "warmup", time.Second, "`time` of each measurement before it counts")
+	flags.DurationVar(&o.duration, "duration", 3*time.Second, "`time` of each measurement")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if err := o.check(flags.Args()); err != nil {
+		_, _ = fmt.Fprintln(help, "bench:", err)
+		return o, err
+	}
+	return o, nil
+}
+
+func (o options) check(rest []string) error {
+	switch {
+	case len(rest) > 0:
+		return fmt.Errorf("there are no arguments, but %q was given", rest)
+	case o.output != "text" && o.output != "json":
+		return fmt.Errorf("-o must be text or json, not %q", o.output)
+	case o.connections < 1 || o.rounds < 1 || o.duration <= 0 || o.warmup < 0:
+		return errors.New("-connections, -rounds and -duration must be more than 0, and -warmup not less")
+	}
+	return nil
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"time"
+
+	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
+	"github.com/ferrule-dev/ferrule/pkg/clock"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/baseline"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/corpus"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/load"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/measure"
+	"github.com/ferrule-dev/ferrule/services/registry"
+)
+
+// roleArgument makes this program play a role instead of running the
+// measurements. The name of the role follows.
+const roleArgument = "role"
+
+// The roles.
+const (
+	roleAPI       = "api"
+	roleProxy     = "reverse-proxy"
+	roleHandler   = "grpc-handler"
+	roleLoad      = "load"
+	roleTranslate = "translate"
+)
+
+// task is what a role is told on its standard input, as one line of JSON.
+type task struct {
+	// Key is the API's key.
+	Key string `json:"key,omitempty"`
+	// Upstream is the URL of the API.
+	Upstream string `json:"upstream,omitempty"`
+
+	// Target is what the load is for.
+	Target      load.Target   `json:"target"`
+	Connections int           `json:"connections,omitempty"`
+	Warmup      time.Duration `json:"warmup,omitempty"`
+	Duration    time.Duration `json:"duration,omitempty"`
+
+	// Folder holds the packages to translate.
+	Folder string `json:"folder,omitempty"`
+}
+
+// serving is what a role that serves prints once it does.
+var serving = regexp.MustCompile(`(?m)^serving at (\S+)$`)
+
+// playRole plays a role until it is done, or its standard input ends: then
+// whoever gave it the task is gone.
+func playRole(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+	if len(args) != 1 {
+		return errors.New("a role is needed")
+	}
+	decoder := json.NewDecoder(in)
+	var t task
+	if err := decoder.Decode(&t); err != nil {
+		return fmt.Errorf("read the task of role %s: %w", args[0], err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		defer cancel()
+		_, _ = io.Copy(io.Discard, in)
+	}()
+	switch args[0] {
+	case roleLoad:
+		return t.makeLoad(ctx, out)
+	case roleTranslate:
+		return t.translate(ctx, out)
+	}
+	return t.serve(ctx, args[0], out)
+}
+
+// serve plays the roles that serve.
+func (t task) serve(ctx context.Context, role string, out io.Writer) error {
+	upstream, err := url.Parse(t.Upstream)
+	if err != nil {
+		return fmt.Errorf("read the url of the api: %w", err)
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	if _, err := fmt.Fprintf(out, "serving at %s\n", l.Addr()); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	var handler http.Handler
+	switch role {
+	case roleAPI:
+		handler = baseline.Upstream(t.Key)
+	case roleProxy:
+		handler = baseline.ReverseProxy(upstream, t.Key)
+	case roleHandler:
+		return baseline.ServeGRPC(ctx, l, baseline.NewHandler(upstream, t.Key))
+	default:
+		return errors.Join(fmt.Errorf("there is no role %q", role), l.Close())
+	}
+	return baseline.ServeHTTP(ctx, l, handler)
+}
+
+// makeLoad measures a target and prints the result as JSON.
+func (t task) makeLoad(ctx context.Context, out io.Writer) error {
+	calls, done, err := load.Open(ctx, t.Target, t.Connections)
+	if err != nil {
+		return err
+	}
+	defer done()
+	result, err := measure.Run(ctx, measure.Config{Clock: clock.System(), Warmup: t.Warmup, Duration: t.Duration}, calls)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(out).Encode(result)
+}
+
+// translate reads all packages with the registry's own code, and prints the
+// outcome as JSON. It is a process of its own, so that the memory is that of the
+// translation alone.
+func (t task) translate(ctx context.Context, out io.Writer) error {
+	packages, err := corpus.Packages(t.Folder)
+	if err != nil {
+		return err
+	}
+	outcome, err := corpus.Import(ctx, clock.System(), t.Folder, packages,
+		func(ctx context.Context, _ string, files *registryv1.SourceFiles) error {
+			var all []registry.File
+			for _, f := range files.GetFiles() {
+				all = append(all, registry.File{Path: f.GetPath(), Content: f.GetContent()})
+			}
+			_, err := registry.Validate(ctx, all)
+			return err
+		})
+	if err != nil {
+		return err
+	}
+	outcome.PeakMemory = corpus.PeakMemory(os.Getpid())
+	return json.NewEncoder(out).Encode(outcome)
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"regexp"
+	"runtime"
+
+	"github.com/ferrule-dev/ferrule/pkg/clock"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/child"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/corpus"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/report"
+)
+
+// run is one run of all measurements.
+type run struct {
+	options
+
+	self     string // path of this program
+	key      string // of the API
+	clock    clock.Clock
+	progress io.Writer
+	children []*child.Child
+	dirs     []string
+}
+
+// measureAll makes all measurements and writes the report to out.
+func measureAll(ctx context.Context, o options, out, progress io.Writer) (err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	r := &run{options: o, self: self, key: rand.Text(), clock: clock.System(), progress: progress}
+	defer func() { err = errors.Join(err, r.close()) }()
+	result := report.Report{
+		Machine:  report.Machine{System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version()},
+		Settings: report.Settings{Connections: o.connections, Rounds: o.rounds, Warmup: o.warmup, Duration: o.duration},
+	}
+	if err := r.speed(ctx, &result); err != nil {
+		return err
+	}
+	if err := r.packagesOf(ctx, &result); err != nil {
+		return err
+	}
+	write := result.Text
+	if o.output == "json" {
+		write = result.JSON
+	}
+	if err := write(out); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return failures(result)
+}
+
+// failures is an error if any call failed: figures with errors in them are not to
+// be compared.
+func failures(result report.Report) error {
+	var errs []error
+	for _, f := range result.Figures {
+		for _, round := range f.Rounds {
+			if round.Errors > 0 {
+				errs = append(errs, fmt.Errorf("%s: %d calls failed, the first with: %s", f.Name, round.Errors, round.FirstError))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// packagesOf imports the folder of packages, if there is one.
+func (r *run) packagesOf(ctx context.Context, result *report.Report) error {
+	packages, err := corpus.Packages(r.packages)
+	if errors.Is(err, fs.ErrNotExist) {
+		r.say("there is no folder %s: the import of packages is left out", r.packages)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r.say("translating %d packages", len(packages))
+	result.Translate = &corpus.Outcome{}
+	if err := r.ask(ctx, roleTranslate, task{Folder: r.packages}, result.Translate); err != nil {
+		return err
+	}
+	r.say("importing %d packages over REST", len(packages))
+	outcome, err := r.importAll(ctx, packages)
+	result.Import = &outcome
+	return err
+}
+
+func (r *run) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(r.progress, "bench: "+format+"\n", args...)
+}
+
+// start starts this program in a role that serves and returns its address.
+func (r *run) start(ctx context.Context, role string, t task) (string, error) {
+	line, err := json.Marshal(t)
+	if err != nil {
+		return "", fmt.Errorf("write the task of role %s: %w", role, err)
+	}
+	c, err := child.Start(ctx, child.Spec{
+		Program: r.self, Args: []string{roleArgument, role}, Input: line, Ready: serving, Stderr: r.progress,
+	})
+	if err != nil {
+		return "", err
+	}
+	r.children = append(r.children, c)
+	return c.Said[1], nil
+}
+
+// ask runs this program in a role that ends by itself and reads what it prints.
+func (r *run) ask(ctx context.Context, role string, t task, answer any) error {
+	line, err := json.Marshal(t)
+	if err != nil {
+		return fmt.Errorf("write the task of role %s: %w", role, err)
+	}
+	out, err := child.Result(ctx, child.Spec{
+		Program: r.self, Args: []string{roleArgument, role}, Input: line, Stderr: r.progress,
+	})
+	if err != nil {
+		return fmt.Errorf("play the role %s: %w", role, err)
+	}
+	if err := json.Unmarshal(out, answer); err != nil {
+		return fmt.Errorf("read what the role %s says: %w", role, err)
+	}
+	return nil
+}
+
+// readyLines are what "ferrule up" prints once it serves.
+var readyLines = regexp.MustCompile(`(?s)REST\s+(\S+).*gRPC\s+(\S+).*token\s+(\S+)\n`)
+
+// suite is a running "ferrule up".
+type suite struct {
+	rest, grpc, token string
+	pid               int
+}
+
+// startSuite starts the suite as its users do, on an empty directory.
+func (r *run) startSuite(ctx context.Context) (*suite, error) {
+	dir, err := os.MkdirTemp("", "ferrule-bench-")
+	if err != nil {
+		return nil, fmt.Errorf("make a data directory: %w", err)
+	}
+	r.dirs = append(r.dirs, dir)
+	c, err := child.Start(ctx, child.Spec{
+		Program: r.ferrule, Ready: readyLines, Stderr: r.progress,
+		Args: []string{"up", "--data", dir, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--allow-network", "127.0.0.0/8"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.children = append(r.children, c)
+	token, err := os.ReadFile(c.Said[3])
+	if err != nil {
+		return nil, fmt.Errorf("read the token: %w", err)
+	}
+	return &suite{rest: c.Said[1], grpc: c.Said[2], token: string(bytes.TrimSpace(token)), pid: c.Pid()}, nil
+}
+
+// close stops all processes and removes their files.
+func (r *run) close() error {
+	var errs []error
+	for _, c := range r.children {
+		errs = append(errs, c.Stop())
+	}
+	for _, dir := range r.dirs {
+		errs = append(errs, os.RemoveAll(dir))
+	}
+	return errors.Join(errs...)
+}
