@@ -107,7 +107,7 @@ Start a server, then try it:
 	flags.StringVar(&a.data, "data", defaultData(), "data directory of the local server")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		a.up(), a.setup(), a.status(),
+		a.up(), a.setup(), a.status(), a.issueToken(),
 		a.importCommand(), a.validate(), a.connectors(), a.operations(), a.describe(), a.deleteCommand(),
 		a.connect(), a.connections(), a.test(), a.invoke(),
 		a.subscribe(), a.subscriptions(), a.events(),

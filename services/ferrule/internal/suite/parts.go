@@ -18,6 +18,8 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/egress"
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 	"github.com/ferrule-dev/ferrule/pkg/health"
+	"github.com/ferrule-dev/ferrule/pkg/kv"
+	"github.com/ferrule-dev/ferrule/pkg/kv/boltkv"
 	"github.com/ferrule-dev/ferrule/pkg/service"
 	"github.com/ferrule-dev/ferrule/pkg/telemetry"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/provision"
@@ -102,6 +104,24 @@ func (s *suite) buildGuard(ctx context.Context) error {
 		s.env.Log.WarnContext(ctx, warning)
 	}
 	s.env.Guard = s.guard
+	return nil
+}
+
+// buildStores opens a store for each service that owns something.
+func (s *suite) buildStores(context.Context) error {
+	s.stores = map[string]kv.Store{}
+	for _, name := range []string{service.Registry, service.Vault, service.Trigger} {
+		dir, err := s.dir(name)
+		if err != nil {
+			return err
+		}
+		db, err := boltkv.Open(filepath.Join(dir, name+".db"), boltkv.Options{})
+		if err != nil {
+			return err
+		}
+		s.group.OnStop("store of "+name, func(context.Context) error { return db.Close() })
+		s.stores[name] = db
+	}
 	return nil
 }
 

@@ -12,7 +12,6 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
-	"github.com/ferrule-dev/ferrule/pkg/kv/boltkv"
 	"github.com/ferrule-dev/ferrule/pkg/service"
 	vault "github.com/ferrule-dev/ferrule/services/credential-vault"
 	"github.com/ferrule-dev/ferrule/services/gateway"
@@ -25,21 +24,20 @@ import (
 func (s *suite) buildServices(ctx context.Context) error {
 	var dataPlane, edge http.Handler
 	for _, part := range []struct {
-		name  string
-		store bool
-		make  func(service.Env) (service.Service, error)
+		name string
+		make func(service.Env) (service.Service, error)
 	}{
-		{service.Registry, true, func(env service.Env) (service.Service, error) { return registry.New(env, s.cfg.Registry) }},
-		{service.Vault, true, func(env service.Env) (service.Service, error) { return vault.New(env, s.cfg.Vault) }},
-		{service.Runtime, false, func(env service.Env) (service.Service, error) {
+		{service.Registry, func(env service.Env) (service.Service, error) { return registry.New(env, s.cfg.Registry) }},
+		{service.Vault, func(env service.Env) (service.Service, error) { return vault.New(env, s.cfg.Vault) }},
+		{service.Runtime, func(env service.Env) (service.Service, error) {
 			runtime, err := runtimeproxy.New(env, s.cfg.Runtime)
 			if err == nil {
 				dataPlane = runtime.Handler()
 			}
 			return runtime, err
 		}},
-		{service.Trigger, true, func(env service.Env) (service.Service, error) { return trigger.New(env, s.triggerConfig()) }},
-		{service.Gateway, false, func(env service.Env) (service.Service, error) {
+		{service.Trigger, func(env service.Env) (service.Service, error) { return trigger.New(env, s.triggerConfig()) }},
+		{service.Gateway, func(env service.Env) (service.Service, error) {
 			g, err := gateway.New(ctx, env, dataPlane)
 			if err == nil {
 				edge = g.Handler()
@@ -47,11 +45,7 @@ func (s *suite) buildServices(ctx context.Context) error {
 			return g, err
 		}},
 	} {
-		env, err := s.envOf(part.name, part.store)
-		if err != nil {
-			return err
-		}
-		svc, err := part.make(env)
+		svc, err := part.make(s.envOf(part.name))
 		if err != nil {
 			return fmt.Errorf("build %s: %w", part.name, err)
 		}
@@ -72,26 +66,16 @@ func (s *suite) triggerConfig() trigger.Config {
 }
 
 // envOf gives a service what is its own beside what all share.
-func (s *suite) envOf(name string, store bool) (service.Env, error) {
+func (s *suite) envOf(name string) service.Env {
 	env := s.env
 	env.Name = name
 	env.Log = s.env.Log.With("part", name)
 	conn := s.clients[name]
 	env.Client = func(string) grpc.ClientConnInterface { return conn }
-	if !store {
-		return env, nil
+	if store, ok := s.stores[name]; ok {
+		env.Store, env.DataDir = store, filepath.Join(s.cfg.Data, name)
 	}
-	dir, err := s.dir(name)
-	if err != nil {
-		return env, err
-	}
-	db, err := boltkv.Open(filepath.Join(dir, name+".db"), boltkv.Options{})
-	if err != nil {
-		return env, err
-	}
-	s.group.OnStop("store of "+name, func(context.Context) error { return db.Close() })
-	env.Store, env.DataDir = db, dir
-	return env, nil
+	return env
 }
 
 func (s *suite) serveEdge(edge http.Handler) {

@@ -22,6 +22,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/pkg/egress"
 	"github.com/ferrule-dev/ferrule/pkg/health"
+	"github.com/ferrule-dev/ferrule/pkg/kv"
 	"github.com/ferrule-dev/ferrule/pkg/run"
 	"github.com/ferrule-dev/ferrule/pkg/service"
 	"github.com/ferrule-dev/ferrule/pkg/telemetry"
@@ -100,6 +101,7 @@ type suite struct {
 	health    *health.Registry
 	guard     *egress.Guard
 	memory    *memnet.Listener
+	stores    map[string]kv.Store                 // by the name of the service
 	clients   map[string]grpc.ClientConnInterface // by the name of the caller
 	env       service.Env                         // what all services share
 	edge, rpc net.Listener
@@ -132,6 +134,7 @@ func (s *suite) build(ctx context.Context) error {
 		{"listeners", s.buildListeners},
 		{"keys", s.buildKeys},
 		{"egress guard", s.buildGuard},
+		{"stores", s.buildStores}, // locks the data directory: before the bus, which does not
 		{"bus", s.buildBus},
 		{"clients", s.buildClients},
 		{"services", s.buildServices},

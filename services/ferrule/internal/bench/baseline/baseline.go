@@ -42,9 +42,9 @@ const keptConnections = 512
 
 // description is the API's Swagger document, but for its address.
 const description = `{
-  "swagger": "2.0", "info": {"title": "Things", "version": "1"}, "host": %q, "basePath": "/", "schemes": ["http"],
-  "securityDefinitions": {%q: {"type": "apiKey", "in": "header", "name": %q}}, "security": [{%[2]q: []}],
-  "paths": {"/things/{id}": {"get": {"operationId": %q,
+  "swagger": "2.0", "info": {"title": "Things", "version": "1"}, "host": %[1]q, "basePath": "/", "schemes": ["http"],
+  "securityDefinitions": {%[2]q: {"type": "apiKey", "in": "header", "name": %[3]q}}, "security": [{%[2]q: []}],
+  "paths": {"/things/{id}": {"get": {"operationId": %[4]q,
     "parameters": [{"name": "id", "in": "path", "type": "string", "required": true}],
     "responses": {"200": {"description": "The thing.", "schema": {"type": "object"}}}}}}
 }`

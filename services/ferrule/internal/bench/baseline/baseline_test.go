@@ -66,8 +66,18 @@ func TestTheAPIAnswersOneKiBToWhoHasTheKey(t *testing.T) {
 			}
 		})
 	}
-	var document struct{ Swagger, Host string }
-	if _, body := get(t, api+"/swagger.json", ""); json.Unmarshal(body, &document) != nil || document.Swagger != "2.0" || "http://"+document.Host != api {
+	var document struct {
+		Swagger, Host       string
+		SecurityDefinitions map[string]struct{ Type, In, Name string }
+		Paths               map[string]map[string]struct{ OperationID string }
+	}
+	_, body := get(t, api+"/swagger.json", "")
+	if err := json.Unmarshal(body, &document); err != nil {
+		t.Fatalf("%v in %s", err, body)
+	}
+	if document.Swagger != "2.0" || "http://"+document.Host != api ||
+		document.SecurityDefinitions[baseline.KeyName].Name != baseline.KeyHeader ||
+		document.Paths["/things/{id}"]["get"].OperationID != baseline.Operation {
 		t.Errorf("description = %s", body)
 	}
 }
