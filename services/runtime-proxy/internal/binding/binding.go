@@ -97,12 +97,14 @@ type Binding[R Compiled] struct {
 	Credential *inject.Credential
 	// AllowedHosts are the hosts that the credential may be sent to.
 	AllowedHosts []string
+
+	bound bool // Base is one of them: known once, asked with every call
 }
 
 // CheckDestination refuses a request that would carry the credential to a host
 // that it is not bound to. A connection without any secret is bound to nothing.
 func (b *Binding[R]) CheckDestination(base request.Base) error {
-	if base.AllowedBy(b.AllowedHosts) {
+	if (b.bound && base == b.Base) || base.AllowedBy(b.AllowedHosts) {
 		return nil
 	}
 	if b.Credential.Empty() && len(b.AllowedHosts) == 0 {
@@ -139,6 +141,7 @@ func (e *entry[R]) bind(ask Ask, id string, revision R) (*Binding[R], error) {
 		Base:         base,
 		Credential:   inject.New(e.lease.Secrets, e.lease.Parameters, set),
 		AllowedHosts: e.lease.AllowedHosts,
+		bound:        base.AllowedBy(e.lease.AllowedHosts),
 	}
 	if ask.Revision == "" { // a revision that is tried out does not push the real one aside
 		e.bound.Store(b)

@@ -1,8 +1,10 @@
 package binding
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/clock"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 )
 
@@ -148,12 +151,16 @@ func (c *callers[R]) of(who caller) *slot[*entry[R]] {
 	return found
 }
 
+// revisionID returns the revision of a call: the one that is asked for, the one
+// that the connection pins, or the published one.
 func (s *Store[R]) revisionID(ctx context.Context, now time.Time, ask Ask, lease *Lease) (string, error) {
-	if ask.Revision != "" {
-		return ask.Revision, nil
-	}
-	if lease.Revision != "" {
-		return lease.Revision, nil
+	if id := cmp.Or(ask.Revision, lease.Revision); id != "" && id != Published {
+		// Only what names content may be remembered for ever.
+		if strings.Trim(id, "0123456789abcdef") != "" {
+			return "", fault.Invalid(fault.ReasonInvalidName, "%q is no revision; use the last part of a revision's resource name", id).
+				Field("revision", "must be hexadecimal digits")
+		}
+		return id, nil
 	}
 	current, ok := s.published.GetIfPresent(lease.Connector)
 	if !ok {

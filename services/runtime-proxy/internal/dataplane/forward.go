@@ -86,8 +86,8 @@ func (x *exchange) answerHeader(resp *http.Response) error {
 	}
 	header := x.out.Header()
 	maps.Copy(header, resp.Header)
-	for _, name := range slices.Sorted(maps.Keys(resp.Trailer)) {
-		header.Add("Trailer", name)
+	if len(resp.Trailer) > 0 {
+		header["Trailer"] = slices.Sorted(maps.Keys(resp.Trailer))
 	}
 	x.out.WriteHeader(resp.StatusCode)
 	return nil

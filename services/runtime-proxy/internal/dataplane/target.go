@@ -29,20 +29,35 @@ func route(_ context.Context, x *exchange) error {
 		raw = after[max(strings.IndexByte(after, '/'), 0):]
 	}
 	path, query, _ := strings.Cut(raw, "?")
-	parts := strings.SplitN(path, "/", 8)
-	if len(parts) < 7 || parts[1] != "v1" || parts[2] != "environments" || parts[4] != "connections" || parts[6] != "proxy" {
+	name, rest, ok := cutName(path)
+	if !ok {
 		return fault.NotFound(fault.ReasonInvalidArgument,
 			"there is nothing at this path; use /v1/environments/{environment}/connections/{connection}/proxy/{path}")
 	}
 	var err error
-	if x.target.connection, err = resource.ParseConnection(strings.Join(parts[2:6], "/")); err != nil {
+	if x.target.connection, err = resource.ParseConnection(name); err != nil {
 		return err //nolint:wrapcheck // a fault for the caller
 	}
-	x.target.query = query
-	if len(parts) == 8 {
-		x.target.path = "/" + parts[7]
-	}
+	x.target.path, x.target.query = rest, query
 	return x.target.check()
+}
+
+// cutName cuts "/v1/{resource name of a connection}/proxy/{rest}" in two.
+func cutName(path string) (name, rest string, ok bool) {
+	path, ok = strings.CutPrefix(path, "/v1/")
+	if !ok {
+		return "", "", false
+	}
+	end := 0
+	for range 4 { // segments of the name
+		slash := strings.IndexByte(path[end:], '/')
+		if slash < 0 {
+			return "", "", false
+		}
+		end += slash + 1
+	}
+	rest, ok = strings.CutPrefix(path[end:], "proxy")
+	return path[:end-1], rest, ok && (rest == "" || rest[0] == '/')
 }
 
 // check refuses paths that would leave the API's base path, and bytes that have

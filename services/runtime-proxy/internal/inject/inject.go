@@ -57,7 +57,7 @@ type Credential struct {
 	byName     map[string]int    // secret parameter → slot
 	parameters map[string]string // plain parameters
 	placements []Placement
-	forms      []secret.Text // what must not be repeated to anybody
+	forms      secret.Text // what must not be repeated to anybody, see eachForm
 }
 
 // New makes a credential of the secrets and plain parameters of a connection,

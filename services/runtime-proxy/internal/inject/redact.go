@@ -1,8 +1,11 @@
 package inject
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/base64"
+	"encoding/binary"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
@@ -39,8 +42,31 @@ func (c *Credential) addForms(text secret.Text) {
 		}
 		// The longest first: no form may leave a part of another behind.
 		slices.SortFunc(forms, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
-		for _, form := range slices.Compact(forms) {
-			c.forms = append(c.forms, secret.FromString(form))
+		c.addForm(slices.Compact(forms))
+		return nil
+	})
+}
+
+// addForm appends forms to the list. It is one secret, so that looking through
+// it opens one: two bytes of length before each form.
+func (c *Credential) addForm(forms []string) {
+	var list []byte
+	_ = c.forms.Use(reveal.Grant(), func(b []byte) error { list = bytes.Clone(b); return nil })
+	defer func() { clear(list) }()
+	for _, form := range forms {
+		list = binary.BigEndian.AppendUint16(list, uint16(min(len(form), math.MaxUint16))) //nolint:gosec // bounded on this line
+		list = append(list, form[:min(len(form), math.MaxUint16)]...)
+	}
+	c.forms = secret.New(list)
+}
+
+// eachForm calls f for each form, which f must not keep.
+func (c *Credential) eachForm(f func(form []byte)) {
+	_ = c.forms.Use(reveal.Grant(), func(list []byte) error {
+		for len(list) > 2 {
+			size := int(binary.BigEndian.Uint16(list))
+			f(list[2 : 2+size])
+			list = list[2+size:]
 		}
 		return nil
 	})
@@ -50,31 +76,28 @@ func (c *Credential) addForms(text secret.Text) {
 // at least four bytes, as it is or encoded in one of the usual ways, becomes
 // "[redacted]".
 func (c *Credential) Redact(text string) string {
-	for _, form := range c.forms {
-		_ = form.Use(reveal.Grant(), func(b []byte) error {
-			if contains(text, b) {
-				text = strings.ReplaceAll(text, string(b), Redacted)
-			}
-			return nil
-		})
-	}
+	c.eachForm(func(form []byte) {
+		if contains(text, form) {
+			text = strings.ReplaceAll(text, string(form), Redacted)
+		}
+	})
 	return text
 }
 
 // RedactAll redacts all values of a header in place.
 func (c *Credential) RedactAll(header map[string][]string) {
-	for _, form := range c.forms {
-		_ = form.Use(reveal.Grant(), func(b []byte) error {
-			for _, values := range header {
-				for i, value := range values {
-					if contains(value, b) {
-						values[i] = strings.ReplaceAll(value, string(b), Redacted)
-					}
+	if len(header) == 0 {
+		return
+	}
+	c.eachForm(func(form []byte) {
+		for _, values := range header {
+			for i, value := range values {
+				if contains(value, form) {
+					values[i] = strings.ReplaceAll(value, string(form), Redacted)
 				}
 			}
-			return nil
-		})
-	}
+		}
+	})
 }
 
 // contains is strings.Contains without a copy of the secret.

@@ -135,7 +135,7 @@ func New(deps Deps) (*Pipeline, error) {
 }
 
 func (p *Pipeline) compile(name resource.Revision, def *connectorv1.Definition) *Revision {
-	return &Revision{name: name, plans: plan.New(name.ID, def), pipeline: p}
+	return &Revision{name: name, plans: plan.New(def), pipeline: p}
 }
 
 // Invoke runs one call. The error is a fault of ours or of the way to the API;

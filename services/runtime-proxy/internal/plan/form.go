@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"mime/multipart"
 	"net/textproto"
 	"strings"
@@ -94,16 +95,16 @@ func (c *content) part(w *multipart.Writer, name string, v jsontext.Value) (prob
 		return file.problem
 	case isWrapped:
 		part.content, part.fileName = file.content, file.fileName
-		part.mediaType = orElse(file.mediaType, part.mediaType)
+		part.mediaType = cmp.Or(file.mediaType, part.mediaType)
 	default:
 		part.content = []byte(text(v))
 		if k := v.Kind(); k == '{' || k == '[' {
-			part.mediaType = orElse(part.mediaType, "application/json")
+			part.mediaType = cmp.Or(part.mediaType, "application/json")
 		}
 	}
 	if encoding.GetFile() || isWrapped {
-		part.fileName = orElse(part.fileName, name)
-		part.mediaType = orElse(part.mediaType, "application/octet-stream")
+		part.fileName = cmp.Or(part.fileName, name)
+		part.mediaType = cmp.Or(part.mediaType, "application/octet-stream")
 	}
 	return writePart(w, name, part)
 }
@@ -129,11 +130,4 @@ func writePart(w *multipart.Writer, name string, part wrapped) (problem string) 
 // that no name can end its line.
 func quoteName(name string) string {
 	return strings.NewReplacer("\r", "%0D", "\n", "%0A", `"`, "%22").Replace(name)
-}
-
-func orElse(text, otherwise string) string {
-	if text != "" {
-		return text
-	}
-	return otherwise
 }

@@ -7,20 +7,26 @@ import (
 
 // Match returns the operation that a raw request would be, by its method and its
 // percent-encoded path below the server's own. Of several that fit, the one with
-// the longest template wins; literal text is compared without case, as servers
-// that need policies do. It looks at every operation of the method.
+// the fewest placeholders wins, and of those the longest. Literal text is compared
+// without case: better one policy too many than one too few. It looks at every
+// operation of the method.
 func (r *Revision) Match(method, path string) (id string, ok bool) {
 	path, _, _ = strings.Cut(path, "?")
-	longest := -1
+	var best string
 	for _, op := range r.definition.GetOperations() {
 		template, _, _ := strings.Cut(op.GetPath(), "?")
 		template, _, _ = strings.Cut(template, "#")
-		if len(template) <= longest || !strings.EqualFold(op.GetMethod(), method) || !fitsTemplate(template, path) {
+		if !strings.EqualFold(op.GetMethod(), method) || !fitsTemplate(template, path) || (ok && !closer(template, best)) {
 			continue
 		}
-		id, ok, longest = op.GetOperationId(), true, len(template)
+		id, ok, best = op.GetOperationId(), true, template
 	}
 	return id, ok
+}
+
+func closer(template, than string) bool {
+	open, other := strings.Count(template, "{"), strings.Count(than, "{")
+	return open < other || (open == other && len(template) > len(than))
 }
 
 // fitsTemplate compares segment by segment; a segment with a placeholder fits

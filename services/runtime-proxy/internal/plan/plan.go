@@ -7,7 +7,7 @@
 // ([Operation.Build]). Numbers keep the text that the caller wrote; nothing goes
 // through a float.
 //
-//	revision := plan.New("9f2c…", definition)
+//	revision := plan.New(definition)
 //	operation, err := revision.Operation("CreateItem")
 //	arguments, err := operation.Read(input) // INPUT_INVALID with all violations
 //	err = operation.Build(arguments, &req)
@@ -32,7 +32,6 @@ const weightFactor = 6
 // Revision holds the plans of one revision of a connector. It is safe for
 // concurrent use.
 type Revision struct {
-	id         string
 	definition *connectorv1.Definition
 	operations map[string]*lazy
 	schemas    *schemas
@@ -50,9 +49,8 @@ type lazy struct {
 // New returns the plans of a definition, which must not change any more. It
 // compiles nothing yet and cannot fail: what is wrong with an operation is
 // reported to those who call it.
-func New(id string, definition *connectorv1.Definition) *Revision {
+func New(definition *connectorv1.Definition) *Revision {
 	r := &Revision{
-		id:         id,
 		definition: definition,
 		operations: make(map[string]*lazy, len(definition.GetOperations())),
 		schemas:    newSchemas(definition.GetSchemas()),
@@ -68,9 +66,6 @@ func weigh(definition *connectorv1.Definition) uint32 {
 	size := int64(proto.Size(definition)) * weightFactor
 	return uint32(min(max(size, 1), math.MaxUint32)) //nolint:gosec // bounded on this line
 }
-
-// ID returns the last part of the revision's resource name.
-func (r *Revision) ID() string { return r.id }
 
 // Definition returns the definition, which must not be changed.
 func (r *Revision) Definition() *connectorv1.Definition { return r.definition }

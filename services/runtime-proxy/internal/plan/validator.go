@@ -54,6 +54,8 @@ func unwrap(doc any) any {
 func explain(field string, failure *jsonschema.ValidationError, found *violations) {
 	path := join(field, failure.InstanceLocation)
 	switch k := failure.ErrorKind.(type) {
+	case *kind.RefCycle: // the description's mistake, not the caller's
+		return
 	case *kind.AnyOf, *kind.OneOf:
 		found.add(path, "must fit one of the forms that the operation allows")
 		return

@@ -56,9 +56,6 @@ type Program struct {
 	Response []Step
 }
 
-// Empty reports whether there is nothing to do.
-func (p Program) Empty() bool { return len(p.Request)+len(p.Response) == 0 }
-
 // constructor makes a step of a policy's parameters. The error says in one
 // sentence what is wrong with them.
 type constructor func(settings settings) (Step, error)
