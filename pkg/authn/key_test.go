@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -77,7 +78,7 @@ func TestKeyFilesThatAreRefused(t *testing.T) {
 		{"readable by the group", good, 0o640, "chmod 600"},
 		{"empty", nil, 0o600, "exactly one PEM block"},
 		{"not PEM", []byte("hello"), 0o600, "exactly one PEM block"},
-		{"something after the key", append(good[:len(good):len(good)], "x"...), 0o600, "exactly one PEM block"},
+		{"something after the key", append(slices.Clip(good), "x"...), 0o600, "exactly one PEM block"},
 		{"another PEM type", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE"}), 0o600, "exactly one PEM block"},
 		{"damaged", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte{1}}), 0o600, "parse key file"},
 		{"another algorithm", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: ecDER}), 0o600, "Ed25519"},

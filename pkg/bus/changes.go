@@ -81,7 +81,7 @@ func (b *Bus) WatchChanges(ctx context.Context, kind ChangeKind, changed func(Ch
 	for {
 		err := b.watchOnce(ctx, kind, changed, resync)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the end of the context is the orderly end
 		}
 		if b.conn.IsClosed() {
 			return fmt.Errorf("watch changes: %w", nats.ErrConnectionClosed)

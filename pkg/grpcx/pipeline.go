@@ -4,9 +4,8 @@ import (
 	"context"
 	"strings"
 
-	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-
 	"google.golang.org/grpc"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
 // call is what the steps learn about one call and tell each other. It belongs

@@ -30,22 +30,22 @@ func orderDesc(t *testing.T) protoreflect.MessageDescriptor {
 		return o
 	}
 	field := func(name string, number int32, kind descriptorpb.FieldDescriptorProto_Type, label descriptorpb.FieldDescriptorProto_Label, typeName string, o *descriptorpb.FieldOptions) *descriptorpb.FieldDescriptorProto {
-		f := &descriptorpb.FieldDescriptorProto{Name: proto.String(name), Number: proto.Int32(number), Type: kind.Enum(), Label: label.Enum(), Options: o}
+		f := &descriptorpb.FieldDescriptorProto{Name: new(name), Number: new(number), Type: kind.Enum(), Label: label.Enum(), Options: o}
 		if typeName != "" {
-			f.TypeName = proto.String(typeName)
+			f.TypeName = new(typeName)
 		}
 		return f
 	}
 	one, many := descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL, descriptorpb.FieldDescriptorProto_LABEL_REPEATED
 	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
-		Name: proto.String("order.proto"), Package: proto.String("ferrule.test.v1"), Syntax: proto.String("proto3"),
+		Name: new("order.proto"), Package: new("ferrule.test.v1"), Syntax: new("proto3"),
 		MessageType: []*descriptorpb.DescriptorProto{
-			{Name: proto.String("Line"), Field: []*descriptorpb.FieldDescriptorProto{
+			{Name: new("Line"), Field: []*descriptorpb.FieldDescriptorProto{
 				field("pieces", 1, descriptorpb.FieldDescriptorProto_TYPE_INT32, one, "", rules(validate.FieldRules_builder{
 					Int32: validate.Int32Rules_builder{Gte: proto.Int32(1)}.Build(),
 				}.Build())),
 			}},
-			{Name: proto.String("Order"), Field: []*descriptorpb.FieldDescriptorProto{
+			{Name: new("Order"), Field: []*descriptorpb.FieldDescriptorProto{
 				field("name", 1, descriptorpb.FieldDescriptorProto_TYPE_STRING, one, "", rules(validate.FieldRules_builder{
 					String: validate.StringRules_builder{MinLen: proto.Uint64(1), MaxLen: proto.Uint64(8)}.Build(),
 				}.Build())),

@@ -17,6 +17,7 @@
 package page
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -98,7 +99,7 @@ func Decode(scope, token string) (string, error) {
 	if raw[0] != version {
 		return "", invalid("it was made by another version of this service")
 	}
-	if string(raw[1:header]) != string(binding(scope)) {
+	if !bytes.Equal(raw[1:header], binding(scope)) {
 		return "", invalid("it belongs to another listing; parent, filter and order must stay the same from page to page")
 	}
 	return string(raw[header:]), nil

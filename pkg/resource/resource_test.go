@@ -20,11 +20,15 @@ var parsers = map[string]struct {
 }{
 	"environment": {
 		func(s string) (fmt.Stringer, error) { return resource.ParseEnvironment(s) },
-		"environments/prod", resource.Environment{ID: "prod"}, "",
+		"environments/prod",
+		resource.Environment{ID: "prod"},
+		"",
 	},
 	"connector": {
 		func(s string) (fmt.Stringer, error) { return resource.ParseConnector(s) },
-		"environments/prod/connectors/github", resource.Connector{Environment: "prod", ID: "github"}, "environments/prod",
+		"environments/prod/connectors/github",
+		resource.Connector{Environment: "prod", ID: "github"},
+		"environments/prod",
 	},
 	"revision": {
 		func(s string) (fmt.Stringer, error) { return resource.ParseRevision(s) },
@@ -34,11 +38,15 @@ var parsers = map[string]struct {
 	},
 	"connection": {
 		func(s string) (fmt.Stringer, error) { return resource.ParseConnection(s) },
-		"environments/prod/connections/my-github", resource.Connection{Environment: "prod", ID: "my-github"}, "environments/prod",
+		"environments/prod/connections/my-github",
+		resource.Connection{Environment: "prod", ID: "my-github"},
+		"environments/prod",
 	},
 	"subscription": {
 		func(s string) (fmt.Stringer, error) { return resource.ParseSubscription(s) },
-		"environments/prod/subscriptions/new-issues", resource.Subscription{Environment: "prod", ID: "new-issues"}, "environments/prod",
+		"environments/prod/subscriptions/new-issues",
+		resource.Subscription{Environment: "prod", ID: "new-issues"},
+		"environments/prod",
 	},
 	"event": {
 		func(s string) (fmt.Stringer, error) { return resource.ParseEvent(s) },

@@ -18,6 +18,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -165,8 +166,7 @@ func (g *Group) collect(results <-chan outcome, ended []outcome) error {
 // deadline does not keep the others from being called.
 func (g *Group) stop(ctx context.Context) error {
 	var errs []error
-	for i := len(g.stops) - 1; i >= 0; i-- {
-		s := g.stops[i]
+	for _, s := range slices.Backward(g.stops) {
 		errs = append(errs, named("stop "+s.name, bounded(ctx, s.run)))
 	}
 	return errors.Join(errs...)

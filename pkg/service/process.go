@@ -156,7 +156,7 @@ func (p *process) buildGuard(ctx context.Context) error {
 		return usageError{fmt.Errorf("read --allow-networks: %w", err)}
 	}
 	for _, warning := range p.env.Guard.Warnings() {
-		p.env.Log.WarnContext(ctx, warning)
+		p.env.Log.WarnContext(ctx, "a network is opened that should rather not be", "warning", warning)
 	}
 	return nil
 }

@@ -180,8 +180,10 @@ func TestEveryFailureHasAStatusAndAReason(t *testing.T) {
 		{"a body that is not JSON", "POST", "/v1/environments/default/connectors:import", goodToken, "{", 400, fault.ReasonInvalidArgument},
 		{"an unknown field", "POST", "/v1/environments/default/connectors:import", goodToken, `{"colour": 1}`, 400, fault.ReasonInvalidArgument},
 		{"a rule broken", "POST", "/v1/environments/default/connectors:import", goodToken, `{"url": ""}`, 400, fault.ReasonInvalidArgument},
-		{"a body that is too large", "POST", "/v1/environments/default/connectors:import", goodToken,
-			`{"url": "` + strings.Repeat("x", 33<<20) + `"}`, 413, fault.ReasonInputTooLarge},
+		{
+			"a body that is too large", "POST", "/v1/environments/default/connectors:import", goodToken,
+			`{"url": "` + strings.Repeat("x", 33<<20) + `"}`, 413, fault.ReasonInputTooLarge,
+		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			got := call(t, front, row.method, row.path, row.token, row.body)
@@ -254,8 +256,10 @@ func TestAnInvocationLooksLikeTheAPIItself(t *testing.T) {
 func TestHeadersOfTheAPIPassUnlessTheyWouldActOnUs(t *testing.T) {
 	front := start(t, &suite{invoke: func(*runtimev1.InvokeRequest) (*runtimev1.InvokeResponse, error) {
 		return &runtimev1.InvokeResponse{StatusCode: 201, Headers: []*runtimev1.Header{
-			{Name: "Location", Value: "/items/1"}, {Name: "Set-Cookie", Value: "session=1"},
-			{Name: "Strict-Transport-Security", Value: "max-age=1"}, {Name: "Content-Length", Value: "999"},
+			{Name: "Location", Value: "/items/1"},
+			{Name: "Set-Cookie", Value: "session=1"},
+			{Name: "Strict-Transport-Security", Value: "max-age=1"},
+			{Name: "Content-Length", Value: "999"},
 		}}, nil
 	}}, nil)
 	got := call(t, front, "POST", "/v1/environments/default/connections/shop/operations/Create:invoke", goodToken, "{}")

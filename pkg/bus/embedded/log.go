@@ -56,6 +56,6 @@ func (a *adapter) fatalMessage() string {
 
 func (a *adapter) write(level slog.Level, format string, v []any) {
 	if ctx := context.Background(); a.log.Enabled(ctx, level) {
-		a.log.Log(ctx, level, fmt.Sprintf(format, v...), "part", "nats")
+		a.log.Log(ctx, level, fmt.Sprintf(format, v...), "part", "nats") //nolint:sloglint // the server formats its messages itself
 	}
 }

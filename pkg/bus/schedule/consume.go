@@ -56,7 +56,7 @@ func (s *Scheduler) Consume(ctx context.Context, workers int, handle Handler) er
 	consumer, err := s.consumer(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the end of the context is the orderly end
 		}
 		return err
 	}

@@ -352,12 +352,11 @@ func TestStopWaitsForHandlersAndKeepsWhatTheyDid(t *testing.T) {
 	b := testkit.NewNATS(t)
 	s := scheduler(t, b)
 	started, stopping := make(chan struct{}), make(chan struct{})
-	var stop func()
-	stop = consume(t, s, 1, func(ctx context.Context, f schedule.Firing) (time.Time, []byte, error) {
+	var stop func() = consume(t, s, 1, func(ctx context.Context, f schedule.Firing) (time.Time, []byte, error) {
 		close(started)
-		<-ctx.Done() // the stop
+		<-ctx.Done()
 		close(stopping)
-		return f.Due.Add(time.Hour), []byte("done"), nil // finished in spite of it
+		return f.Due.Add(time.Hour), []byte("done"), nil
 	})
 	put(t, s, "a", time.Now(), "")
 	<-started

@@ -3,6 +3,7 @@ package boltkv
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -128,9 +129,9 @@ func (t *tx) remember(key []byte) {
 
 // undo puts everything back that the writes replaced, the last one first.
 func (t *tx) undo() error {
-	for i := len(t.replaced) - 1; i >= 0; i-- {
+	for _, v := range slices.Backward(t.replaced) {
 		var err error
-		if c := t.replaced[i]; c.existed {
+		if c := v; c.existed {
 			err = t.bucket.Put(c.key, c.value)
 		} else {
 			err = t.bucket.Delete(c.key)

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -114,11 +115,12 @@ func (c call) read(r kv.Reader) string {
 		return fmt.Sprintf("get %s: %s %s", brief(c.key), brief(value), kind(err))
 	}
 	pairs, err := r.Scan(c.key, c.value, c.limit)
-	answer := fmt.Sprintf("scan %s after %s limit %d: %s", brief(c.key), brief(c.value), c.limit, kind(err))
+	var answer strings.Builder
+	answer.WriteString(fmt.Sprintf("scan %s after %s limit %d: %s", brief(c.key), brief(c.value), c.limit, kind(err)))
 	for _, p := range pairs {
-		answer += " " + brief(p.Key) + "=" + brief(p.Value)
+		answer.WriteString(" " + brief(p.Key) + "=" + brief(p.Value))
 	}
-	return answer
+	return answer.String()
 }
 
 // kind reduces an error to what the contract says about it.

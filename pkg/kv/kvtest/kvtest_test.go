@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -218,10 +219,8 @@ type unseen struct {
 }
 
 func (tx *unseen) Get(key []byte) ([]byte, error) {
-	for _, k := range tx.deleted {
-		if k == string(key) {
-			return []byte("still there"), nil
-		}
+	if slices.Contains(tx.deleted, string(key)) {
+		return []byte("still there"), nil
 	}
 	return tx.Tx.Get(key)
 }

@@ -3,7 +3,6 @@ package outbox_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -35,7 +34,7 @@ func BenchmarkPutAndRelay(b *testing.B) {
 				}
 				return nil
 			}}
-			relay := outbox.NewRelay(store, bus, slog.New(slog.NewTextHandler(io.Discard, nil)), clock.System())
+			relay := outbox.NewRelay(store, bus, slog.New(slog.DiscardHandler), clock.System())
 			m := outbox.Message{ID: "id", Subject: "test.subject", Data: make([]byte, 1<<10)}
 			var todo atomic.Int64
 			todo.Store(int64(b.N))

@@ -103,6 +103,7 @@ func descriptionOf(name, content string) string {
 		name, base64.StdEncoding.EncodeToString([]byte(content)))
 }
 
+//nolint:tparallel // the rows are tried on one suite, whose state is compared after each
 func TestDescriptionsThatCannotBeImported(t *testing.T) {
 	t.Parallel()
 	b := newTrial(t)
@@ -159,6 +160,7 @@ func bomb() string {
 	return b.String()
 }
 
+//nolint:tparallel // the rows are tried on one suite, whose state is compared after each
 func TestCallsThatCannotBeMade(t *testing.T) {
 	t.Parallel()
 	b := newTrial(t)
@@ -219,6 +221,7 @@ func TestCallsThatCannotBeMade(t *testing.T) {
 	})
 }
 
+//nolint:tparallel // the rows are tried on one suite, whose state is compared after each
 func TestAPIsThatMisbehave(t *testing.T) {
 	t.Parallel()
 	b := newTrial(t)
@@ -281,6 +284,7 @@ func TestTheAPIsOwnWordsAreTakenWithoutOurSecrets(t *testing.T) {
 	}
 }
 
+//nolint:tparallel // the rows are tried on one suite, whose state is compared after each
 func TestTokensThatAreNotAccepted(t *testing.T) {
 	t.Parallel()
 	b := newTrial(t)
@@ -376,6 +380,7 @@ func TestMethodsForServicesAreClosedToUsers(t *testing.T) {
 	}
 }
 
+//nolint:tparallel // the rows are tried on one suite, whose state is compared after each
 func TestPrivateNetworksAreClosedUnlessOpened(t *testing.T) {
 	t.Parallel()
 	rogue := startRogue(t)

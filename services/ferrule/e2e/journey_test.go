@@ -42,6 +42,7 @@ type journey struct {
 	id   string // of the connector and of the connection
 }
 
+//nolint:tparallel // both journeys look at the same API, which counts what is registered
 func TestTheWholeJourney(t *testing.T) {
 	t.Parallel()
 	shop := startInventory(t, apiKey)
@@ -288,6 +289,7 @@ func (j *journey) leave() {
 	}
 }
 
+//nolint:tparallel // each row sees what the one before it has done
 func TestRequestsPassThroughWithTheCredential(t *testing.T) {
 	t.Parallel()
 	shop := startInventory(t, apiKey)

@@ -215,7 +215,8 @@ func TestNoKillLosesAnEvent(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	created, followed := make(chan error, 1), make(chan struct{})
 	go l.keepCreating(ctx, shop, created)
-	go l.follow(t.Context(), c, followed)
+	listening, hangUp := context.WithCancel(t.Context())
+	go l.follow(listening, c, followed)
 	for n := range kills {
 		moment := time.Now().Add(time.Duration(dice.Int64N(int64(longestLife))))
 		testkit.Await(t, "the moment of the kill", func() bool { return time.Now().After(moment) })
@@ -235,6 +236,8 @@ func TestNoKillLosesAnEvent(t *testing.T) {
 		awaitLonger(t, "everything to arrive at "+where, func() bool { return l.behind(where) == 0 })
 		t.Logf("everything had arrived at %s %v after the last start", where, time.Since(begun).Round(time.Millisecond))
 	}
+	hangUp()
+	<-followed
 	for _, id := range []string{polled, notified} {
 		for _, e := range must[[]*triggerv1.Event](t, "list events")(s.overREST().events(t.Context(), id)) {
 			l.hear(id, e.GetId(), e.GetData())

@@ -129,6 +129,7 @@ func TestItRefusesToStartOnNonsense(t *testing.T) {
 		{"a file in place of the directory", suiteOptions{data: file}, 1, []string{file}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
 			s := begin(t, row.o)
 			code := s.exit(t)
 			for _, want := range row.wants {

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -326,5 +327,23 @@ func TestCompletionIsOffered(t *testing.T) {
 		if got.code != 0 || len(got.out) < 500 {
 			t.Errorf("completion %s: exit %d, %d bytes", shell, got.code, len(got.out))
 		}
+	}
+}
+
+func TestDirectoriesBecomeConnectorsOfTheirOwnNames(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a/ID Analyzer", "b/ID Analyzer", "a/Snow Flake"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(dir, "api.json")
+	if err := os.WriteFile(file, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{filepath.Join(dir, "a/ID Analyzer"), file, "https://example.com/x", filepath.Join(dir, "b/ID Analyzer"), filepath.Join(dir, "a/Snow Flake") + "/"}
+	want := []string{"id-analyzer", "", "", "id-analyzer-2", "snow-flake"}
+	if got := idsOf(args); !slices.Equal(got, want) {
+		t.Errorf("ids = %q, want %q", got, want)
 	}
 }

@@ -124,7 +124,7 @@ func (a *app) connections() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rows := [][]string{{"CONNECTION", "CONNECTOR", "STATE", "OWNER", "SECRETS"}}
+			out := a.listing("CONNECTION", "CONNECTOR", "STATE", "OWNER", "SECRETS")
 			err = everyPage(func(token string) (string, error) {
 				var res vaultv1.ListConnectionsResponse
 				query := url.Values{"page_token": {token}, "page_size": {"1000"}}
@@ -132,23 +132,20 @@ func (a *app) connections() *cobra.Command {
 					return "", err
 				}
 				for _, c := range res.GetConnections() {
-					if a.json() {
-						if err := a.printMessage(c); err != nil {
-							return "", err
-						}
-						continue
-					}
-					rows = append(rows, []string{
+					row := []string{
 						id(c.GetName()), id(c.GetConnector()), enumWord(c.GetState(), "CONNECTION_STATE_"), c.GetOwner(),
 						plural(len(c.GetSecretNames()), "secret"),
-					})
+					}
+					if err := out.add(c, row); err != nil {
+						return "", err
+					}
 				}
 				return res.GetNextPageToken(), nil
 			})
-			if err != nil || a.json() {
+			if err != nil {
 				return err
 			}
-			return a.table(rows)
+			return out.end("there are no connections of yours; `ferrule connect CONNECTOR` makes one")
 		},
 	}
 }

@@ -22,32 +22,24 @@ func (a *app) connectors() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rows := [][]string{{"CONNECTOR", "TITLE", "ACTIONS", "TRIGGERS", "PUBLISHED"}}
-			page := func(token string) (string, error) {
+			out := a.listing("CONNECTOR", "TITLE", "ACTIONS", "TRIGGERS", "PUBLISHED")
+			err = everyPage(func(token string) (string, error) {
 				var res registryv1.ListConnectorsResponse
 				query := url.Values{"page_token": {token}, "page_size": {"1000"}, "filter": {filter}}
 				if err := client.Call(cmd.Context(), http.MethodGet, rest.Path(a.parent(), "connectors"), query, nil, &res); err != nil {
 					return "", err
 				}
 				for _, c := range res.GetConnectors() {
-					if a.json() {
-						if err := a.printMessage(c); err != nil {
-							return "", err
-						}
-						continue
+					if err := out.add(c, connectorRow(c)); err != nil {
+						return "", err
 					}
-					rows = append(rows, connectorRow(c))
 				}
 				return res.GetNextPageToken(), nil
-			}
-			if err := everyPage(page); err != nil || a.json() {
+			})
+			if err != nil {
 				return err
 			}
-			if len(rows) == 1 {
-				a.progress("there are no connectors yet; `ferrule import PATH` makes one")
-				return nil
-			}
-			return a.table(rows)
+			return out.end("there are no connectors; `ferrule import PATH` makes one")
 		},
 	}
 	cmd.Flags().StringVar(&filter, "filter", "", "only connectors whose id, title or description contains all of these words")

@@ -121,7 +121,7 @@ func (r *eventReader) follow(ctx context.Context) error {
 	for {
 		err := r.stream(ctx)
 		if ctx.Err() != nil || r.done() {
-			return nil
+			return nil //nolint:nilerr // the user has seen enough
 		}
 		if err != nil {
 			return err
@@ -144,7 +144,7 @@ func (r *eventReader) stream(ctx context.Context) error {
 	}
 	res, err := r.client.Do(ctx, http.MethodGet, rest.Path(r.name, "events")+":stream", query, nil)
 	if err != nil {
-		return nil //nolint:nilerr // the server may come back
+		return nil // the server may come back
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode == http.StatusServiceUnavailable || res.StatusCode == http.StatusBadGateway {

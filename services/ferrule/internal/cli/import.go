@@ -1,13 +1,18 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/sources"
 )
@@ -37,8 +42,9 @@ until they are published.`,
 				return err
 			}
 			failed := 0
-			for _, arg := range args {
-				req := &registryv1.ImportConnectorRequest{Parent: a.parent(), ConnectorId: connectorID, Publish: publish}
+			ids := idsOf(args)
+			for n, arg := range args {
+				req := &registryv1.ImportConnectorRequest{Parent: a.parent(), ConnectorId: cmp.Or(connectorID, ids[n]), Publish: publish}
 				if err := a.importOne(cmd.Context(), client, arg, req); err != nil {
 					if cmd.Context().Err() != nil || len(args) == 1 {
 						return err
@@ -55,9 +61,32 @@ until they are published.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&connectorID, "id", "", "id of the connector; made from the title if not given")
+	cmd.Flags().StringVar(&connectorID, "id", "", "id of the connector; made from the directory's name or the title if not given")
 	cmd.Flags().BoolVar(&publish, "publish", false, "publish the new revision at once")
 	return cmd
+}
+
+// idsOf chooses the ids of the connectors that directories become: their names,
+// which stay the same when the same directories are imported again, whatever
+// their titles. For everything else the server makes an id from the title.
+func idsOf(args []string) []string {
+	ids := make([]string, len(args))
+	used := map[string]int{}
+	for n, arg := range args {
+		if info, err := os.Stat(arg); err != nil || !info.IsDir() {
+			continue
+		}
+		abs, err := filepath.Abs(arg)
+		if err != nil {
+			continue
+		}
+		id := resource.NewID(filepath.Base(abs))
+		if used[id]++; used[id] > 1 {
+			id = resource.NewID(fmt.Sprintf("%s %d", filepath.Base(abs), used[id]))
+		}
+		ids[n] = id
+	}
+	return ids
 }
 
 func (a *app) importOne(ctx context.Context, client *rest.Client, arg string, req *registryv1.ImportConnectorRequest) error {

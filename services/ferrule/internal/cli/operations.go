@@ -27,30 +27,22 @@ func (a *app) operations() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rows := [][]string{{"OPERATION", "KIND", "REQUEST", "SUMMARY"}}
+			out := a.listing("OPERATION", "KIND", "REQUEST", "SUMMARY")
 			hidden := 0
 			for _, op := range ops {
-				if a.json() {
-					if err := a.printMessage(op); err != nil {
-						return err
-					}
-					continue
-				}
-				if op.GetVisibility() == connectorv1.Visibility_VISIBILITY_INTERNAL && !all {
+				if op.GetVisibility() == connectorv1.Visibility_VISIBILITY_INTERNAL && !all && !a.json() {
 					hidden++
 					continue
 				}
-				rows = append(rows, []string{
-					op.GetOperationId(), kindWord(op), op.GetMethod() + " " + short(op.GetPath(), 48), short(op.GetSummary(), 56),
-				})
-			}
-			if a.json() {
-				return nil
+				row := []string{op.GetOperationId(), kindWord(op), op.GetMethod() + " " + short(op.GetPath(), 48), short(op.GetSummary(), 56)}
+				if err := out.add(op, row); err != nil {
+					return err
+				}
 			}
 			if hidden > 0 {
 				a.progress("%s not shown; --all shows them", plural(hidden, "internal operation"))
 			}
-			return a.table(rows)
+			return out.end("the connector has no operations")
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "also list internal operations")

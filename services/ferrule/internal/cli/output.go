@@ -41,6 +41,40 @@ func (a *app) progress(format string, args ...any) {
 	_, _ = fmt.Fprintf(a.Err, format+"\n", args...)
 }
 
+// listing prints resources: a table for people, one line of JSON each for
+// machines.
+type listing struct {
+	app  *app
+	rows [][]string
+}
+
+// listing starts a list with these headings.
+func (a *app) listing(headings ...string) *listing {
+	return &listing{app: a, rows: [][]string{headings}}
+}
+
+// add takes one resource, and what people see of it.
+func (l *listing) add(m proto.Message, row []string) error {
+	if l.app.json() {
+		return l.app.printMessage(m)
+	}
+	l.rows = append(l.rows, row)
+	return nil
+}
+
+// end prints what is not printed yet; for people, none says that there is
+// nothing.
+func (l *listing) end(none string) error {
+	switch {
+	case l.app.json():
+		return nil
+	case len(l.rows) == 1:
+		l.app.progress("%s", none)
+		return nil
+	}
+	return l.app.table(l.rows)
+}
+
 // table writes aligned rows; the first is the heading.
 func (a *app) table(rows [][]string) error { return writeTable(a.Out, rows) }
 

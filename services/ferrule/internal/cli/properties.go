@@ -75,11 +75,12 @@ func memberNames(text []byte) []string {
 	}
 	var names []string
 	for d.More() {
-		name, err := d.Token()
-		if err != nil {
+		token, err := d.Token()
+		name, isName := token.(string)
+		if err != nil || !isName {
 			return nil
 		}
-		names = append(names, name.(string)) // a member starts with its name
+		names = append(names, name)
 		var skipped json.RawMessage
 		if d.Decode(&skipped) != nil {
 			return nil

@@ -83,7 +83,7 @@ func (a *app) subscriptions() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rows := [][]string{{"SUBSCRIPTION", "CONNECTION", "TRIGGER", "STATE", "WHY"}}
+			out := a.listing("SUBSCRIPTION", "CONNECTION", "TRIGGER", "STATE", "WHY")
 			err = everyPage(func(token string) (string, error) {
 				var res triggerv1.ListSubscriptionsResponse
 				query := url.Values{"page_token": {token}, "page_size": {"1000"}}
@@ -91,23 +91,20 @@ func (a *app) subscriptions() *cobra.Command {
 					return "", err
 				}
 				for _, s := range res.GetSubscriptions() {
-					if a.json() {
-						if err := a.printMessage(s); err != nil {
-							return "", err
-						}
-						continue
-					}
-					rows = append(rows, []string{
+					row := []string{
 						id(s.GetName()), id(s.GetConnection()), s.GetOperationId(),
 						enumWord(s.GetState(), "SUBSCRIPTION_STATE_"), short(s.GetStateReason(), 60),
-					})
+					}
+					if err := out.add(s, row); err != nil {
+						return "", err
+					}
 				}
 				return res.GetNextPageToken(), nil
 			})
-			if err != nil || a.json() {
+			if err != nil {
 				return err
 			}
-			return a.table(rows)
+			return out.end("there are no subscriptions of yours; `ferrule subscribe CONNECTION TRIGGER` makes one")
 		},
 	}
 }

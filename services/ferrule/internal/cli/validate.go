@@ -52,8 +52,6 @@ type verdict struct {
 	Triggers int              `json:"triggers"`
 	Findings []findingVerdict `json:"findings"`
 	Error    string           `json:"error,omitempty"`
-
-	err error
 }
 
 // findingVerdict is one finding.
@@ -75,7 +73,7 @@ func (v verdict) failed() bool {
 			return true
 		}
 	}
-	return v.err != nil
+	return v.Error != ""
 }
 
 var severityWords = map[registry.Severity]string{registry.Info: "info", registry.Warning: "warning", registry.Error: "error"}
@@ -99,7 +97,7 @@ func validateOne(ctx context.Context, path string) verdict {
 		}
 	}
 	if err != nil {
-		v.err, v.Error = err, errorText(err)
+		v.Error = errorText(err)
 	}
 	return v
 }
@@ -126,7 +124,7 @@ func (a *app) printVerdict(v verdict) error {
 		a.printf("%s\n", data)
 		return nil
 	}
-	if v.err != nil {
+	if v.Error != "" {
 		a.printf("%s: cannot be imported\n", v.Path)
 		a.printf("  error: %s\n", v.Error)
 		return nil

@@ -8,6 +8,7 @@
 package provision
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -106,7 +107,7 @@ func provide(cfg Config, name string, tokenKey []byte) error {
 // that is right already alone.
 func replace(path string, data []byte) error {
 	old, err := os.ReadFile(path)
-	if err == nil && string(old) == string(data) {
+	if err == nil && bytes.Equal(old, data) {
 		return nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

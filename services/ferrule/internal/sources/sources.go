@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
@@ -79,7 +80,7 @@ func belongs(entry fs.DirEntry) bool {
 func readFile(path string, info fs.FileInfo) (*registryv1.SourceFile, error) {
 	if info.Size() > MaxFile {
 		return nil, fault.Invalid(fault.ReasonDocumentTooLarge, "%s is larger than %d MiB", path, MaxFile>>20).
-			With("limit", fmt.Sprint(MaxFile))
+			With("limit", strconv.Itoa(MaxFile))
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {

@@ -101,7 +101,7 @@ func (s *suite) buildGuard(ctx context.Context) error {
 		return fmt.Errorf("read --allow-network: %w", err)
 	}
 	for _, warning := range s.guard.Warnings() {
-		s.env.Log.WarnContext(ctx, warning)
+		s.env.Log.WarnContext(ctx, "a network is opened that should rather not be", "warning", warning)
 	}
 	s.env.Guard = s.guard
 	return nil

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"math"
+
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
@@ -8,6 +10,14 @@ import (
 	"github.com/ferrule-dev/ferrule/services/registry/internal/core"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 )
+
+// number returns a count as the interface has it. None comes near the limit.
+func number(n int) int32 {
+	if n < 0 || n > math.MaxInt32 {
+		return math.MaxInt32
+	}
+	return int32(n)
+}
 
 func connectorTo(c core.Connector) *registryv1.Connector {
 	revision := func(id string) string {
@@ -23,8 +33,8 @@ func connectorTo(c core.Connector) *registryv1.Connector {
 		Format:            formatTo(c.Format),
 		PublishedRevision: revision(c.Published),
 		LatestRevision:    revision(c.Latest),
-		ActionCount:       int32(c.Actions),
-		TriggerCount:      int32(c.Triggers),
+		ActionCount:       number(c.Actions),
+		TriggerCount:      number(c.Triggers),
 		CreateTime:        timestamppb.New(c.Created),
 		UpdateTime:        timestamppb.New(c.Updated),
 		Etag:              c.Etag(),
@@ -40,8 +50,8 @@ func revisionTo(r core.Revision) *registryv1.Revision {
 		Name:         r.Name.String(),
 		State:        state,
 		Format:       formatTo(r.Format),
-		ActionCount:  int32(r.Actions),
-		TriggerCount: int32(r.Triggers),
+		ActionCount:  number(r.Actions),
+		TriggerCount: number(r.Triggers),
 		CreateTime:   timestamppb.New(r.Created),
 		SourceBytes:  r.SourceBytes,
 	}
@@ -64,8 +74,8 @@ func findingsTo(list []format.Finding) []*registryv1.Finding {
 			Remedy:   f.Remedy,
 			Path:     f.Path,
 			Pointer:  f.Pointer,
-			Line:     int32(f.Line),
-			Column:   int32(f.Column),
+			Line:     number(f.Line),
+			Column:   number(f.Column),
 		}
 	}
 	return out

@@ -54,8 +54,8 @@ func (s *Server) ValidateDefinition(ctx context.Context, req *registryv1.Validat
 	return &registryv1.ValidateDefinitionResponse{
 		Format:       formatTo(report.Format),
 		Title:        report.Title,
-		ActionCount:  int32(report.Actions),
-		TriggerCount: int32(report.Triggers),
+		ActionCount:  number(report.Actions),
+		TriggerCount: number(report.Triggers),
 		Findings:     findingsTo(report.Findings),
 	}, nil
 }

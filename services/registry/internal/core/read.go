@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -71,31 +72,47 @@ func (g *Registry) ListConnectors(ctx context.Context, env resource.Environment,
 	}
 	words := strings.Fields(strings.ToLower(filter))
 	err = g.deps.Store.View(ctx, func(r Reader) error {
-		for {
-			page, err := r.Connectors(env, after, scanPage)
-			if err != nil {
-				return fmt.Errorf("read connectors: %w", err)
-			}
-			for _, c := range page {
-				after = c.Name.ID
-				if !c.matches(words) {
-					continue
-				}
-				if len(list) == limit {
-					more = true
-					return nil
-				}
+		for c, err := range connectors(ctx, r, env, after) {
+			switch {
+			case err != nil:
+				return err
+			case !c.matches(words):
+			case len(list) == limit:
+				more = true
+				return nil
+			default:
 				list = append(list, c)
 			}
-			if len(page) < scanPage {
-				return nil
-			}
-			if err := ctx.Err(); err != nil {
-				return fmt.Errorf("list connectors: %w", err)
-			}
 		}
+		return nil
 	})
 	return list, more, err
+}
+
+// connectors yields all connectors of an environment after one, in the order of
+// their ids. An error is yielded last.
+func connectors(ctx context.Context, r Reader, env resource.Environment, after string) iter.Seq2[Connector, error] {
+	return func(yield func(Connector, error) bool) {
+		for {
+			page, err := r.Connectors(env, after, scanPage)
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				yield(Connector{}, fmt.Errorf("read connectors: %w", err))
+				return
+			}
+			for _, c := range page {
+				if !yield(c, nil) {
+					return
+				}
+				after = c.Name.ID
+			}
+			if len(page) < scanPage {
+				return
+			}
+		}
+	}
 }
 
 func (c Connector) matches(words []string) bool {

@@ -89,6 +89,17 @@ func TestEveryNodeKnowsWhereItStands(t *testing.T) {
 	}
 }
 
+func TestColumnsInVeryLongLines(t *testing.T) {
+	// 30,000 characters of two bytes: places in the middle of a character are
+	// among those that the table is built on.
+	doc := parse(t, "a.json", "{\n\"x\":\""+strings.Repeat("é", 30_000)+"\",\"y\":1,\n\"z\":2}")
+	for pointer, want := range map[string][2]int{"/x": {2, 5}, "/y": {2, 30_012}, "/z": {3, 5}} {
+		if line, column := doc.Position(doc.Root().At(pointer)); line != want[0] || column != want[1] {
+			t.Errorf("%s is at %d:%d, want %v", pointer, line, column, want)
+		}
+	}
+}
+
 func TestPointersToNowhere(t *testing.T) {
 	root := parse(t, "a.json", `{"a":[1,2],"b":{"":3}}`).Root()
 	for _, pointer := range []string{"a", "/c", "/a/2", "/a/-1", "/a/01", "/a/x", "/a/0/0", "/b/x/y"} {

@@ -88,8 +88,7 @@ func (r *jsonReader) container(n *Node, depth int) error {
 		return tooDeep(r.doc.path, line, column)
 	}
 	for {
-		switch r.tokens.PeekKind() {
-		case '}', ']':
+		if next := r.tokens.PeekKind(); next == '}' || next == ']' {
 			_, err := r.tokens.ReadToken()
 			r.close(n)
 			return err
@@ -163,6 +162,7 @@ func kindOf(k jsontext.Kind) Kind {
 		return Number
 	case 't', 'f':
 		return Bool
+	default: // the decoder has refused all others
+		return Null
 	}
-	return Null
 }

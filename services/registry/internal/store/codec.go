@@ -39,11 +39,11 @@ func encodeRecord(v any) ([]byte, error) {
 	return append([]byte{version}, text...), nil
 }
 
-func decodeRecord(b []byte, v any) error {
-	if err := json.Unmarshal(b, v); err != nil {
-		return fmt.Errorf("decode record: %w", err)
+func decodeRecord[T any](b []byte) (record T, err error) {
+	if err := json.Unmarshal(b, &record); err != nil {
+		return record, fmt.Errorf("decode record: %w", err)
 	}
-	return nil
+	return record, nil
 }
 
 func encodeMessage(m proto.Message) ([]byte, error) {
@@ -98,7 +98,7 @@ func decodeFile(b []byte) (format.File, error) {
 		return format.File{}, errDamaged
 	}
 	how, b := b[0], b[1:]
-	path, b, ok := cutField(b)
+	path, b, ok := cutPath(b)
 	size, n := binary.Uvarint(b)
 	if !ok || n <= 0 || size > document.MaxBytes {
 		return format.File{}, errDamaged
@@ -110,6 +110,9 @@ func decodeFile(b []byte) (format.File, error) {
 		if _, err := io.ReadFull(r, content); err != nil {
 			return format.File{}, fmt.Errorf("decompress file: %w", err)
 		}
+		if _, err := io.ReadFull(r, make([]byte, 1)); !errors.Is(err, io.EOF) {
+			return format.File{}, errDamaged // longer than it says, or without its end
+		}
 	}
 	if uint64(len(content)) != size {
 		return format.File{}, errDamaged
@@ -117,10 +120,12 @@ func decodeFile(b []byte) (format.File, error) {
 	return format.File{Path: string(path), Content: content}, nil
 }
 
-func cutField(b []byte) (field, rest []byte, ok bool) {
+// cutPath splits what a path and its length are in front of.
+func cutPath(b []byte) (path, rest []byte, ok bool) {
 	size, n := binary.Uvarint(b)
-	if n <= 0 || size > uint64(len(b)-n) {
+	if n <= 0 || size > format.MaxPath || int(size) > len(b)-n {
 		return nil, nil, false
 	}
-	return b[n : n+int(size)], b[n+int(size):], true
+	end := n + int(size)
+	return b[n:end], b[end:], true
 }

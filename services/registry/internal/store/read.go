@@ -15,12 +15,18 @@ import (
 const operationPage = 500
 
 // Connector implements [core.Reader].
-func (r reader) Connector(name resource.Connector) (c core.Connector, err error) {
-	b, err := r.get(connectorKey(name))
+func (r reader) Connector(name resource.Connector) (core.Connector, error) {
+	return record[core.Connector](r, connectorKey(name))
+}
+
+// record reads one record.
+func record[T any](r reader, key []byte) (T, error) {
+	b, err := r.get(key)
 	if err != nil {
-		return c, err
+		var none T
+		return none, err
 	}
-	return c, decodeRecord(b, &c)
+	return decodeRecord[T](b)
 }
 
 // Connectors implements [core.Reader].
@@ -39,7 +45,7 @@ func (r reader) Connectors(env resource.Environment, after string, limit int) ([
 		if err != nil {
 			return nil, err
 		}
-		if err := decodeRecord(b, &list[i]); err != nil {
+		if list[i], err = decodeRecord[core.Connector](b); err != nil {
 			return nil, err
 		}
 	}
@@ -47,12 +53,8 @@ func (r reader) Connectors(env resource.Environment, after string, limit int) ([
 }
 
 // Revision implements [core.Reader].
-func (r reader) Revision(name resource.Revision) (rev core.Revision, err error) {
-	b, err := r.get(revisionKey(name))
-	if err != nil {
-		return rev, err
-	}
-	return rev, decodeRecord(b, &rev)
+func (r reader) Revision(name resource.Revision) (core.Revision, error) {
+	return record[core.Revision](r, revisionKey(name))
 }
 
 // Revisions implements [core.Reader].
@@ -80,12 +82,8 @@ func (r reader) Revisions(name resource.Connector, before uint64, limit int) ([]
 }
 
 // Findings implements [core.Reader].
-func (r reader) Findings(name resource.Revision) (list []format.Finding, err error) {
-	b, err := r.get(partKey(name, partFindings))
-	if err != nil {
-		return nil, err
-	}
-	return list, decodeRecord(b, &list)
+func (r reader) Findings(name resource.Revision) ([]format.Finding, error) {
+	return record[[]format.Finding](r, partKey(name, partFindings))
 }
 
 // Connection implements [core.Reader].

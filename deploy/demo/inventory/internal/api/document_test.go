@@ -266,7 +266,7 @@ func parameters(t *testing.T, document map[string]any, where string, operation m
 func resolve(t *testing.T, document map[string]any, ref string) map[string]any {
 	t.Helper()
 	node := document
-	for _, step := range strings.Split(strings.TrimPrefix(ref, "#/"), "/") {
+	for step := range strings.SplitSeq(strings.TrimPrefix(ref, "#/"), "/") {
 		next, ok := node[step].(map[string]any)
 		if !ok {
 			t.Fatalf("%s leads nowhere", ref)

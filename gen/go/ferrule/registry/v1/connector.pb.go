@@ -220,7 +220,7 @@ type SourceFile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Path relative to the description's directory, with "/" as separator.
 	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	// Exact bytes, at most 20 MiB.
+	// Exact bytes, at most 20 MiB; more is refused with DOCUMENT_TOO_LARGE.
 	Content       []byte `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -337,14 +337,12 @@ const file_ferrule_registry_v1_connector_proto_rawDesc = "" +
 	"updateTime\x12\x17\n" +
 	"\x04etag\x18\v \x01(\tB\x03\xe0A\x03R\x04etag:d\xeaAa\n" +
 	"\x15ferrule.dev/Connector\x121environments/{environment}/connectors/{connector}*\n" +
-	"connectors2\tconnector\"R\n" +
+	"connectors2\tconnector\"F\n" +
 	"\n" +
 	"SourceFile\x12\x1e\n" +
 	"\x04path\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\x04path\x12$\n" +
-	"\acontent\x18\x02 \x01(\fB\n" +
-	"\xbaH\az\x05\x18\x80\x80\x80\n" +
-	"R\acontent\"Q\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\x04path\x12\x18\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\"Q\n" +
 	"\vSourceFiles\x12B\n" +
 	"\x05files\x18\x01 \x03(\v2\x1f.ferrule.registry.v1.SourceFileB\v\xbaH\b\x92\x01\x05\b\x01\x10\x80\x02R\x05files*n\n" +
 	"\fSourceFormat\x12\x1d\n" +

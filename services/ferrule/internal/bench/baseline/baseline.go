@@ -55,6 +55,7 @@ func Upstream(key string) http.Handler {
 	answer := thing()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /swagger.json", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
 		_, _ = fmt.Fprintf(w, description, r.Host, KeyName, KeyHeader, Operation)
 	})
 	mux.HandleFunc("GET /things/{id}", func(w http.ResponseWriter, r *http.Request) {
@@ -124,7 +125,7 @@ func (h *Handler) Invoke(ctx context.Context, _ *runtimev1.InvokeRequest) (*runt
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
 	return &runtimev1.InvokeResponse{
-		StatusCode: int32(res.StatusCode), //nolint:gosec // net/http accepts three digits only
+		StatusCode: int32(res.StatusCode),
 		Body:       &httpbody.HttpBody{ContentType: res.Header.Get("Content-Type"), Data: body},
 	}, nil
 }

@@ -142,7 +142,7 @@ func roundTrip(conn net.Conn, answers *bufio.Reader, request []byte) error {
 		return err
 	}
 	size, err := io.Copy(io.Discard, res.Body)
-	if err = errors.Join(err, res.Body.Close()); err != nil {
+	if err := errors.Join(err, res.Body.Close()); err != nil {
 		return err
 	}
 	return check(res.StatusCode, size)

@@ -24,19 +24,23 @@ func TestRunCountsWhatIsWithinTheTime(t *testing.T) {
 		want  Result
 	}{
 		{
-			"one connection", []Call{steady(10*ms, nil)},
+			"one connection",
+			[]Call{steady(10*ms, nil)},
 			Result{Requests: 100, Elapsed: time.Second, P50: 10 * ms, P99: 10 * ms},
 		},
 		{
-			"a fast and a slow one", []Call{steady(10*ms, nil), steady(250*ms, nil)},
+			"a fast and a slow one",
+			[]Call{steady(10*ms, nil), steady(250*ms, nil)},
 			Result{Requests: 104, Elapsed: time.Second, P50: 10 * ms, P99: 250 * ms},
 		},
 		{
-			"failures are no requests", []Call{steady(10*ms, nil), steady(100*ms, broken)},
+			"failures are no requests",
+			[]Call{steady(10*ms, nil), steady(100*ms, broken)},
 			Result{Requests: 100, Errors: 10, FirstError: "connection reset", Elapsed: time.Second, P50: 10 * ms, P99: 10 * ms},
 		},
 		{
-			"a call that lasts beyond the end does not count", []Call{steady(400*ms, nil)},
+			"a call that lasts beyond the end does not count",
+			[]Call{steady(400*ms, nil)},
 			// It begins in the warm-up at 400 ms, and then at 800 and 1200 ms.
 			Result{Requests: 1, Elapsed: time.Second, P50: 400 * ms, P99: 400 * ms},
 		},

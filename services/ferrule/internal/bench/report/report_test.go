@@ -50,15 +50,18 @@ func TestRatiosAreThoseOfTheRounds(t *testing.T) {
 		{
 			// The machine was twice as fast in the second round: that changes nothing.
 			"a machine that changes its speed", figure("f", 800, 1600, 700), figure("b", 1000, 2000, 1000), 0.8,
-			Ratio{Name: "r", Median: 0.8, Lowest: 0.7, Highest: 0.8, Goal: 0.8}, "reached",
+			Ratio{Name: "r", Median: 0.8, Lowest: 0.7, Highest: 0.8, Goal: 0.8},
+			"reached",
 		},
 		{
 			"too slow", figure("f", 500, 590), figure("b", 1000, 1000), 0.6,
-			Ratio{Name: "r", Median: 0.5, Lowest: 0.5, Highest: 0.59, Goal: 0.6}, "MISSED",
+			Ratio{Name: "r", Median: 0.5, Lowest: 0.5, Highest: 0.59, Goal: 0.6},
+			"MISSED",
 		},
 		{
 			"without a goal", figure("f", 500), figure("b", 1000), 0,
-			Ratio{Name: "r", Median: 0.5, Lowest: 0.5, Highest: 0.5}, "for information",
+			Ratio{Name: "r", Median: 0.5, Lowest: 0.5, Highest: 0.5},
+			"for information",
 		},
 		{"a baseline that did not work", figure("f", 500), figure("b", 0), 0.6, Ratio{Name: "r", Goal: 0.6}, "MISSED"},
 		{"a round that is missing", figure("f", 500, 600), figure("b", 1000), 0.4, Ratio{Name: "r", Median: 0.5, Lowest: 0.5, Highest: 0.5, Goal: 0.4}, "reached"},

@@ -111,8 +111,8 @@ func (f *Findings) add(finding func() Finding, s Severity) {
 	}
 	f.dropped++
 	for lesser := Info; lesser < s; lesser++ {
-		for i := len(f.list) - 1; i >= 0; i-- {
-			if f.list[i].Severity == lesser {
+		for i, old := range slices.Backward(f.list) {
+			if old.Severity == lesser {
 				f.list = append(slices.Delete(f.list, i, i+1), finding())
 				return
 			}

@@ -2,6 +2,7 @@ package format_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -62,7 +63,7 @@ func TestDocumentsAreParsedOnce(t *testing.T) {
 		t.Error("the document was parsed again")
 	}
 	_, err = src.Document("b.json")
-	if _, again := src.Document("b.json"); fault.ReasonOf(err) != fault.ReasonDocumentSyntax || again != err {
+	if _, again := src.Document("b.json"); fault.ReasonOf(err) != fault.ReasonDocumentSyntax || !errors.Is(again, err) {
 		t.Errorf("errors %v and %v", err, again)
 	}
 	if _, err := src.Document("c.json"); fault.ReasonOf(err) != fault.ReasonDocumentInvalid {

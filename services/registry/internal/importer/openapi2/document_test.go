@@ -38,8 +38,10 @@ paths: {/x: {get: {operationId: X, responses: {}}}}
 		Contact: &connectorv1.Contact{Name: "Ann", Url: "https://example.com", Email: "ann@example.com"},
 		License: &connectorv1.License{Name: "MIT", Url: "https://example.com/mit"},
 		Links: []*connectorv1.Link{
-			{Url: "https://example.com/docs", Description: "Docs"}, {Url: "https://example.com/more", Description: "More"},
-			{Url: "https://example.com", Description: "Website"}, {Url: "https://example.com/privacy", Description: "Privacy policy"},
+			{Url: "https://example.com/docs", Description: "Docs"},
+			{Url: "https://example.com/more", Description: "More"},
+			{Url: "https://example.com", Description: "Website"},
+			{Url: "https://example.com/privacy", Description: "Privacy policy"},
 		},
 		Categories: []string{"AI", "Data"},
 		Extensions: []*connectorv1.Extension{{Name: "x-logo", Json: []byte(`{"url":"logo.png"}`)}},

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,3 +99,6 @@ func decoded(m proto.Message) string {
 
 // base64Member is a bytes field.
 var base64Member = regexp.MustCompile(`("(?:schema|json)":")([^"]*)"`)
+
+// sorted returns a sorted copy, nil for nothing.
+func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }

@@ -102,7 +102,8 @@ func notOne(src *format.Source, count int) error {
 func Translate(ctx context.Context, doc *document.Document, place *format.Place) (*connectorv1.Definition, error) {
 	t := &translation{
 		root: doc.Root(), place: place, def: &connectorv1.Definition{},
-		ids: map[string]bool{}, promoted: map[string]string{},
+		ids: map[string]bool{}, suffixes: map[string]int{}, promoted: map[string]string{},
+		schemes: map[string]*connectorv1.SecurityScheme{},
 	}
 	place.Remarks()
 	if !t.root.Get("paths").Is(document.Object) {
@@ -137,8 +138,12 @@ type translation struct {
 
 	budget budget
 
-	// ids are the operation ids that are taken.
-	ids map[string]bool
+	// ids are the operation ids that the document gives, true once they are
+	// taken, and those that were made up. suffixes are how often one was.
+	ids      map[string]bool
+	suffixes map[string]int
+	// schemes are the security schemes by id.
+	schemes map[string]*connectorv1.SecurityScheme
 	// promoted maps pointers outside "/definitions" that schemas refer to, to
 	// the names under which those schemas are added; queue holds those that are
 	// still to be written.

@@ -43,7 +43,8 @@ paths:
 		Safety:           &connectorv1.Safety{Safe: true, Idempotent: true},
 		DocumentationUrl: "https://example.com/get",
 		Extensions: []*connectorv1.Extension{
-			{Name: "x-own", Json: []byte("2")}, {Name: "x-ms-pageable", Json: []byte(`{"nextLinkName":"nextLink"}`)},
+			{Name: "x-own", Json: []byte("2")},
+			{Name: "x-ms-pageable", Json: []byte(`{"nextLinkName":"nextLink"}`)},
 			{Name: "x-shared", Json: []byte("1")},
 		},
 		SourcePointer: "/paths/~1items~1{id}/get",

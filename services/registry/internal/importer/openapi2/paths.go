@@ -113,12 +113,11 @@ func (t *translation) operationID(method, path string, n *document.Node) string 
 }
 
 func (t *translation) unique(id string) string {
-	candidate := id
-	for i := 2; ; i++ {
+	for candidate := id; ; candidate = id + "_" + strconv.Itoa(t.suffixes[id]+1) {
 		if _, known := t.ids[candidate]; !known {
 			return candidate
 		}
-		candidate = id + "_" + strconv.Itoa(i)
+		t.suffixes[id]++ // the next one need not try what was tried
 	}
 }
 

@@ -1,8 +1,6 @@
 package openapi2
 
 import (
-	"slices"
-
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
 )
@@ -35,6 +33,7 @@ func (t *translation) securitySchemes() {
 			continue
 		}
 		t.def.SecuritySchemes = append(t.def.SecuritySchemes, s)
+		t.schemes[s.GetId()] = s
 	}
 }
 
@@ -104,7 +103,7 @@ func (t *translation) requirements(n *document.Node) []*connectorv1.SecurityRequ
 func (t *translation) requirement(r *document.Node) (*connectorv1.SecurityRequirement, bool) {
 	requirement := &connectorv1.SecurityRequirement{}
 	for _, s := range r.Children() {
-		if t.scheme(s.Key()) == nil {
+		if t.schemes[s.Key()] == nil {
 			continue
 		}
 		requirement.Schemes = append(requirement.Schemes, &connectorv1.SchemeReference{
@@ -114,19 +113,11 @@ func (t *translation) requirement(r *document.Node) (*connectorv1.SecurityRequir
 	return requirement, r.Is(document.Object) && (len(r.Children()) == 0 || len(requirement.GetSchemes()) > 0)
 }
 
-func (t *translation) scheme(id string) *connectorv1.SecurityScheme {
-	i := slices.IndexFunc(t.def.GetSecuritySchemes(), func(s *connectorv1.SecurityScheme) bool { return s.GetId() == id })
-	if i < 0 {
-		return nil
-	}
-	return t.def.GetSecuritySchemes()[i]
-}
-
 // checkSecurity reports the schemes that are required and not defined, once each.
 func (t *translation) checkSecurity(list *document.Node, seen map[string]bool) {
 	for _, r := range list.Children() {
 		for _, s := range r.Children() {
-			if t.scheme(s.Key()) == nil && !seen[s.Key()] {
+			if t.schemes[s.Key()] == nil && !seen[s.Key()] {
 				seen[s.Key()] = true
 				t.warn("SecuritySchemeUndefined", s, "define it under \"securityDefinitions\" or remove it",
 					"the security scheme %q is not defined; it is ignored", s.Key())

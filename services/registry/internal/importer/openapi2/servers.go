@@ -23,7 +23,7 @@ func (t *translation) servers() {
 	if base != "" {
 		base = "/" + base
 	}
-	for _, scheme := range t.schemes() {
+	for _, scheme := range t.transports() {
 		template := scheme + "://" + host + base
 		if u, err := url.Parse(placeholder.ReplaceAllString(template, "x")); err != nil || u.Hostname() == "" {
 			t.warn("HostInvalid", t.root.Get("host"), "write the host name, with a port if needed, and nothing else",
@@ -59,9 +59,9 @@ func (t *translation) host() string {
 	return clean
 }
 
-// schemes returns http and https as far as the document lists them. https comes
+// transports returns http and https as far as the document lists them. https comes
 // first: the first server is used by default, and it carries credentials.
-func (t *translation) schemes() []string {
+func (t *translation) transports() []string {
 	n := t.root.Get("schemes")
 	var schemes []string
 	for _, s := range n.Children() {

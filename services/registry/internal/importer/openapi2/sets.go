@@ -20,7 +20,7 @@ func (t *translation) parameterSets() []*connectorv1.ParameterSet {
 		for _, r := range t.requirements(t.root) {
 			var schemes []*connectorv1.SecurityScheme
 			for _, s := range r.GetSchemes() {
-				schemes = append(schemes, t.scheme(s.GetSchemeId()))
+				schemes = append(schemes, t.schemes[s.GetSchemeId()])
 				used[s.GetSchemeId()] = true
 			}
 			alternatives = append(alternatives, schemes)

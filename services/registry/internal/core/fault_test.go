@@ -1,0 +1,160 @@
+package core_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ferrule-dev/ferrule/pkg/clock/clocktest"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/kv"
+	"github.com/ferrule-dev/ferrule/pkg/kv/faultkv"
+	"github.com/ferrule-dev/ferrule/pkg/kv/memkv"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/core"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/store"
+)
+
+// on returns a registry on another store, at a fixed time.
+func (r *rig) on(s kv.Store) *core.Registry {
+	return core.New(core.Deps{
+		Store: store.New(s, r.announce), Fetcher: r, Importers: importer.All(), Clock: clocktest.New(now),
+		Committed: func() {}, Imports: 1,
+	})
+}
+
+// everything returns all keys and values of a store.
+func everything(t *testing.T, s kv.Store) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := s.View(t.Context(), func(r kv.Reader) error {
+		for p, err := range kv.All(r, nil, 1000) {
+			if err != nil {
+				return err
+			}
+			all[string(p.Key)] = string(p.Value)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// changes are the use cases that write, on a connector that has a revision.
+var changes = map[string]func(t *testing.T, g *core.Registry) error{
+	"an import": func(t *testing.T, g *core.Registry) error {
+		_, err := g.Import(t.Context(), core.ImportRequest{Environment: env, ID: "crm", Files: swagger("Two", 3), Publish: core.PublishAlways})
+		return err
+	},
+	"a first import": func(t *testing.T, g *core.Registry) error {
+		_, err := g.Import(t.Context(), core.ImportRequest{Environment: env, ID: "other", Files: swagger("Other", 1)})
+		return err
+	},
+	"publishing": func(t *testing.T, g *core.Registry) error {
+		d, err := g.GetRevision(t.Context(), latest, core.Basic)
+		if err != nil {
+			return err
+		}
+		_, err = g.Publish(t.Context(), d.Name)
+		return err
+	},
+	"deleting": func(t *testing.T, g *core.Registry) error { return g.Delete(t.Context(), crm, "") },
+}
+
+// prepared returns a store with a connector of two revisions, of which the
+// second is a draft.
+func prepared(t *testing.T, r *rig) *memkv.Store {
+	t.Helper()
+	inner := memkv.New()
+	t.Cleanup(func() { _ = inner.Close() })
+	g := r.on(inner)
+	for n := range 2 {
+		if _, err := g.Import(t.Context(), core.ImportRequest{Environment: env, ID: "crm", Files: swagger("One", n+1)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return inner
+}
+
+// TestAChangeHappensAsAWholeOrNotAtAll fails and crashes the store at every step
+// of every change, and looks at what is left.
+func TestAChangeHappensAsAWholeOrNotAtAll(t *testing.T) {
+	for name, change := range changes {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			inner := prepared(t, r)
+			before := everything(t, inner)
+			counting := faultkv.New(inner)
+			if err := change(t, r.on(counting)); err != nil {
+				t.Fatal(err)
+			}
+			after := everything(t, inner)
+			for step := 1; step <= counting.Passed(faultkv.Any); step++ {
+				for how, plan := range map[string]func(*faultkv.Store){
+					"fails":   func(s *faultkv.Store) { s.Fail(faultkv.Any, step, errBroken) },
+					"crashes": func(s *faultkv.Store) { s.Crash(faultkv.Any, step) },
+				} {
+					inner := prepared(t, r)
+					broken := faultkv.New(inner)
+					plan(broken)
+					err := change(t, r.on(broken))
+					if err == nil || fault.ReasonOf(err) != fault.ReasonInternal {
+						t.Errorf("step %d %s: %v, want an internal error", step, how, err)
+					}
+					left := everything(t, inner)
+					if !cmp.Equal(left, before) && !cmp.Equal(left, after) {
+						t.Errorf("step %d %s: half of the change is left", step, how)
+					}
+					// Trying again ends where it would have ended at once.
+					if err := change(t, r.on(inner)); err != nil && !gone(err) {
+						t.Errorf("step %d %s: trying again: %v", step, how, err)
+					}
+					if diff := cmp.Diff(after, everything(t, inner)); diff != "" {
+						t.Errorf("step %d %s: after trying again (-want +got):\n%s", step, how, diff)
+					}
+				}
+			}
+		})
+	}
+}
+
+var errBroken = errors.New("the disk is broken")
+
+// gone is what deleting a second time answers.
+func gone(err error) bool { return fault.ReasonOf(err) == fault.ReasonConnectorNotFound }
+
+func TestReadingFromABrokenStoreIsAnInternalError(t *testing.T) {
+	r := newRig(t)
+	inner := prepared(t, r)
+	for name, read := range map[string]func(g *core.Registry) error{
+		"GetConnector":   func(g *core.Registry) error { _, err := g.GetConnector(t.Context(), crm); return err },
+		"ListConnectors": func(g *core.Registry) error { _, _, err := g.ListConnectors(t.Context(), env, "", "", 9); return err },
+		"GetRevision":    func(g *core.Registry) error { _, err := g.GetRevision(t.Context(), latest, core.Full); return err },
+		"a connection": func(g *core.Registry) error {
+			_, err := g.GetRevision(t.Context(), latest, core.Connection)
+			return err
+		},
+		"ListRevisions":  func(g *core.Registry) error { _, _, err := g.ListRevisions(t.Context(), crm, 0, 9); return err },
+		"ListOperations": func(g *core.Registry) error { _, _, _, err := g.ListOperations(t.Context(), latest, 0, 9); return err },
+		"GetSource":      func(g *core.Registry) error { _, _, err := g.GetSource(t.Context(), latest); return err },
+	} {
+		counting := faultkv.New(inner)
+		if err := read(r.on(counting)); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for step := 1; step <= counting.Passed(faultkv.Any); step++ {
+			t.Run(fmt.Sprintf("%s, step %d", name, step), func(t *testing.T) {
+				broken := faultkv.New(inner)
+				broken.Fail(faultkv.Any, step, errBroken)
+				err := read(r.on(broken))
+				if !errors.Is(err, errBroken) || fault.ReasonOf(err) != fault.ReasonInternal {
+					t.Errorf("read: %v", err)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package importer_test
+
+import (
+	"testing"
+
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
+)
+
+func file(path, content string) format.File {
+	return format.File{Path: path, Content: []byte(content)}
+}
+
+const swagger = `{"swagger":"2.0","info":{"title":"T"},"host":"h.example","paths":{"/x":{"get":{"operationId":"X"}}}}`
+
+func TestFormatsAreDetected(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		files []format.File
+		want  format.ID
+	}{
+		{"a Swagger document", []format.File{file("petstore.json", swagger)}, format.OpenAPI2},
+		{"without an extension", []format.File{file("petstore", swagger)}, format.OpenAPI2},
+		{"in YAML", []format.File{file("petstore.yml", "swagger: '2.0'\npaths: {}\n")}, format.OpenAPI2},
+		{"with a byte order mark", []format.File{file("petstore.json", "\ufeff"+swagger)}, format.OpenAPI2},
+		{"among other files", []format.File{file("a.json", "{}"), file("icon.png", "\x89PNG\xff"), file("p.json", swagger)}, format.OpenAPI2},
+		{"a connector package", []format.File{file("apiDefinition.swagger.json", swagger), file("apiProperties.json", `{"properties":{}}`)}, format.ConnectorPackage},
+		{"half a connector package", []format.File{file("apiDefinition.swagger.json", swagger)}, format.OpenAPI2},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			src, err := format.NewSource(row.files)
+			if err != nil {
+				t.Fatal(err)
+			}
+			result, err := importer.All().Import(t.Context(), src, "")
+			if err != nil || result.Format != row.want {
+				t.Errorf("Import = %v, %v; want %s", result, err, row.want)
+			}
+		})
+	}
+}
+
+func TestWhatIsNoDescriptionIsRefused(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		files  []format.File
+		want   format.ID
+		reason fault.Reason
+	}{
+		{"other JSON", []format.File{file("a.json", `{"a":1}`)}, "", fault.ReasonDocumentFormatUnknown},
+		{"a list", []format.File{file("a.json", `[]`)}, "", fault.ReasonDocumentFormatUnknown},
+		{"prose", []format.File{file("README", "Hello, world.")}, "", fault.ReasonDocumentFormatUnknown},
+		{"another version", []format.File{file("a.json", `{"swagger":"1.2","paths":{}}`)}, "", fault.ReasonDocumentFormatUnknown},
+		{"another format", []format.File{file("a.json", `{"openapi":"3.1.0","paths":{}}`)}, "", fault.ReasonDocumentFormatUnknown},
+		{"only an icon", []format.File{file("icon.png", "\x89PNG"), file("b.png", "\x89PNG")}, "", fault.ReasonDocumentFormatUnknown},
+		{"a broken file says why", []format.File{file("a.json", `{"swagger":"2.0",`)}, "", fault.ReasonDocumentSyntax},
+		{"an empty file says why", []format.File{file("a.json", "")}, "", fault.ReasonDocumentSyntax},
+		{"a broken file of the format that was asked for", []format.File{file("a.json", `{`)}, format.OpenAPI2, fault.ReasonDocumentSyntax},
+		{"a file that is not of the format that was asked for", []format.File{file("a.json", `{}`)}, format.OpenAPI2, fault.ReasonDocumentInvalid},
+		{"a document that is no package", []format.File{file("a.json", swagger)}, format.ConnectorPackage, fault.ReasonDocumentInvalid},
+		{"two documents at once", []format.File{file("a.json", swagger), file("b.json", swagger)}, format.OpenAPI2, fault.ReasonDocumentInvalid},
+		{"a format that does not exist", []format.File{file("a.json", swagger)}, "wsdl", fault.ReasonDocumentFormatUnknown},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			src, err := format.NewSource(row.files)
+			if err != nil {
+				t.Fatal(err)
+			}
+			result, err := importer.All().Import(t.Context(), src, row.want)
+			if fault.ReasonOf(err) != row.reason || fault.CodeOf(err) != fault.CodeInvalidArgument {
+				t.Errorf("Import = %v, %v; want %s", result, err, row.reason)
+			}
+		})
+	}
+}
+
+func TestEveryFormatIsListedOnce(t *testing.T) {
+	seen := map[format.ID]bool{}
+	for _, imp := range importer.All() {
+		if imp.Format() == "" || seen[imp.Format()] {
+			t.Errorf("the format %q is listed wrongly", imp.Format())
+		}
+		seen[imp.Format()] = true
+	}
+}
