@@ -286,7 +286,7 @@ func TestBadInputHasItsReasonAndChangesNothing(t *testing.T) {
 		{"not Swagger", file("a.json", "{}"), fault.ReasonDocumentFormatUnknown, ""},
 		{"an alias bomb", file("a.yaml", "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n"), fault.ReasonDocumentTooLarge, ""},
 		{"a path out of the directory", file("../a.json", good), fault.ReasonInvalidArgument, ""},
-		{"more than a file may have", &registryv1.SourceFile{Path: "a.json", Content: bytes.Repeat([]byte(" "), 20<<20+1)}, fault.ReasonInvalidArgument, ""},
+		{"more than a file may have", &registryv1.SourceFile{Path: "a.json", Content: bytes.Repeat([]byte(" "), 20<<20+1)}, fault.ReasonDocumentTooLarge, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := r.ImportConnector(r.maker(), &registryv1.ImportConnectorRequest{
