@@ -192,6 +192,7 @@ func (t *Triggers) createPolling(ctx context.Context, s Subscription, d Draft, p
 		return Subscription{}, err
 	}
 	if s, err = t.insert(ctx, s, d, polling.Seen{}.With(sight.items)); err != nil {
+		wake(t.missing) // it may be stored all the same
 		return Subscription{}, err
 	}
 	if err := t.Schedules.Put(ctx, s.UID, s.Polling.Cursor.Next); err != nil {

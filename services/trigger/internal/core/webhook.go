@@ -214,23 +214,30 @@ func (t *Triggers) refusal(s Subscription, answer Answer, cause error) error {
 	if cause != nil && neverRegistered(answer, cause) {
 		return cause
 	}
-	var f *fault.Error
-	if cause != nil {
-		f = fault.Unavailable(fault.ReasonTriggerSubscribeFailed,
-			"the API did not confirm the registration of the callback: %s; try again", t.redacted(s, fault.From(cause).Message())).
-			Because(cause)
-	} else {
-		message := "no reason was given"
-		if answer.Refusal != nil {
-			message = answer.Refusal.Message
-		}
-		f = fault.Precondition(fault.ReasonTriggerSubscribeFailed,
-			"the API refused to register the callback with status %d: %s", answer.Status, t.redacted(s, message))
-	}
+	f := t.unconfirmed(s, answer, cause)
 	if answer.Status != 0 {
 		f = f.With("status", strconv.Itoa(answer.Status))
 	}
 	return f.With("operation", s.Operation)
+}
+
+// unconfirmed is what the creator is told about an API that did not do its part.
+func (t *Triggers) unconfirmed(s Subscription, answer Answer, cause error) *fault.Error {
+	message := "no reason was given"
+	switch {
+	case cause != nil:
+		return fault.Unavailable(fault.ReasonTriggerSubscribeFailed,
+			"the API did not confirm the registration of the callback: %s; try again", t.redacted(s, fault.From(cause).Message())).
+			Because(cause)
+	case answer.Refusal != nil:
+		message = t.redacted(s, answer.Refusal.Message)
+	}
+	if answer.Refusal != nil && answer.Refusal.Retryable || answer.Status >= http.StatusInternalServerError {
+		return fault.Unavailable(fault.ReasonTriggerSubscribeFailed,
+			"the API failed to register the callback with status %d: %s; try again", answer.Status, message)
+	}
+	return fault.Precondition(fault.ReasonTriggerSubscribeFailed,
+		"the API refused to register the callback with status %d: %s", answer.Status, message)
 }
 
 // redacted removes what an API may have quoted from our own request.

@@ -55,9 +55,6 @@ func (s Seen) Bytes() []byte {
 	return data
 }
 
-// Len returns how many items are remembered.
-func (s Seen) Len() int { return len(s.order) }
-
 // Fresh returns the items that are not remembered, in their order.
 func (s Seen) Fresh(items []Item) []Item {
 	var fresh []Item

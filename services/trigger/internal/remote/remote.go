@@ -48,7 +48,9 @@ func on(ctx context.Context, behalf core.Behalf) context.Context {
 }
 
 // Runtime calls APIs. It implements core.Runtime.
-type Runtime struct{ client runtimev1.RuntimeServiceClient }
+type Runtime struct {
+	client runtimev1.RuntimeServiceClient
+}
 
 // NewRuntime returns a runtime behind a client.
 func NewRuntime(client runtimev1.RuntimeServiceClient) *Runtime { return &Runtime{client: client} }
@@ -108,7 +110,9 @@ func (c *Connections) Connection(ctx context.Context, name resource.Connection, 
 }
 
 // Definitions asks the registry. It implements core.Definitions.
-type Definitions struct{ client registryv1.RegistryServiceClient }
+type Definitions struct {
+	client registryv1.RegistryServiceClient
+}
 
 // NewDefinitions returns the registry behind a client.
 func NewDefinitions(client registryv1.RegistryServiceClient) *Definitions {

@@ -45,8 +45,8 @@ type Store struct {
 }
 
 // New returns a store on inner, which stays open when the store is not used any
-// more. notified is called after every commit that left something in the outbox;
-// it must return at once.
+// more. notified is called after every commit that may have left something in the
+// outbox; it must return at once.
 func New(inner kv.Store, encode Encoder, notified func()) *Store {
 	return &Store{kv: inner, encode: encode, notified: notified}
 }
@@ -171,13 +171,11 @@ func (s *Store) Touch(ctx context.Context, notified map[string]time.Time) error 
 	})
 }
 
-// commit runs a change and tells the relay about it.
+// commit runs a change and tells the relay about it, also after an error: it may
+// leave open whether the change was committed.
 func (s *Store) commit(ctx context.Context, change func(kv.Tx) error) error {
-	err := s.kv.Update(ctx, change)
-	if err == nil {
-		s.notified()
-	}
-	return err
+	defer s.notified()
+	return s.kv.Update(ctx, change)
 }
 
 // put writes a subscription with its place in the index of unsettled webhooks,

@@ -1,0 +1,530 @@
+package core_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/kv"
+	"github.com/ferrule-dev/ferrule/pkg/kv/faultkv"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/inventorytest"
+)
+
+func TestAWebhookIsRegisteredWithItsCallbackAndSecretAndRemovedWithTheConnection(t *testing.T) {
+	r := newRig(t)
+	d := draft("hook", inventorytest.Webhook)
+	d.Input = `{"body":{"events":["item.created"]}}`
+	s, err := r.Create(t.Context(), ann, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if state, why := s.State(); state != core.StateActive || why != "" {
+		t.Fatalf("state %v %q", state, why)
+	}
+	call := r.api.Calls(inventorytest.Webhook)[0]
+	var in struct {
+		Body struct {
+			CallbackURL, Secret string
+			Events              []string
+		}
+	}
+	if err := json.Unmarshal([]byte(call.Input), &in); err != nil {
+		t.Fatal(err)
+	}
+	if in.Body.CallbackURL != "https://ferrule.example.com/hooks/"+r.keys.Token(s.UID) || in.Body.Secret != r.keys.Secret(s.UID) || len(in.Body.Events) != 1 {
+		t.Errorf("the API was told %+v", in.Body)
+	}
+	if call.Behalf != core.BehalfOfCaller {
+		t.Error("it was registered on behalf of the service, not of its creator")
+	}
+	if err := r.Delete(t.Context(), ann, named("hook")); err != nil {
+		t.Fatal(err)
+	}
+	if hooks := r.api.Hooks(); len(hooks) != 0 {
+		t.Errorf("left at the API: %v", hooks)
+	}
+	unhook := r.api.Calls(inventorytest.Unhook)
+	if len(unhook) != 1 || unhook[0].Input != `{"id":"1"}` || unhook[0].Behalf != core.BehalfOfService {
+		t.Errorf("removed by %+v", unhook)
+	}
+	_, err = r.Get(t.Context(), ann, named("hook"))
+	wantReason(t, err, fault.ReasonSubscriptionNotFound)
+	_, err = r.Ingest(t.Context(), r.notification(s, "1", `{}`))
+	wantReason(t, err, fault.ReasonWebhookUnknown)
+}
+
+func TestTheStoreHoldsNeitherTokenNorSecret(t *testing.T) {
+	r := newRig(t)
+	s := r.create("hook", inventorytest.Webhook)
+	err := r.kv.View(t.Context(), func(tx kv.Reader) error {
+		for pair, err := range kv.All(tx, nil, 100) {
+			if err != nil {
+				return err
+			}
+			for what, secret := range map[string]string{"token": r.keys.Token(s.UID), "secret": r.keys.Secret(s.UID)} {
+				if strings.Contains(string(pair.Value), secret) {
+					t.Errorf("the %s is stored under %q", what, pair.Key)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAWebhookThatTheAPIRefusesLeavesNothing(t *testing.T) {
+	r := newRig(t)
+	r.api.Refuse = func(c core.Call) *core.Answer {
+		x := inventorytest.Refusal(http.StatusForbidden, false)
+		x.Refusal.Message = "not with " + c.Input // APIs do quote what they were sent
+		return &x
+	}
+	_, err := r.Create(t.Context(), ann, draft("hook", inventorytest.Webhook))
+	wantReason(t, err, fault.ReasonTriggerSubscribeFailed)
+	f := fault.From(err)
+	if f.Meta()["status"] != "403" || f.Code() != fault.CodeFailedPrecondition {
+		t.Errorf("fault %v %v", f.Code(), f.Meta())
+	}
+	uid := fmt.Sprintf("%032x", r.uids)
+	if strings.Contains(f.Message(), r.keys.Secret(uid)) || strings.Contains(f.Message(), r.keys.Token(uid)) {
+		t.Errorf("the message tells a secret: %s", f.Message())
+	}
+	_, err = r.Get(t.Context(), ann, named("hook"))
+	wantReason(t, err, fault.ReasonSubscriptionNotFound)
+	if next, err := r.Settle(t.Context()); err != nil || !next.IsZero() {
+		t.Errorf("something is left to settle: %v %v", next, err)
+	}
+}
+
+func TestAWebhookWhoseRegistrationIsUncertainIsRemovedAtTheAPIToo(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		fail func(*inventorytest.API)
+	}{
+		{
+			name: "the answer was lost",
+			fail: func(a *inventorytest.API) {
+				a.After = func(core.Call) error { return fault.Deadline(fault.ReasonOutcomeUnknown, "the answer was lost") }
+			},
+		},
+		{
+			name: "the API failed after it had registered",
+			fail: func(a *inventorytest.API) {
+				a.After = func(core.Call) error { return fault.Unavailable(fault.ReasonUpstreamReset, "cut off") }
+			},
+		},
+		{
+			name: "the API never saw it",
+			fail: func(a *inventorytest.API) {
+				a.Before = func(core.Call) error { return fault.Unavailable(fault.ReasonUpstreamUnreachable, "not reached") }
+			},
+		},
+		{
+			name: "the API answered with a failure of its own",
+			fail: func(a *inventorytest.API) {
+				a.Refuse = func(core.Call) *core.Answer {
+					x := inventorytest.Refusal(http.StatusInternalServerError, true)
+					return &x
+				}
+			},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(t)
+			r.api.Set(tc.fail)
+			_, err := r.Create(t.Context(), ann, draft("hook", inventorytest.Webhook))
+			wantReason(t, err, fault.ReasonTriggerSubscribeFailed)
+			if fault.CodeOf(err) != fault.CodeUnavailable {
+				t.Errorf("code %v", fault.CodeOf(err))
+			}
+			if state := r.state("hook"); state != core.StateDeleting {
+				t.Fatalf("state %v", state)
+			}
+			r.api.Set(func(a *inventorytest.API) { a.Before, a.After, a.Refuse = nil, nil, nil })
+			// Not before the request can no longer be on its way.
+			next, err := r.Settle(t.Context())
+			if err != nil || !next.Equal(start.Add(core.DefaultSetupTime)) {
+				t.Fatalf("to be settled at %v, %v", next, err)
+			}
+			r.clock.Advance(core.DefaultSetupTime)
+			if next, err := r.Settle(t.Context()); err != nil || !next.IsZero() {
+				t.Fatalf("still to be settled: %v %v", next, err)
+			}
+			if hooks := r.api.Hooks(); len(hooks) != 0 {
+				t.Errorf("left at the API: %v", hooks)
+			}
+			r.create("hook", inventorytest.Webhook) // the name is free again
+		})
+	}
+}
+
+func TestACallerWhoLeavesDoesNotInterruptARegistration(t *testing.T) {
+	r := newRig(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	r.api.Before = func(core.Call) error { cancel(); return nil }
+	if _, err := r.Create(ctx, ann, draft("hook", inventorytest.Webhook)); err != nil {
+		t.Fatal(err)
+	}
+	if state := r.state("hook"); state != core.StateActive {
+		t.Errorf("state %v", state)
+	}
+}
+
+// hooking are the steps in which a webhook comes and goes.
+func hooking(r *rig) error {
+	if _, err := r.Create(r.t.Context(), ann, draft("hook", inventorytest.Webhook)); err != nil {
+		return err
+	}
+	return r.Delete(r.t.Context(), ann, named("hook"))
+}
+
+func TestACrashAtEveryStepOfAWebhooksLifeLeavesNothingBehind(t *testing.T) {
+	calm := newRig(t)
+	store := faultkv.New(calm.kv)
+	calm.restart(store)
+	if err := hooking(calm); err != nil {
+		t.Fatal(err)
+	}
+	passed := store.Passed(faultkv.Any)
+	if passed < 25 {
+		t.Fatalf("only %d moments to crash at", passed)
+	}
+	crash := func(t *testing.T, plan func(r *rig, store *faultkv.Store)) {
+		r := newRig(t)
+		store := faultkv.New(r.kv)
+		r.restart(store)
+		plan(r, store)
+		_ = hooking(r) // dies somewhere
+		r.restart(r.kv)
+		r.api.Set(func(a *inventorytest.API) { a.Before, a.After = nil, nil })
+		s, err := r.Get(t.Context(), ann, named("hook"))
+		if err == nil && !s.Deleting && s.Webhook.Registered {
+			// It is there and works: its creator may not know, so it is deleted.
+			if len(r.api.Hooks()) != 1 {
+				t.Errorf("it is active, with %d registrations", len(r.api.Hooks()))
+			}
+			if err := r.Delete(t.Context(), ann, named("hook")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 3 {
+			if _, err := r.Settle(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			r.clock.Advance(time.Minute)
+		}
+		if hooks := r.api.Hooks(); len(hooks) != 0 {
+			t.Errorf("left at the API: %v", hooks)
+		}
+		_, err = r.Get(t.Context(), ann, named("hook"))
+		wantReason(t, err, fault.ReasonSubscriptionNotFound)
+	}
+	for n := 1; n <= passed; n++ {
+		t.Run(fmt.Sprint("of the store, at moment ", n), func(t *testing.T) {
+			crash(t, func(_ *rig, store *faultkv.Store) { store.Crash(faultkv.Any, n) })
+		})
+	}
+	for _, op := range []string{inventorytest.Webhook, inventorytest.Unhook} {
+		t.Run("before the API sees "+op, func(t *testing.T) {
+			crash(t, func(r *rig, store *faultkv.Store) {
+				r.api.Before = func(c core.Call) error {
+					if c.Operation == op {
+						kill(store)
+						return errBroken
+					}
+					return nil
+				}
+			})
+		})
+		t.Run("after the API has done "+op, func(t *testing.T) {
+			crash(t, func(r *rig, store *faultkv.Store) {
+				r.api.After = func(c core.Call) error {
+					if c.Operation == op {
+						kill(store)
+						return errBroken
+					}
+					return nil
+				}
+			})
+		})
+	}
+}
+
+func TestADeletionDuringTheRegistrationRemovesWhatWasRegistered(t *testing.T) {
+	r := newRig(t)
+	unlocked := make(chan struct{})
+	r.api.Before = func(c core.Call) error {
+		if c.Operation == inventorytest.Webhook {
+			if err := r.Delete(t.Context(), ann, named("hook")); err != nil {
+				t.Error(err)
+			}
+			close(unlocked)
+		}
+		return nil
+	}
+	_, err := r.Create(t.Context(), ann, draft("hook", inventorytest.Webhook))
+	wantReason(t, err, fault.ReasonSubscriptionNotFound)
+	if _, err := r.Settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if hooks := r.api.Hooks(); len(hooks) != 0 {
+		t.Errorf("left at the API: %v", hooks)
+	}
+}
+
+func TestARemovalThatFailsIsRepeatedAndMeanwhileTheCallbackIsGone(t *testing.T) {
+	r := newRig(t)
+	s := r.create("hook", inventorytest.Webhook)
+	r.api.Set(func(a *inventorytest.API) {
+		a.Refuse = func(core.Call) *core.Answer {
+			x := inventorytest.Refusal(http.StatusServiceUnavailable, true)
+			return &x
+		}
+	})
+	if err := r.Delete(t.Context(), ann, named("hook")); err != nil {
+		t.Fatal(err)
+	}
+	state, why := r.get("hook").State()
+	if state != core.StateDeleting || !strings.Contains(why, "503") {
+		t.Errorf("state %v %q", state, why)
+	}
+	if status, err := r.Ingest(t.Context(), r.notification(s, "1", `{}`)); err != nil || status != http.StatusGone {
+		t.Errorf("a notification is answered with %d, %v", status, err)
+	}
+	var pauses []time.Duration
+	for range 4 {
+		next, err := r.Settle(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		pauses = append(pauses, next.Sub(r.clock.Now()))
+		r.clock.Advance(next.Sub(r.clock.Now()))
+	}
+	if want := "[2s 4s 8s 16s]"; fmt.Sprint(pauses) != want {
+		t.Errorf("pauses %v, want %s", pauses, want)
+	}
+	r.api.Set(func(a *inventorytest.API) { a.Refuse = nil })
+	if _, err := r.Settle(t.Context()); err != nil || len(r.api.Hooks()) != 0 {
+		t.Errorf("left at the API: %v, %v", r.api.Hooks(), err)
+	}
+}
+
+func TestARemovalThatCanNeverSucceedIsGivenUp(t *testing.T) {
+	t.Run("at once when the connection is gone", func(t *testing.T) {
+		r := newRig(t)
+		r.create("hook", inventorytest.Webhook)
+		r.api.Set(func(a *inventorytest.API) {
+			a.Before = func(core.Call) error { return fault.NotFound(fault.ReasonConnectionNotFound, "no such connection") }
+		})
+		if err := r.Delete(t.Context(), ann, named("hook")); err != nil {
+			t.Fatal(err)
+		}
+		_, err := r.Get(t.Context(), ann, named("hook"))
+		wantReason(t, err, fault.ReasonSubscriptionNotFound)
+		if len(r.troubles) == 0 {
+			t.Error("nobody was told of the registration that remains")
+		}
+	})
+	t.Run("after three days when the API is down", func(t *testing.T) {
+		r := newRig(t)
+		r.create("hook", inventorytest.Webhook)
+		r.api.Set(func(a *inventorytest.API) {
+			a.Before = func(core.Call) error { return fault.Unavailable(fault.ReasonUpstreamUnreachable, "down") }
+		})
+		if err := r.Delete(t.Context(), ann, named("hook")); err != nil {
+			t.Fatal(err)
+		}
+		began := r.clock.Now()
+		for {
+			next, err := r.Settle(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if next.IsZero() {
+				break
+			}
+			r.clock.Advance(next.Sub(r.clock.Now()))
+		}
+		if took := r.clock.Now().Sub(began); took < 70*time.Hour || took > 80*time.Hour {
+			t.Errorf("given up after %v", took)
+		}
+	})
+	t.Run("when the registration is gone already", func(t *testing.T) {
+		r := newRig(t)
+		r.create("hook", inventorytest.Webhook)
+		r.api.Set(func(a *inventorytest.API) {
+			a.Refuse = func(core.Call) *core.Answer { x := inventorytest.Refusal(http.StatusNotFound, false); return &x }
+		})
+		if err := r.Delete(t.Context(), ann, named("hook")); err != nil {
+			t.Fatal(err)
+		}
+		_, err := r.Get(t.Context(), ann, named("hook"))
+		wantReason(t, err, fault.ReasonSubscriptionNotFound)
+	})
+}
+
+func TestAnOperationThatOnlyTheOldRevisionHasStillRemovesTheRegistration(t *testing.T) {
+	r := newRig(t)
+	r.create("hook", inventorytest.Webhook)
+	r.api.Set(func(a *inventorytest.API) {
+		a.Before = func(c core.Call) error {
+			if c.Operation == inventorytest.Unhook && c.Revision == "" {
+				return fault.NotFound(fault.ReasonOperationNotFound, "not in the present revision")
+			}
+			return nil
+		}
+	})
+	if err := r.Delete(t.Context(), ann, named("hook")); err != nil || len(r.api.Hooks()) != 0 {
+		t.Errorf("left at the API: %v, %v", r.api.Hooks(), err)
+	}
+}
+
+func TestWithoutALocationTheRegistrationIsFoundByItsCallback(t *testing.T) {
+	r := newRig(t)
+	r.api.Location = func(string) string { return "-" }
+	r.create("other", inventorytest.Webhook)
+	r.create("hook", inventorytest.Webhook)
+	if err := r.Delete(t.Context(), ann, named("hook")); err != nil {
+		t.Fatal(err)
+	}
+	hooks := r.api.Hooks()
+	if len(hooks) != 1 || !strings.HasSuffix(hooks[0].CallbackURL, r.keys.Token(r.get("other").UID)) {
+		t.Errorf("left at the API: %v, want only the other's", hooks)
+	}
+}
+
+func TestWhereRegistrationsCannotBeListedTheyRemainAndTheOperatorIsTold(t *testing.T) {
+	r := newRig(t)
+	r.api.Location = func(string) string { return "https://elsewhere.example.com/webhooks/1" }
+	r.create("hook", inventorytest.Unlisted)
+	if err := r.Delete(t.Context(), ann, named("hook")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.Get(t.Context(), ann, named("hook"))
+	wantReason(t, err, fault.ReasonSubscriptionNotFound)
+	if len(r.troubles) != 2 {
+		t.Errorf("the operator was told %q", r.troubles)
+	}
+}
+
+func TestHowTheRegistrationIsRemovedDependsOnTheAnswer(t *testing.T) {
+	named := func(op string) func(*connectorv1.Definition) {
+		return func(d *connectorv1.Definition) {
+			for _, o := range d.GetOperations() {
+				if o.GetOperationId() == inventorytest.Webhook {
+					o.GetTrigger().GetWebhook().UnsubscribeOperationId = op
+				}
+			}
+		}
+	}
+	for _, tc := range []struct {
+		name     string
+		location string
+		change   func(*connectorv1.Definition)
+		server   string
+		want     string // input of the removal; empty for none
+	}{
+		{name: "a path below the server", location: "/webhooks/7", want: `{"id":"7"}`},
+		{name: "a path with the server's base path", location: "/v1/webhooks/7", want: `{"id":"7"}`},
+		{name: "a path relative to the collection", location: "7", want: `{"id":"7"}`},
+		{name: "a path relative to the collection's parent", location: "webhooks/7", want: `{"id":"7"}`},
+		{name: "an absolute URL", location: inventorytest.Server + "/webhooks/7", want: `{"id":"7"}`},
+		{name: "an absolute URL in capitals", location: "HTTPS://Inventory.Example.COM/v1/webhooks/7", want: `{"id":"7"}`},
+		{name: "an id with escapes", location: "/webhooks/a%2Fb%20c", want: `{"id":"a/b c"}`},
+		{name: "a trailing slash", location: "/webhooks/7/", want: `{"id":"7"}`},
+		{name: "another host", location: "https://evil.example.com/v1/webhooks/7"},
+		{name: "another scheme", location: "http://inventory.example.com/v1/webhooks/7"},
+		{name: "another port", location: "https://inventory.example.com:8443/v1/webhooks/7"},
+		{name: "a host without a scheme", location: "//evil.example.com/v1/webhooks/7"},
+		{name: "something that no operation removes", location: "/elsewhere/7"},
+		{name: "no URL", location: "%zz"},
+		{name: "the server that the connection chose", location: "https://sandbox.example.com/webhooks/7", server: "https://sandbox.example.com", want: `{"id":"7"}`},
+		{name: "the operation that the trigger names", location: "-", change: named(inventorytest.Unhook), want: `{"id":"1"}`},
+		{name: "a trigger that names nothing", location: "-", change: named("Nothing")},
+		{name: "the trigger's operation when the location is of no use", location: "https://evil.example.com/1", change: named(inventorytest.Unhook), want: `{"id":"1"}`},
+		{
+			name: "a server with variables", location: "https://eu.example.com/webhooks/7",
+			change: func(d *connectorv1.Definition) {
+				d.Servers = []*connectorv1.Server{{
+					UrlTemplate: "https://{region}.{domain}", Variables: []*connectorv1.ServerVariable{
+						{Name: "region", DefaultValue: "us"}, {Name: "domain", DefaultValue: "example.com"},
+					},
+				}}
+			},
+			want: `{"id":"7"}`,
+		},
+		{
+			name: "other parameters that the operations share", location: "/webhooks/7",
+			change: func(d *connectorv1.Definition) {
+				last := d.GetOperations()[len(d.GetOperations())-1]
+				last.Parameters = append(last.Parameters,
+					&connectorv1.Parameter{Name: "tenant", Location: connectorv1.ParameterLocation_PARAMETER_LOCATION_QUERY},
+					&connectorv1.Parameter{Name: "other", Location: connectorv1.ParameterLocation_PARAMETER_LOCATION_QUERY},
+					&connectorv1.Parameter{Name: "id", Location: connectorv1.ParameterLocation_PARAMETER_LOCATION_HEADER})
+			},
+			want: `{"path.id":"7","tenant":12345678901234567890}`,
+		},
+		{
+			name: "the more literal of two paths", location: "/webhooks/7",
+			change: func(d *connectorv1.Definition) {
+				wide := &connectorv1.Operation{OperationId: "Wide", Method: "DELETE", Path: "/{kind}/{id}"}
+				d.Operations = append([]*connectorv1.Operation{wide}, d.GetOperations()...)
+			},
+			want: `{"id":"7"}`,
+		},
+		{
+			name: "an identifier that is escaped twice", location: "/webhooks/a%252Fb",
+			change: func(d *connectorv1.Definition) {
+				last := d.GetOperations()[len(d.GetOperations())-1]
+				last.Parameters[0].UrlEncoding = connectorv1.UrlEncoding_URL_ENCODING_DOUBLE
+			},
+			want: `{"id":"a/b"}`,
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(t)
+			if tc.change != nil {
+				tc.change(r.definition)
+			}
+			r.connection.ServerURL = tc.server
+			r.connection.Parameters = map[string]string{"region": "eu"}
+			r.api.Location = func(string) string { return tc.location }
+			d := draft("hook", inventorytest.Webhook)
+			d.Input = `{"tenant":12345678901234567890}`
+			s, err := r.Create(t.Context(), ann, d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			if u := s.Webhook.Unsubscribe; u != nil {
+				got = u.Input
+				if u.Operation != inventorytest.Unhook {
+					t.Errorf("removed by %s", u.Operation)
+				}
+			}
+			if got != tc.want {
+				t.Errorf("input %s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestASettlementThatCannotReadTheStoreSaysSo(t *testing.T) {
+	r := newRig(t)
+	store := faultkv.New(r.kv)
+	store.Fail(faultkv.OnView, 1, errBroken)
+	r.restart(store)
+	if _, err := r.Settle(t.Context()); !errors.Is(err, errBroken) {
+		t.Errorf("err = %v", err)
+	}
+}
