@@ -305,3 +305,35 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+func TestATokenThatIsRememberedStillEndsOnTime(t *testing.T) {
+	clk := clocktest.New(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	key, err := authn.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := authn.NewIssuer(key, clk).Issue(authn.Principal{Kind: authn.KindUser, Name: "ann"}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := authn.NewVerifier(clk, key.Public())
+	for _, step := range []struct {
+		name    string
+		advance time.Duration
+		good    bool
+	}{
+		{"the first time", 0, true},
+		{"remembered", 0, true},
+		{"remembered in its last second", time.Hour - time.Second, true},
+		{"at its end", time.Second, false},
+		{"after its end", time.Hour, false},
+	} {
+		clk.Advance(step.advance)
+		if p, err := v.Verify(t.Context(), token); (err == nil) != step.good || step.good && p.Name != "ann" {
+			t.Errorf("%s: Verify() = %v, %v", step.name, p, err)
+		}
+	}
+	if _, err := v.Verify(t.Context(), token+"x"); err == nil {
+		t.Error("a token like one that is remembered was accepted")
+	}
+}

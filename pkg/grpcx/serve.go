@@ -13,8 +13,15 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/clock"
 )
 
-// StopGrace is how long calls may go on after a server was told to stop.
-const StopGrace = 15 * time.Second
+// OpenedHeader is a header that a streaming method sends once it has accepted a
+// request and before its first message. Without it a client cannot tell a quiet
+// stream from one that is about to be refused: other headers come either way.
+const OpenedHeader = "x-ferrule-opened"
+
+// StopGrace is how long calls may go on after a server was told to stop. It is
+// shorter than half of the time that a process has for stopping (20 s unless it
+// is told otherwise), of which the rest belongs to closing stores.
+const StopGrace = 8 * time.Second
 
 // Serve accepts connections on all listeners until ctx ends, then gives the
 // calls that are open [StopGrace] to finish, cuts off those that did not, and

@@ -46,8 +46,8 @@ func ToStatus(err error) *status.Status {
 	if f == nil {
 		return status.New(codes.OK, "")
 	}
-	code := codes.Code(f.Code()) //nolint:gosec // the same numbers by definition
-	if code == codes.OK {        // an error must not pass for success
+	code := codes.Code(f.Code())
+	if code == codes.OK { // an error must not pass for success
 		code = codes.Unknown
 	}
 	plain := status.New(code, clean(f.Message(), maxSentence))

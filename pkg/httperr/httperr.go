@@ -64,7 +64,7 @@ func Status(f *fault.Error) int {
 	if tooLarge[f.Reason()] {
 		return http.StatusRequestEntityTooLarge
 	}
-	return runtime.HTTPStatusFromCode(codes.Code(f.Code())) //nolint:gosec // fault mirrors the numbers of gRPC
+	return runtime.HTTPStatusFromCode(codes.Code(f.Code()))
 }
 
 // encode never fails visibly: an error about an error helps nobody.

@@ -37,7 +37,7 @@ type (
 	}
 	tagged struct {
 		XMLName  xml.Name    `json:"-"                     yaml:"-" xml:"login"`
-		Attr     secret.Text `json:"attr,omitempty"        yaml:"attr" xml:"attr,attr"`
+		Attr     secret.Text `json:"attr"                  yaml:"attr" xml:"attr,attr"`
 		Password secret.Text `json:"password"              yaml:"password" xml:"password"`
 	}
 )

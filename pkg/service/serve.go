@@ -21,8 +21,8 @@ const (
 	// maxHeaderBytes bounds the header of a request.
 	maxHeaderBytes = 64 << 10
 	// httpGrace is how long requests may go on after the server was told to
-	// stop.
-	httpGrace = 10 * time.Second
+	// stop; see grpcx.StopGrace.
+	httpGrace = 8 * time.Second
 )
 
 // ServeHTTP serves handler on l until ctx ends, then lets open requests finish

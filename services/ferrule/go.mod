@@ -3,36 +3,34 @@ module github.com/ferrule-dev/ferrule/services/ferrule
 go 1.26.0
 
 require (
-	buf.build/go/protovalidate v1.4.0
-	code.dny.dev/ssrf v0.3.0
-	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3
-	github.com/golang-jwt/jwt/v5 v5.3.1
+	buf.build/go/protovalidate v1.4.0 // indirect
+	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // indirect
+	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
 	github.com/google/go-cmp v0.7.0
-	github.com/google/uuid v1.6.0
-	github.com/grpc-ecosystem/grpc-gateway/v2 v2.31.0
-	github.com/maypok86/otter/v2 v2.4.0
-	github.com/nats-io/nats-server/v2 v2.15.2
-	github.com/nats-io/nats.go v1.55.0
-	github.com/prometheus/client_golang v1.24.1
-	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/grpc-ecosystem/grpc-gateway/v2 v2.31.0 // indirect
+	github.com/maypok86/otter/v2 v2.4.0 // indirect
+	github.com/nats-io/nats-server/v2 v2.15.2 // indirect
+	github.com/nats-io/nats.go v1.55.0 // indirect
+	github.com/prometheus/client_golang v1.24.1 // indirect
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.0.10
-	github.com/tink-crypto/tink-go/v2 v2.9.0
-	go.etcd.io/bbolt v1.5.0
-	go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc v0.72.0
-	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.72.0
-	go.opentelemetry.io/otel v1.47.0
-	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp v1.47.0
-	go.opentelemetry.io/otel/exporters/prometheus v0.69.0
-	go.opentelemetry.io/otel/metric v1.47.0
-	go.opentelemetry.io/otel/sdk v1.47.0
-	go.opentelemetry.io/otel/sdk/metric v1.47.0
-	go.opentelemetry.io/otel/trace v1.47.0
-	go.uber.org/goleak v1.3.0
-	go.yaml.in/yaml/v3 v3.0.6
-	golang.org/x/sync v0.24.0
+	github.com/tink-crypto/tink-go/v2 v2.9.0 // indirect
+	go.etcd.io/bbolt v1.5.0 // indirect
+	go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc v0.72.0 // indirect
+	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.72.0 // indirect
+	go.opentelemetry.io/otel v1.47.0 // indirect
+	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp v1.47.0 // indirect
+	go.opentelemetry.io/otel/exporters/prometheus v0.69.0 // indirect
+	go.opentelemetry.io/otel/metric v1.47.0 // indirect
+	go.opentelemetry.io/otel/sdk v1.47.0 // indirect
+	go.opentelemetry.io/otel/sdk/metric v1.47.0 // indirect
+	go.opentelemetry.io/otel/trace v1.47.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.6 // indirect
+	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/term v0.47.0
-	golang.org/x/time v0.16.0
+	golang.org/x/time v0.16.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20260928230214-8a89bd6388cc
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260928230214-8a89bd6388cc
 	google.golang.org/grpc v1.84.0
@@ -77,19 +75,19 @@ require (
 require (
 	github.com/ferrule-dev/ferrule/gen v0.0.0
 	github.com/ferrule-dev/ferrule/pkg v0.0.0
-	github.com/ferrule-dev/ferrule/services/registry v0.0.0
 	github.com/ferrule-dev/ferrule/services/credential-vault v0.0.0
+	github.com/ferrule-dev/ferrule/services/gateway v0.0.0
+	github.com/ferrule-dev/ferrule/services/registry v0.0.0
 	github.com/ferrule-dev/ferrule/services/runtime-proxy v0.0.0
 	github.com/ferrule-dev/ferrule/services/trigger v0.0.0
-	github.com/ferrule-dev/ferrule/services/gateway v0.0.0
 )
 
 replace (
 	github.com/ferrule-dev/ferrule/gen => ../../gen
 	github.com/ferrule-dev/ferrule/pkg => ../../pkg
-	github.com/ferrule-dev/ferrule/services/registry => ../../services/registry
 	github.com/ferrule-dev/ferrule/services/credential-vault => ../../services/credential-vault
+	github.com/ferrule-dev/ferrule/services/gateway => ../../services/gateway
+	github.com/ferrule-dev/ferrule/services/registry => ../../services/registry
 	github.com/ferrule-dev/ferrule/services/runtime-proxy => ../../services/runtime-proxy
 	github.com/ferrule-dev/ferrule/services/trigger => ../../services/trigger
-	github.com/ferrule-dev/ferrule/services/gateway => ../../services/gateway
 )

@@ -14,6 +14,7 @@ import (
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
 	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
@@ -67,7 +68,19 @@ func (s *suite) IngestWebhook(ctx context.Context, in *triggerv1.IngestWebhookRe
 	return s.ingest(ctx, in)
 }
 
-func (*suite) StreamEvents(_ *triggerv1.StreamEventsRequest, out grpc.ServerStreamingServer[triggerv1.Event]) error {
+func (*suite) StreamEvents(in *triggerv1.StreamEventsRequest, out grpc.ServerStreamingServer[triggerv1.Event]) error {
+	if strings.HasSuffix(in.GetParent(), "/none") {
+		return fault.NotFound(fault.ReasonSubscriptionNotFound, "subscription does not exist")
+	}
+	if err := out.SendHeader(metadata.Pairs(grpcx.OpenedHeader, "true")); err != nil {
+		return err
+	}
+	if strings.HasSuffix(in.GetParent(), "/broken") {
+		if err := out.Send(&triggerv1.Event{Id: "e", Sequence: in.GetAfterSequence() + 1}); err != nil {
+			return err
+		}
+		return fault.Unavailable(fault.ReasonServiceUnavailable, "the service is stopping")
+	}
 	for n := range uint64(3) {
 		if err := out.Send(&triggerv1.Event{Id: "e", Sequence: n + 1}); err != nil {
 			return err
@@ -322,6 +335,35 @@ func TestEventsStreamAsLinesOfJSON(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(got.body), "\n")
 	if len(lines) != 3 || !strings.Contains(lines[2], `"sequence":"3"`) {
 		t.Errorf("stream = %q", got.body)
+	}
+}
+
+func TestStreamsThatAreRefusedAnswerLikeEverythingElse(t *testing.T) {
+	front := start(t, &suite{}, nil)
+	for _, row := range []struct {
+		name, path, token string
+		status            int
+		reason            fault.Reason
+	}{
+		{"no token", "new/events:stream", "", 401, fault.ReasonUnauthenticated},
+		{"an unknown subscription", "none/events:stream", goodToken, 404, fault.ReasonSubscriptionNotFound},
+		{"a sequence that is none", "new/events:stream?after_sequence=last", goodToken, 400, fault.ReasonInvalidArgument},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got := call(t, front, "GET", "/v1/environments/default/subscriptions/"+row.path, row.token, "")
+			if got.status != row.status || reason(t, got.body) != string(row.reason) {
+				t.Errorf("answer = %d %s, want %d %s", got.status, got.body, row.status, row.reason)
+			}
+		})
+	}
+}
+
+func TestAStreamThatBreaksSaysWhy(t *testing.T) {
+	front := start(t, &suite{}, nil)
+	got := call(t, front, "GET", "/v1/environments/default/subscriptions/broken/events:stream?after_sequence=7", goodToken, "")
+	lines := strings.Split(strings.TrimSpace(got.body), "\n")
+	if got.status != 200 || len(lines) != 2 || !strings.Contains(lines[0], `"8"`) || !strings.Contains(lines[1], "SERVICE_UNAVAILABLE") {
+		t.Errorf("answer = %d %q", got.status, got.body)
 	}
 }
 

@@ -41,6 +41,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Add("changes", func(ctx context.Context) error {
 		return s.env.Bus.WatchChanges(ctx, bus.ChangeSubscription, s.watch.Changed, s.watch.Resync)
 	})
+	defer context.AfterFunc(ctx, func() { close(s.stopping) })()
 	s.env.Health.Set(healthTarget, nil)
 	return group.Run(ctx)
 }
@@ -57,16 +58,7 @@ func (s *Service) poll(ctx context.Context) error {
 // from time to time, and soon after one could not be set.
 func (s *Service) reconcile(ctx context.Context) error {
 	for {
-		wait := reconcileEvery
-		err := s.triggers.Reconcile(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			s.env.Log.WarnContext(ctx, "not every polling subscription could be scheduled, trying again", "error", err)
-			wait = reconcileRetry
-		}
-		s.env.Health.Set(healthTarget, err)
+		wait := s.reconcileOnce(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -77,6 +69,25 @@ func (s *Service) reconcile(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// reconcileOnce returns how long to wait until the next time.
+func (s *Service) reconcileOnce(ctx context.Context) time.Duration {
+	err := unlessStopped(ctx, s.triggers.Reconcile(ctx))
+	s.env.Health.Set(healthTarget, err)
+	if err == nil {
+		return reconcileEvery
+	}
+	s.env.Log.WarnContext(ctx, "not every polling subscription could be scheduled, trying again", "error", err)
+	return reconcileRetry
+}
+
+// unlessStopped drops the error of work that was told to stop.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return nil
 }
 
 // pause waits; false if ctx ended.
@@ -92,17 +103,7 @@ func (s *Service) pause(ctx context.Context, d time.Duration) bool {
 // settle finishes what was begun at APIs.
 func (s *Service) settle(ctx context.Context) error {
 	for {
-		next, err := s.triggers.Settle(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		wait := settleEvery
-		if err != nil {
-			s.env.Log.WarnContext(ctx, "unsettled webhooks could not be looked for, trying again", "error", err)
-			wait = settleRetry
-		} else if !next.IsZero() {
-			wait = min(wait, max(next.Sub(s.env.Clock.Now()), 0))
-		}
+		wait := s.settleOnce(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -110,6 +111,19 @@ func (s *Service) settle(ctx context.Context) error {
 		case <-s.triggers.Unsettled():
 		}
 	}
+}
+
+// settleOnce returns how long to wait until the next time.
+func (s *Service) settleOnce(ctx context.Context) time.Duration {
+	next, err := s.triggers.Settle(ctx)
+	switch {
+	case unlessStopped(ctx, err) != nil:
+		s.env.Log.WarnContext(ctx, "unsettled webhooks could not be looked for, trying again", "error", err)
+		return settleRetry
+	case next.IsZero():
+		return settleEvery
+	}
+	return min(settleEvery, max(next.Sub(s.env.Clock.Now()), 0))
 }
 
 // flush stores when subscriptions were notified.

@@ -53,6 +53,7 @@ type Service struct {
 	deliverer  *delivery.Deliverer
 	reader     *events.Reader
 	watch      *events.Watch
+	stopping   chan struct{} // closed when Run is told to end
 }
 
 // New returns a service on env. It starts nothing; it makes the key of webhook
@@ -75,6 +76,7 @@ func build(env service.Env, cfg Config, limits core.Config) (*Service, error) {
 		scheduler: schedule.New(env.Bus, schedule.Config{Log: env.Log, Clock: env.Clock}),
 		reader:    events.NewReader(env.Bus.JetStream(), env.Log, env.Clock),
 		watch:     events.NewWatch(),
+		stopping:  make(chan struct{}),
 	}
 	subscriptions := store.New(env.Store, events.Message, s.relay.Notify)
 	ctx, cancel := context.WithTimeout(context.Background(), checkTime)
@@ -139,7 +141,7 @@ func (s schedules) PutIfAbsent(ctx context.Context, uid string, at time.Time) er
 
 // Register adds the service's gRPC implementation.
 func (s *Service) Register(to grpc.ServiceRegistrar) {
-	api.Register(to, s.triggers, s.reader, s.watch)
+	api.Register(to, s.triggers, s.reader, s.watch, s.stopping)
 }
 
 // Rules keeps the ingress of webhooks to the gateway.

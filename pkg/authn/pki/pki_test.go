@@ -338,7 +338,7 @@ func TestARunningServiceRenewsItsCertificate(t *testing.T) {
 	key := s.read("ca-key.pem")
 	s.remove("ca-key.pem")
 	s.clock.Advance(pki.CertificateLife - pki.RenewBefore + time.Second)
-	if serial() != second || serial() != second || strings.Count(s.log.String(), "cannot be renewed") != 2 {
+	if first, again := serial(), serial(); first != second || again != second || strings.Count(s.log.String(), "cannot be renewed") != 2 {
 		t.Errorf("log: %s", s.log)
 	}
 	if err := os.WriteFile(filepath.Join(s.dir, "ca-key.pem"), key, 0o600); err != nil {

@@ -59,7 +59,7 @@ const (
 // Defaults of [Config].
 const (
 	// DefaultAckWait is how long a running handler may be silent.
-	DefaultAckWait = 30 * time.Second
+	DefaultAckWait = 10 * time.Second
 	// DefaultRetryMin is the pause after the first failure.
 	DefaultRetryMin = time.Second
 	// DefaultRetryMax bounds the pause, which doubles with each failure.

@@ -352,7 +352,7 @@ func TestStopWaitsForHandlersAndKeepsWhatTheyDid(t *testing.T) {
 	b := testkit.NewNATS(t)
 	s := scheduler(t, b)
 	started, stopping := make(chan struct{}), make(chan struct{})
-	var stop func() = consume(t, s, 1, func(ctx context.Context, f schedule.Firing) (time.Time, []byte, error) {
+	stop := consume(t, s, 1, func(ctx context.Context, f schedule.Firing) (time.Time, []byte, error) {
 		close(started)
 		<-ctx.Done()
 		close(stopping)

@@ -43,6 +43,7 @@ func New(ctx context.Context, client func(service string) grpc.ClientConnInterfa
 		// An escaped slash does not separate segments, see operationClient.
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
 	)
+	trigger := triggerv1.NewTriggerServiceClient(client(service.Trigger))
 	for _, register := range []func() error{
 		func() error {
 			return registryv1.RegisterRegistryServiceHandlerClient(ctx, mux, registryv1.NewRegistryServiceClient(client(service.Registry)))
@@ -54,8 +55,9 @@ func New(ctx context.Context, client func(service string) grpc.ClientConnInterfa
 			return runtimev1.RegisterRuntimeServiceHandlerClient(ctx, mux, operationClient{runtimev1.NewRuntimeServiceClient(client(service.Runtime))})
 		},
 		func() error {
-			return triggerv1.RegisterTriggerServiceHandlerClient(ctx, mux, triggerv1.NewTriggerServiceClient(client(service.Trigger)))
+			return triggerv1.RegisterTriggerServiceHandlerClient(ctx, mux, trigger)
 		},
+		func() error { return mux.HandlePath(http.MethodGet, eventsPath, streamEvents(mux, trigger)) },
 	} {
 		if err := register(); err != nil {
 			return nil, fmt.Errorf("register rest paths: %w", err)

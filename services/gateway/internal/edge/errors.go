@@ -23,9 +23,13 @@ func classify(err error) error {
 		return fault.Invalid(fault.ReasonInputTooLarge, "the request's body is larger than %d bytes", MaxBody)
 	}
 	if s, ok := status.FromError(err); ok && s.Code() == codes.InvalidArgument {
-		return fault.Invalid(fault.ReasonInvalidArgument, "the request could not be read: %s", s.Message())
+		return invalidRequest(s.Message())
 	}
 	return err
+}
+
+func invalidRequest(why string) error {
+	return fault.Invalid(fault.ReasonInvalidArgument, "the request could not be read: %s", why)
 }
 
 // writeRoutingError answers requests that fit no path.

@@ -7,7 +7,8 @@ import (
 )
 
 // awaitEnd calls end with errEnded once the subscription produces no more
-// events, and returns when ctx is done.
+// events, or with errStopping once the service stops, and returns when ctx is
+// done.
 func (s *Server) awaitEnd(ctx context.Context, sub core.Subscription, end context.CancelCauseFunc) {
 	changed, stop := s.watch.Of(sub.Name)
 	defer stop()
@@ -20,6 +21,9 @@ func (s *Server) awaitEnd(ctx context.Context, sub core.Subscription, end contex
 		}
 		select {
 		case <-ctx.Done():
+			return
+		case <-s.stopping:
+			end(errStopping)
 			return
 		case <-changed:
 		}

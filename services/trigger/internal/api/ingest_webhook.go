@@ -20,5 +20,5 @@ func (s *Server) IngestWebhook(ctx context.Context, req *triggerv1.IngestWebhook
 	if err != nil {
 		return nil, err
 	}
-	return &triggerv1.IngestWebhookResponse{StatusCode: int32(status)}, nil //nolint:gosec // an HTTP status
+	return &triggerv1.IngestWebhookResponse{StatusCode: int32(status)}, nil
 }

@@ -25,11 +25,13 @@ type Server struct {
 	triggers *core.Triggers
 	reader   *events.Reader
 	watch    *events.Watch
+	stopping <-chan struct{}
 }
 
-// Register adds the service to a gRPC server.
-func Register(to grpc.ServiceRegistrar, triggers *core.Triggers, reader *events.Reader, watch *events.Watch) {
-	triggerv1.RegisterTriggerServiceServer(to, &Server{triggers: triggers, reader: reader, watch: watch})
+// Register adds the service to a gRPC server. When stopping is closed, streams
+// end so that the server can stop.
+func Register(to grpc.ServiceRegistrar, triggers *core.Triggers, reader *events.Reader, watch *events.Watch, stopping <-chan struct{}) {
+	triggerv1.RegisterTriggerServiceServer(to, &Server{triggers: triggers, reader: reader, watch: watch, stopping: stopping})
 }
 
 // caller returns who asks; nobody if the server did not find out.

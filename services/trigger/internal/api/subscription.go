@@ -16,7 +16,7 @@ func toProto(s core.Subscription) *triggerv1.Subscription {
 	state, reason := s.State()
 	out := &triggerv1.Subscription{
 		Name: s.Name.String(), Connection: s.Connection.String(), OperationId: s.Operation, Input: s.Input,
-		UnsignedAccepted: s.UnsignedAccepted, State: triggerv1.SubscriptionState(state), StateReason: reason, //nolint:gosec // the numbers are equal
+		UnsignedAccepted: s.UnsignedAccepted, State: triggerv1.SubscriptionState(state), StateReason: reason,
 		ActivityTime: timestamp(s.Activity()), Owner: s.Owner, CreateTime: timestamp(s.CreateTime), Etag: etag(s),
 	}
 	for _, sink := range s.Sinks {

@@ -69,7 +69,7 @@ func TestDerivedValuesAreStableAndTellNothingOfEachOther(t *testing.T) {
 	if k.Token("not a unique id") != "" || k.Token("00") != "" {
 		t.Error("there is a token for something that is no unique id")
 	}
-	for _, shown := range []string{fmt.Sprintf("%v", k), fmt.Sprintf("%+v", k), fmt.Sprintf("%#v", k), fmt.Sprintf("%s", k)} {
+	for _, shown := range []string{fmt.Sprintf("%v", k), fmt.Sprintf("%+v", k), fmt.Sprintf("%#v", k), k.String()} {
 		if shown != "webhook key "+k.ID() {
 			t.Errorf("it prints as %s", shown)
 		}

@@ -24,7 +24,6 @@ type life struct {
 	on       kv.Store
 	restarts int
 	added    []string // items after the creation was confirmed
-	created  bool
 }
 
 // step is one thing that a process does. An error is its death.

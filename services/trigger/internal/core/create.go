@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"time"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -110,7 +111,7 @@ func (t *Triggers) check(ctx context.Context, d Draft) error {
 	}
 	if len(d.Input) > MaxInput {
 		return fault.Invalid(fault.ReasonInputTooLarge, "the input has %d bytes, up to %d are accepted", len(d.Input), MaxInput).
-			With("limit", fmt.Sprint(MaxInput)).Field("subscription.input", "is too large")
+			With("limit", strconv.Itoa(MaxInput)).Field("subscription.input", "is too large")
 	}
 	if _, err := parseInput(d.Input); err != nil {
 		return err

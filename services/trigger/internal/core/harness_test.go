@@ -49,6 +49,7 @@ type rig struct {
 	keys       *callback.Keys
 	definition *connectorv1.Definition
 	connection core.Connection
+	deleted    string // a revision that does not exist any more
 	troubles   []string
 	uids       int
 	config     core.Config
@@ -93,6 +94,9 @@ func (r *rig) Connection(_ context.Context, name resource.Connection, _ core.Beh
 
 // Definition implements core.Definitions.
 func (r *rig) Definition(_ context.Context, _ resource.Connector, revision string, _ core.Behalf) (*connectorv1.Definition, string, error) {
+	if revision == r.deleted {
+		return nil, "", fault.NotFound(fault.ReasonRevisionNotFound, "no revision %q", revision)
+	}
 	if revision == "published" {
 		revision = inventorytest.Revision
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 )
 
 // search is how registrations of a trigger are looked up at its API: a list
@@ -46,6 +47,9 @@ func isMember(path, collection string) bool {
 // that its API lists. ok is false if that cannot be found out.
 func (t *Triggers) orphans(ctx context.Context, s Subscription) (found []*Removal, ok bool, err error) {
 	def, _, err := t.Definitions.Definition(ctx, s.Connector, s.Revision, BehalfOfService)
+	if fault.ReasonOf(err) == fault.ReasonRevisionNotFound { // deleted; the present one may do
+		def, _, err = t.Definitions.Definition(ctx, s.Connector, published, BehalfOfService)
+	}
 	if err != nil {
 		return nil, false, fmt.Errorf("read the definition of %s: %w", s.Connector, err)
 	}

@@ -153,8 +153,9 @@ func (t *Triggers) look(ctx context.Context, s Subscription, behalf Behalf) (sig
 	if err := usable(answer); err != nil {
 		return sight{}, err
 	}
-	seen := sight{rules: s.Polling.Cursor.Rules, revision: answer.Revision}
-	if answer.Revision != s.Polling.Cursor.Revision {
+	seen := sight{rules: s.Polling.Cursor.Rules, revision: s.Polling.Cursor.Revision}
+	if answer.Revision != "" && answer.Revision != seen.revision {
+		seen.revision = answer.Revision
 		if seen.rules, err = t.newRules(ctx, s, answer.Revision, behalf); err != nil {
 			return sight{}, err
 		}

@@ -318,6 +318,20 @@ func TestANewRevisionBringsItsOwnRules(t *testing.T) {
 	}
 }
 
+func TestAnAnswerWithoutARevisionIsReadByTheKnownRules(t *testing.T) {
+	r := newRig(t)
+	r.create("items", inventorytest.Polling)
+	r.api.Republish("")
+	r.api.Add("c")
+	r.clock.Advance(time.Minute)
+	r.fire()
+	r.relay()
+	equal(t, "events", r.bus.events(), []string{item("c")})
+	if got := r.get("items").Polling.Cursor.Revision; got != inventorytest.Revision {
+		t.Errorf("revision %q", got)
+	}
+}
+
 func TestReconciliationSchedulesWhatADeadProcessLeft(t *testing.T) {
 	r := newRig(t)
 	r.schedules.err = errBroken // the bus is away in the moment of the creation

@@ -403,6 +403,17 @@ func TestWithoutALocationTheRegistrationIsFoundByItsCallback(t *testing.T) {
 	}
 }
 
+func TestTheSearchGoesOnWithThePresentRevisionWhereTheOldOneIsGone(t *testing.T) {
+	r := newRig(t)
+	r.api.Location = func(string) string { return "-" }
+	r.api.Republish("old")
+	r.create("hook", inventorytest.Webhook)
+	r.deleted = "old"
+	if err := r.Delete(t.Context(), ann, named("hook")); err != nil || len(r.api.Hooks()) != 0 {
+		t.Errorf("left at the API: %v, %v", r.api.Hooks(), err)
+	}
+}
+
 func TestWhereRegistrationsCannotBeListedTheyRemainAndTheOperatorIsTold(t *testing.T) {
 	r := newRig(t)
 	r.api.Location = func(string) string { return "https://elsewhere.example.com/webhooks/1" }

@@ -102,7 +102,9 @@ func next(ctx context.Context, consumer jetstream.Consumer) (jetstream.Msg, erro
 
 // process makes an attempt and settles the message.
 func (d *Deliverer) process(ctx context.Context, m jetstream.Msg) {
+	stop := d.alive(m)
 	verdict := d.attempt(ctx, m)
+	stop()
 	if ctx.Err() != nil && !verdict.done {
 		d.settled(m, m.Nak()) // at once, for another process
 		return

@@ -141,12 +141,15 @@ func (f *fixture) happen(s core.Subscription, ids ...string) {
 // run runs both parts until stop is called, or the test ends.
 func (f *fixture) run(sender delivery.Sender, workers int) (stop func()) {
 	f.t.Helper()
+	deliverer := delivery.NewDeliverer(f.ports, sender, workers, func() float64 { return 0 })
+	return f.runParts(delivery.NewDispatcher(f.ports).Run, deliverer.Run)
+}
+
+func (f *fixture) runParts(parts ...func(context.Context) error) (stop func()) {
+	f.t.Helper()
 	ctx, cancel := context.WithCancel(f.t.Context())
 	var running sync.WaitGroup
-	for _, part := range []func(context.Context) error{
-		delivery.NewDispatcher(f.ports).Run,
-		delivery.NewDeliverer(f.ports, sender, workers, func() float64 { return 0 }).Run,
-	} {
+	for _, part := range parts {
 		running.Go(func() {
 			if err := part(ctx); err != nil {
 				f.t.Errorf("run: %v", err)
@@ -297,7 +300,7 @@ func TestDeletedSubscriptionsGetNothing(t *testing.T) {
 	target := newSink(t, nil)
 	queued, late := f.subscribe("queued", target.URL), f.subscribe("late", target.URL)
 	f.happen(queued, "a")
-	stop := f.run(senderFunc(func(string) delivery.Result { return delivery.Result{Reason: "not now"} }), 1)
+	stop := f.runParts(delivery.NewDispatcher(f.ports).Run)
 	testkit.Await(t, "a delivery", func() bool { n, _ := f.queued(); return n == 1 })
 	stop()
 	for _, s := range []core.Subscription{queued, late} {
@@ -313,12 +316,6 @@ func TestDeletedSubscriptionsGetNothing(t *testing.T) {
 	if got := target.bodies(); len(got) != 1 || !strings.Contains(got[0], `"c"`) {
 		t.Errorf("arrived: %q", got)
 	}
-}
-
-type senderFunc func(target string) delivery.Result
-
-func (f senderFunc) Send(_ context.Context, target string, _ []byte) delivery.Result {
-	return f(target)
 }
 
 func TestASlowEndpointDoesNotBlockTheOthers(t *testing.T) {

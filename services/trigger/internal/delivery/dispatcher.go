@@ -38,11 +38,14 @@ const (
 	dispatchConsumer = "sinks"
 	httpConsumer     = "http-sink"
 
-	// ackWait is how long a message may be at work before another process gets
-	// it. It is longer than any attempt.
-	ackWait = 60 * time.Second
-	// dispatchAhead is how many events are at work in one process.
-	dispatchAhead = 256
+	// ackWait is how long a message stays with a process that has died. One that
+	// lives says so more often, see heartbeat.
+	ackWait = 10 * time.Second
+	// heartbeat is how often a process says that a message is still at work.
+	heartbeat = ackWait / 4
+	// dispatchAhead is how many events are at work in one process. Queueing one
+	// twice is harmless: it is dropped by its id.
+	dispatchAhead = 64
 	// dispatchPause is when an event is tried again that could not be dispatched.
 	dispatchPause = time.Second
 	// troublePause separates attempts while the bus cannot give work.
@@ -144,6 +147,24 @@ func address(s core.Subscription) bus.DeliveryAddress {
 	return bus.DeliveryAddress{Sink: KindHTTP, Environment: s.Name.Environment, Subscription: s.Name.ID}
 }
 
+// alive tells the bus that a message is at work until the returned function is
+// called, so that no other process gets it meanwhile.
+func (p Ports) alive(m jetstream.Msg) (stop func()) {
+	done, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		for {
+			select {
+			case <-done:
+				return
+			case <-p.Clock.After(heartbeat):
+				p.settled(m, m.InProgress())
+			}
+		}
+	}()
+	return func() { close(done); <-over }
+}
+
 // settled notes that the bus was not told how a message ended. Nothing is lost:
 // it comes again.
 func (p Ports) settled(m jetstream.Msg, err error) {
@@ -160,10 +181,9 @@ func (p Ports) consume(ctx context.Context, stream string, cfg jetstream.Consume
 		if err == nil {
 			err = read(ctx, consumer)
 		}
-		if ctx.Err() != nil {
-			return nil
+		if ctx.Err() == nil {
+			p.Log.WarnContext(ctx, "the queue was disturbed and will be read again", "consumer", cfg.Durable, "error", err)
 		}
-		p.Log.WarnContext(ctx, "the queue was disturbed and will be read again", "consumer", cfg.Durable, "error", err)
 		select {
 		case <-ctx.Done():
 			return nil

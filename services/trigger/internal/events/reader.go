@@ -64,7 +64,7 @@ func (r *Reader) Page(ctx context.Context, want Range, limit int) (page []Record
 	defer r.forget(ctx, consumer)
 	pending := consumer.CachedInfo().NumPending
 	for pending > 0 && len(page) <= limit {
-		n := min(uint64(limit+1-len(page)), pending) //nolint:gosec // at least 1
+		n := min(uint64(limit+1-len(page)), pending)
 		batch, err := consumer.Fetch(int(n), jetstream.FetchMaxWait(pageWait))
 		if err != nil {
 			return nil, false, fmt.Errorf("read events: %w", err)

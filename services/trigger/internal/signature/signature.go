@@ -60,11 +60,11 @@ type Verifier interface {
 // New returns the verifier of a rule. Its error is [ErrUnknownScheme] or
 // [ErrRule].
 func New(rule Rule) (Verifier, error) {
-	make, ok := schemes()[rule.Scheme]
+	build, ok := schemes()[rule.Scheme]
 	if !ok {
 		return nil, fmt.Errorf("%w %q", ErrUnknownScheme, rule.Scheme)
 	}
-	return make(rule)
+	return build(rule)
 }
 
 // schemes is the table of what can be verified.

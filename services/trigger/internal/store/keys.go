@@ -25,8 +25,8 @@ func nameKey(name resource.Subscription) []byte {
 
 func ownerPrefix(environment, owner string) []byte {
 	key := []byte("o/" + environment + "/")
-	// With its length, so that no owner's name is the beginning of another's.
-	key = binary.BigEndian.AppendUint16(key, uint16(len(owner))) //nolint:gosec // a key's limit is far below
+	// With its length, which a key's limit keeps far below 16 bits, so that no owner's name is the beginning of another's.
+	key = binary.BigEndian.AppendUint16(key, uint16(len(owner)))
 	return append(key, owner...)
 }
 

@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/bus"
@@ -112,14 +113,9 @@ func (s *Store) Remove(ctx context.Context, uid string) error {
 
 // CommitPoll implements core.Store.
 func (s *Store) CommitPoll(ctx context.Context, p core.Poll) error {
-	// Before the transaction, which should be short.
-	messages := make([]outbox.Message, 0, len(p.Events))
-	for _, e := range p.Events {
-		m, err := s.encode(ctx, e)
-		if err != nil {
-			return fmt.Errorf("encode event %s: %w", e.ID, err)
-		}
-		messages = append(messages, m)
+	messages, err := s.messages(ctx, p.Events) // before the transaction, which should be short
+	if err != nil {
+		return err
 	}
 	commit := s.commit
 	if len(p.Events) == 0 && !p.Announce {
@@ -139,16 +135,34 @@ func (s *Store) CommitPoll(ctx context.Context, p core.Poll) error {
 		if err := putCursor(tx, p.UID, p.Cursor, p.Seen); err != nil {
 			return err
 		}
-		for _, m := range messages {
-			if err := outbox.Put(tx, m); err != nil {
-				return err
-			}
+		if p.Announce {
+			messages = append(messages, announcement(sub, fmt.Sprintf("poll-%d", p.Cursor.Version)))
 		}
-		if !p.Announce {
-			return nil
-		}
-		return outbox.Put(tx, announcement(sub, fmt.Sprintf("poll-%d", p.Cursor.Version)))
+		return send(tx, messages)
 	})
+}
+
+// messages encodes events.
+func (s *Store) messages(ctx context.Context, events []core.Event) ([]outbox.Message, error) {
+	messages := make([]outbox.Message, 0, len(events)+1)
+	for _, e := range events {
+		m, err := s.encode(ctx, e)
+		if err != nil {
+			return nil, fmt.Errorf("encode event %s: %w", e.ID, err)
+		}
+		messages = append(messages, m)
+	}
+	return messages, nil
+}
+
+// send puts messages into the outbox.
+func send(tx kv.Tx, messages []outbox.Message) error {
+	for _, m := range messages {
+		if err := outbox.Put(tx, m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Touch implements core.Store.
@@ -191,7 +205,7 @@ func put(tx kv.Tx, sub core.Subscription) error {
 	if err := index(); err != nil {
 		return err
 	}
-	return outbox.Put(tx, announcement(sub, fmt.Sprint(sub.Change)))
+	return outbox.Put(tx, announcement(sub, strconv.FormatUint(sub.Change, 10)))
 }
 
 func write(tx kv.Tx, sub core.Subscription) error {
