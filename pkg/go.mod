@@ -70,6 +70,7 @@ require (
 require (
 	buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go v1.36.12-20260825204119-511051f7f437.1
 	github.com/ferrule-dev/ferrule/gen v0.0.0
+	github.com/maypok86/otter/v2 v2.4.0
 )
 
 replace github.com/ferrule-dev/ferrule/gen => ../gen

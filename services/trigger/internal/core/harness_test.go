@@ -320,3 +320,11 @@ func equal(t *testing.T, what string, got, want []string) {
 		t.Fatalf("%s:\n got %q\nwant %q", what, got, want)
 	}
 }
+
+// contextWithStop returns a context that a test ends.
+func contextWithStop(t *testing.T) (context.Context, context.CancelFunc) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	t.Cleanup(stop)
+	return ctx, stop
+}
