@@ -42,6 +42,18 @@ const (
 // refuses a second consumer with the same filter.
 const ConsumerPolls = "pollers"
 
+// The durable consumers on the way from an event to its sinks, which all processes
+// of an installation share.
+const (
+	// ConsumerSinks reads the log of events and queues deliveries.
+	ConsumerSinks = "sinks"
+	// ConsumerHTTPSink takes deliveries to HTTP sinks.
+	ConsumerHTTPSink = "http-sink"
+)
+
+// SinkHTTP is the kind of HTTP sinks in a [DeliveryAddress].
+const SinkHTTP = "http"
+
 // Ages and windows that are part of the promises of the bus.
 const (
 	// ChangesMaxAge is how long an announcement is kept. Watchers start from
@@ -201,6 +213,40 @@ func PollsConsumer(ackWait time.Duration) jetstream.ConsumerConfig {
 		// Unbounded: polls that wait for their retry count as pending, so with a
 		// bound one broken upstream with many subscriptions would stop all others.
 		// Workers take one at a time, which is bound enough.
+		MaxAckPending: -1,
+	}
+}
+
+// SinksConsumer returns the configuration of the consumer that queues events for
+// their sinks. ackWait is how long an event may go without a sign of life before
+// another process gets it, ahead how many are at work at the same time.
+func SinksConsumer(ackWait time.Duration, ahead int) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable:       ConsumerSinks,
+		Description:   "Puts events into the queues of their sinks.",
+		FilterSubject: EventAddress{}.Filter(),
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       ackWait,
+		MaxDeliver:    -1, // never given up
+		MaxAckPending: ahead,
+	}
+}
+
+// HTTPSinkConsumer returns the configuration of the consumer of deliveries to HTTP
+// sinks. ackWait is how long an attempt may go without a sign of life before
+// another process makes it again.
+func HTTPSinkConsumer(ackWait time.Duration) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable:       ConsumerHTTPSink,
+		Description:   "Posts events to HTTP sinks.",
+		FilterSubject: DeliveryAddress{Sink: SinkHTTP}.Filter(),
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       ackWait,
+		// Never given up by the server: a message would stay in the queue and be
+		// delivered to nobody. The deliverer gives up itself, into the dead letters.
+		MaxDeliver: -1,
+		// Unbounded: what waits for its next attempt counts as pending, so with a
+		// bound one broken endpoint would stop all others.
 		MaxAckPending: -1,
 	}
 }

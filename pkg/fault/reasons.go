@@ -15,8 +15,6 @@ const (
 	ReasonInvalidName Reason = "INVALID_NAME"
 	// ReasonInvalidPageToken: a page token that is damaged, or that belongs to another request.
 	ReasonInvalidPageToken Reason = "INVALID_PAGE_TOKEN"
-	// ReasonInvalidFilter: a filter or an order that cannot be understood.
-	ReasonInvalidFilter Reason = "INVALID_FILTER"
 	// ReasonUnauthenticated: a request without a valid token or service identity.
 	ReasonUnauthenticated Reason = "UNAUTHENTICATED"
 	// ReasonPermissionDenied: a caller that lacks the role for this.
@@ -33,12 +31,8 @@ const (
 	ReasonEnvironmentNotFound Reason = "ENVIRONMENT_NOT_FOUND"
 	// ReasonConnectorNotFound: a connector that does not exist.
 	ReasonConnectorNotFound Reason = "CONNECTOR_NOT_FOUND"
-	// ReasonConnectorExists: a connector id that is taken.
-	ReasonConnectorExists Reason = "CONNECTOR_EXISTS"
 	// ReasonConnectorNotPublished: a connector without a published revision.
 	ReasonConnectorNotPublished Reason = "CONNECTOR_NOT_PUBLISHED"
-	// ReasonConnectorInUse: a connector that cannot go because connections refer to it.
-	ReasonConnectorInUse Reason = "CONNECTOR_IN_USE"
 	// ReasonRevisionNotFound: a revision that does not exist.
 	ReasonRevisionNotFound Reason = "REVISION_NOT_FOUND"
 	// ReasonEtagMismatch: an update of something that changed since it was read.
@@ -109,8 +103,6 @@ const (
 	ReasonWebhookSecretRequired Reason = "WEBHOOK_SECRET_REQUIRED"
 	// ReasonWebhookTooLarge: a webhook call over the size limit.
 	ReasonWebhookTooLarge Reason = "WEBHOOK_TOO_LARGE"
-	// ReasonEventNotFound: an event that does not exist, or not any more.
-	ReasonEventNotFound Reason = "EVENT_NOT_FOUND"
 	// ReasonLimitReached: a rate, a quota or a number that is at its limit.
 	ReasonLimitReached Reason = "LIMIT_REACHED"
 	// ReasonCustomCodeRequired: an operation that needs the connector's own code, which this server does not run.
@@ -124,7 +116,6 @@ func Reasons() []Reason {
 		ReasonInvalidArgument,
 		ReasonInvalidName,
 		ReasonInvalidPageToken,
-		ReasonInvalidFilter,
 		ReasonUnauthenticated,
 		ReasonPermissionDenied,
 		ReasonServiceOnly,
@@ -133,9 +124,7 @@ func Reasons() []Reason {
 		ReasonServiceUnavailable,
 		ReasonEnvironmentNotFound,
 		ReasonConnectorNotFound,
-		ReasonConnectorExists,
 		ReasonConnectorNotPublished,
-		ReasonConnectorInUse,
 		ReasonRevisionNotFound,
 		ReasonEtagMismatch,
 		ReasonOperationNotFound,
@@ -171,7 +160,6 @@ func Reasons() []Reason {
 		ReasonWebhookSignatureInvalid,
 		ReasonWebhookSecretRequired,
 		ReasonWebhookTooLarge,
-		ReasonEventNotFound,
 		ReasonLimitReached,
 		ReasonCustomCodeRequired,
 	}

@@ -26,7 +26,7 @@ func TestSpansAndMetrics(t *testing.T) {
 		if !trace.SpanContextFromContext(ctx).IsValid() {
 			t.Error("the handler has no span")
 		}
-		return "", fault.NotFound(fault.ReasonEventNotFound, "gone")
+		return "", fault.NotFound(fault.ReasonWebhookUnknown, "gone")
 	}}
 	r := newRig(t, failing, func(cfg *setup) { cfg.Tracer, cfg.Meter = tracer, meter })
 	conn := r.client(grpcx.ClientConfig{Dialer: r.memory.Dialer("gateway"), Tracer: tracer})
@@ -57,7 +57,7 @@ func TestSpansAndMetrics(t *testing.T) {
 		t.Error("the trace does not go from client to server")
 	}
 	attrs := attribute.NewSet(server.Attributes()...)
-	if v, _ := attrs.Value("ferrule.reason"); v.AsString() != "EVENT_NOT_FOUND" {
+	if v, _ := attrs.Value("ferrule.reason"); v.AsString() != "WEBHOOK_UNKNOWN" {
 		t.Errorf("ferrule.reason = %q", v.AsString())
 	}
 	if v, _ := attrs.Value("ferrule.request_id"); v.AsString() != fault.From(callErr).ID() {

@@ -43,8 +43,8 @@ func TestFaultsSurviveTheRoundTrip(t *testing.T) {
 		in   *fault.Error
 	}{
 		{"only code, reason and sentence", fault.NotFound(fault.ReasonConnectorNotFound, "connector %q does not exist", "x")},
-		{"a percent sign in the sentence", fault.Invalid(fault.ReasonInvalidFilter, "%s", "100% of %q is %d")},
-		{"metadata", fault.Exists(fault.ReasonConnectorExists, "taken").With("connector", "a").With("environment", "b")},
+		{"a percent sign in the sentence", fault.Invalid(fault.ReasonInvalidArgument, "%s", "100% of %q is %d")},
+		{"metadata", fault.Exists(fault.ReasonConnectionExists, "taken").With("connector", "a").With("environment", "b")},
 		{"field violations in order", fault.Invalid(fault.ReasonInputInvalid, "bad").Field("b", "second letter").Field("a", "first letter").Field("", "all of it")},
 		{"a wait", fault.Unavailable(fault.ReasonUpstreamUnreachable, "later").RetryAfter(1500 * time.Millisecond)},
 		{"no wait at all", fault.Unavailable(fault.ReasonUpstreamUnreachable, "now").RetryAfter(0)},
@@ -154,7 +154,7 @@ func TestFromStatusKeepsTheCause(t *testing.T) {
 	if !errors.Is(f, err) || !strings.Contains(f.Error(), "refused") {
 		t.Errorf("the operator cannot see the cause: %v", f)
 	}
-	inner := fault.NotFound(fault.ReasonEventNotFound, "gone").Because(io.EOF)
+	inner := fault.NotFound(fault.ReasonWebhookUnknown, "gone").Because(io.EOF)
 	if got := grpcx.FromStatus(fmt.Errorf("x: %w", inner)); got != inner {
 		t.Errorf("a fault was replaced: %v", got)
 	}

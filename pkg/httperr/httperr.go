@@ -38,7 +38,10 @@ var upstream = map[fault.Reason]int{
 
 // Write answers with err. It must be called before anything else is written.
 // Causes are not shown; see [grpcx.ToStatus] for what is.
-func Write(w http.ResponseWriter, err error) {
+func Write(w http.ResponseWriter, err error) { WriteStatus(w, Status(fault.From(err)), err) }
+
+// WriteStatus is [Write] with an HTTP status that the error alone does not tell.
+func WriteStatus(w http.ResponseWriter, code int, err error) {
 	status := grpcx.ToStatus(err).Proto()
 	f := fault.From(err)
 	header := w.Header()
@@ -51,7 +54,7 @@ func Write(w http.ResponseWriter, err error) {
 	if wait, ok := f.Retry(); ok {
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
-	w.WriteHeader(Status(f))
+	w.WriteHeader(code)
 	_, _ = w.Write(encode(status))
 }
 

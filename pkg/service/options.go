@@ -72,7 +72,7 @@ func (o *Options) Flags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Peers.Vault, "vault-addr", "credential-vault:9090", "gRPC address of the credential vault")
 	flags.StringVar(&o.Peers.Runtime, "runtime-addr", "runtime-proxy:9090", "gRPC address of the runtime proxy")
 	flags.StringVar(&o.Peers.Trigger, "trigger-addr", "trigger:9090", "gRPC address of the trigger service")
-	flags.StringSliceVar(&o.AllowNetworks, "allow-networks", nil, "private networks (CIDR) that outbound connections may reach")
+	flags.StringSliceVar(&o.AllowNetworks, "allow-network", nil, "private network (CIDR) that outbound connections may reach (repeatable)")
 	flags.StringVar(&o.LogLevel, "log-level", "info", "lowest level that is logged: debug, info, warn or error")
 	flags.StringVar(&o.LogFormat, "log-format", "json", "json or text")
 	flags.StringVar(&o.TracesEndpoint, "traces-endpoint", "", "URL of an OTLP/HTTP collector for traces; empty exports none")

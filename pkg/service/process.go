@@ -149,11 +149,11 @@ func DelegationOf(service string) grpcx.Delegation {
 func (p *process) buildGuard(ctx context.Context) error {
 	networks, err := p.opts.Networks()
 	if err != nil {
-		return usageError{fmt.Errorf("read --allow-networks: %w", err)}
+		return usageError{fmt.Errorf("read --allow-network: %w", err)}
 	}
 	p.env.Guard, err = egress.New(egress.Policy{AllowNetworks: networks})
 	if err != nil {
-		return usageError{fmt.Errorf("read --allow-networks: %w", err)}
+		return usageError{fmt.Errorf("read --allow-network: %w", err)}
 	}
 	for _, warning := range p.env.Guard.Warnings() {
 		p.env.Log.WarnContext(ctx, "a network is opened that should rather not be", "warning", warning)

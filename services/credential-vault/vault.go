@@ -77,7 +77,7 @@ func New(env service.Env, cfg Config) (*Service, error) {
 	}
 	vault := core.New(core.Config{
 		Lease: cfg.Lease, AllowHosts: hosts, Runtime: service.Runtime,
-		Suite: []string{service.Registry, service.Vault, service.Runtime, service.Trigger, service.Gateway},
+		Trusted: []string{service.Trigger}, // polls and subscribes while nobody is signed in
 	}, core.Ports{Store: records, Sealer: keys, Connectors: cache, Clock: env.Clock, NewID: newID})
 	return &Service{env: env, api: api.New(vault), cache: cache, relay: relay}, nil
 }

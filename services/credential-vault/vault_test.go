@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	gocmp "cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/testing/protocmp"
 
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
 	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/bus"
@@ -164,6 +166,33 @@ func TestNobodyElseBorrowsACredentialAndWhoTriesIsOnRecord(t *testing.T) {
 	}
 }
 
+func TestOnlyTheTriggerServiceIsTrustedWithConnectionsOfOthers(t *testing.T) {
+	r := newRig(t)
+	r.create()
+	for principal, want := range map[string]fault.Reason{
+		service.Trigger:  "",
+		service.Gateway:  fault.ReasonConnectionNotFound,
+		service.Registry: fault.ReasonConnectionNotFound,
+		service.Vault:    fault.ReasonConnectionNotFound,
+		service.Runtime:  fault.ReasonConnectionNotFound,
+		"":               fault.ReasonConnectionNotFound,
+		"ann":            "",
+		"bob":            fault.ReasonConnectionNotFound,
+	} {
+		_, err := r.as(service.Runtime).ResolveCredential(t.Context(), &vaultv1.ResolveCredentialRequest{Name: crm1, Principal: principal})
+		if fault.ReasonOf(err) != want {
+			t.Errorf("for %q: got %v, want %q", principal, err, want)
+		}
+		wantAction := vaultv1.AuditAction_AUDIT_ACTION_RESOLVED
+		if want != "" {
+			wantAction = vaultv1.AuditAction_AUDIT_ACTION_REFUSED
+		}
+		if record := r.trail()[0]; record.GetAction() != wantAction || record.GetPrincipal() != gocmp.Or(principal, service.Runtime) {
+			t.Errorf("for %q: the trail begins with %v", principal, record)
+		}
+	}
+}
+
 func TestOnlyRequestsForSecretsLeaveARecordAtTheDoor(t *testing.T) {
 	r := newRig(t)
 	r.create()
@@ -196,6 +225,9 @@ func TestATestIsReportedByTheRuntimeOnly(t *testing.T) {
 
 func TestAnAnnouncedRevisionIsUsedAtOnce(t *testing.T) {
 	r := newRig(t)
+	both := crm()
+	both.Servers = append(both.Servers, &connectorv1.Server{UrlTemplate: "https://new.crm.example"})
+	r.registry.publish(both)
 	r.create()
 	runtime := r.as(service.Runtime)
 	hosts := func() string {
@@ -205,14 +237,14 @@ func TestAnAnnouncedRevisionIsUsedAtOnce(t *testing.T) {
 		}
 		return strings.Join(got.GetAllowedHosts(), " ")
 	}
-	if got := hosts(); got != "api.crm.example:443" {
+	if got := hosts(); got != "api.crm.example:443 new.crm.example:443" {
 		t.Fatalf("got %s", got)
 	}
 	moved := crm()
 	moved.Servers[0].UrlTemplate = "https://new.crm.example"
 	r.registry.publish(moved)
 	n := 0
-	testkit.Await(t, "the new host", func() bool {
+	testkit.Await(t, "the other host to be gone", func() bool {
 		n++ // announced again and again: the vault may not be listening yet
 		m := bus.Change{Kind: bus.ChangeConnector, Environment: "default", ID: "crm"}.Message(fmt.Sprint("crm@", n))
 		if err := r.bus.Publish(t.Context(), m); err != nil {

@@ -189,10 +189,13 @@ func TestEveryFailureHasAStatusAndAReason(t *testing.T) {
 		{"a wrong token", "GET", crm, "bad", "", 401, fault.ReasonUnauthenticated},
 		{"an unknown connector", "GET", crm + "x", goodToken, "", 404, fault.ReasonConnectorNotFound},
 		{"an unknown path", "GET", "/v2/nothing", goodToken, "", 404, fault.ReasonInvalidArgument},
-		{"a wrong method", "PUT", crm, goodToken, "", 501, fault.ReasonInvalidArgument},
+		{"a wrong method", "PUT", crm, goodToken, "", 405, fault.ReasonInvalidArgument},
 		{"a body that is not JSON", "POST", "/v1/environments/default/connectors:import", goodToken, "{", 400, fault.ReasonInvalidArgument},
 		{"an unknown field", "POST", "/v1/environments/default/connectors:import", goodToken, `{"colour": 1}`, 400, fault.ReasonInvalidArgument},
 		{"a rule broken", "POST", "/v1/environments/default/connectors:import", goodToken, `{"url": ""}`, 400, fault.ReasonInvalidArgument},
+		{"a path that is not UTF-8", "GET", crm + "%ff", goodToken, "", 400, fault.ReasonInvalidArgument},
+		{"a query that is not UTF-8", "GET", "/v1/environments/default/connectors?page_token=%ff", goodToken, "", 400, fault.ReasonInvalidArgument},
+		{"an operation that is not UTF-8", "POST", "/v1/environments/default/connections/shop/operations/%ff:invoke", goodToken, "{}", 400, fault.ReasonInvalidArgument},
 		{
 			"a body that is too large", "POST", "/v1/environments/default/connectors:import", goodToken,
 			`{"url": "` + strings.Repeat("x", 33<<20) + `"}`, 413, fault.ReasonInputTooLarge,
@@ -207,6 +210,16 @@ func TestEveryFailureHasAStatusAndAReason(t *testing.T) {
 				t.Errorf("WWW-Authenticate = %q", got.header.Get("WWW-Authenticate"))
 			}
 		})
+	}
+}
+
+func TestValuesOfABadRequestAreNotRepeated(t *testing.T) {
+	front := start(t, &suite{}, nil)
+	for _, body := range []string{`{"secrets": "SECRET"}`, `{"secrets": {"api_key": {"SECRET": 1}}}`, `{"connection": {"parameters": {"a": "SECRET\x"}}}`} {
+		got := call(t, front, "POST", "/v1/environments/default/connections", goodToken, body)
+		if got.status != 400 || strings.Contains(got.body, "SECRET") {
+			t.Errorf("answer to %s = %d %s", body, got.status, got.body)
+		}
 	}
 }
 
@@ -298,8 +311,8 @@ func TestNotificationsReachTheTriggerServiceByteForByte(t *testing.T) {
 	}}
 	front := start(t, s, nil)
 	// A token of the caller must not be taken for one of ours.
-	got := call(t, front, "POST", "/hooks/abc?validation=%2F1", "whatever", raw)
-	if got.status != 202 || string(seen.GetBody()) != raw || seen.GetQuery() != "validation=%2F1" || seen.GetToken() != "abc" || seen.GetMethod() != "POST" {
+	got := call(t, front, "POST", "/hooks/abc?validation=%2F1&raw=\xe9", "whatever", raw)
+	if got.status != 202 || string(seen.GetBody()) != raw || string(seen.GetQuery()) != "validation=%2F1&raw=\xe9" || seen.GetToken() != "abc" || seen.GetMethod() != "POST" {
 		t.Errorf("answer %d, the trigger service was told %v", got.status, seen)
 	}
 }

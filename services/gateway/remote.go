@@ -9,6 +9,7 @@ import (
 	"net/http/httputil"
 	"net/netip"
 	"net/url"
+	"strings"
 
 	"github.com/ferrule-dev/ferrule/pkg/egress"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
@@ -44,6 +45,10 @@ func Remote(target string, config *tls.Config) (http.Handler, error) {
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = u.Scheme, u.Host
 			r.Out.Host = r.In.Host
+			// Exactly as they were sent: the runtime forwards them so.
+			r.Out.URL.Opaque, _, _ = strings.Cut(r.In.RequestURI, "?")
+			r.Out.URL.RawQuery, r.Out.URL.ForceQuery = r.In.URL.RawQuery, r.In.URL.ForceQuery
+			r.Out.Trailer = r.In.Trailer // filled in when the body has been read
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			httperr.Write(w, fault.Unavailable(fault.ReasonServiceUnavailable,

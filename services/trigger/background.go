@@ -49,7 +49,7 @@ func (s *Service) Run(ctx context.Context) error {
 // poll takes polls that are due.
 func (s *Service) poll(ctx context.Context) error {
 	return s.scheduler.Consume(ctx, s.cfg.PollWorkers, func(ctx context.Context, f schedule.Firing) (time.Time, []byte, error) {
-		next, err := s.triggers.Poll(ctx, f.ID)
+		next, err := s.triggers.Poll(ctx, f.ID, f.Due)
 		return next, nil, err
 	})
 }

@@ -216,15 +216,20 @@ func (p *process) create(id, operation string, sinks ...string) *triggerv1.Subsc
 
 // notify does what the API does with a registered webhook.
 func (p *process) notify(hook inventorytest.Hook, id, body string) (*triggerv1.IngestWebhookResponse, error) {
+	return p.gateway.IngestWebhook(p.t.Context(), p.notification(hook, id, body))
+}
+
+// notification is one that the API has signed.
+func (p *process) notification(hook inventorytest.Hook, id, body string) *triggerv1.IngestWebhookRequest {
 	mac := hmac.New(sha256.New, []byte(hook.Secret))
 	_, _ = io.WriteString(mac, body)
-	return p.gateway.IngestWebhook(p.t.Context(), &triggerv1.IngestWebhookRequest{
+	return &triggerv1.IngestWebhookRequest{
 		Token: path.Base(hook.CallbackURL), Method: http.MethodPost, Body: []byte(body), Headers: []*triggerv1.WebhookHeader{
-			{Name: "X-Inventory-Signature", Value: "sha256=" + hex.EncodeToString(mac.Sum(nil))},
-			{Name: "X-Inventory-Delivery", Value: id},
-			{Name: "Content-Type", Value: "application/json"},
+			{Name: "X-Inventory-Signature", Value: []byte("sha256=" + hex.EncodeToString(mac.Sum(nil)))},
+			{Name: "X-Inventory-Delivery", Value: []byte(id)},
+			{Name: "Content-Type", Value: []byte("application/json")},
 		},
-	})
+	}
 }
 
 // events returns the data of all events of a subscription, read page by page.
@@ -292,7 +297,7 @@ func (vaultFake) GetConnection(ctx context.Context, req *vaultv1.GetConnectionRe
 	if req.GetName() != connection || who.Kind == authn.KindUser && who.Name != "ann" && !who.Is(authn.RoleAdmin) {
 		return nil, fault.NotFound(fault.ReasonConnectionNotFound, "no connection %q", req.GetName())
 	}
-	return &vaultv1.Connection{Name: connection, Connector: environment + "/connectors/inventory"}, nil
+	return &vaultv1.Connection{Name: connection, Connector: environment + "/connectors/inventory", Owner: "ann"}, nil
 }
 
 // runtimeFake calls the API in memory.
@@ -309,7 +314,7 @@ func (r runtimeFake) Invoke(ctx context.Context, req *runtimev1.InvokeRequest) (
 		behalf = core.BehalfOfService
 	}
 	answer, err := r.api.Invoke(ctx, core.Call{
-		Behalf: behalf, Operation: req.GetOperationId(), Input: string(req.GetInput().GetData()), Revision: req.GetRevision(),
+		Behalf: behalf, Owner: req.GetOnBehalfOf(), Operation: req.GetOperationId(), Input: string(req.GetInput().GetData()), Revision: req.GetRevision(),
 		Connection: resource.Connection{Environment: "default", ID: strings.TrimPrefix(req.GetConnection(), environment+"/connections/")},
 	})
 	if err != nil {

@@ -67,8 +67,8 @@ func TestBothTriggersFromTheSubscriptionToTheSink(t *testing.T) {
 	if err != nil || got.GetActivityTime() == nil || got.GetNextPollTime() != nil || got.GetInterval() != nil {
 		t.Errorf("%v, %v", got, err)
 	}
-	if calls := w.api.Calls(inventorytest.Polling); len(calls) < 2 || calls[0].Behalf == calls[1].Behalf {
-		t.Errorf("calls %+v: the baseline is the caller's, the polls are ours", calls)
+	if calls := w.api.Calls(inventorytest.Polling); len(calls) < 2 || calls[0].Behalf == calls[1].Behalf || calls[1].Owner != "ann" {
+		t.Errorf("calls %+v: the baseline is the caller's, the polls are ours with ann's connection", calls)
 	}
 
 	for _, name := range []string{polled.GetName(), hooked.GetName()} {
@@ -164,6 +164,24 @@ func TestEventsOverTheWire(t *testing.T) {
 			t.Errorf("got %v, %v; want the end", got, err)
 		}
 	}
+}
+
+func TestANotificationWithBytesThatAreNoTextArrives(t *testing.T) {
+	w := newWorld(t)
+	p := w.begin(w.kv)
+	sub := p.create("hook", inventorytest.Webhook)
+	req := p.notification(w.api.Hooks()[0], "1", item("a"))
+	req.Query = []byte("q=\xff")
+	req.Headers = append(req.Headers, &triggerv1.WebhookHeader{Name: "X-Place", Value: []byte("caf\xe9")})
+	res, err := p.gateway.IngestWebhook(t.Context(), req)
+	if err != nil || res.GetStatusCode() != http.StatusAccepted {
+		t.Fatalf("%v, %v", res, err)
+	}
+	equal(t, "events", p.events(sub.GetName()), []string{item("a")})
+
+	req.Headers = append(req.Headers, &triggerv1.WebhookHeader{Name: "X-Large", Value: make([]byte, 64<<10)})
+	_, err = p.gateway.IngestWebhook(t.Context(), req)
+	wantReason(t, err, fault.ReasonWebhookTooLarge)
 }
 
 func TestAStreamEndsWithItsCaller(t *testing.T) {

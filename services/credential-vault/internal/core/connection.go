@@ -42,8 +42,12 @@ type Connection struct {
 	Name resource.Connection
 	// UID is different for every connection that ever was.
 	UID string
-	// Change counts the changes of the connection and of its secrets, from 1.
+	// Change counts all writes of the connection and of its secrets, from 1. Test
+	// results count.
 	Change uint64
+	// Edits counts, from 1, the changes that somebody made of the connection and
+	// of its secrets. Test results do not count.
+	Edits uint64
 	// Connector is what it connects to.
 	Connector resource.Connector
 	// PinnedRevision is the resource name of the revision to use; empty to
@@ -59,6 +63,10 @@ type Connection struct {
 	DisplayName string
 	// ServerURL replaces the connector's own servers; empty if it does not.
 	ServerURL string
+	// Origins are the only ones that its secrets may be sent to: where it led
+	// when they were given. No publication of the connector changes them. A
+	// connection without any, that has secrets, lends them to nobody.
+	Origins []Origin
 	// Owner is the name of the user who created it.
 	Owner string
 	// State says whether it can be used.
@@ -75,9 +83,10 @@ type Connection struct {
 	UpdateTime time.Time
 }
 
-// Etag returns a text that changes with every change of the connection and of
-// its secrets, and that no connection of the same name had before.
-func (c Connection) Etag() string { return c.UID + "-" + strconv.FormatUint(c.Change, 10) }
+// Etag returns a text that changes with every edit of the connection and of its
+// secrets, and that no connection of the same name had before. The result of a
+// test leaves it as it is: it spoils nobody's edit.
+func (c Connection) Etag() string { return c.UID + "-" + strconv.FormatUint(c.Edits, 10) }
 
 // enter puts the connection into a state.
 func (c *Connection) enter(s State, reason string, now time.Time) {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
@@ -57,12 +58,12 @@ func (v *Vault) Create(ctx context.Context, caller Caller, d Draft) (Connection,
 	}
 	now := v.clock.Now()
 	conn := Connection{
-		UID: v.newID()[:16], Change: 1,
+		UID: v.newID()[:16], Change: 1, Edits: 1,
 		Connector: d.Connector, PinnedRevision: d.PinnedRevision, ParameterSet: d.ParameterSet,
 		Parameters: d.Parameters, DisplayName: d.DisplayName, ServerURL: d.ServerURL,
 		Owner: caller.Principal.Name, CreateTime: now, UpdateTime: now,
 	}
-	if err := v.fit(ctx, &conn, answers{plain: d.Parameters, secrets: d.Secrets}); err != nil {
+	if _, err := v.fit(ctx, &conn, answers{plain: d.Parameters, secrets: d.Secrets}); err != nil {
 		return Connection{}, err
 	}
 	conn.enter(StateConnected, "", now)
@@ -86,28 +87,30 @@ func checkNames(d Draft) error {
 }
 
 // fit checks everything that a connection says against its connector, and fills
-// in the parameter set and the defaults.
-func (v *Vault) fit(ctx context.Context, conn *Connection, a answers) error {
+// in the parameter set, the defaults and where it leads. It returns the
+// connector's definition.
+func (v *Vault) fit(ctx context.Context, conn *Connection, a answers) (*connectorv1.Definition, error) {
 	if err := checkPin(*conn); err != nil {
-		return err
+		return nil, err
 	}
 	def, err := v.definition(ctx, *conn)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	set, err := chooseSet(def, conn.ParameterSet)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	plain, err := newForm(def, set).complete(a)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if _, err := destinations(def, plain, conn.ServerURL, v.cfg.AllowHosts); err != nil {
-		return err
+	origins, err := destinations(def, plain, conn.ServerURL, v.cfg.AllowHosts)
+	if err != nil {
+		return nil, err
 	}
-	conn.ParameterSet, conn.Parameters = set.GetName(), plain
-	return nil
+	conn.ParameterSet, conn.Parameters, conn.Origins = set.GetName(), plain, origins
+	return def, nil
 }
 
 // checkPin refuses revisions of other connectors.

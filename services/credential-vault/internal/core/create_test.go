@@ -19,9 +19,9 @@ func TestANewConnectionBelongsToItsCreatorAndIsReady(t *testing.T) {
 	got := r.create(ann(), func(d *core.Draft) { d.Secrets = texts("token", "t", "password", "pw-one") })
 	now := r.clock.Now()
 	want := core.Connection{
-		Name: name("crm-1"), UID: got.UID, Change: 1, Connector: draft().Connector, ParameterSet: "basic",
+		Name: name("crm-1"), UID: got.UID, Change: 1, Edits: 1, Connector: draft().Connector, ParameterSet: "basic",
 		Parameters: map[string]string{"user": "ann", "locale": "en"}, SecretNames: []string{"password", "token"},
-		DisplayName: "CRM", Owner: "ann", State: core.StateConnected, StateTime: now, CreateTime: now, UpdateTime: now,
+		DisplayName: "CRM", Origins: []core.Origin{{Scheme: "https", Host: "api.crm.example:443"}}, Owner: "ann", State: core.StateConnected, StateTime: now, CreateTime: now, UpdateTime: now,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

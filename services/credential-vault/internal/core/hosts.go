@@ -23,6 +23,18 @@ type Origin struct {
 	Host string
 }
 
+// String returns the origin as people write it, without the port that its scheme
+// implies.
+func (o Origin) String() string {
+	port := map[string]string{"http": ":80", "https": ":443"}[o.Scheme]
+	return o.Scheme + "://" + strings.TrimSuffix(o.Host, port)
+}
+
+// short returns the host without a port that any scheme implies.
+func (o Origin) short() string {
+	return strings.TrimSuffix(strings.TrimSuffix(o.Host, ":443"), ":80")
+}
+
 // ParseOrigin returns the origin of an absolute URL. The error is a sentence
 // for whoever wrote the URL, which it does not repeat: it may hold a password.
 func ParseOrigin(raw string) (Origin, error) {

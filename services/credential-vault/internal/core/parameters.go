@@ -221,11 +221,15 @@ func (v *violations) add(path, what string) {
 
 // fault returns everything in one error, nil if there is nothing.
 func (v *violations) fault(f form) error {
+	return v.describe("the values do not fit parameter set %q, which accepts %s", f.set.GetName(), f.accepted())
+}
+
+// describe is like fault, with a sentence of the caller's.
+func (v *violations) describe(format string, args ...any) error {
 	if len(v.found) == 0 {
 		return nil
 	}
-	e := fault.Invalid(fault.ReasonConnectionParametersInvalid,
-		"the values do not fit parameter set %q, which accepts %s", f.set.GetName(), f.accepted())
+	e := fault.Invalid(fault.ReasonConnectionParametersInvalid, format, args...)
 	for _, violation := range v.found {
 		e = e.Field(violation.Field, violation.Description)
 	}

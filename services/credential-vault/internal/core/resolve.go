@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
@@ -67,9 +68,9 @@ func (v *Vault) Resolve(ctx context.Context, caller Caller, r Request) (Credenti
 	if err != nil {
 		return Credential{}, err
 	}
-	hosts, err := destinations(def, conn.Parameters, conn.ServerURL, v.cfg.AllowHosts)
+	hosts, err := v.lendableTo(def, conn, sealed)
 	if err != nil {
-		return Credential{}, err
+		return Credential{}, v.refuse(ctx, caller, r, err)
 	}
 	secrets, err := v.open(ctx, conn, sealed)
 	if err != nil {
@@ -108,18 +109,28 @@ func (v *Vault) authorised(ctx context.Context, caller Caller, r Request) (Conne
 	return conn, sealed, nil
 }
 
-// mayUse decides for whom a connection is lent. A token speaks for its user. A
-// service without one acts on its own behalf and is trusted with every
-// connection, unless it says for which user it acts: then only with his. What
-// it says never widens its rights, and makes nobody an administrator.
+// mayUse decides for whom a connection is lent. A token speaks for its user.
+// Without one the runtime says for whom it asks: for a trusted service, which
+// may use every connection, or for a user, who may use his own. It makes nobody
+// an administrator, and for itself it gets nothing.
 func (v *Vault) mayUse(caller Caller, r Request, conn Connection) bool {
 	if caller.Principal.Kind == authn.KindUser {
 		return caller.sees(conn)
 	}
-	if r.Principal == "" || slices.Contains(v.cfg.Suite, r.Principal) {
-		return true
+	return r.Principal != "" && (r.Principal == conn.Owner || slices.Contains(v.cfg.Trusted, r.Principal))
+}
+
+// lendableTo returns the hosts that may get what is lent. Without secrets there
+// is nothing to protect, so such a connection follows its connector.
+func (v *Vault) lendableTo(def *connectorv1.Definition, conn Connection, sealed []Sealed) ([]string, error) {
+	leads, err := destinations(def, conn.Parameters, conn.ServerURL, v.cfg.AllowHosts)
+	if err != nil {
+		return nil, err
 	}
-	return r.Principal == conn.Owner
+	if len(sealed) == 0 {
+		return hostsOf(leads), nil
+	}
+	return confirmedHosts(conn, leads)
 }
 
 // Refused leaves the audit record of a call that was refused before it reached

@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/kv"
@@ -62,10 +61,16 @@ func TestForWhomSecretsAreLent(t *testing.T) {
 			through("runtime-proxy", admin()), "root", "", "RESOLVED crm-1 root/runtime-proxy [password] op",
 		},
 		"the runtime on its own behalf": {
-			itself("runtime-proxy"), "", "", "RESOLVED crm-1 runtime-proxy/runtime-proxy [password] op",
+			itself("runtime-proxy"), "", fault.ReasonConnectionNotFound, "REFUSED crm-1 runtime-proxy/runtime-proxy [] op",
+		},
+		"the runtime on its own behalf, by name": {
+			itself("runtime-proxy"), "runtime-proxy", fault.ReasonConnectionNotFound, "REFUSED crm-1 runtime-proxy/runtime-proxy [] op",
+		},
+		"the runtime for the trusted service": {
+			itself("runtime-proxy"), "trigger", "", "RESOLVED crm-1 trigger/runtime-proxy [password] op",
 		},
 		"the runtime for another service": {
-			itself("runtime-proxy"), "trigger", "", "RESOLVED crm-1 trigger/runtime-proxy [password] op",
+			itself("runtime-proxy"), "gateway", fault.ReasonConnectionNotFound, "REFUSED crm-1 gateway/runtime-proxy [] op",
 		},
 		"the runtime for the owner, without a token": {
 			itself("runtime-proxy"), "ann", "", "RESOLVED crm-1 ann/runtime-proxy [password] op",
@@ -142,7 +147,7 @@ func TestNothingIsLentThatIsNotRecorded(t *testing.T) {
 		r.create(ann())
 		broken := errors.New("the disk is full")
 		r.faults.Fail(at, 1, broken)
-		lent, err := r.vault.Resolve(t.Context(), itself("runtime-proxy"), core.Request{Name: name("crm-1")})
+		lent, err := r.vault.Resolve(t.Context(), itself("runtime-proxy"), core.Request{Name: name("crm-1"), Principal: "trigger"})
 		if !errors.Is(err, broken) || len(lent.Secrets) != 0 {
 			t.Errorf("got %v, %v", lent.Secrets, err)
 		}
@@ -177,7 +182,7 @@ func TestASecretThatDoesNotOpenSpoilsTheWholeLoan(t *testing.T) {
 	if len(r.sealer.lent) != 1 || !r.sealer.lent[0].Empty() {
 		t.Error("the secret before it is still in clear")
 	}
-	if got := r.trail()[0]; got == "RESOLVED crm-1 runtime-proxy/runtime-proxy [password token] ListItems" {
+	if got := r.trail()[0]; got == "RESOLVED crm-1 trigger/runtime-proxy [password token] ListItems" {
 		t.Error("the trail says that secrets were lent")
 	}
 }
@@ -214,14 +219,12 @@ func TestSecretsThatWereMovedInTheStoreDoNotOpen(t *testing.T) {
 
 func TestHostsFollowTheConnectorAndTheAdministrator(t *testing.T) {
 	r := newRig(t)
+	r.connectors.definitions["crm"] = at("https://api.crm.example/v1", "https://new.crm.example", "http://old.crm.example:8080")
 	r.create(ann())
 	r.create(ann(), func(d *core.Draft) { d.ID, d.ServerURL = "own", "https://api.crm.example/v2" })
 	r.create(ann(), func(d *core.Draft) { d.ID, d.ServerURL = "sandbox", "https://eu.sandbox.example:8443" })
 
-	moved := crm()
-	moved.Servers = []*connectorv1.Server{{UrlTemplate: "https://new.crm.example"}, {UrlTemplate: "http://old.crm.example:8080"}}
-	r.connectors.definitions["crm"] = moved
-
+	r.connectors.definitions["crm"] = at("https://new.crm.example", "http://old.crm.example:8080", "https://evil.example")
 	for id, want := range map[string][]string{
 		"crm-1":   {"new.crm.example:443", "old.crm.example:8080"},
 		"sandbox": {"eu.sandbox.example:8443"},

@@ -52,7 +52,7 @@ func newRig(t *testing.T) *rig {
 	}
 	var ids atomic.Int64
 	r.vault = core.New(core.Config{
-		Lease: time.Minute, AllowHosts: hosts, Runtime: "runtime-proxy", Suite: []string{"runtime-proxy", "trigger"},
+		Lease: time.Minute, AllowHosts: hosts, Runtime: "runtime-proxy", Trusted: []string{"trigger"},
 	}, core.Ports{
 		Store: r.records, Sealer: r.sealer, Connectors: r.connectors, Clock: r.clock,
 		NewID: func() string { n := ids.Add(1); return fmt.Sprintf("%08x%08x%016x", n, n, n) },
@@ -180,10 +180,15 @@ func (r *rig) create(caller core.Caller, change ...func(*core.Draft)) core.Conne
 	return conn
 }
 
-// resolve lends a connection's secrets and returns them as text.
+// resolve lends a connection's secrets and returns them as text. Without a user
+// they are for the trigger service.
 func (r *rig) resolve(caller core.Caller, id string) (map[string]string, core.Credential, error) {
 	r.t.Helper()
-	lent, err := r.vault.Resolve(r.t.Context(), caller, core.Request{Name: name(id), OperationID: "ListItems"})
+	req := core.Request{Name: name(id), OperationID: "ListItems"}
+	if caller.Principal.Kind == authn.KindService {
+		req.Principal = "trigger"
+	}
+	lent, err := r.vault.Resolve(r.t.Context(), caller, req)
 	if err != nil {
 		return nil, lent, err
 	}

@@ -8,42 +8,13 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 )
 
-// destinations returns the hosts that a connection's credential may be sent to,
-// canonical, sorted and without repetition: that of the server URL if there is
-// one, else those of all servers of the connector. They are worked out anew for
-// each use, so a host that a connector or an administrator no longer names is
-// refused from then on.
-func destinations(def *connectorv1.Definition, parameters map[string]string, serverURL string, rules HostRules) ([]string, error) {
-	origins := serverOrigins(def, parameters)
-	if serverURL != "" {
-		o, err := ParseOrigin(serverURL)
-		if err != nil {
-			return nil, invalidURL(err.Error())
-		}
-		if !slices.Contains(origins, o) && !rules.Allow(o.Host) {
-			return nil, hostRefused(o)
-		}
-		return []string{o.Host}, nil
-	}
-	if len(origins) == 0 {
-		return nil, invalidURL("the connector names no server of its own: give the URL at which the API is reached")
-	}
-	hosts := make([]string, 0, len(origins))
-	for _, o := range origins {
-		hosts = append(hosts, o.Host)
-	}
-	slices.Sort(hosts)
-	return slices.Compact(hosts), nil
-}
-
 // hostRefused is for a server URL whose origin nobody named. Scheme and port
 // count: a credential for https is not sent in clear, nor to another program
 // that listens on the same machine.
 func hostRefused(o Origin) error {
-	host := strings.TrimSuffix(strings.TrimSuffix(o.Host, ":443"), ":80")
 	return fault.Denied(fault.ReasonHostNotAllowed,
-		"the connector has no server at %s://%s; use one of its own servers, or ask an administrator to add the host to --allow-server-hosts of the credential vault", o.Scheme, o.Host).
-		With("host", host)
+		"the connector has no server at %s; use one of its own servers, or ask an administrator to add the host to --allow-server-hosts of the credential vault", o).
+		With("host", o.short())
 }
 
 func invalidURL(what string) error {

@@ -80,6 +80,7 @@ func (v *Vault) tryUpdate(ctx context.Context, caller Caller, e Edit) (Connectio
 	}
 	after := before.with(e)
 	after.Change++
+	after.Edits++
 	after.UpdateTime = v.clock.Now()
 	w := Write{Connection: after}
 	if e.touches() {
@@ -141,11 +142,15 @@ func (c Connection) with(e Edit) Connection {
 	return c
 }
 
-// refit checks the changed values against the connector and seals new secrets.
+// refit checks the changed values against the connector, seals new secrets and
+// decides where all of them may go.
 // What a failed test said about the old values is forgotten.
 func (v *Vault) refit(ctx context.Context, caller Caller, before Connection, sealed []Sealed, after Connection, e Edit) (Write, error) {
-	err := v.fit(ctx, &after, answers{plain: after.Parameters, secrets: e.Secrets, kept: before.SecretNames, tolerate: before.Parameters})
+	def, err := v.fit(ctx, &after, answers{plain: after.Parameters, secrets: e.Secrets, kept: before.SecretNames, tolerate: before.Parameters})
 	if err != nil {
+		return Write{}, err
+	}
+	if err := v.bind(def, before, &after, e); err != nil {
 		return Write{}, err
 	}
 	after.enter(StateConnected, "", after.UpdateTime)

@@ -35,7 +35,12 @@ func TestAnUpdateChangesTheNamedFieldsAndKeepsTheRest(t *testing.T) {
 		"the parameters": {edit(everything, core.FieldParameters), func(c *core.Connection) {
 			c.Parameters = map[string]string{"user": "ann2", "locale": "de"}
 		}},
-		"the server URL":   {edit(everything, core.FieldServerURL), func(c *core.Connection) { c.ServerURL = "https://eu.sandbox.example" }},
+		"the server URL, with the secret again": {edit(func(e *core.Edit) {
+			everything(e)
+			e.Secrets = texts("password", "pw-one")
+		}, core.FieldServerURL), func(c *core.Connection) {
+			c.ServerURL, c.Origins = "https://eu.sandbox.example", []core.Origin{{Scheme: "https", Host: "eu.sandbox.example:443"}}
+		}},
 		"an emptied field": {edit(nil, core.FieldDisplayName), func(c *core.Connection) { c.DisplayName = "" }},
 		"parameters that get their default again": {
 			edit(func(e *core.Edit) { e.Parameters = map[string]string{"user": "ann"} }, core.FieldParameters), func(*core.Connection) {},
@@ -53,7 +58,7 @@ func TestAnUpdateChangesTheNamedFieldsAndKeepsTheRest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want.Change, want.UpdateTime = 2, r.clock.Now()
+			want.Change, want.Edits, want.UpdateTime = 2, 2, r.clock.Now()
 			c.want(&want)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)

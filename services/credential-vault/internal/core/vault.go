@@ -30,8 +30,9 @@ type Config struct {
 	AllowHosts HostRules
 	// Runtime is the name of the service that credentials are lent to.
 	Runtime string
-	// Suite are the names of all services of the suite.
-	Suite []string
+	// Trusted are the services for which the runtime gets every connection when it
+	// asks without a user's token.
+	Trusted []string
 }
 
 // Ports are what a vault stands on. All are required, and closed by whoever

@@ -58,11 +58,12 @@ func name(id string) resource.Connection { return resource.Connection{Environmen
 // connection returns one of ann's to the connector crm, with every field set.
 func connection(id string) core.Connection {
 	return core.Connection{
-		Name: name(id), UID: "uid-of-" + id, Change: 1,
+		Name: name(id), UID: "uid-of-" + id, Change: 1, Edits: 1,
 		Connector:      resource.Connector{Environment: "default", ID: "crm"},
 		PinnedRevision: "environments/default/connectors/crm/revisions/0a1b", ParameterSet: "basic",
 		Parameters: map[string]string{"user": "ann", "ключ": "значение"}, SecretNames: []string{"password", "token"},
-		DisplayName: "Ann's CRM", ServerURL: "https://crm.example.com", Owner: "ann",
+		DisplayName: "Ann's CRM", ServerURL: "https://crm.example.com",
+		Origins: []core.Origin{{Scheme: "https", Host: "crm.example.com:443"}, {Scheme: "http", Host: "[::1]:8080"}}, Owner: "ann",
 		State: core.StateError, StateReason: "the API said no", StateTime: noon.Add(time.Nanosecond),
 		TestTime: noon.Add(time.Second), CreateTime: noon, UpdateTime: noon.Add(time.Minute),
 	}

@@ -35,7 +35,7 @@ func connectorPrefix(environment, connector string) []byte {
 // hold any byte: nobody is found under the beginning of his name.
 func ownerPrefix(environment, owner string) []byte {
 	key := []byte("o/" + environment + "/")
-	key = binary.BigEndian.AppendUint16(key, uint16(len(owner))) //nolint:gosec // a key's limit is far below
+	key = binary.BigEndian.AppendUint16(key, uint16(len(owner)))
 	return append(key, owner...)
 }
 

@@ -21,6 +21,7 @@ const recordVersion = 1
 type connectionRecord struct {
 	UID            string            `json:"uid"`
 	Change         uint64            `json:"change"`
+	Edits          uint64            `json:"edits"`
 	Connector      string            `json:"connector"`
 	PinnedRevision string            `json:"pinned_revision,omitempty"`
 	ParameterSet   string            `json:"parameter_set"`
@@ -28,6 +29,7 @@ type connectionRecord struct {
 	SecretNames    []string          `json:"secret_names,omitempty"`
 	DisplayName    string            `json:"display_name,omitempty"`
 	ServerURL      string            `json:"server_url,omitempty"`
+	Origins        []originRecord    `json:"origins"`
 	Owner          string            `json:"owner"`
 	State          int               `json:"state"`
 	StateReason    string            `json:"state_reason,omitempty"`
@@ -35,6 +37,11 @@ type connectionRecord struct {
 	TestTime       time.Time         `json:"test_time,omitzero"`
 	CreateTime     time.Time         `json:"create_time"`
 	UpdateTime     time.Time         `json:"update_time"`
+}
+
+type originRecord struct {
+	Scheme string `json:"scheme"`
+	Host   string `json:"host"`
 }
 
 type secretRecord struct {
@@ -61,9 +68,9 @@ type keysetRecord struct {
 
 func encodeConnection(c core.Connection) ([]byte, error) {
 	return encode(connectionRecord{
-		UID: c.UID, Change: c.Change, Connector: c.Connector.String(), PinnedRevision: c.PinnedRevision,
+		UID: c.UID, Change: c.Change, Edits: c.Edits, Connector: c.Connector.String(), PinnedRevision: c.PinnedRevision,
 		ParameterSet: c.ParameterSet, Parameters: c.Parameters, SecretNames: c.SecretNames,
-		DisplayName: c.DisplayName, ServerURL: c.ServerURL, Owner: c.Owner,
+		DisplayName: c.DisplayName, ServerURL: c.ServerURL, Origins: originRecords(c.Origins), Owner: c.Owner,
 		State: int(c.State), StateReason: c.StateReason, StateTime: c.StateTime.UTC(), TestTime: c.TestTime.UTC(),
 		CreateTime: c.CreateTime.UTC(), UpdateTime: c.UpdateTime.UTC(),
 	})
@@ -79,12 +86,28 @@ func decodeConnection(name resource.Connection, data []byte) (core.Connection, e
 		return core.Connection{}, err
 	}
 	return core.Connection{
-		Name: name, UID: r.UID, Change: r.Change, Connector: connector, PinnedRevision: r.PinnedRevision,
+		Name: name, UID: r.UID, Change: r.Change, Edits: r.Edits, Connector: connector, PinnedRevision: r.PinnedRevision,
 		ParameterSet: r.ParameterSet, Parameters: r.Parameters, SecretNames: r.SecretNames,
-		DisplayName: r.DisplayName, ServerURL: r.ServerURL, Owner: r.Owner,
+		DisplayName: r.DisplayName, ServerURL: r.ServerURL, Origins: origins(r.Origins), Owner: r.Owner,
 		State: core.State(r.State), StateReason: r.StateReason, StateTime: r.StateTime, TestTime: r.TestTime,
 		CreateTime: r.CreateTime, UpdateTime: r.UpdateTime,
 	}, nil
+}
+
+func originRecords(origins []core.Origin) []originRecord {
+	records := make([]originRecord, 0, len(origins))
+	for _, o := range origins {
+		records = append(records, originRecord(o))
+	}
+	return records
+}
+
+func origins(records []originRecord) []core.Origin {
+	origins := make([]core.Origin, 0, len(records))
+	for _, r := range records {
+		origins = append(origins, core.Origin(r))
+	}
+	return origins
 }
 
 func encodeSecrets(sealed []core.Sealed) ([]byte, error) {

@@ -118,10 +118,10 @@ func (s *Store) commit(ctx context.Context, w core.Write, change func(kv.Tx) err
 }
 
 // announcement tells others that their copy of a connection is out of date. It
-// says nothing else.
+// says nothing else. Its id counts every change: the etag does not.
 func announcement(c core.Connection) outbox.Message {
 	change := bus.Change{Kind: bus.ChangeConnection, Environment: c.Name.Environment, ID: c.Name.ID}
-	return change.Message(c.Name.String() + "@" + c.Etag())
+	return change.Message(fmt.Sprintf("%s@%s-%d", c.Name, c.UID, c.Change))
 }
 
 // expect returns core.ErrChanged unless the stored connection is the one that

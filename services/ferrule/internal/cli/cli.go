@@ -15,9 +15,11 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/ferrule-dev/ferrule/pkg/config"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
 )
 
@@ -42,7 +44,8 @@ type Streams struct {
 
 // Run executes one command line and returns the exit code.
 func Run(ctx context.Context, args []string, streams Streams) int {
-	root := newRoot(streams)
+	a := &app{Streams: streams}
+	root := newRoot(a)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	switch {
@@ -50,11 +53,11 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 		return 0
 	case errors.Is(err, errReported):
 		return exitFailed
-	case errors.As(err, new(usageError)):
-		_, _ = fmt.Fprintf(streams.Err, "error: %v\n", err)
+	case errors.As(err, new(usageError)) || strings.HasPrefix(err.Error(), "unknown command"): // cobra has no type for it
+		a.progress("error: %v", err)
 		return exitUsage
 	}
-	printError(streams.Err, err)
+	a.printError(err)
 	return exitFailed
 }
 
@@ -76,8 +79,7 @@ type app struct {
 	data        string
 }
 
-func newRoot(streams Streams) *cobra.Command {
-	a := &app{Streams: streams}
+func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "ferrule",
 		Short: "Turn any HTTP API into a connector, and use it",
@@ -96,9 +98,9 @@ Start a server, then try it:
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) },
 	}
-	root.SetIn(streams.In)
-	root.SetOut(streams.Out)
-	root.SetErr(streams.Err)
+	root.SetIn(a.In)
+	root.SetOut(a.Out)
+	root.SetErr(a.Err)
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.server, "server", DefaultServer, "URL of the server")
 	flags.StringVar(&a.token, "token", "", "bearer token; read from the data directory if the server is local")
@@ -108,7 +110,7 @@ Start a server, then try it:
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		a.up(), a.setup(), a.status(), a.issueToken(),
-		a.importCommand(), a.validate(), a.connectors(), a.operations(), a.describe(), a.deleteCommand(),
+		a.importCommand(), a.validate(), a.connectors(), a.revisions(), a.publish(), a.operations(), a.describe(), a.deleteCommand(),
 		a.connect(), a.connections(), a.test(), a.invoke(),
 		a.subscribe(), a.subscriptions(), a.events(),
 	)
@@ -183,23 +185,31 @@ func minArgs(n int) cobra.PositionalArgs {
 }
 
 // printError shows an error to a person: the sentence, which fields are wrong,
-// where it was, and the reason to search for.
-func printError(w io.Writer, err error) {
+// where it was, and the reason to search for; or the API's JSON to a machine.
+func (a *app) printError(err error) {
 	f := new(fault.Error)
-	if !errors.As(err, &f) {
-		_, _ = fmt.Fprintf(w, "error: %v\n", err)
+	known := errors.As(err, &f)
+	if a.json() {
+		if !known {
+			f = fault.New(fault.CodeUnknown, fault.ReasonInternal, "%v", err)
+		}
+		text, _ := protojson.Marshal(grpcx.ToStatus(f).Proto()) // its details are all known
+		a.progress("%s", text)
 		return
 	}
-	_, _ = fmt.Fprintf(w, "error: %s\n", f.Message())
+	if !known {
+		a.progress("error: %v", err)
+		return
+	}
+	a.progress("error: %s", f.Message())
 	for _, v := range f.Violations() {
-		_, _ = fmt.Fprintf(w, "  %s: %s\n", v.Field, v.Description)
+		a.progress("  %s: %s", v.Field, v.Description)
 	}
-	meta := f.Meta()
-	if meta["line"] != "" {
-		_, _ = fmt.Fprintf(w, "  at line %s, column %s\n", meta["line"], meta["column"])
+	if meta := f.Meta(); meta["line"] != "" {
+		a.progress("  at line %s, column %s", meta["line"], meta["column"])
 	}
-	_, _ = fmt.Fprintf(w, "  reason: %s\n", f.Reason())
-	if id := meta["error_id"]; id != "" {
-		_, _ = fmt.Fprintf(w, "  error id: %s (the server's log has the cause)\n", id)
+	a.progress("  reason: %s", f.Reason())
+	if id := f.ID(); id != "" && f.Code() == fault.CodeInternal {
+		a.progress("  error id: %s (the server's log has the cause)", id)
 	}
 }

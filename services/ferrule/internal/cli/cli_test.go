@@ -173,6 +173,42 @@ func TestCommandsAskTheEdgeAndPrintForPeople(t *testing.T) {
 				`"sinks":[{"http":{"url":"https://example.com/e"}}]}`,
 		},
 		{
+			name: "an interval of nothing is sent, so that it is refused", args: []string{"subscribe", "mine", "OnItem", "--every", "0s"},
+			answers: map[string]string{"POST /v1/environments/default/subscriptions": `{}`}, sent: `{"connection":"environments/default/connections/mine","operationId":"OnItem","interval":"0s"}`,
+		},
+		{
+			name: "text of strangers cannot command the terminal", args: []string{"connectors"},
+			answers: map[string]string{connectors: `{"connectors":[{"name":"environments/default/connectors/x","title":"E\u001b[31mRED\u202etxt"}]}`},
+			out:     []string{`E\u001b[31mRED\u202etxt`},
+		},
+		{
+			name: "a connection in use is not deleted", args: []string{"delete", "connection", "mine"}, code: 1,
+			answers: map[string]string{"GET /v1/environments/default/subscriptions": `{"subscriptions":[{"name":"environments/default/subscriptions/new","connection":"environments/default/connections/mine"}]}`},
+			err:     []string{"subscription new", "--force"},
+		},
+		{
+			name: "unless it is forced", args: []string{"delete", "connection", "mine", "--force"},
+			answers: map[string]string{"DELETE /v1/environments/default/connections/mine": `{}`}, err: []string{"deleted connection mine"},
+		},
+		{
+			name: "a connector in use is not deleted", args: []string{"delete", "connector", "crm"}, code: 1,
+			answers: map[string]string{"GET /v1/environments/default/connections": `{"connections":[{"name":"environments/default/connections/mine"}]}`},
+			err:     []string{"connection mine", "--force"},
+		},
+		{
+			name: "a revision is published", args: []string{"publish", "crm", "latest"},
+			answers: map[string]string{"POST /v1/environments/default/connectors/crm/revisions/latest:publish": `{"name":"environments/default/connectors/crm/revisions/abc"}`},
+			out:     []string{"published abc of crm"},
+		},
+		{
+			name: "revisions are listed", args: []string{"revisions", "crm"},
+			answers: map[string]string{"GET /v1/environments/default/connectors/crm/revisions": `{"revisions":[{"name":"environments/default/connectors/crm/revisions/abc","state":"REVISION_STATE_DRAFT"}]}`},
+			out:     []string{"abc", "draft"},
+		},
+		{
+			name: "errors are JSON for machines", args: []string{"test", "mine", "-o", "json"}, code: 1, err: []string{`"reason":`, `CONNECTOR_NOT_FOUND`},
+		},
+		{
 			name: "events stop after a count", args: []string{"events", "onitem", "-n", "1"},
 			answers: map[string]string{"GET /v1/environments/default/subscriptions/onitem/events": `{"events":[{"id":"e1","data":"{\"a\": 1}","sequence":"7"},{"id":"e2","data":"{}"}]}`},
 			out:     []string{`e1  {"a":1}`},
@@ -250,6 +286,9 @@ func TestWrongUsageExitsWithTwoAndSaysWhatIsRight(t *testing.T) {
 		{"a secret given twice", []string{"connect", "a", "--secret", "k=1", "--secret", "k=2"}, "twice"},
 		{"a bad time", []string{"events", "a", "--from", "yesterday"}, "RFC 3339"},
 		{"one id for two descriptions", []string{"import", "a", "b", "--id", "x"}, "--id names one connector"},
+		{"an unknown command", []string{"bogus"}, "unknown command"},
+		{"a bad log level", []string{"up", "--log-level", "loud"}, "--log-level"},
+		{"a bad address", []string{"up", "--http", "nonsense"}, "--http"},
 		{"an unknown kind", []string{"delete", "planet", "x"}, "cannot be deleted"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -309,7 +348,7 @@ func TestSomethingElseThanAFerruleServerIsExplained(t *testing.T) {
 }
 
 func TestEveryCommandTeaches(t *testing.T) {
-	root := newRoot(Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})
+	root := newRoot(&app{Streams: Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}})
 	for _, cmd := range root.Commands() {
 		if cmd.Short == "" || cmd.Args == nil && cmd.Runnable() && cmd.Name() != "help" {
 			t.Errorf("%s has no summary or does not check its arguments", cmd.Name())

@@ -68,30 +68,3 @@ func everyPage(page func(token string) (next string, err error)) error {
 	}
 	return nil
 }
-
-func (a *app) deleteCommand() *cobra.Command {
-	collections := map[string]string{"connector": "connectors", "connection": "connections", "subscription": "subscriptions"}
-	return &cobra.Command{
-		Use:       "delete connector|connection|subscription ID",
-		Short:     "Delete something",
-		Long:      "Delete removes a connector, a connection with its secrets, or a subscription.\nA webhook is also removed at the API.",
-		Args:      exactArgs(2),
-		ValidArgs: []string{"connector", "connection", "subscription"},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			collection, ok := collections[args[0]]
-			if !ok {
-				return usage("%q cannot be deleted; name a connector, connection or subscription", args[0])
-			}
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
-			name := a.resource(collection, args[1])
-			if err := client.Call(cmd.Context(), http.MethodDelete, rest.Path(name), nil, nil, nil); err != nil {
-				return err
-			}
-			a.progress("deleted %s %s", args[0], id(name))
-			return nil
-		},
-	}
-}

@@ -50,7 +50,7 @@ until they are published.`,
 						return err
 					}
 					a.progress("%s:", arg)
-					printError(a.Err, err)
+					a.printError(err)
 					failed++
 				}
 			}
@@ -119,6 +119,9 @@ func (a *app) printImport(res *registryv1.ImportConnectorResponse) {
 	a.printf("%s %s: %s, %s and %s (%s revision %s)\n", verb, id(c.GetName()), c.GetTitle(),
 		plural(r.GetActionCount(), "action"), plural(r.GetTriggerCount(), "trigger"),
 		enumWord(r.GetState(), "REVISION_STATE_"), id(r.GetName())[:12])
+	if r.GetState() == registryv1.RevisionState_REVISION_STATE_DRAFT {
+		a.printf("  it is a draft; `ferrule publish %s %s` makes it the one that is used\n", id(c.GetName()), id(r.GetName()))
+	}
 	if n := len(r.GetFindings()); n > 0 {
 		a.printf("  %s; `ferrule validate` shows them\n", plural(n, "finding"))
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -33,12 +34,27 @@ func (a *app) printMessage(m proto.Message) error {
 
 // printf writes to the output.
 func (a *app) printf(format string, args ...any) {
-	_, _ = fmt.Fprintf(a.Out, format, args...)
+	_, _ = io.WriteString(a.Out, visible(fmt.Sprintf(format, args...)))
 }
 
 // progress tells people what is going on, where it does not disturb results.
 func (a *app) progress(format string, args ...any) {
-	_, _ = fmt.Fprintf(a.Err, format+"\n", args...)
+	_, _ = io.WriteString(a.Err, visible(fmt.Sprintf(format, args...))+"\n")
+}
+
+// visible escapes what a terminal would obey instead of showing: control
+// characters, and those that change the direction of text. Titles and texts come
+// from descriptions that anybody may have written.
+func visible(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) || unicode.IsSpace(r) && !unicode.IsControl(r) {
+			b.WriteRune(r)
+			continue
+		}
+		fmt.Fprintf(&b, "\\u%04x", r)
+	}
+	return b.String()
 }
 
 // listing prints resources: a table for people, one line of JSON each for
@@ -81,7 +97,7 @@ func (a *app) table(rows [][]string) error { return writeTable(a.Out, rows) }
 func writeTable(out io.Writer, rows [][]string) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	for _, row := range rows {
-		if _, err := fmt.Fprintln(w, strings.TrimRight(strings.Join(row, "\t"), "\t")); err != nil {
+		if _, err := fmt.Fprintln(w, visible(strings.TrimRight(strings.Join(row, "\t"), "\t"))); err != nil {
 			return err
 		}
 	}

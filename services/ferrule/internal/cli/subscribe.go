@@ -39,7 +39,7 @@ webhook trigger registers a callback at the API. Events are kept for a week:
 				Connection: a.resource("connections", args[0]), OperationId: args[1],
 				Input: string(input), UnsignedAccepted: unsigned,
 			}
-			if every > 0 {
+			if cmd.Flags().Changed("every") {
 				subscription.Interval = durationpb.New(every)
 			}
 			for _, sink := range sinks {

@@ -29,6 +29,9 @@ Connections to private networks are refused unless --allow-network opens one.`,
 				return err
 			}
 			cfg.Data = data
+			if err := cfg.Validate(); err != nil {
+				return usageError{err}
+			}
 			begin := clock.System().Now()
 			return suite.Run(cmd.Context(), cfg, func(at suite.Endpoints) {
 				a.printf("Ferrule is ready after %d ms\n", clock.System().Now().Sub(begin).Milliseconds())

@@ -130,11 +130,7 @@ func (s *suite) buildBus(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sync, ok := map[string]embedded.Sync{"always": embedded.SyncAlways, "interval": embedded.SyncInterval}[s.cfg.EventsSync]
-	if !ok {
-		return fmt.Errorf("--events-sync must be always or interval, not %q", s.cfg.EventsSync)
-	}
-	server, err := embedded.Start(ctx, embedded.Options{Dir: dir, Sync: sync, Log: s.env.Log})
+	server, err := embedded.Start(ctx, embedded.Options{Dir: dir, Sync: syncs[s.cfg.EventsSync], Log: s.env.Log})
 	if err != nil {
 		return err
 	}

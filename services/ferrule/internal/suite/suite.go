@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/ferrule-dev/ferrule/pkg/authn/memnet"
+	"github.com/ferrule-dev/ferrule/pkg/bus/embedded"
 	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/pkg/egress"
 	"github.com/ferrule-dev/ferrule/pkg/health"
@@ -81,6 +83,32 @@ func (c *Config) Flags(flags *pflag.FlagSet) {
 	c.Trigger.Flags(flags)
 }
 
+// Validate reports everything that is wrong with the settings of the process
+// itself; those of the services are judged when they are built.
+func (c *Config) Validate() error {
+	var level slog.Level
+	_, networks := service.ParseNetworks(c.AllowNetworks)
+	var faults []error
+	if networks != nil {
+		faults = append(faults, fmt.Errorf("--allow-network: %w", networks))
+	}
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		faults = append(faults, fmt.Errorf("--log-level must be debug, info, warn or error, not %q", c.LogLevel))
+	}
+	if _, ok := syncs[c.EventsSync]; !ok {
+		faults = append(faults, fmt.Errorf("--events-sync must be always or interval, not %q", c.EventsSync))
+	}
+	for flag, addr := range map[string]string{"--http": c.HTTPAddr, "--grpc": c.GRPCAddr} {
+		if _, _, err := net.SplitHostPort(addr); err != nil && addr != "" {
+			faults = append(faults, fmt.Errorf("%s must be an address such as 127.0.0.1:8080, not %q", flag, addr))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// syncs are the values of --events-sync.
+var syncs = map[string]embedded.Sync{"always": embedded.SyncAlways, "interval": embedded.SyncInterval}
+
 // Endpoints are where a running suite can be reached.
 type Endpoints struct {
 	// HTTP is the URL of the REST edge.
@@ -112,6 +140,9 @@ type suite struct {
 // Run builds the suite, calls ready once it serves, and runs it until ctx ends.
 // It fails if another process uses the same data directory or addresses.
 func Run(ctx context.Context, cfg Config, ready func(Endpoints)) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
 	s := &suite{cfg: cfg, clock: clock.System(), group: run.New(run.Config{StopTimeout: cfg.StopTimeout})}
 	if err := s.build(ctx); err != nil {
 		return errors.Join(err, s.group.Stop(context.WithoutCancel(ctx)))

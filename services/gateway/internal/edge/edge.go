@@ -10,6 +10,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
+	"unicode/utf8"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -63,7 +65,7 @@ func New(ctx context.Context, client func(service string) grpc.ClientConnInterfa
 			return nil, fmt.Errorf("register rest paths: %w", err)
 		}
 	}
-	return limitBody(mux), nil
+	return limit(mux), nil
 }
 
 func newMarshaler() runtime.Marshaler {
@@ -79,8 +81,15 @@ func matchHeader(name string) (string, bool) {
 	return name, http.CanonicalHeaderKey(name) == requestID
 }
 
-func limitBody(next http.Handler) http.Handler {
+// limit refuses what the services could not be told: text that is not UTF-8, and
+// bodies that are too large.
+func limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		query, err := url.QueryUnescape(r.URL.RawQuery)
+		if err != nil || !utf8.ValidString(query) || !utf8.ValidString(r.URL.Path) {
+			httperr.Write(w, invalidRequest("its path or query is not UTF-8 text, escaped by RFC 3986"))
+			return
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 		next.ServeHTTP(w, r)
 	})

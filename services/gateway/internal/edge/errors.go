@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/codes"
@@ -23,9 +24,20 @@ func classify(err error) error {
 		return fault.Invalid(fault.ReasonInputTooLarge, "the request's body is larger than %d bytes", MaxBody)
 	}
 	if s, ok := status.FromError(err); ok && s.Code() == codes.InvalidArgument {
-		return invalidRequest(s.Message())
+		return invalidRequest(withoutValues(s.Message()))
 	}
 	return err
+}
+
+// withoutValues cuts what a parser repeats of a request's values: one of them may
+// be a secret that stands where it should not.
+func withoutValues(message string) string {
+	for _, mark := range []string{"unexpected token", "invalid value for"} {
+		if at := strings.Index(message, mark); at >= 0 {
+			return message[:at+len(mark)] + " …"
+		}
+	}
+	return message
 }
 
 func invalidRequest(why string) error {
@@ -36,7 +48,7 @@ func invalidRequest(why string) error {
 func writeRoutingError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int) {
 	switch code {
 	case http.StatusMethodNotAllowed:
-		httperr.Write(w, fault.Unimplemented(fault.ReasonInvalidArgument,
+		httperr.WriteStatus(w, http.StatusMethodNotAllowed, fault.Unimplemented(fault.ReasonInvalidArgument,
 			"%s is not possible here; /openapi.json lists what is", r.Method))
 	case http.StatusNotFound:
 		httperr.Write(w, fault.NotFound(fault.ReasonInvalidArgument,

@@ -73,10 +73,10 @@ func read(w http.ResponseWriter, r *http.Request) (*triggerv1.IngestWebhookReque
 	if err != nil {
 		return nil, fault.Invalid(fault.ReasonInvalidArgument, "the notification's body could not be read").Because(err)
 	}
-	req := &triggerv1.IngestWebhookRequest{Token: token, Method: r.Method, Query: r.URL.RawQuery, Body: body}
-	for name, values := range r.Header {
+	req := &triggerv1.IngestWebhookRequest{Token: token, Method: r.Method, Query: []byte(r.URL.RawQuery), Body: body}
+	for name, values := range r.Header { // names are tokens (RFC 9110, section 5.1): ASCII
 		for _, value := range values {
-			req.Headers = append(req.Headers, &triggerv1.WebhookHeader{Name: name, Value: value})
+			req.Headers = append(req.Headers, &triggerv1.WebhookHeader{Name: name, Value: []byte(value)})
 		}
 	}
 	if len(req.GetHeaders()) > maxHeaders {

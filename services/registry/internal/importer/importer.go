@@ -11,6 +11,7 @@ package importer
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/connectorpackage"
@@ -46,13 +47,28 @@ func (s Set) Import(ctx context.Context, src *format.Source, want format.ID) (*f
 	return s[i].Import(ctx, src)
 }
 
-// unknown prefers to say that a file is broken: that is why nobody knows it.
+// unknown prefers to say that a file is broken, since that is why nobody knows
+// it, and then what the file is, if it is something that is known elsewhere.
 func unknown(src *format.Source) error {
 	for _, path := range src.Candidates() {
-		if _, err := src.Document(path); err != nil {
+		doc, err := src.Document(path)
+		if err != nil {
 			return err
+		}
+		for key, name := range foreign {
+			if v := doc.Root().Get(key); v != nil {
+				return fault.Invalid(fault.ReasonDocumentFormatUnknown,
+					"%q is %s, which cannot be imported yet; convert it to Swagger 2.0", path, strings.TrimSpace(name+" "+v.Text()))
+			}
 		}
 	}
 	return fault.Invalid(fault.ReasonDocumentFormatUnknown,
 		"no file is in a format that can be imported; send a Swagger 2.0 document or a connector package")
+}
+
+// foreign names formats by a member that only their documents have at the root.
+var foreign = map[string]string{
+	"openapi":        "OpenAPI",
+	"swaggerVersion": "Swagger",
+	"asyncapi":       "AsyncAPI",
 }

@@ -1,6 +1,7 @@
 package importer_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
@@ -82,5 +83,22 @@ func TestEveryFormatIsListedOnce(t *testing.T) {
 			t.Errorf("the format %q is listed wrongly", imp.Format())
 		}
 		seen[imp.Format()] = true
+	}
+}
+
+func TestFormatsThatAreKnownElsewhereAreNamed(t *testing.T) {
+	for _, row := range []struct{ name, content, want string }{
+		{"a.json", `{"openapi": "3.1.0", "paths": {}}`, "OpenAPI 3.1.0"},
+		{"a.yaml", "openapi: 3.0.3\npaths: {}\n", "OpenAPI 3.0.3"},
+		{"a.json", `{"swaggerVersion": "1.2"}`, "Swagger 1.2"},
+	} {
+		src, err := format.NewSource([]format.File{file(row.name, row.content)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = importer.All().Import(t.Context(), src, "")
+		if err == nil || !strings.Contains(fault.From(err).Message(), row.want) {
+			t.Errorf("%s: %v, want it named %q", row.content, err, row.want)
+		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 func (s *Server) IngestWebhook(ctx context.Context, req *triggerv1.IngestWebhookRequest) (*triggerv1.IngestWebhookResponse, error) {
 	header := http.Header{}
 	for _, h := range req.GetHeaders() {
-		header.Add(h.GetName(), h.GetValue())
+		header.Add(h.GetName(), string(h.GetValue())) // need not be UTF-8
 	}
 	status, err := s.triggers.Ingest(ctx, core.Notification{
 		Token: req.GetToken(), Method: req.GetMethod(), Header: header, Body: req.GetBody(),

@@ -77,8 +77,8 @@ func (l *life) subscribe() error {
 
 func (l *life) poll() error {
 	l.clock.Advance(time.Minute)
-	for uid := range l.schedules.due {
-		next, err := l.Poll(l.t.Context(), uid)
+	for uid, due := range l.schedules.due {
+		next, err := l.Poll(l.t.Context(), uid, due)
 		if err != nil {
 			return err
 		}

@@ -71,7 +71,7 @@ func (t *Triggers) Create(ctx context.Context, caller Caller, d Draft) (Subscrip
 		return Subscription{}, err
 	}
 	s := Subscription{
-		UID: t.NewUID(), Change: 1, Connection: d.Connection, Connector: conn.Connector,
+		UID: t.NewUID(), Change: 1, Connection: d.Connection, ConnectionOwner: conn.Owner, Connector: conn.Connector,
 		Operation: d.Operation, Revision: revision, Input: d.Input, UnsignedAccepted: d.UnsignedAccepted,
 		Owner: caller.Principal.Name, CreateTime: t.Clock.Now(),
 	}

@@ -93,7 +93,7 @@ func TestAScheduleThatCannotBeCancelledEndsByItself(t *testing.T) {
 	if len(r.troubles) != 1 {
 		t.Errorf("troubles %q", r.troubles)
 	}
-	if next, err := r.Poll(t.Context(), s.UID); err != nil || !next.IsZero() {
+	if next, err := r.Poll(t.Context(), s.UID, r.clock.Now()); err != nil || !next.IsZero() {
 		t.Errorf("%v, %v", next, err)
 	}
 }
@@ -133,7 +133,7 @@ func TestEveryReadThatFailsIsAnErrorAndNoAnswer(t *testing.T) {
 			_, err := r.Create(t.Context(), ann, draft("more", inventorytest.Polling))
 			return err
 		},
-		"poll":      func(r *rig, uid string) error { _, err := r.Poll(t.Context(), uid); return err },
+		"poll":      func(r *rig, uid string) error { _, err := r.Poll(t.Context(), uid, r.clock.Now()); return err },
 		"reconcile": func(r *rig, _ string) error { return r.Reconcile(t.Context()) },
 		"ingest": func(r *rig, uid string) error {
 			_, err := r.Ingest(t.Context(), core.Notification{Token: r.keys.Token(uid), Method: "POST"})
@@ -159,7 +159,7 @@ func TestAPollThatIsToldToStopBlamesNobody(t *testing.T) {
 	r.clock.Advance(time.Minute)
 	ctx, stop := contextWithStop(t)
 	r.api.Before = func(core.Call) error { stop(); return errBroken }
-	if _, err := r.Poll(ctx, s.UID); err == nil {
+	if _, err := r.Poll(ctx, s.UID, r.clock.Now()); err == nil {
 		t.Error("a poll that was stopped succeeded")
 	}
 	if state := r.state("items"); state != core.StateActive {

@@ -64,7 +64,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{
 		t: t, clock: clocktest.New(start), kv: memkv.New(), api: inventorytest.New("a", "b"), bus: &log{}, keys: keys,
 		schedules: &schedules{due: map[string]time.Time{}}, definition: inventorytest.Definition(),
-		connection: core.Connection{Connector: resource.Connector{Environment: "default", ID: "inventory"}},
+		connection: core.Connection{Owner: "ann", Connector: resource.Connector{Environment: "default", ID: "inventory"}},
 		config:     core.Config{PublicURL: "https://ferrule.example.com"},
 	}
 	r.restart(r.kv)
@@ -277,7 +277,7 @@ func (r *rig) fire() {
 		if at.After(r.clock.Now()) {
 			continue
 		}
-		next, err := r.Poll(r.t.Context(), uid)
+		next, err := r.Poll(r.t.Context(), uid, at)
 		switch {
 		case err != nil:
 			r.t.Fatalf("poll: %v", err)

@@ -19,13 +19,18 @@ import (
 // an event too large for the bus is refused as well.
 const MaxNotification = 1 << 20
 
+// MaxHeader is the most that the names and values of all header lines of a
+// notification may have together, in bytes.
+const MaxHeader = 64 << 10
+
 // Notification is what arrived at a callback URL.
 type Notification struct {
 	// Token is the secret part of the URL.
 	Token string
 	// Method is the HTTP method.
 	Method string
-	// Header holds the header fields under their canonical names.
+	// Header holds the header fields under their canonical names. Values are bytes
+	// as they arrived, which need not be UTF-8 (RFC 9110, section 5.5).
 	Header http.Header
 	// Body is the exact bytes.
 	Body []byte
@@ -51,6 +56,9 @@ func (t *Triggers) Ingest(ctx context.Context, n Notification) (int, error) {
 		return http.StatusMethodNotAllowed, nil
 	case len(n.Body) > MaxNotification:
 		return 0, tooLarge(MaxNotification)
+	case headerBytes(n.Header) > MaxHeader:
+		return 0, fault.Invalid(fault.ReasonWebhookTooLarge,
+			"the notification's header lines have more than %d bytes together", MaxHeader).With("limit", strconv.Itoa(MaxHeader))
 	}
 	if err := t.verify(s, n); err != nil {
 		return 0, err
@@ -64,6 +72,16 @@ func (t *Triggers) Ingest(ctx context.Context, n Notification) (int, error) {
 	}
 	t.activity.note(s.UID, t.Clock.Now())
 	return http.StatusAccepted, nil
+}
+
+// headerBytes counts the names and values of all header lines.
+func headerBytes(header http.Header) (n int) {
+	for name, values := range header {
+		for _, value := range values {
+			n += len(name) + len(value)
+		}
+	}
+	return n
 }
 
 // listener returns the subscription that a token belongs to.

@@ -60,6 +60,11 @@ func TestWhatIsNotTheAPIsIsRefused(t *testing.T) {
 		{"an unknown token", func(n *core.Notification) { n.Token = strings.Repeat("A", 64) }, fault.ReasonWebhookUnknown},
 		{"a changed token", func(n *core.Notification) { n.Token = "B" + n.Token[1:] }, fault.ReasonWebhookUnknown},
 		{"an empty token", func(n *core.Notification) { n.Token = "" }, fault.ReasonWebhookUnknown},
+		{"header lines beyond the limit together", func(n *core.Notification) {
+			for range 64 {
+				n.Header.Add("X-A", strings.Repeat("x", 1021)) // 1 KiB each with the name
+			}
+		}, fault.ReasonWebhookTooLarge},
 		{"a body beyond the limit", func(n *core.Notification) { n.Body = make([]byte, core.MaxNotification+1) }, fault.ReasonWebhookTooLarge},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -75,6 +80,20 @@ func TestWhatIsNotTheAPIsIsRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestBytesThatAreNoTextInHeadersAreNoHindrance(t *testing.T) {
+	r := newRig(t)
+	s := r.create("hook", inventorytest.Webhook)
+	n := r.notification(s, "\xff\xfe", `{}`)
+	n.Header.Set("X-Unrelated", "caf\xe9")
+	n.Header.Set("X-Large", strings.Repeat("x", 63<<10))
+	for range 2 {
+		if status, err := r.Ingest(t.Context(), n); err != nil || status != http.StatusAccepted {
+			t.Fatalf("%d, %v", status, err)
+		}
+	}
+	equal(t, "events", r.bus.events(), []string{"{}"}) // the second was dropped by its id
 }
 
 func TestATokenOfAPollingSubscriptionIsNoCallback(t *testing.T) {

@@ -62,7 +62,7 @@ func (t *Triggers) orphans(ctx context.Context, s Subscription) (found []*Remova
 	if input == nil {
 		return nil, false, nil
 	}
-	answer, err := t.Runtime.Invoke(ctx, Call{Connection: s.Connection, Operation: input.Operation, Input: input.Input})
+	answer, err := t.Runtime.Invoke(ctx, s.call(input.Operation, input.Input))
 	if err != nil {
 		return nil, false, fmt.Errorf("list the registrations at the API: %w", err)
 	}

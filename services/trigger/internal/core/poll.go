@@ -13,10 +13,14 @@ import (
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/polling"
 )
 
-// Poll asks the API of a subscription for what is new, if it is due, and returns
-// when it is due next: the zero time if the subscription is gone. After an error
-// the same poll has to be tried again: nothing, or everything, was stored.
-func (t *Triggers) Poll(ctx context.Context, uid string) (time.Time, error) {
+// Poll asks the API of a subscription for what is new, if that has not been done
+// already for the due time of the firing, and returns when it is due next: the
+// zero time if the subscription is gone. After an error the same poll has to be
+// tried again: nothing, or everything, was stored.
+//
+// Which times are over is decided by whoever fires; this process's own clock may
+// differ.
+func (t *Triggers) Poll(ctx context.Context, uid string, due time.Time) (time.Time, error) {
 	s, err := t.Store.ByUID(ctx, uid)
 	switch {
 	case isGone(err):
@@ -26,10 +30,13 @@ func (t *Triggers) Poll(ctx context.Context, uid string) (time.Time, error) {
 	case s.Deleting || s.Polling == nil:
 		return time.Time{}, nil
 	}
-	started := t.Clock.Now()
-	if next := s.Polling.Cursor.Next; started.Before(next) {
+	if next := s.Polling.Cursor.Next; due.Before(next) {
 		// Somebody has done this poll, and died before the next was scheduled.
 		return next, nil
+	}
+	started := t.Clock.Now()
+	if started.Before(due) {
+		started = due // our clock is slow: what comes next must be later by any clock
 	}
 	sight, err := t.look(ctx, s, BehalfOfService)
 	if ctx.Err() != nil {
@@ -71,7 +78,7 @@ func (t *Triggers) outcome(ctx context.Context, s Subscription, sight sight, fai
 	if failure != nil {
 		why, _ := troubleOf(failure)
 		// From now: an API that took long to fail has had less of a pause.
-		p.Cursor = old.failed(why, now.Add(t.jittered(pause(s.Polling.Interval, old.Failures+1, why))))
+		p.Cursor = old.failed(why, later(now, started).Add(t.jittered(pause(s.Polling.Interval, old.Failures+1, why))))
 		p.Announce = old.Failures == 0
 		return p, nil
 	}
@@ -79,14 +86,13 @@ func (t *Triggers) outcome(ctx context.Context, s Subscription, sight sight, fai
 	if err != nil {
 		return Poll{}, fmt.Errorf("read what %s has seen: %w", s.Name, err)
 	}
-	next := started.Add(t.jittered(s.Polling.Interval))
-	if next.Before(now) {
-		next = now // as soon as possible, but never two at once
-	}
+	// After an API that took longer than the interval as soon as possible, but
+	// never two at once.
+	next := later(started.Add(t.jittered(s.Polling.Interval)), now)
 	p.Cursor = old.succeeded(sight, now, next)
 	p.Announce = old.Failures > 0 || !old.Baseline
-	fresh := seen.Fresh(sight.items)
-	if len(fresh) > 0 {
+	fresh := sight.fresh(old, seen)
+	if len(fresh) > 0 || sight.rules != old.Rules {
 		after := seen.With(sight.items)
 		p.Seen = &after
 	}
@@ -94,6 +100,14 @@ func (t *Triggers) outcome(ctx context.Context, s Subscription, sight sight, fai
 		p.Events = itemEvents(s, sight.revision, fresh, now)
 	}
 	return p, nil
+}
+
+// later returns the later of two times.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // itemEvents makes an event of each item, in their order.
@@ -136,9 +150,20 @@ func (c Cursor) failed(why trouble, next time.Time) Cursor {
 
 // sight is what a poll has seen.
 type sight struct {
+	body     []byte
 	items    []polling.Item
 	rules    polling.Rules
 	revision string
+}
+
+// fresh returns the items that are not remembered. What is remembered was read
+// by the rules of the cursor; where those have changed it is still those that
+// tell the old from the new, or every old item would be an event again.
+func (s sight) fresh(c Cursor, seen polling.Seen) []polling.Item {
+	if s.rules == c.Rules {
+		return seen.Fresh(s.items)
+	}
+	return seen.FreshBefore(c.Rules, s.rules, s.body, s.items)
 }
 
 // look calls the trigger operation and reads the answer. Its errors are faults,
@@ -146,28 +171,43 @@ type sight struct {
 func (t *Triggers) look(ctx context.Context, s Subscription, behalf Behalf) (sight, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.cfg.PollTime)
 	defer cancel()
-	answer, err := t.Runtime.Invoke(ctx, Call{Behalf: behalf, Connection: s.Connection, Operation: s.Operation, Input: s.Input})
+	call := s.call(s.Operation, s.Input)
+	call.Behalf = behalf
+	answer, err := t.Runtime.Invoke(ctx, call)
 	if err != nil {
 		return sight{}, err
 	}
 	if err := usable(answer); err != nil {
 		return sight{}, err
 	}
-	seen := sight{rules: s.Polling.Cursor.Rules, revision: s.Polling.Cursor.Revision}
+	cursor := s.Polling.Cursor
+	seen := sight{body: answer.Body, rules: cursor.Rules, revision: cursor.Revision}
 	if answer.Revision != "" && answer.Revision != seen.revision {
 		seen.revision = answer.Revision
 		if seen.rules, err = t.newRules(ctx, s, answer.Revision, behalf); err != nil {
 			return sight{}, err
 		}
 	}
-	reader, ok := polling.Lookup(seen.rules.Protocol)
+	seen.items, err = read(seen.rules, answer.Body, cursor.Baseline && seen.rules == cursor.Rules)
+	return seen, err
+}
+
+// read reads the items of an answer. Many APIs leave a list out that is empty. It
+// is believed of one that has shown its list before, at the same place, which is
+// what known says; as a baseline it would make everything new that is there.
+func read(rules polling.Rules, body []byte, known bool) ([]polling.Item, error) {
+	reader, ok := polling.Lookup(rules.Protocol)
 	if !ok {
-		return sight{}, &setback{trouble{reason: "the trigger's polling protocol is not supported any more"}}
+		return nil, &setback{trouble{reason: "the trigger's polling protocol is not supported any more"}}
 	}
-	if seen.items, err = reader.Read(seen.rules, answer.Body); err != nil {
-		return sight{}, &setback{trouble{reason: err.Error()}}
+	items, err := reader.Read(rules, body)
+	_, missing := errors.AsType[*polling.MissingError](err)
+	switch {
+	case err == nil, missing && known:
+		return items, nil
+	default:
+		return nil, &setback{trouble{reason: err.Error(), retryable: missing}}
 	}
-	return seen, nil
 }
 
 // newRules reads how answers look in a revision that the connection has moved

@@ -143,6 +143,9 @@ type Call struct {
 	Behalf Behalf
 	// Connection is what it is called with.
 	Connection resource.Connection
+	// Owner is the principal whose the connection must be, whoever has its name by
+	// now; empty for anybody's. Only for calls of the service's own.
+	Owner string
 	// Operation is its id.
 	Operation string
 	// Input is a JSON object; empty means none.
@@ -179,6 +182,8 @@ type Refusal struct {
 
 // Connection is what the vault says about a connection.
 type Connection struct {
+	// Owner is the principal that it belongs to.
+	Owner string
 	// Connector is its connector.
 	Connector resource.Connector
 	// PinnedRevision is the name of the revision that it uses; empty if it

@@ -194,7 +194,7 @@ var errNoSearch = errors.New("the API offers no list of its registrations")
 // the connection uses or, if that has no such operation, in the one that the
 // registration was made with.
 func (t *Triggers) remove(ctx context.Context, s Subscription, r *Removal) error {
-	call := Call{Connection: s.Connection, Operation: r.Operation, Input: r.Input}
+	call := s.call(r.Operation, r.Input)
 	answer, err := t.Runtime.Invoke(ctx, call)
 	if fault.ReasonOf(err) == fault.ReasonOperationNotFound {
 		call.Revision = s.Revision

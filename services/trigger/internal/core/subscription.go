@@ -49,6 +49,10 @@ type Subscription struct {
 	Change uint64
 	// Connection is what it calls the API with.
 	Connection resource.Connection
+	// ConnectionOwner is whose the connection was when the subscription was made.
+	// A connection of another principal that has its name by now is not used.
+	// Empty in subscriptions of the time before that was noted.
+	ConnectionOwner string
 	// Connector is the connection's connector.
 	Connector resource.Connector
 	// Operation is the trigger.
@@ -169,6 +173,13 @@ func (s Subscription) webhookState() (State, string) {
 		}
 	}
 	return StateActive, ""
+}
+
+// call is a call of the service's own with the subscription's connection.
+func (s Subscription) call(operation, input string) Call {
+	return Call{
+		Behalf: BehalfOfService, Connection: s.Connection, Owner: s.ConnectionOwner, Operation: operation, Input: input,
+	}
 }
 
 // Activity returns when it last polled successfully or was notified; zero if

@@ -148,7 +148,7 @@ func (t *Triggers) activate(ctx context.Context, s Subscription, at target, answ
 	// What the API did must be kept even if the time is up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Duration(setupShare*float64(t.cfg.SetupTime)))
 	defer cancel()
-	s, err := t.Store.Alter(ctx, s.UID, func(s *Subscription) error {
+	stored, err := t.Store.Alter(ctx, s.UID, func(s *Subscription) error {
 		s.Webhook.Registered, s.Webhook.Unsubscribe = true, removal
 		if answer.Revision != "" {
 			s.Revision = answer.Revision
@@ -158,14 +158,30 @@ func (t *Triggers) activate(ctx context.Context, s Subscription, at target, answ
 		}
 		return nil
 	})
-	if err != nil {
+	switch {
+	case isGone(err):
+		return Subscription{}, t.retract(ctx, s, removal)
+	case err != nil:
 		return Subscription{}, fmt.Errorf("store the registration of %s: %w", s.Name, err)
-	}
-	if s.Deleting { // somebody wanted it gone before it was there
+	case stored.Deleting: // somebody wanted it gone before it was there
 		wake(t.kick)
 		return Subscription{}, notFound(s.Name)
 	}
-	return s, nil
+	return stored, nil
+}
+
+// retract removes a registration whose outcome was known so late that its
+// subscription is gone: nobody else knows of it any more. A nil removal is looked
+// for at the API. It returns what the creator of a confirmed one is told.
+func (t *Triggers) retract(ctx context.Context, s Subscription, removal *Removal) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.cfg.PollTime)
+	defer cancel()
+	s.Webhook.Unsubscribe = removal
+	if err := t.unregister(ctx, s); err != nil {
+		t.Trouble(ctx, "remove a registration that was confirmed too late and may remain at the API", s, err)
+	}
+	return fault.Unavailable(fault.ReasonTriggerSubscribeFailed,
+		"the API confirmed the registration after it had been given up or deleted, so it was undone; try again")
 }
 
 var errNoRemoval = errors.New("the API's answer and the connector name no operation that removes the registration")
@@ -186,6 +202,9 @@ func (t *Triggers) abandon(ctx context.Context, s Subscription, answer Answer, c
 			return nil
 		})
 		wake(t.kick)
+		if isGone(err) {
+			_ = t.retract(ctx, s, nil) // the creator is told why it had to be
+		}
 	}
 	if err != nil && !isGone(err) {
 		// The intention remains, and is undone when its time is up.

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/kv"
 	"github.com/ferrule-dev/ferrule/pkg/kv/faultkv"
@@ -425,108 +424,6 @@ func TestWhereRegistrationsCannotBeListedTheyRemainAndTheOperatorIsTold(t *testi
 	wantReason(t, err, fault.ReasonSubscriptionNotFound)
 	if len(r.troubles) != 2 {
 		t.Errorf("the operator was told %q", r.troubles)
-	}
-}
-
-func TestHowTheRegistrationIsRemovedDependsOnTheAnswer(t *testing.T) {
-	named := func(op string) func(*connectorv1.Definition) {
-		return func(d *connectorv1.Definition) {
-			for _, o := range d.GetOperations() {
-				if o.GetOperationId() == inventorytest.Webhook {
-					o.GetTrigger().GetWebhook().UnsubscribeOperationId = op
-				}
-			}
-		}
-	}
-	for _, tc := range []struct {
-		name     string
-		location string
-		change   func(*connectorv1.Definition)
-		server   string
-		want     string // input of the removal; empty for none
-	}{
-		{name: "a path below the server", location: "/webhooks/7", want: `{"id":"7"}`},
-		{name: "a path with the server's base path", location: "/v1/webhooks/7", want: `{"id":"7"}`},
-		{name: "a path relative to the collection", location: "7", want: `{"id":"7"}`},
-		{name: "a path relative to the collection's parent", location: "webhooks/7", want: `{"id":"7"}`},
-		{name: "an absolute URL", location: inventorytest.Server + "/webhooks/7", want: `{"id":"7"}`},
-		{name: "an absolute URL in capitals", location: "HTTPS://Inventory.Example.COM/v1/webhooks/7", want: `{"id":"7"}`},
-		{name: "an id with escapes", location: "/webhooks/a%2Fb%20c", want: `{"id":"a/b c"}`},
-		{name: "a trailing slash", location: "/webhooks/7/", want: `{"id":"7"}`},
-		{name: "another host", location: "https://evil.example.com/v1/webhooks/7"},
-		{name: "another scheme", location: "http://inventory.example.com/v1/webhooks/7"},
-		{name: "another port", location: "https://inventory.example.com:8443/v1/webhooks/7"},
-		{name: "a host without a scheme", location: "//evil.example.com/v1/webhooks/7"},
-		{name: "something that no operation removes", location: "/elsewhere/7"},
-		{name: "no URL", location: "%zz"},
-		{name: "the server that the connection chose", location: "https://sandbox.example.com/webhooks/7", server: "https://sandbox.example.com", want: `{"id":"7"}`},
-		{name: "the operation that the trigger names", location: "-", change: named(inventorytest.Unhook), want: `{"id":"1"}`},
-		{name: "a trigger that names nothing", location: "-", change: named("Nothing")},
-		{name: "the trigger's operation when the location is of no use", location: "https://evil.example.com/1", change: named(inventorytest.Unhook), want: `{"id":"1"}`},
-		{
-			name: "a server with variables", location: "https://eu.example.com/webhooks/7",
-			change: func(d *connectorv1.Definition) {
-				d.Servers = []*connectorv1.Server{{
-					UrlTemplate: "https://{region}.{domain}", Variables: []*connectorv1.ServerVariable{
-						{Name: "region", DefaultValue: "us"}, {Name: "domain", DefaultValue: "example.com"},
-					},
-				}}
-			},
-			want: `{"id":"7"}`,
-		},
-		{
-			name: "other parameters that the operations share", location: "/webhooks/7",
-			change: func(d *connectorv1.Definition) {
-				last := d.GetOperations()[len(d.GetOperations())-1]
-				last.Parameters = append(last.Parameters,
-					&connectorv1.Parameter{Name: "tenant", Location: connectorv1.ParameterLocation_PARAMETER_LOCATION_QUERY},
-					&connectorv1.Parameter{Name: "other", Location: connectorv1.ParameterLocation_PARAMETER_LOCATION_QUERY},
-					&connectorv1.Parameter{Name: "id", Location: connectorv1.ParameterLocation_PARAMETER_LOCATION_HEADER})
-			},
-			want: `{"path.id":"7","tenant":12345678901234567890}`,
-		},
-		{
-			name: "the more literal of two paths", location: "/webhooks/7",
-			change: func(d *connectorv1.Definition) {
-				wide := &connectorv1.Operation{OperationId: "Wide", Method: "DELETE", Path: "/{kind}/{id}"}
-				d.Operations = append([]*connectorv1.Operation{wide}, d.GetOperations()...)
-			},
-			want: `{"id":"7"}`,
-		},
-		{
-			name: "an identifier that is escaped twice", location: "/webhooks/a%252Fb",
-			change: func(d *connectorv1.Definition) {
-				last := d.GetOperations()[len(d.GetOperations())-1]
-				last.Parameters[0].UrlEncoding = connectorv1.UrlEncoding_URL_ENCODING_DOUBLE
-			},
-			want: `{"id":"a/b"}`,
-		},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			r := newRig(t)
-			if tc.change != nil {
-				tc.change(r.definition)
-			}
-			r.connection.ServerURL = tc.server
-			r.connection.Parameters = map[string]string{"region": "eu"}
-			r.api.Location = func(string) string { return tc.location }
-			d := draft("hook", inventorytest.Webhook)
-			d.Input = `{"tenant":12345678901234567890}`
-			s, err := r.Create(t.Context(), ann, d)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := ""
-			if u := s.Webhook.Unsubscribe; u != nil {
-				got = u.Input
-				if u.Operation != inventorytest.Unhook {
-					t.Errorf("removed by %s", u.Operation)
-				}
-			}
-			if got != tc.want {
-				t.Errorf("input %s, want %s", got, tc.want)
-			}
-		})
 	}
 }
 

@@ -18,7 +18,8 @@ import (
 )
 
 const (
-	// patience is how long a delivery is tried before it becomes a dead letter.
+	// patience is how old a delivery becomes by failing: an attempt that fails after
+	// that is the last.
 	patience = 72 * time.Hour
 	// minDelay and maxDelay bound the pause between two attempts of a delivery.
 	minDelay = time.Second
@@ -51,19 +52,7 @@ func NewDeliverer(p Ports, sender Sender, workers int, dice func() float64) *Del
 
 // Run delivers until ctx ends and all attempts under way are over.
 func (d *Deliverer) Run(ctx context.Context) error {
-	return d.consume(ctx, bus.StreamDeliveries, jetstream.ConsumerConfig{
-		Durable:       httpConsumer,
-		Description:   "Posts events to HTTP sinks.",
-		FilterSubject: bus.DeliveryAddress{Sink: KindHTTP}.Filter(),
-		AckPolicy:     jetstream.AckExplicitPolicy,
-		AckWait:       ackWait,
-		// Never given up by the server: a message would stay in the queue and be
-		// delivered to nobody. We give up ourselves, into the dead letters.
-		MaxDeliver: -1,
-		// Unbounded: what waits for its next attempt counts as pending, so with a
-		// bound one broken endpoint would stop all others.
-		MaxAckPending: -1,
-	}, d.work)
+	return d.consume(ctx, bus.StreamDeliveries, bus.HTTPSinkConsumer(ackWait), d.work)
 }
 
 // work runs the workers until one of them finds the queue disturbed.
@@ -151,12 +140,15 @@ func (d *Deliverer) attempt(ctx context.Context, m jetstream.Msg) verdict {
 		return later(minDelay)
 	case sub.Sinks[sink].Gone:
 		return verdict{done: true, dead: "the endpoint has answered 410 Gone"}
-	case age > patience:
-		return verdict{done: true, dead: "no attempt succeeded for " + patience.String()}
 	}
 	target := sub.Sinks[sink].URL
 	release, wait := d.endpoints.admit(target)
-	if wait > 0 {
+	switch {
+	case wait > 0 && age > patience && d.endpoints.failingFor(target) > patience:
+		// Attempts have been made all the time, with others: one for each would keep
+		// the queue from ever becoming shorter.
+		return verdict{done: true, dead: "no attempt at the endpoint succeeded for " + patience.String()}
+	case wait > 0:
 		return later(wait)
 	}
 	result := d.sender.Send(ctx, target, m.Data())
@@ -179,12 +171,16 @@ func (d *Deliverer) judge(ctx context.Context, sub core.Subscription, sink int, 
 			return later(minDelay)
 		}
 		return verdict{done: true, dead: result.Reason}
-	default:
-		d.Log.InfoContext(ctx, "a delivery failed and will be tried again", "subscription", sub.Name.String(), "sink", sink, "reason", result.Reason)
-		// As old as it is, so long it waits: the pauses double.
-		delay := min(max(age, minDelay), maxDelay)
-		return later(d.endpoints.jittered(max(delay, result.RetryAfter)))
+	case Failed: // below
 	}
+	if age > patience {
+		// Only now: what waited because nobody was here to try deserves its attempt.
+		return verdict{done: true, dead: "no attempt succeeded for " + patience.String() + "; at last: " + result.Reason}
+	}
+	d.Log.InfoContext(ctx, "a delivery failed and will be tried again", "subscription", sub.Name.String(), "sink", sink, "reason", result.Reason)
+	// As old as it is, so long it waits: the pauses double.
+	delay := min(max(age, minDelay), maxDelay)
+	return later(d.endpoints.jittered(max(delay, result.RetryAfter)))
 }
 
 // close notes that an endpoint wants no more events.

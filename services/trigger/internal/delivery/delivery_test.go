@@ -138,6 +138,18 @@ func (f *fixture) happen(s core.Subscription, ids ...string) {
 	}
 }
 
+// queue puts a delivery into the queue, as the dispatcher does.
+func (f *fixture) queue(s core.Subscription, id string) {
+	f.t.Helper()
+	err := f.bus.Publish(f.t.Context(), outbox.Message{
+		ID: id, Subject: bus.DeliveryAddress{Sink: bus.SinkHTTP, Environment: s.Name.Environment, Subscription: s.Name.ID}.Subject(),
+		Data: []byte(id), Header: map[string]string{events.HeaderSubscription: s.UID, "Ferrule-Sink": "0"},
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
+
 // run runs both parts until stop is called, or the test ends.
 func (f *fixture) run(sender delivery.Sender, workers int) (stop func()) {
 	f.t.Helper()
@@ -398,7 +410,7 @@ func TestConsumersThatAreLostAreMadeAgain(t *testing.T) {
 	f.happen(s, "a")
 	f.run(f.http(), 1)
 	testkit.Await(t, "the first event", func() bool { return len(target.distinct()) == 1 })
-	for stream, consumer := range map[string]string{bus.StreamEvents: "sinks", bus.StreamDeliveries: "http-sink"} {
+	for stream, consumer := range map[string]string{bus.StreamEvents: bus.ConsumerSinks, bus.StreamDeliveries: bus.ConsumerHTTPSink} {
 		if err := f.bus.JetStream().DeleteConsumer(t.Context(), stream, consumer); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			t.Fatal(err)
 		}

@@ -28,15 +28,8 @@ import (
 )
 
 const (
-	// KindHTTP is the name of the HTTP sink in subjects.
-	KindHTTP = "http"
 	// headerSink is the header with the number of the sink in its subscription.
 	headerSink = "Ferrule-Sink"
-
-	// dispatchConsumer and httpConsumer are the durable consumers that all
-	// processes of an installation share.
-	dispatchConsumer = "sinks"
-	httpConsumer     = "http-sink"
 
 	// ackWait is how long a message stays with a process that has died. One that
 	// lives says so more often, see heartbeat.
@@ -79,15 +72,7 @@ func NewDispatcher(p Ports) *Dispatcher { return &Dispatcher{p} }
 
 // Run dispatches events, one after the other, until ctx ends.
 func (d *Dispatcher) Run(ctx context.Context) error {
-	return d.consume(ctx, bus.StreamEvents, jetstream.ConsumerConfig{
-		Durable:       dispatchConsumer,
-		Description:   "Puts events into the queues of their sinks.",
-		FilterSubject: bus.EventAddress{}.Filter(),
-		AckPolicy:     jetstream.AckExplicitPolicy,
-		AckWait:       ackWait,
-		MaxDeliver:    -1, // never given up
-		MaxAckPending: dispatchAhead,
-	}, d.read)
+	return d.consume(ctx, bus.StreamEvents, bus.SinksConsumer(ackWait, dispatchAhead), d.read)
 }
 
 // read dispatches what a consumer has.
@@ -144,7 +129,7 @@ func (d *Dispatcher) dispatch(ctx context.Context, m jetstream.Msg) error {
 }
 
 func address(s core.Subscription) bus.DeliveryAddress {
-	return bus.DeliveryAddress{Sink: KindHTTP, Environment: s.Name.Environment, Subscription: s.Name.ID}
+	return bus.DeliveryAddress{Sink: bus.SinkHTTP, Environment: s.Name.Environment, Subscription: s.Name.ID}
 }
 
 // alive tells the bus that a message is at work until the returned function is

@@ -45,11 +45,11 @@ func (list) Read(rules Rules, body []byte) ([]Item, error) {
 	return items, nil
 }
 
-// listAt finds the list. A list that is null or absent is empty: many APIs
-// leave empty lists out.
+// listAt finds the list. Null in its place is an empty list, as some languages
+// write it; so is an answer without a body that should be the list itself.
 func listAt(body []byte, path string) ([]json.RawMessage, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, nil
+		body = []byte("null") // nothing at all: 204 for instance
 	}
 	if !json.Valid(body) {
 		return nil, errors.New("the API's answer is not JSON")
@@ -58,7 +58,10 @@ func listAt(body []byte, path string) ([]json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if value == nil || string(value) == "null" {
+	switch {
+	case value == nil:
+		return nil, &MissingError{Path: path}
+	case string(bytes.TrimSpace(value)) == "null":
 		return nil, nil
 	}
 	var items []json.RawMessage

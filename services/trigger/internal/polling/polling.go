@@ -14,6 +14,8 @@
 package polling
 
 import (
+	"fmt"
+
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 )
 
@@ -59,8 +61,21 @@ type Item struct {
 // Reader is a protocol.
 type Reader interface {
 	// Read returns the items of a successful answer, oldest first, each key once.
-	// Its error is one sentence for the owner of the subscription.
+	// Its error is one sentence for the owner of the subscription; a
+	// [MissingError] if the answer is well but has no list.
 	Read(rules Rules, body []byte) ([]Item, error)
+}
+
+// MissingError says that an answer has nothing where its list should be, not even
+// an empty list.
+type MissingError struct {
+	// Path is the dot path of the list.
+	Path string
+}
+
+// Error names the place.
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("the API's answer has nothing %s, where its list of items should be", where(e.Path))
 }
 
 // Lookup returns the reader of a protocol; false if it is not supported.

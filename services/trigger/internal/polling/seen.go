@@ -66,6 +66,44 @@ func (s Seen) Fresh(items []Item) []Item {
 	return fresh
 }
 
+// FreshBefore is [Seen.Fresh] for the first answer that is read by other rules
+// than those by which s was made: items are the answer's by the present rules, and
+// those are fresh that would have been so by the earlier ones. Where the earlier
+// list is still in the answer, at another path, that means that it has them.
+func (s Seen) FreshBefore(earlier, present Rules, body []byte, items []Item) []Item {
+	shown := shownBefore(earlier, present, body)
+	var fresh []Item
+	for _, item := range items {
+		before, err := read(item.Data, earlier.Key)
+		if err != nil {
+			continue // cannot be: it was read once
+		}
+		_, old := s.set[before.Digest]
+		if !old && (shown == nil || shown[before.Digest]) {
+			fresh = append(fresh, item)
+		}
+	}
+	return fresh
+}
+
+// shownBefore returns what the earlier rules find in an answer; nil if they look
+// at the same place, or find no list any more because it has moved.
+func shownBefore(earlier, present Rules, body []byte) map[Digest]bool {
+	reader, ok := Lookup(earlier.Protocol)
+	if !ok || earlier.Items == present.Items {
+		return nil
+	}
+	items, err := reader.Read(earlier, body)
+	if err != nil {
+		return nil
+	}
+	shown := make(map[Digest]bool, len(items))
+	for _, item := range items {
+		shown[item.Digest] = true
+	}
+	return shown
+}
+
 // With returns the memory after an answer: it remembers all items of the
 // answer, and of the others the newest, so that there are at most [MaxSeen]
 // unless the answer alone has more.

@@ -60,6 +60,9 @@ func (r *Runtime) Invoke(ctx context.Context, c core.Call) (core.Answer, error) 
 	req := &runtimev1.InvokeRequest{
 		Connection: c.Connection.String(), OperationId: c.Operation, Revision: c.Revision, Timeout: durationpb.New(callTime),
 	}
+	if c.Behalf == core.BehalfOfService {
+		req.OnBehalfOf = c.Owner
+	}
 	if c.Input != "" {
 		req.Input = &httpbody.HttpBody{ContentType: "application/json", Data: []byte(c.Input)}
 	}
@@ -105,7 +108,7 @@ func (c *Connections) Connection(ctx context.Context, name resource.Connection, 
 		return core.Connection{}, fmt.Errorf("read the connector of %s: %w", name, err)
 	}
 	return core.Connection{
-		Connector: connector, PinnedRevision: res.GetPinnedRevision(), ServerURL: res.GetServerUrl(), Parameters: res.GetParameters(),
+		Owner: res.GetOwner(), Connector: connector, PinnedRevision: res.GetPinnedRevision(), ServerURL: res.GetServerUrl(), Parameters: res.GetParameters(),
 	}, nil
 }
 

@@ -87,6 +87,16 @@ func TestAnAnswerIsTranslatedWhole(t *testing.T) {
 	}
 }
 
+func TestOnlyCallsOfOurOwnSayWhoseTheConnectionMustBe(t *testing.T) {
+	for behalf, want := range map[core.Behalf]string{core.BehalfOfService: "ann", core.BehalfOfCaller: ""} {
+		f := &runtimeFake{res: &runtimev1.InvokeResponse{StatusCode: 200}}
+		_, err := remote.NewRuntime(f).Invoke(t.Context(), core.Call{Behalf: behalf, Connection: shop, Owner: "ann"})
+		if err != nil || f.got.GetOnBehalfOf() != want {
+			t.Errorf("behalf %d: asked for %v, %v", behalf, f.got, err)
+		}
+	}
+}
+
 func TestAFailureThatNobodyExplainedIsAFailure(t *testing.T) {
 	for status, retryable := range map[int32]bool{400: false, 404: false, 500: true, 503: true} {
 		f := &runtimeFake{res: &runtimev1.InvokeResponse{StatusCode: status}}
@@ -118,11 +128,11 @@ func TestFaultsOfOtherServicesComeThrough(t *testing.T) {
 
 func TestAConnectionIsTranslated(t *testing.T) {
 	f := &vaultFake{res: &vaultv1.Connection{
-		Connector: "environments/default/connectors/inventory", PinnedRevision: "p", ServerUrl: "https://x", Parameters: map[string]string{"a": "b"},
+		Connector: "environments/default/connectors/inventory", Owner: "ann", PinnedRevision: "p", ServerUrl: "https://x", Parameters: map[string]string{"a": "b"},
 	}}
 	got, err := remote.NewConnections(f).Connection(t.Context(), shop, core.BehalfOfCaller)
 	want := core.Connection{
-		Connector: resource.Connector{Environment: "default", ID: "inventory"}, PinnedRevision: "p", ServerURL: "https://x",
+		Owner: "ann", Connector: resource.Connector{Environment: "default", ID: "inventory"}, PinnedRevision: "p", ServerURL: "https://x",
 		Parameters: map[string]string{"a": "b"},
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" || f.got.GetName() != shop.String() {

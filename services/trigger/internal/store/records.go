@@ -23,6 +23,7 @@ type subscriptionRecord struct {
 	Name             string         `json:"name"`
 	Change           uint64         `json:"change"`
 	Connection       string         `json:"connection"`
+	ConnectionOwner  string         `json:"connection_owner,omitempty"`
 	Connector        string         `json:"connector"`
 	Operation        string         `json:"operation"`
 	Revision         string         `json:"revision"`
@@ -72,7 +73,7 @@ type cursorRecord struct {
 
 func encodeSubscription(s core.Subscription) ([]byte, error) {
 	r := subscriptionRecord{
-		Name: s.Name.String(), Change: s.Change, Connection: s.Connection.String(), Connector: s.Connector.String(),
+		Name: s.Name.String(), Change: s.Change, Connection: s.Connection.String(), ConnectionOwner: s.ConnectionOwner, Connector: s.Connector.String(),
 		Operation: s.Operation, Revision: s.Revision, Input: s.Input, UnsignedAccepted: s.UnsignedAccepted,
 		Owner: s.Owner, CreateTime: s.CreateTime.UTC(), Deleting: s.Deleting,
 	}
@@ -106,7 +107,7 @@ func decodeSubscription(uid string, data []byte) (core.Subscription, error) {
 		return core.Subscription{}, err
 	}
 	s := core.Subscription{
-		Name: name, UID: uid, Change: r.Change, Connection: connection, Connector: connector,
+		Name: name, UID: uid, Change: r.Change, Connection: connection, ConnectionOwner: r.ConnectionOwner, Connector: connector,
 		Operation: r.Operation, Revision: r.Revision, Input: r.Input, UnsignedAccepted: r.UnsignedAccepted,
 		Owner: r.Owner, CreateTime: r.CreateTime, Deleting: r.Deleting,
 	}

@@ -105,9 +105,9 @@ func uid(n int) string { return fmt.Sprintf("%032x", n) }
 func polled(n int, id, owner string) core.Subscription {
 	return core.Subscription{
 		Name: resource.Subscription{Environment: "default", ID: id}, UID: uid(n), Change: 1,
-		Connection: resource.Connection{Environment: "default", ID: "shop"},
-		Connector:  resource.Connector{Environment: "default", ID: "inventory"},
-		Operation:  "OnItemListed", Revision: "r1", Input: `{"limit":1}`, Owner: owner, CreateTime: now,
+		Connection: resource.Connection{Environment: "default", ID: "shop"}, ConnectionOwner: "alice",
+		Connector: resource.Connector{Environment: "default", ID: "inventory"},
+		Operation: "OnItemListed", Revision: "r1", Input: `{"limit":1}`, Owner: owner, CreateTime: now,
 		Sinks: []core.Sink{{URL: "https://example.com/a"}, {URL: "https://example.com/b", Gone: true}},
 		Polling: &core.Polling{Interval: time.Minute, Cursor: core.Cursor{
 			Version: 1, Baseline: true, Revision: "r1", Last: now, Next: now.Add(time.Minute), Failures: 2, Reason: "why",

@@ -48,206 +48,190 @@ const (
 	//
 	// Example: {"reason":"INVALID_PAGE_TOKEN"}
 	Reason_REASON_INVALID_PAGE_TOKEN Reason = 4
-	// A filter cannot be read.
-	//
-	// Example: {"reason":"INVALID_FILTER","metadata":{"filter":"state=="}}
-	Reason_REASON_INVALID_FILTER Reason = 5
 	// The bearer token is missing, malformed, expired or signed by somebody else.
 	//
 	// Example: {"reason":"UNAUTHENTICATED"}
-	Reason_REASON_UNAUTHENTICATED Reason = 6
+	Reason_REASON_UNAUTHENTICATED Reason = 5
 	// The caller is known but may not do this.
 	//
 	// Example: {"reason":"PERMISSION_DENIED","metadata":{"principal":"ann"}}
-	Reason_REASON_PERMISSION_DENIED Reason = 7
+	Reason_REASON_PERMISSION_DENIED Reason = 6
 	// The method is for other services of the suite.
 	//
 	// Example: {"reason":"SERVICE_ONLY","metadata":{"method":"/ferrule.vault.v1.VaultService/ResolveCredential"}}
-	Reason_REASON_SERVICE_ONLY Reason = 8
+	Reason_REASON_SERVICE_ONLY Reason = 7
 	// The caller's deadline passed.
 	//
 	// Example: {"reason":"DEADLINE_EXCEEDED"}
-	Reason_REASON_DEADLINE_EXCEEDED Reason = 9
+	Reason_REASON_DEADLINE_EXCEEDED Reason = 8
 	// The caller went away.
 	//
 	// Example: {"reason":"CANCELED"}
-	Reason_REASON_CANCELED Reason = 10
+	Reason_REASON_CANCELED Reason = 9
 	// Another service of the suite cannot be reached just now.
 	//
 	// Example: {"reason":"SERVICE_UNAVAILABLE","metadata":{"service":"registry"}}
-	Reason_REASON_SERVICE_UNAVAILABLE Reason = 11
+	Reason_REASON_SERVICE_UNAVAILABLE Reason = 10
 	// There is no such environment.
 	//
 	// Example: {"reason":"ENVIRONMENT_NOT_FOUND","metadata":{"environment":"prod"}}
-	Reason_REASON_ENVIRONMENT_NOT_FOUND Reason = 12
+	Reason_REASON_ENVIRONMENT_NOT_FOUND Reason = 11
 	// There is no such connector.
 	//
 	// Example: {"reason":"CONNECTOR_NOT_FOUND","metadata":{"connector":"environments/default/connectors/crm"}}
-	Reason_REASON_CONNECTOR_NOT_FOUND Reason = 13
-	// A connector of that id exists already.
-	//
-	// Example: {"reason":"CONNECTOR_EXISTS","metadata":{"connector":"environments/default/connectors/crm"}}
-	Reason_REASON_CONNECTOR_EXISTS Reason = 14
+	Reason_REASON_CONNECTOR_NOT_FOUND Reason = 12
 	// The connector has no published revision yet.
 	//
 	// Example: {"reason":"CONNECTOR_NOT_PUBLISHED","metadata":{"connector":"environments/default/connectors/crm"}}
-	Reason_REASON_CONNECTOR_NOT_PUBLISHED Reason = 15
-	// Connections still refer to the connector.
-	//
-	// Example: {"reason":"CONNECTOR_IN_USE","metadata":{"connections":"3"}}
-	Reason_REASON_CONNECTOR_IN_USE Reason = 16
+	Reason_REASON_CONNECTOR_NOT_PUBLISHED Reason = 13
 	// There is no such revision.
 	//
 	// Example: {"reason":"REVISION_NOT_FOUND","metadata":{"revision":"9f2c"}}
-	Reason_REASON_REVISION_NOT_FOUND Reason = 17
+	Reason_REASON_REVISION_NOT_FOUND Reason = 14
 	// The resource has changed since it was read.
 	//
 	// Example: {"reason":"ETAG_MISMATCH","metadata":{"etag":"…"}}
-	Reason_REASON_ETAG_MISMATCH Reason = 18
+	Reason_REASON_ETAG_MISMATCH Reason = 15
 	// The connector has no such operation.
 	//
 	// Example: {"reason":"OPERATION_NOT_FOUND","metadata":{"operation":"ListItem"}}
-	Reason_REASON_OPERATION_NOT_FOUND Reason = 19
+	Reason_REASON_OPERATION_NOT_FOUND Reason = 16
 	// The operation needs something that is not supported.
 	//
 	// Example: {"reason":"OPERATION_NOT_SUPPORTED","metadata":{"operation":"Upload"}}
-	Reason_REASON_OPERATION_NOT_SUPPORTED Reason = 20
+	Reason_REASON_OPERATION_NOT_SUPPORTED Reason = 17
 	// An API description is larger than the limit.
 	//
 	// Example: {"reason":"DOCUMENT_TOO_LARGE","metadata":{"limit":"20971520"}}
-	Reason_REASON_DOCUMENT_TOO_LARGE Reason = 21
+	Reason_REASON_DOCUMENT_TOO_LARGE Reason = 18
 	// An API description is nested deeper than the limit.
 	//
 	// Example: {"reason":"DOCUMENT_TOO_DEEP","metadata":{"limit":"512"}}
-	Reason_REASON_DOCUMENT_TOO_DEEP Reason = 22
+	Reason_REASON_DOCUMENT_TOO_DEEP Reason = 19
 	// An API description is not UTF-8 text.
 	//
 	// Example: {"reason":"DOCUMENT_NOT_UTF8","metadata":{"line":"12","column":"3"}}
-	Reason_REASON_DOCUMENT_NOT_UTF8 Reason = 23
+	Reason_REASON_DOCUMENT_NOT_UTF8 Reason = 20
 	// An API description is not valid JSON or YAML.
 	//
 	// Example: {"reason":"DOCUMENT_SYNTAX","metadata":{"line":"12","column":"3"}}
-	Reason_REASON_DOCUMENT_SYNTAX Reason = 24
+	Reason_REASON_DOCUMENT_SYNTAX Reason = 21
 	// A document is none of the formats that can be imported.
 	//
 	// Example: {"reason":"DOCUMENT_FORMAT_UNKNOWN"}
-	Reason_REASON_DOCUMENT_FORMAT_UNKNOWN Reason = 25
+	Reason_REASON_DOCUMENT_FORMAT_UNKNOWN Reason = 22
 	// An API description breaks the rules of its format.
 	//
 	// Example: {"reason":"DOCUMENT_INVALID","metadata":{"pointer":"/paths/~1items/get"}}
-	Reason_REASON_DOCUMENT_INVALID Reason = 26
+	Reason_REASON_DOCUMENT_INVALID Reason = 23
 	// An API description could not be fetched.
 	//
 	// Example: {"reason":"DOCUMENT_UNREACHABLE","metadata":{"url":"https://api.example.com/swagger.json"}}
-	Reason_REASON_DOCUMENT_UNREACHABLE Reason = 27
+	Reason_REASON_DOCUMENT_UNREACHABLE Reason = 24
 	// There is no such connection.
 	//
 	// Example: {"reason":"CONNECTION_NOT_FOUND","metadata":{"connection":"environments/default/connections/crm"}}
-	Reason_REASON_CONNECTION_NOT_FOUND Reason = 28
+	Reason_REASON_CONNECTION_NOT_FOUND Reason = 25
 	// A connection of that id exists already.
 	//
 	// Example: {"reason":"CONNECTION_EXISTS","metadata":{"connection":"environments/default/connections/crm"}}
-	Reason_REASON_CONNECTION_EXISTS Reason = 29
+	Reason_REASON_CONNECTION_EXISTS Reason = 26
 	// Values of a connection are missing, unknown or of the wrong type.
 	//
 	// Example: {"reason":"CONNECTION_PARAMETERS_INVALID"}
-	Reason_REASON_CONNECTION_PARAMETERS_INVALID Reason = 30
+	Reason_REASON_CONNECTION_PARAMETERS_INVALID Reason = 27
 	// A connection needs attention before it can be used.
 	//
 	// Example: {"reason":"CONNECTION_NOT_READY","metadata":{"state":"NEEDS_AUTHORIZATION"}}
-	Reason_REASON_CONNECTION_NOT_READY Reason = 31
+	Reason_REASON_CONNECTION_NOT_READY Reason = 28
 	// The connector authenticates in a way that is not supported.
 	//
 	// Example: {"reason":"AUTH_KIND_NOT_SUPPORTED","metadata":{"kind":"oauth2"}}
-	Reason_REASON_AUTH_KIND_NOT_SUPPORTED Reason = 32
+	Reason_REASON_AUTH_KIND_NOT_SUPPORTED Reason = 29
 	// A credential is not bound to that host.
 	//
 	// Example: {"reason":"HOST_NOT_ALLOWED","metadata":{"host":"api.example.org"}}
-	Reason_REASON_HOST_NOT_ALLOWED Reason = 33
+	Reason_REASON_HOST_NOT_ALLOWED Reason = 30
 	// A stored secret cannot be decrypted with the present keys.
 	//
 	// Example: {"reason":"CREDENTIAL_UNREADABLE","metadata":{"connection":"environments/default/connections/crm"}}
-	Reason_REASON_CREDENTIAL_UNREADABLE Reason = 34
+	Reason_REASON_CREDENTIAL_UNREADABLE Reason = 31
 	// An outbound connection goes to an address that is not allowed.
 	//
 	// Example: {"reason":"EGRESS_REFUSED","metadata":{"host":"metadata.internal","address":"169.254.169.254"}}
-	Reason_REASON_EGRESS_REFUSED Reason = 35
+	Reason_REASON_EGRESS_REFUSED Reason = 32
 	// The input of a call does not fit the operation.
 	//
 	// Example: {"reason":"INPUT_INVALID"}
-	Reason_REASON_INPUT_INVALID Reason = 36
+	Reason_REASON_INPUT_INVALID Reason = 33
 	// The input of a call is larger than the limit.
 	//
 	// Example: {"reason":"INPUT_TOO_LARGE","metadata":{"limit":"10485760"}}
-	Reason_REASON_INPUT_TOO_LARGE Reason = 37
+	Reason_REASON_INPUT_TOO_LARGE Reason = 34
 	// No connection to the API could be made.
 	//
 	// Example: {"reason":"UPSTREAM_UNREACHABLE","metadata":{"host":"api.example.com"}}
-	Reason_REASON_UPSTREAM_UNREACHABLE Reason = 38
+	Reason_REASON_UPSTREAM_UNREACHABLE Reason = 35
 	// The API did not answer in time.
 	//
 	// Example: {"reason":"UPSTREAM_TIMEOUT","metadata":{"host":"api.example.com"}}
-	Reason_REASON_UPSTREAM_TIMEOUT Reason = 39
+	Reason_REASON_UPSTREAM_TIMEOUT Reason = 36
 	// The API closed the connection before its answer was complete.
 	//
 	// Example: {"reason":"UPSTREAM_RESET","metadata":{"host":"api.example.com"}}
-	Reason_REASON_UPSTREAM_RESET Reason = 40
+	Reason_REASON_UPSTREAM_RESET Reason = 37
 	// The API answered something that is not HTTP.
 	//
 	// Example: {"reason":"UPSTREAM_INVALID_RESPONSE","metadata":{"host":"api.example.com"}}
-	Reason_REASON_UPSTREAM_INVALID_RESPONSE Reason = 41
+	Reason_REASON_UPSTREAM_INVALID_RESPONSE Reason = 38
 	// The API's answer is larger than the limit.
 	//
 	// Example: {"reason":"UPSTREAM_RESPONSE_TOO_LARGE","metadata":{"limit":"104857600"}}
-	Reason_REASON_UPSTREAM_RESPONSE_TOO_LARGE Reason = 42
+	Reason_REASON_UPSTREAM_RESPONSE_TOO_LARGE Reason = 39
 	// A call that changes something was sent and its answer was lost.
 	//
 	// Example: {"reason":"OUTCOME_UNKNOWN","metadata":{"operation":"CreateItem"}}
-	Reason_REASON_OUTCOME_UNKNOWN Reason = 43
+	Reason_REASON_OUTCOME_UNKNOWN Reason = 40
 	// There is no such subscription.
 	//
 	// Example: {"reason":"SUBSCRIPTION_NOT_FOUND","metadata":{"subscription":"environments/default/subscriptions/new-items"}}
-	Reason_REASON_SUBSCRIPTION_NOT_FOUND Reason = 44
+	Reason_REASON_SUBSCRIPTION_NOT_FOUND Reason = 41
 	// A subscription of that id exists already.
 	//
 	// Example: {"reason":"SUBSCRIPTION_EXISTS","metadata":{"subscription":"environments/default/subscriptions/new-items"}}
-	Reason_REASON_SUBSCRIPTION_EXISTS Reason = 45
+	Reason_REASON_SUBSCRIPTION_EXISTS Reason = 42
 	// The operation is no trigger, or one of a kind that is not supported.
 	//
 	// Example: {"reason":"TRIGGER_NOT_SUPPORTED","metadata":{"operation":"ListItems"}}
-	Reason_REASON_TRIGGER_NOT_SUPPORTED Reason = 46
+	Reason_REASON_TRIGGER_NOT_SUPPORTED Reason = 43
 	// The API refused to register the callback.
 	//
 	// Example: {"reason":"TRIGGER_SUBSCRIBE_FAILED","metadata":{"status":"403"}}
-	Reason_REASON_TRIGGER_SUBSCRIBE_FAILED Reason = 47
+	Reason_REASON_TRIGGER_SUBSCRIBE_FAILED Reason = 44
 	// No subscription listens at this callback URL.
 	//
 	// Example: {"reason":"WEBHOOK_UNKNOWN"}
-	Reason_REASON_WEBHOOK_UNKNOWN Reason = 48
+	Reason_REASON_WEBHOOK_UNKNOWN Reason = 45
 	// A notification is not signed by the API.
 	//
 	// Example: {"reason":"WEBHOOK_SIGNATURE_INVALID"}
-	Reason_REASON_WEBHOOK_SIGNATURE_INVALID Reason = 49
+	Reason_REASON_WEBHOOK_SIGNATURE_INVALID Reason = 46
 	// The trigger's notifications cannot be verified and unsigned ones were not accepted explicitly.
 	//
 	// Example: {"reason":"WEBHOOK_SECRET_REQUIRED","metadata":{"operation":"OnItemCreated"}}
-	Reason_REASON_WEBHOOK_SECRET_REQUIRED Reason = 50
+	Reason_REASON_WEBHOOK_SECRET_REQUIRED Reason = 47
 	// A notification is larger than the limit.
 	//
 	// Example: {"reason":"WEBHOOK_TOO_LARGE","metadata":{"limit":"1048576"}}
-	Reason_REASON_WEBHOOK_TOO_LARGE Reason = 51
-	// There is no such event, or it has expired.
-	//
-	// Example: {"reason":"EVENT_NOT_FOUND"}
-	Reason_REASON_EVENT_NOT_FOUND Reason = 52
+	Reason_REASON_WEBHOOK_TOO_LARGE Reason = 48
 	// A limit on the number of something was reached.
 	//
 	// Example: {"reason":"LIMIT_REACHED","metadata":{"limit":"100000"}}
-	Reason_REASON_LIMIT_REACHED Reason = 53
+	Reason_REASON_LIMIT_REACHED Reason = 49
 	// The operation is handled by custom code that cannot be run.
 	//
 	// Example: {"reason":"CUSTOM_CODE_REQUIRED","metadata":{"operation":"Convert"}}
-	Reason_REASON_CUSTOM_CODE_REQUIRED Reason = 54
+	Reason_REASON_CUSTOM_CODE_REQUIRED Reason = 50
 )
 
 // Enum value maps for Reason.
@@ -258,56 +242,52 @@ var (
 		2:  "REASON_INVALID_ARGUMENT",
 		3:  "REASON_INVALID_NAME",
 		4:  "REASON_INVALID_PAGE_TOKEN",
-		5:  "REASON_INVALID_FILTER",
-		6:  "REASON_UNAUTHENTICATED",
-		7:  "REASON_PERMISSION_DENIED",
-		8:  "REASON_SERVICE_ONLY",
-		9:  "REASON_DEADLINE_EXCEEDED",
-		10: "REASON_CANCELED",
-		11: "REASON_SERVICE_UNAVAILABLE",
-		12: "REASON_ENVIRONMENT_NOT_FOUND",
-		13: "REASON_CONNECTOR_NOT_FOUND",
-		14: "REASON_CONNECTOR_EXISTS",
-		15: "REASON_CONNECTOR_NOT_PUBLISHED",
-		16: "REASON_CONNECTOR_IN_USE",
-		17: "REASON_REVISION_NOT_FOUND",
-		18: "REASON_ETAG_MISMATCH",
-		19: "REASON_OPERATION_NOT_FOUND",
-		20: "REASON_OPERATION_NOT_SUPPORTED",
-		21: "REASON_DOCUMENT_TOO_LARGE",
-		22: "REASON_DOCUMENT_TOO_DEEP",
-		23: "REASON_DOCUMENT_NOT_UTF8",
-		24: "REASON_DOCUMENT_SYNTAX",
-		25: "REASON_DOCUMENT_FORMAT_UNKNOWN",
-		26: "REASON_DOCUMENT_INVALID",
-		27: "REASON_DOCUMENT_UNREACHABLE",
-		28: "REASON_CONNECTION_NOT_FOUND",
-		29: "REASON_CONNECTION_EXISTS",
-		30: "REASON_CONNECTION_PARAMETERS_INVALID",
-		31: "REASON_CONNECTION_NOT_READY",
-		32: "REASON_AUTH_KIND_NOT_SUPPORTED",
-		33: "REASON_HOST_NOT_ALLOWED",
-		34: "REASON_CREDENTIAL_UNREADABLE",
-		35: "REASON_EGRESS_REFUSED",
-		36: "REASON_INPUT_INVALID",
-		37: "REASON_INPUT_TOO_LARGE",
-		38: "REASON_UPSTREAM_UNREACHABLE",
-		39: "REASON_UPSTREAM_TIMEOUT",
-		40: "REASON_UPSTREAM_RESET",
-		41: "REASON_UPSTREAM_INVALID_RESPONSE",
-		42: "REASON_UPSTREAM_RESPONSE_TOO_LARGE",
-		43: "REASON_OUTCOME_UNKNOWN",
-		44: "REASON_SUBSCRIPTION_NOT_FOUND",
-		45: "REASON_SUBSCRIPTION_EXISTS",
-		46: "REASON_TRIGGER_NOT_SUPPORTED",
-		47: "REASON_TRIGGER_SUBSCRIBE_FAILED",
-		48: "REASON_WEBHOOK_UNKNOWN",
-		49: "REASON_WEBHOOK_SIGNATURE_INVALID",
-		50: "REASON_WEBHOOK_SECRET_REQUIRED",
-		51: "REASON_WEBHOOK_TOO_LARGE",
-		52: "REASON_EVENT_NOT_FOUND",
-		53: "REASON_LIMIT_REACHED",
-		54: "REASON_CUSTOM_CODE_REQUIRED",
+		5:  "REASON_UNAUTHENTICATED",
+		6:  "REASON_PERMISSION_DENIED",
+		7:  "REASON_SERVICE_ONLY",
+		8:  "REASON_DEADLINE_EXCEEDED",
+		9:  "REASON_CANCELED",
+		10: "REASON_SERVICE_UNAVAILABLE",
+		11: "REASON_ENVIRONMENT_NOT_FOUND",
+		12: "REASON_CONNECTOR_NOT_FOUND",
+		13: "REASON_CONNECTOR_NOT_PUBLISHED",
+		14: "REASON_REVISION_NOT_FOUND",
+		15: "REASON_ETAG_MISMATCH",
+		16: "REASON_OPERATION_NOT_FOUND",
+		17: "REASON_OPERATION_NOT_SUPPORTED",
+		18: "REASON_DOCUMENT_TOO_LARGE",
+		19: "REASON_DOCUMENT_TOO_DEEP",
+		20: "REASON_DOCUMENT_NOT_UTF8",
+		21: "REASON_DOCUMENT_SYNTAX",
+		22: "REASON_DOCUMENT_FORMAT_UNKNOWN",
+		23: "REASON_DOCUMENT_INVALID",
+		24: "REASON_DOCUMENT_UNREACHABLE",
+		25: "REASON_CONNECTION_NOT_FOUND",
+		26: "REASON_CONNECTION_EXISTS",
+		27: "REASON_CONNECTION_PARAMETERS_INVALID",
+		28: "REASON_CONNECTION_NOT_READY",
+		29: "REASON_AUTH_KIND_NOT_SUPPORTED",
+		30: "REASON_HOST_NOT_ALLOWED",
+		31: "REASON_CREDENTIAL_UNREADABLE",
+		32: "REASON_EGRESS_REFUSED",
+		33: "REASON_INPUT_INVALID",
+		34: "REASON_INPUT_TOO_LARGE",
+		35: "REASON_UPSTREAM_UNREACHABLE",
+		36: "REASON_UPSTREAM_TIMEOUT",
+		37: "REASON_UPSTREAM_RESET",
+		38: "REASON_UPSTREAM_INVALID_RESPONSE",
+		39: "REASON_UPSTREAM_RESPONSE_TOO_LARGE",
+		40: "REASON_OUTCOME_UNKNOWN",
+		41: "REASON_SUBSCRIPTION_NOT_FOUND",
+		42: "REASON_SUBSCRIPTION_EXISTS",
+		43: "REASON_TRIGGER_NOT_SUPPORTED",
+		44: "REASON_TRIGGER_SUBSCRIBE_FAILED",
+		45: "REASON_WEBHOOK_UNKNOWN",
+		46: "REASON_WEBHOOK_SIGNATURE_INVALID",
+		47: "REASON_WEBHOOK_SECRET_REQUIRED",
+		48: "REASON_WEBHOOK_TOO_LARGE",
+		49: "REASON_LIMIT_REACHED",
+		50: "REASON_CUSTOM_CODE_REQUIRED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -315,56 +295,52 @@ var (
 		"REASON_INVALID_ARGUMENT":              2,
 		"REASON_INVALID_NAME":                  3,
 		"REASON_INVALID_PAGE_TOKEN":            4,
-		"REASON_INVALID_FILTER":                5,
-		"REASON_UNAUTHENTICATED":               6,
-		"REASON_PERMISSION_DENIED":             7,
-		"REASON_SERVICE_ONLY":                  8,
-		"REASON_DEADLINE_EXCEEDED":             9,
-		"REASON_CANCELED":                      10,
-		"REASON_SERVICE_UNAVAILABLE":           11,
-		"REASON_ENVIRONMENT_NOT_FOUND":         12,
-		"REASON_CONNECTOR_NOT_FOUND":           13,
-		"REASON_CONNECTOR_EXISTS":              14,
-		"REASON_CONNECTOR_NOT_PUBLISHED":       15,
-		"REASON_CONNECTOR_IN_USE":              16,
-		"REASON_REVISION_NOT_FOUND":            17,
-		"REASON_ETAG_MISMATCH":                 18,
-		"REASON_OPERATION_NOT_FOUND":           19,
-		"REASON_OPERATION_NOT_SUPPORTED":       20,
-		"REASON_DOCUMENT_TOO_LARGE":            21,
-		"REASON_DOCUMENT_TOO_DEEP":             22,
-		"REASON_DOCUMENT_NOT_UTF8":             23,
-		"REASON_DOCUMENT_SYNTAX":               24,
-		"REASON_DOCUMENT_FORMAT_UNKNOWN":       25,
-		"REASON_DOCUMENT_INVALID":              26,
-		"REASON_DOCUMENT_UNREACHABLE":          27,
-		"REASON_CONNECTION_NOT_FOUND":          28,
-		"REASON_CONNECTION_EXISTS":             29,
-		"REASON_CONNECTION_PARAMETERS_INVALID": 30,
-		"REASON_CONNECTION_NOT_READY":          31,
-		"REASON_AUTH_KIND_NOT_SUPPORTED":       32,
-		"REASON_HOST_NOT_ALLOWED":              33,
-		"REASON_CREDENTIAL_UNREADABLE":         34,
-		"REASON_EGRESS_REFUSED":                35,
-		"REASON_INPUT_INVALID":                 36,
-		"REASON_INPUT_TOO_LARGE":               37,
-		"REASON_UPSTREAM_UNREACHABLE":          38,
-		"REASON_UPSTREAM_TIMEOUT":              39,
-		"REASON_UPSTREAM_RESET":                40,
-		"REASON_UPSTREAM_INVALID_RESPONSE":     41,
-		"REASON_UPSTREAM_RESPONSE_TOO_LARGE":   42,
-		"REASON_OUTCOME_UNKNOWN":               43,
-		"REASON_SUBSCRIPTION_NOT_FOUND":        44,
-		"REASON_SUBSCRIPTION_EXISTS":           45,
-		"REASON_TRIGGER_NOT_SUPPORTED":         46,
-		"REASON_TRIGGER_SUBSCRIBE_FAILED":      47,
-		"REASON_WEBHOOK_UNKNOWN":               48,
-		"REASON_WEBHOOK_SIGNATURE_INVALID":     49,
-		"REASON_WEBHOOK_SECRET_REQUIRED":       50,
-		"REASON_WEBHOOK_TOO_LARGE":             51,
-		"REASON_EVENT_NOT_FOUND":               52,
-		"REASON_LIMIT_REACHED":                 53,
-		"REASON_CUSTOM_CODE_REQUIRED":          54,
+		"REASON_UNAUTHENTICATED":               5,
+		"REASON_PERMISSION_DENIED":             6,
+		"REASON_SERVICE_ONLY":                  7,
+		"REASON_DEADLINE_EXCEEDED":             8,
+		"REASON_CANCELED":                      9,
+		"REASON_SERVICE_UNAVAILABLE":           10,
+		"REASON_ENVIRONMENT_NOT_FOUND":         11,
+		"REASON_CONNECTOR_NOT_FOUND":           12,
+		"REASON_CONNECTOR_NOT_PUBLISHED":       13,
+		"REASON_REVISION_NOT_FOUND":            14,
+		"REASON_ETAG_MISMATCH":                 15,
+		"REASON_OPERATION_NOT_FOUND":           16,
+		"REASON_OPERATION_NOT_SUPPORTED":       17,
+		"REASON_DOCUMENT_TOO_LARGE":            18,
+		"REASON_DOCUMENT_TOO_DEEP":             19,
+		"REASON_DOCUMENT_NOT_UTF8":             20,
+		"REASON_DOCUMENT_SYNTAX":               21,
+		"REASON_DOCUMENT_FORMAT_UNKNOWN":       22,
+		"REASON_DOCUMENT_INVALID":              23,
+		"REASON_DOCUMENT_UNREACHABLE":          24,
+		"REASON_CONNECTION_NOT_FOUND":          25,
+		"REASON_CONNECTION_EXISTS":             26,
+		"REASON_CONNECTION_PARAMETERS_INVALID": 27,
+		"REASON_CONNECTION_NOT_READY":          28,
+		"REASON_AUTH_KIND_NOT_SUPPORTED":       29,
+		"REASON_HOST_NOT_ALLOWED":              30,
+		"REASON_CREDENTIAL_UNREADABLE":         31,
+		"REASON_EGRESS_REFUSED":                32,
+		"REASON_INPUT_INVALID":                 33,
+		"REASON_INPUT_TOO_LARGE":               34,
+		"REASON_UPSTREAM_UNREACHABLE":          35,
+		"REASON_UPSTREAM_TIMEOUT":              36,
+		"REASON_UPSTREAM_RESET":                37,
+		"REASON_UPSTREAM_INVALID_RESPONSE":     38,
+		"REASON_UPSTREAM_RESPONSE_TOO_LARGE":   39,
+		"REASON_OUTCOME_UNKNOWN":               40,
+		"REASON_SUBSCRIPTION_NOT_FOUND":        41,
+		"REASON_SUBSCRIPTION_EXISTS":           42,
+		"REASON_TRIGGER_NOT_SUPPORTED":         43,
+		"REASON_TRIGGER_SUBSCRIBE_FAILED":      44,
+		"REASON_WEBHOOK_UNKNOWN":               45,
+		"REASON_WEBHOOK_SIGNATURE_INVALID":     46,
+		"REASON_WEBHOOK_SECRET_REQUIRED":       47,
+		"REASON_WEBHOOK_TOO_LARGE":             48,
+		"REASON_LIMIT_REACHED":                 49,
+		"REASON_CUSTOM_CODE_REQUIRED":          50,
 	}
 )
 
@@ -399,64 +375,60 @@ var File_ferrule_error_v1_reason_proto protoreflect.FileDescriptor
 
 const file_ferrule_error_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1dferrule/error/v1/reason.proto\x12\x10ferrule.error.v1*\xa7\r\n" +
+	"\x1dferrule/error/v1/reason.proto\x12\x10ferrule.error.v1*\xb6\f\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x01\x12\x1b\n" +
 	"\x17REASON_INVALID_ARGUMENT\x10\x02\x12\x17\n" +
 	"\x13REASON_INVALID_NAME\x10\x03\x12\x1d\n" +
-	"\x19REASON_INVALID_PAGE_TOKEN\x10\x04\x12\x19\n" +
-	"\x15REASON_INVALID_FILTER\x10\x05\x12\x1a\n" +
-	"\x16REASON_UNAUTHENTICATED\x10\x06\x12\x1c\n" +
-	"\x18REASON_PERMISSION_DENIED\x10\a\x12\x17\n" +
-	"\x13REASON_SERVICE_ONLY\x10\b\x12\x1c\n" +
-	"\x18REASON_DEADLINE_EXCEEDED\x10\t\x12\x13\n" +
-	"\x0fREASON_CANCELED\x10\n" +
-	"\x12\x1e\n" +
-	"\x1aREASON_SERVICE_UNAVAILABLE\x10\v\x12 \n" +
-	"\x1cREASON_ENVIRONMENT_NOT_FOUND\x10\f\x12\x1e\n" +
-	"\x1aREASON_CONNECTOR_NOT_FOUND\x10\r\x12\x1b\n" +
-	"\x17REASON_CONNECTOR_EXISTS\x10\x0e\x12\"\n" +
-	"\x1eREASON_CONNECTOR_NOT_PUBLISHED\x10\x0f\x12\x1b\n" +
-	"\x17REASON_CONNECTOR_IN_USE\x10\x10\x12\x1d\n" +
-	"\x19REASON_REVISION_NOT_FOUND\x10\x11\x12\x18\n" +
-	"\x14REASON_ETAG_MISMATCH\x10\x12\x12\x1e\n" +
-	"\x1aREASON_OPERATION_NOT_FOUND\x10\x13\x12\"\n" +
-	"\x1eREASON_OPERATION_NOT_SUPPORTED\x10\x14\x12\x1d\n" +
-	"\x19REASON_DOCUMENT_TOO_LARGE\x10\x15\x12\x1c\n" +
-	"\x18REASON_DOCUMENT_TOO_DEEP\x10\x16\x12\x1c\n" +
-	"\x18REASON_DOCUMENT_NOT_UTF8\x10\x17\x12\x1a\n" +
-	"\x16REASON_DOCUMENT_SYNTAX\x10\x18\x12\"\n" +
-	"\x1eREASON_DOCUMENT_FORMAT_UNKNOWN\x10\x19\x12\x1b\n" +
-	"\x17REASON_DOCUMENT_INVALID\x10\x1a\x12\x1f\n" +
-	"\x1bREASON_DOCUMENT_UNREACHABLE\x10\x1b\x12\x1f\n" +
-	"\x1bREASON_CONNECTION_NOT_FOUND\x10\x1c\x12\x1c\n" +
-	"\x18REASON_CONNECTION_EXISTS\x10\x1d\x12(\n" +
-	"$REASON_CONNECTION_PARAMETERS_INVALID\x10\x1e\x12\x1f\n" +
-	"\x1bREASON_CONNECTION_NOT_READY\x10\x1f\x12\"\n" +
-	"\x1eREASON_AUTH_KIND_NOT_SUPPORTED\x10 \x12\x1b\n" +
-	"\x17REASON_HOST_NOT_ALLOWED\x10!\x12 \n" +
-	"\x1cREASON_CREDENTIAL_UNREADABLE\x10\"\x12\x19\n" +
-	"\x15REASON_EGRESS_REFUSED\x10#\x12\x18\n" +
-	"\x14REASON_INPUT_INVALID\x10$\x12\x1a\n" +
-	"\x16REASON_INPUT_TOO_LARGE\x10%\x12\x1f\n" +
-	"\x1bREASON_UPSTREAM_UNREACHABLE\x10&\x12\x1b\n" +
-	"\x17REASON_UPSTREAM_TIMEOUT\x10'\x12\x19\n" +
-	"\x15REASON_UPSTREAM_RESET\x10(\x12$\n" +
-	" REASON_UPSTREAM_INVALID_RESPONSE\x10)\x12&\n" +
-	"\"REASON_UPSTREAM_RESPONSE_TOO_LARGE\x10*\x12\x1a\n" +
-	"\x16REASON_OUTCOME_UNKNOWN\x10+\x12!\n" +
-	"\x1dREASON_SUBSCRIPTION_NOT_FOUND\x10,\x12\x1e\n" +
-	"\x1aREASON_SUBSCRIPTION_EXISTS\x10-\x12 \n" +
-	"\x1cREASON_TRIGGER_NOT_SUPPORTED\x10.\x12#\n" +
-	"\x1fREASON_TRIGGER_SUBSCRIBE_FAILED\x10/\x12\x1a\n" +
-	"\x16REASON_WEBHOOK_UNKNOWN\x100\x12$\n" +
-	" REASON_WEBHOOK_SIGNATURE_INVALID\x101\x12\"\n" +
-	"\x1eREASON_WEBHOOK_SECRET_REQUIRED\x102\x12\x1c\n" +
-	"\x18REASON_WEBHOOK_TOO_LARGE\x103\x12\x1a\n" +
-	"\x16REASON_EVENT_NOT_FOUND\x104\x12\x18\n" +
-	"\x14REASON_LIMIT_REACHED\x105\x12\x1f\n" +
-	"\x1bREASON_CUSTOM_CODE_REQUIRED\x106B\xc7\x01\n" +
+	"\x19REASON_INVALID_PAGE_TOKEN\x10\x04\x12\x1a\n" +
+	"\x16REASON_UNAUTHENTICATED\x10\x05\x12\x1c\n" +
+	"\x18REASON_PERMISSION_DENIED\x10\x06\x12\x17\n" +
+	"\x13REASON_SERVICE_ONLY\x10\a\x12\x1c\n" +
+	"\x18REASON_DEADLINE_EXCEEDED\x10\b\x12\x13\n" +
+	"\x0fREASON_CANCELED\x10\t\x12\x1e\n" +
+	"\x1aREASON_SERVICE_UNAVAILABLE\x10\n" +
+	"\x12 \n" +
+	"\x1cREASON_ENVIRONMENT_NOT_FOUND\x10\v\x12\x1e\n" +
+	"\x1aREASON_CONNECTOR_NOT_FOUND\x10\f\x12\"\n" +
+	"\x1eREASON_CONNECTOR_NOT_PUBLISHED\x10\r\x12\x1d\n" +
+	"\x19REASON_REVISION_NOT_FOUND\x10\x0e\x12\x18\n" +
+	"\x14REASON_ETAG_MISMATCH\x10\x0f\x12\x1e\n" +
+	"\x1aREASON_OPERATION_NOT_FOUND\x10\x10\x12\"\n" +
+	"\x1eREASON_OPERATION_NOT_SUPPORTED\x10\x11\x12\x1d\n" +
+	"\x19REASON_DOCUMENT_TOO_LARGE\x10\x12\x12\x1c\n" +
+	"\x18REASON_DOCUMENT_TOO_DEEP\x10\x13\x12\x1c\n" +
+	"\x18REASON_DOCUMENT_NOT_UTF8\x10\x14\x12\x1a\n" +
+	"\x16REASON_DOCUMENT_SYNTAX\x10\x15\x12\"\n" +
+	"\x1eREASON_DOCUMENT_FORMAT_UNKNOWN\x10\x16\x12\x1b\n" +
+	"\x17REASON_DOCUMENT_INVALID\x10\x17\x12\x1f\n" +
+	"\x1bREASON_DOCUMENT_UNREACHABLE\x10\x18\x12\x1f\n" +
+	"\x1bREASON_CONNECTION_NOT_FOUND\x10\x19\x12\x1c\n" +
+	"\x18REASON_CONNECTION_EXISTS\x10\x1a\x12(\n" +
+	"$REASON_CONNECTION_PARAMETERS_INVALID\x10\x1b\x12\x1f\n" +
+	"\x1bREASON_CONNECTION_NOT_READY\x10\x1c\x12\"\n" +
+	"\x1eREASON_AUTH_KIND_NOT_SUPPORTED\x10\x1d\x12\x1b\n" +
+	"\x17REASON_HOST_NOT_ALLOWED\x10\x1e\x12 \n" +
+	"\x1cREASON_CREDENTIAL_UNREADABLE\x10\x1f\x12\x19\n" +
+	"\x15REASON_EGRESS_REFUSED\x10 \x12\x18\n" +
+	"\x14REASON_INPUT_INVALID\x10!\x12\x1a\n" +
+	"\x16REASON_INPUT_TOO_LARGE\x10\"\x12\x1f\n" +
+	"\x1bREASON_UPSTREAM_UNREACHABLE\x10#\x12\x1b\n" +
+	"\x17REASON_UPSTREAM_TIMEOUT\x10$\x12\x19\n" +
+	"\x15REASON_UPSTREAM_RESET\x10%\x12$\n" +
+	" REASON_UPSTREAM_INVALID_RESPONSE\x10&\x12&\n" +
+	"\"REASON_UPSTREAM_RESPONSE_TOO_LARGE\x10'\x12\x1a\n" +
+	"\x16REASON_OUTCOME_UNKNOWN\x10(\x12!\n" +
+	"\x1dREASON_SUBSCRIPTION_NOT_FOUND\x10)\x12\x1e\n" +
+	"\x1aREASON_SUBSCRIPTION_EXISTS\x10*\x12 \n" +
+	"\x1cREASON_TRIGGER_NOT_SUPPORTED\x10+\x12#\n" +
+	"\x1fREASON_TRIGGER_SUBSCRIBE_FAILED\x10,\x12\x1a\n" +
+	"\x16REASON_WEBHOOK_UNKNOWN\x10-\x12$\n" +
+	" REASON_WEBHOOK_SIGNATURE_INVALID\x10.\x12\"\n" +
+	"\x1eREASON_WEBHOOK_SECRET_REQUIRED\x10/\x12\x1c\n" +
+	"\x18REASON_WEBHOOK_TOO_LARGE\x100\x12\x18\n" +
+	"\x14REASON_LIMIT_REACHED\x101\x12\x1f\n" +
+	"\x1bREASON_CUSTOM_CODE_REQUIRED\x102B\xc7\x01\n" +
 	"\x14com.ferrule.error.v1B\vReasonProtoP\x01Z>github.com/ferrule-dev/ferrule/gen/go/ferrule/error/v1;errorv1\xa2\x02\x03FEX\xaa\x02\x10Ferrule.Error.V1\xca\x02\x11Ferrule\\Error_\\V1\xe2\x02\x1dFerrule\\Error_\\V1\\GPBMetadata\xea\x02\x12Ferrule::Error::V1b\x06proto3"
 
 var (

@@ -45,7 +45,11 @@ type InvokeRequest struct {
 	Timeout *durationpb.Duration `protobuf:"bytes,4,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	// Calls this revision instead of the connection's own: the last part of its
 	// resource name.
-	Revision      string `protobuf:"bytes,5,opt,name=revision,proto3" json:"revision,omitempty"`
+	Revision string `protobuf:"bytes,5,opt,name=revision,proto3" json:"revision,omitempty"`
+	// User on whose behalf a service of the suite calls: the connection must be
+	// theirs, whoever has its name by now. Ignored if a user calls: a user's calls
+	// are always their own.
+	OnBehalfOf    string `protobuf:"bytes,6,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -111,6 +115,13 @@ func (x *InvokeRequest) GetTimeout() *durationpb.Duration {
 func (x *InvokeRequest) GetRevision() string {
 	if x != nil {
 		return x.Revision
+	}
+	return ""
+}
+
+func (x *InvokeRequest) GetOnBehalfOf() string {
+	if x != nil {
+		return x.OnBehalfOf
 	}
 	return ""
 }
@@ -462,7 +473,7 @@ var File_ferrule_runtime_v1_runtime_service_proto protoreflect.FileDescriptor
 
 const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\n" +
-	"(ferrule/runtime/v1/runtime_service.proto\x12\x12ferrule.runtime.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\"\xa0\x02\n" +
+	"(ferrule/runtime/v1/runtime_service.proto\x12\x12ferrule.runtime.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\"\xcc\x02\n" +
 	"\rInvokeRequest\x12H\n" +
 	"\n" +
 	"connection\x18\x01 \x01(\tB(\xe0A\x02\xfaA\x18\n" +
@@ -472,7 +483,9 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\x05input\x18\x03 \x01(\v2\x14.google.api.HttpBodyR\x05input\x12B\n" +
 	"\atimeout\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
 	"\xaa\x01\a\"\x03\b\xac\x02*\x00R\atimeout\x12#\n" +
-	"\brevision\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\brevision\"\xe6\x01\n" +
+	"\brevision\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\brevision\x12*\n" +
+	"\fon_behalf_of\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\n" +
+	"onBehalfOf\"\xe6\x01\n" +
 	"\x0eInvokeResponse\x12\x1f\n" +
 	"\vstatus_code\x18\x01 \x01(\x05R\n" +
 	"statusCode\x124\n" +

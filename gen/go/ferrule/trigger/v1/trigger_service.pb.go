@@ -505,8 +505,9 @@ type IngestWebhookRequest struct {
 	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
 	// HTTP method.
 	Method string `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"`
-	// Query string as it arrived, without "?".
-	Query string `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
+	// Query string as it arrived, without "?", at most 16 KiB. Bytes, because what
+	// strangers send need not be UTF-8.
+	Query []byte `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
 	// Header field lines, at most 64 KiB together.
 	Headers []*WebhookHeader `protobuf:"bytes,4,rep,name=headers,proto3" json:"headers,omitempty"`
 	// Body, the exact bytes, at most 1 MiB.
@@ -559,11 +560,11 @@ func (x *IngestWebhookRequest) GetMethod() string {
 	return ""
 }
 
-func (x *IngestWebhookRequest) GetQuery() string {
+func (x *IngestWebhookRequest) GetQuery() []byte {
 	if x != nil {
 		return x.Query
 	}
-	return ""
+	return nil
 }
 
 func (x *IngestWebhookRequest) GetHeaders() []*WebhookHeader {
@@ -585,8 +586,8 @@ type WebhookHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name in canonical form.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Value.
-	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// Value. Bytes, because RFC 9110, section 5.5, allows what is not UTF-8.
+	Value         []byte `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -628,11 +629,11 @@ func (x *WebhookHeader) GetName() string {
 	return ""
 }
 
-func (x *WebhookHeader) GetValue() string {
+func (x *WebhookHeader) GetValue() []byte {
 	if x != nil {
 		return x.Value
 	}
-	return ""
+	return nil
 }
 
 // IngestWebhookResponse says how to answer.
@@ -725,12 +726,12 @@ const file_ferrule_trigger_v1_trigger_service_proto_rawDesc = "" +
 	"\x05token\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x05token\x12\x1f\n" +
 	"\x06method\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x10R\x06method\x12\x1f\n" +
-	"\x05query\x18\x03 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x01R\x05query\x12F\n" +
+	"\x05query\x18\x03 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x80\x01R\x05query\x12F\n" +
 	"\aheaders\x18\x04 \x03(\v2!.ferrule.trigger.v1.WebhookHeaderB\t\xbaH\x06\x92\x01\x03\x10\x80\x02R\aheaders\x12\x1d\n" +
 	"\x04body\x18\x05 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x80@R\x04body\"9\n" +
 	"\rWebhookHeader\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"8\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value\"8\n" +
 	"\x15IngestWebhookResponse\x12\x1f\n" +
 	"\vstatus_code\x18\x01 \x01(\x05R\n" +
 	"statusCode2\xee\b\n" +

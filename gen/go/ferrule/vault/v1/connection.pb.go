@@ -82,7 +82,8 @@ func (ConnectionState) EnumDescriptor() ([]byte, []int) {
 }
 
 // Connection is what one owner needs to call an API: values, secrets and the
-// connector they belong to. Secrets are never part of it.
+// connector they belong to. Secrets are never part of it. They are bound to the
+// hosts that the connector led to when the owner last confirmed them.
 type Connection struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "environments/{environment}/connections/{connection}".
@@ -118,7 +119,8 @@ type Connection struct {
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When it last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	// Changes with every change of the resource or of its secrets (AIP-154).
+	// Changes with every change of what the owner can edit and of the secrets, but
+	// not with the outcome of a test (AIP-154).
 	Etag          string `protobuf:"bytes,16,opt,name=etag,proto3" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

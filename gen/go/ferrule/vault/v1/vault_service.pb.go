@@ -531,7 +531,8 @@ type ResolveCredentialRequest struct {
 	// "environments/{environment}/connections/{connection}".
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Principal on whose behalf the call is made. It must own the connection or be
-	// an administrator; services of the suite are trusted with every connection.
+	// an administrator; of the services, only the trigger service is trusted with
+	// every connection.
 	Principal string `protobuf:"bytes,2,opt,name=principal,proto3" json:"principal,omitempty"`
 	// Operation that needs the secrets; empty for a pass-through call.
 	OperationId   string `protobuf:"bytes,3,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`

@@ -47,7 +47,8 @@ type VaultServiceClient interface {
 	// ListConnections returns the connections that the caller may see, in the
 	// order of their ids: an administrator sees all, others see their own.
 	ListConnections(ctx context.Context, in *ListConnectionsRequest, opts ...grpc.CallOption) (*ListConnectionsResponse, error)
-	// UpdateConnection changes a connection. Secrets that are not sent are kept.
+	// UpdateConnection changes a connection. Secrets that are not sent are kept,
+	// unless the change leads to another host: then all must be sent again.
 	UpdateConnection(ctx context.Context, in *UpdateConnectionRequest, opts ...grpc.CallOption) (*Connection, error)
 	// DeleteConnection removes a connection and destroys its secrets.
 	DeleteConnection(ctx context.Context, in *DeleteConnectionRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
@@ -166,7 +167,8 @@ type VaultServiceServer interface {
 	// ListConnections returns the connections that the caller may see, in the
 	// order of their ids: an administrator sees all, others see their own.
 	ListConnections(context.Context, *ListConnectionsRequest) (*ListConnectionsResponse, error)
-	// UpdateConnection changes a connection. Secrets that are not sent are kept.
+	// UpdateConnection changes a connection. Secrets that are not sent are kept,
+	// unless the change leads to another host: then all must be sent again.
 	UpdateConnection(context.Context, *UpdateConnectionRequest) (*Connection, error)
 	// DeleteConnection removes a connection and destroys its secrets.
 	DeleteConnection(context.Context, *DeleteConnectionRequest) (*emptypb.Empty, error)

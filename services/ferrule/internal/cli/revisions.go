@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
+)
+
+func (a *app) revisions() *cobra.Command {
+	return &cobra.Command{
+		Use:   "revisions CONNECTOR",
+		Short: "List the revisions of a connector, newest first",
+		Args:  exactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			out := a.listing("REVISION", "STATE", "IMPORTED", "ACTIONS", "TRIGGERS")
+			path := rest.Path(a.resource("connectors", args[0]), "revisions")
+			err = everyPage(func(token string) (string, error) {
+				var res registryv1.ListRevisionsResponse
+				query := url.Values{"page_token": {token}, "page_size": {"1000"}}
+				if err := client.Call(cmd.Context(), http.MethodGet, path, query, nil, &res); err != nil {
+					return "", err
+				}
+				for _, r := range res.GetRevisions() {
+					row := []string{
+						id(r.GetName()), enumWord(r.GetState(), "REVISION_STATE_"),
+						r.GetCreateTime().AsTime().Local().Format(time.DateTime),
+						strconv.Itoa(int(r.GetActionCount())), strconv.Itoa(int(r.GetTriggerCount())),
+					}
+					if err := out.add(r, row); err != nil {
+						return "", err
+					}
+				}
+				return res.GetNextPageToken(), nil
+			})
+			if err != nil {
+				return err
+			}
+			return out.end("the connector has no revisions")
+		},
+	}
+}
+
+func (a *app) publish() *cobra.Command {
+	return &cobra.Command{
+		Use:   "publish CONNECTOR REVISION",
+		Short: "Make a revision the one that callers get",
+		Long: `Publish makes a revision the one that callers get, unless a connection pins
+another. "latest" stands for the revision that was imported last; an earlier
+revision can be published again.`,
+		Example: "  ferrule publish inventory latest",
+		Args:    exactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			name := a.resource("connectors", args[0]) + "/revisions/" + args[1]
+			var revision registryv1.Revision
+			req := &registryv1.PublishRevisionRequest{Name: name}
+			if err := client.Call(cmd.Context(), http.MethodPost, rest.Path(name)+":publish", nil, req, &revision); err != nil {
+				return err
+			}
+			if a.json() {
+				return a.printMessage(&revision)
+			}
+			a.printf("published %s of %s\n", id(revision.GetName()), args[0])
+			return nil
+		},
+	}
+}
