@@ -39,8 +39,8 @@ import (
 // The limits of servers and clients that are not told otherwise.
 const (
 	// DefaultMaxMessage is the largest message in bytes, either way: the answer
-	// to an invocation, of at most 100 MiB, and what comes with it.
-	DefaultMaxMessage = 102 << 20
+	// to an invocation, of at most 64 MiB, and what comes with it.
+	DefaultMaxMessage = 72 << 20
 	// DefaultTimeout is the time for a unary call whose caller sets no deadline.
 	DefaultTimeout = 2 * time.Minute
 	// DefaultMaxTimeout is the longest that a unary call may take, whatever its

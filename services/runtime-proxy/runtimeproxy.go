@@ -69,7 +69,7 @@ func New(env service.Env, cfg Config) (*Service, error) {
 		Clock: env.Clock, Source: source, Client: client, Usage: recorder, Timeout: cfg.CallTimeout,
 		Cache: binding.Config{
 			Connections:   cfg.CacheConnections,
-			RevisionBytes: uint64(cfg.CacheRevisionBytes), //nolint:gosec // Validate has seen to it
+			RevisionBytes: uint64(cfg.CacheRevisionBytes),
 			MaxAge:        cfg.CacheMaxAge,
 		},
 	})
@@ -119,7 +119,7 @@ func (s *Service) Run(ctx context.Context) error {
 
 // watch drops everything whenever announcements may have been missed.
 func (s *Service) watch(ctx context.Context, kind bus.ChangeKind, changed func(bus.Change)) error {
-	return s.env.Bus.WatchChanges(ctx, kind, changed, func() { //nolint:wrapcheck // Run does
+	return s.env.Bus.WatchChanges(ctx, kind, changed, func() {
 		s.bindings.DropAll()
 		s.env.Health.Set(announcements(kind), nil)
 	})

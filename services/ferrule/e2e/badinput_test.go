@@ -253,7 +253,7 @@ func TestAPIsThatMisbehave(t *testing.T) {
 	attempts = append(attempts, rows("breaking off in the middle", "rogue", "Cut", "", 502, fault.ReasonUpstreamReset)[0])
 	endless := rows("answering a body without an end", "rogue", "Endless", "", 502, fault.ReasonUpstreamResponseTooLarge)[0]
 	endless.path = strings.ReplaceAll(endless.path, "0.5s", "20s")
-	endless.says = "104857600"
+	endless.says = "67108864"
 	attempts = append(attempts, endless)
 	attempts = append(attempts, rows("resetting after it may have worked", "rogue", "ResetAfterWork", "", 504, fault.ReasonOutcomeUnknown)[0])
 	b.refuse(t, attempts)

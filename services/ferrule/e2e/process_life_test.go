@@ -124,7 +124,7 @@ func TestItRefusesToStartOnNonsense(t *testing.T) {
 		wants []string
 	}{
 		{"an unknown flag", suiteOptions{data: t.TempDir(), flags: []string{"--colour"}}, 2, []string{"--colour"}},
-		{"a network that is none", suiteOptions{data: t.TempDir(), flags: []string{"--allow-network", "10.0.0.0/40"}}, 1, []string{"--allow-network", "10.0.0.0/40"}},
+		{"a network that is none", suiteOptions{data: t.TempDir(), flags: []string{"--allow-network", "10.0.0.0/40"}}, 2, []string{"--allow-network", "10.0.0.0/40"}},
 		{"an address that is none", suiteOptions{data: t.TempDir(), http: "127.0.0.1:port"}, 1, []string{"--http", "127.0.0.1:port"}},
 		{"a file in place of the directory", suiteOptions{data: file}, 1, []string{file}},
 	} {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/authn"
@@ -20,6 +21,9 @@ func Issue(dir, name string, roles []authn.Role, ttl time.Duration, clk clock.Cl
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return "", fault.Precondition(fault.ReasonPermissionDenied,
 			"%s does not exist; only who has the server's data directory can issue tokens: name it with --data", path)
+	}
+	if slices.Contains(members, name) {
+		return "", fault.Invalid(fault.ReasonInvalidArgument, "%s is the name of a service; choose another", name)
 	}
 	key, err := authn.LoadOrCreateKey(path)
 	if err != nil {

@@ -153,6 +153,7 @@ func TestIssueMakesTokensForOthers(t *testing.T) {
 		{"a directory without a key", t.TempDir(), "ann", authn.RoleUser, time.Hour, fault.ReasonPermissionDenied},
 		{"an unknown role", setup, "ann", "king", time.Hour, fault.ReasonInvalidArgument},
 		{"a token for ever", setup, "ann", authn.RoleUser, 10 * 366 * 24 * time.Hour, fault.ReasonInvalidArgument},
+		{"a token in the name of a service", setup, "trigger", authn.RoleUser, time.Hour, fault.ReasonInvalidArgument},
 		{"a token for nobody", setup, "", authn.RoleUser, time.Hour, fault.ReasonInvalidArgument},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -36,24 +36,25 @@ func New(p *pipeline.Pipeline, report Report) *Server { return &Server{pipeline:
 func (s *Server) Invoke(ctx context.Context, req *runtimev1.InvokeRequest) (*runtimev1.InvokeResponse, error) {
 	connection, err := resource.ParseConnection(req.GetConnection())
 	if err != nil {
-		return nil, err //nolint:wrapcheck // a fault for the caller
+		return nil, err
 	}
 	call := pipeline.Call{
 		Connection:  connection,
 		OperationID: req.GetOperationId(),
 		Revision:    req.GetRevision(),
+		OnBehalfOf:  req.GetOnBehalfOf(),
 		Input:       req.GetInput().GetData(),
 		Timeout:     req.GetTimeout().AsDuration(),
 	}
 	if err := s.pipeline.Invoke(ctx, &call); err != nil {
-		return nil, err //nolint:wrapcheck // a fault for the caller
+		return nil, err
 	}
 	return answer(&call), nil
 }
 
 func answer(c *pipeline.Call) *runtimev1.InvokeResponse {
 	out := &runtimev1.InvokeResponse{
-		StatusCode: int32(c.Response.Status), //nolint:gosec // HTTP has three digits
+		StatusCode: int32(c.Response.Status),
 		Body:       &httpbody.HttpBody{ContentType: c.Response.Header.Get("Content-Type"), Data: c.Response.Body},
 		Revision:   c.Binding.RevisionID,
 		Headers:    make([]*runtimev1.Header, 0, len(c.Response.Header)),

@@ -14,11 +14,11 @@ import (
 func (s *Server) TestConnection(ctx context.Context, req *runtimev1.TestConnectionRequest) (*runtimev1.TestConnectionResponse, error) {
 	connection, err := resource.ParseConnection(req.GetName())
 	if err != nil {
-		return nil, err //nolint:wrapcheck // a fault for the caller
+		return nil, err
 	}
 	check, err := s.pipeline.Check(ctx, connection)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // a fault for the caller
+		return nil, err
 	}
 	reason := check.Message
 	if check.Succeeded {
@@ -31,7 +31,7 @@ func (s *Server) TestConnection(ctx context.Context, req *runtimev1.TestConnecti
 		Succeeded:   check.Succeeded,
 		Message:     valid(check.Message),
 		OperationId: check.OperationID,
-		StatusCode:  int32(check.Status), //nolint:gosec // HTTP has three digits
+		StatusCode:  int32(check.Status),
 		Latency:     durationpb.New(check.Latency),
 	}, nil
 }

@@ -59,7 +59,7 @@ func (s *slot[V]) get(ctx context.Context, now time.Time, load fetch[V]) (V, err
 		select {
 		case <-ctx.Done():
 			var none V
-			return none, ctx.Err() //nolint:wrapcheck // the caller's own context
+			return none, ctx.Err()
 		case <-p.done:
 		}
 		if !p.retry {

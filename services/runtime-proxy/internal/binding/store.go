@@ -93,7 +93,7 @@ func (s *Store[R]) Bind(ctx context.Context, ask Ask) (*Binding[R], error) {
 	leased, err := s.slotFor(ask).get(ctx, now, func(ctx context.Context) (*entry[R], time.Time, error) {
 		lease, err := s.source.Lease(ctx, ask.Connection, ask.Principal, ask.Operation)
 		if err != nil {
-			return nil, time.Time{}, err //nolint:wrapcheck // a fault of the vault, for the caller
+			return nil, time.Time{}, err
 		}
 		return &entry[R]{lease: lease}, s.until(now, lease.Expires), nil
 	})
@@ -140,7 +140,7 @@ func (c *callers[R]) of(who caller) *slot[*entry[R]] {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if found = c.leases[who]; found != nil {
+	if found, ok := c.leases[who]; ok { // somebody else was faster
 		return found
 	}
 	if len(c.leases) >= maxCallers {
@@ -168,7 +168,7 @@ func (s *Store[R]) revisionID(ctx context.Context, now time.Time, ask Ask, lease
 	}
 	return current.get(ctx, now, func(ctx context.Context) (string, time.Time, error) {
 		id, err := s.source.RevisionID(ctx, lease.Connector)
-		return id, s.until(now, time.Time{}), err //nolint:wrapcheck // a fault of the registry, for the caller
+		return id, s.until(now, time.Time{}), err
 	})
 }
 
@@ -189,7 +189,7 @@ func (s *Store[R]) revision(ctx context.Context, now time.Time, name resource.Re
 		def, err := s.source.Definition(ctx, name)
 		if err != nil {
 			var none R
-			return none, time.Time{}, err //nolint:wrapcheck // a fault of the registry, for the caller
+			return none, time.Time{}, err
 		}
 		return s.compile(name, def), s.until(now, time.Time{}), nil
 	})

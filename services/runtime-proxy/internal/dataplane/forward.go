@@ -28,22 +28,27 @@ var errBroken = errors.New("the answer was not completed")
 // forward sends the request and passes the answer on.
 func (h *Handler) forward(ctx context.Context, x *exchange) error {
 	control := http.NewResponseController(x.out)
-	if x.in.ContentLength < 0 && x.in.ProtoMajor == 1 {
-		_ = control.EnableFullDuplex() // so that an API may answer before it has everything
+	if x.in.ContentLength != 0 && x.in.ProtoMajor == 1 {
+		// An API may answer before it has everything. Without this, the server
+		// would take the rest of the body away from it as soon as it does.
+		_ = control.EnableFullDuplex()
 	}
 	// A transport may go on reading a body after we are done; closed, it reads
 	// nothing of the connection's next request.
-	defer x.in.Body.Close()
+	defer func() { _ = x.in.Body.Close() }()
 	interim := &interim{out: x.out, redact: x.binding.Credential.RedactAll}
 	resp, err := h.send(ctx, x, interim)
 	interim.stop()
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	x.status = resp.StatusCode
 	if err := x.answerHeader(resp); err != nil {
 		return err
+	}
+	if resp.Body != http.NoBody && (resp.ContentLength < 0 || resp.ContentLength > bufferSize) {
+		_ = control.Flush() // the first event of a stream can be hours away
 	}
 	if err := copyBody(x.out, control, resp); err != nil {
 		return err
@@ -54,16 +59,19 @@ func (h *Handler) forward(ctx context.Context, x *exchange) error {
 
 // send sends the request. What was sent is forgotten at once.
 func (h *Handler) send(ctx context.Context, x *exchange, interim *interim) (*http.Response, error) {
-	in := upstream.Streaming{Body: x.in.Body, Length: x.in.ContentLength, Trailer: x.in.Trailer, Informational: interim.write}
-	if x.in.ContentLength == 0 || in.Body == nil {
+	in := upstream.Streaming{Body: x.in.Body, Length: x.in.ContentLength, Informational: interim.write}
+	switch trailer := x.outgoingTrailer(); {
+	case x.in.ContentLength == 0 || in.Body == nil:
 		in.Body, in.Length = http.NoBody, 0
+	case len(trailer) > 0:
+		in.Body, in.Trailer = &trailing{in.Body, x.in, trailer}, trailer
 	}
 	resp, err := h.deps.Client.Stream(ctx, &x.request, in, &upstream.Attempt{
 		Operation: usage.PassThrough, Host: x.request.Base.Host,
 		Repeatable: repeatable(x.in.Method), Redact: x.binding.Credential.Redact,
 	})
 	x.request = request.Request{}
-	return resp, err //nolint:wrapcheck // a fault for the caller
+	return resp, err
 }
 
 func repeatable(method string) bool {
@@ -81,11 +89,15 @@ func (x *exchange) answerHeader(resp *http.Response) error {
 	if len(x.through.Policies.Response) > 0 {
 		e := &policy.Exchange{Request: &request.Request{Header: map[string][]string{}}, ResponseHeader: resp.Header, Parameter: x.handles.Parameter}
 		if err := policy.Run(x.through.Policies.Response, e); err != nil {
-			return err //nolint:wrapcheck // a fault for the caller
+			return err
 		}
 	}
 	header := x.out.Header()
 	maps.Copy(header, resp.Header)
+	if _, ok := header["Content-Type"]; !ok {
+		header["Content-Type"] = nil // or net/http makes a guess, and a page out of text
+	}
+	upstream.CleanTrailer(resp.Trailer)
 	if len(resp.Trailer) > 0 {
 		header["Trailer"] = slices.Sorted(maps.Keys(resp.Trailer))
 	}
@@ -95,6 +107,7 @@ func (x *exchange) answerHeader(resp *http.Response) error {
 
 // answerTrailer passes on what came after the body, announced or not.
 func (x *exchange) answerTrailer(resp *http.Response) {
+	upstream.CleanTrailer(resp.Trailer)
 	x.binding.Credential.RedactAll(resp.Trailer)
 	header := x.out.Header()
 	for name, values := range resp.Trailer {
@@ -109,7 +122,7 @@ func (x *exchange) answerTrailer(resp *http.Response) {
 // copyBody passes the body on as it arrives: what has arrived is not held back
 // while the rest is waited for.
 func copyBody(out io.Writer, control *http.ResponseController, resp *http.Response) error {
-	buffer := buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in the pool
+	buffer := buffers.Get().(*[]byte) //nolint:errcheck // nothing else is in the pool
 	defer buffers.Put(buffer)
 	left := resp.ContentLength
 	for {

@@ -106,7 +106,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil:
 	case errors.Is(err, errBroken):
-		panic(http.ErrAbortHandler) // the only way to tell the client that the answer is not complete
+		_ = http.NewResponseController(w).Flush() // what has arrived is for the client to see
+		panic(http.ErrAbortHandler)               // the only way to tell the client that the answer is not complete
 	default:
 		h.fail(ctx, w, err)
 	}
@@ -142,12 +143,12 @@ func (h *Handler) bind(ctx context.Context, x *exchange) error {
 	}
 	ctx = grpcx.WithCallerToken(authn.NewContext(ctx, principal), token)
 	x.binding, err = h.deps.Pipeline.Bind(ctx, binding.Ask{Connection: x.target.connection, Principal: principal})
-	return err //nolint:wrapcheck // a fault for the caller
+	return err
 }
 
 func (h *Handler) findPolicies(_ context.Context, x *exchange) (err error) {
 	x.through, err = x.binding.Revision.Through(x.in.Method, x.target.path)
-	return err //nolint:wrapcheck // a fault for the caller
+	return err
 }
 
 // placeHandles puts what stands for the credential into the request, in place of
@@ -162,19 +163,19 @@ func applyRequestPolicies(_ context.Context, x *exchange) error {
 	if len(x.through.Policies.Request) == 0 {
 		return nil
 	}
-	return policy.Run(x.through.Policies.Request, //nolint:wrapcheck // a fault for the caller
+	return policy.Run(x.through.Policies.Request,
 		&policy.Exchange{Request: &x.request, Parameter: x.handles.Parameter})
 }
 
 // checkDestination refuses hosts that the credential is not bound to, and paths
 // that would leave the API's own.
 func checkDestination(_ context.Context, x *exchange) error {
-	return x.binding.CheckDestination(x.request.Base) //nolint:wrapcheck // a fault for the caller
+	return x.binding.CheckDestination(x.request.Base)
 }
 
 // revealSecrets makes secrets of handles: the last step before the wire.
 func revealSecrets(_ context.Context, x *exchange) error {
-	return x.handles.Reveal(&x.request) //nolint:wrapcheck // a fault for the caller
+	return x.handles.Reveal(&x.request)
 }
 
 // fail answers with an error of ours. Only what nobody foresaw is logged: all

@@ -2,11 +2,15 @@ package dataplane
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
 )
 
 // ownCookies is how the names of our own cookies begin; with and without the
@@ -33,14 +37,10 @@ func outgoingHeader(in http.Header) map[string][]string {
 	out := make(map[string][]string, len(in)+2)
 	for name, values := range in {
 		if !stays(name) {
-			out[name] = values[:len(values):len(values)]
+			out[name] = slices.Clip(values)
 		}
 	}
-	for _, line := range in["Connection"] {
-		for name := range strings.SplitSeq(line, ",") {
-			delete(out, textproto.CanonicalMIMEHeaderKey(textproto.TrimString(name)))
-		}
-	}
+	deleteNamed(out, in["Connection"])
 	for _, line := range in["Te"] {
 		if strings.Contains(strings.ToLower(line), "trailers") {
 			out["Te"] = []string{"trailers"} // the one that means something to an API: gRPC needs it
@@ -53,6 +53,56 @@ func outgoingHeader(in http.Header) map[string][]string {
 		out["User-Agent"] = []string{""} // or net/http adds its own
 	}
 	return out
+}
+
+// deleteNamed deletes the fields that the lines of a Connection field name.
+func deleteNamed(header map[string][]string, lines []string) {
+	for _, line := range lines {
+		for name := range strings.SplitSeq(line, ",") {
+			delete(header, textproto.CanonicalMIMEHeaderKey(textproto.TrimString(name)))
+		}
+	}
+}
+
+// outgoingTrailer returns the trailer fields that the caller announced and an
+// API may see, still without values. What may not stand before the body may not
+// stand behind it either, nor may the name of the credential.
+func (x *exchange) outgoingTrailer() http.Header {
+	if len(x.in.Trailer) == 0 {
+		return nil
+	}
+	out := make(http.Header, len(x.in.Trailer))
+	for name := range x.in.Trailer {
+		if !stays(name) {
+			out[name] = nil
+		}
+	}
+	deleteNamed(out, x.in.Header["Connection"])
+	for _, p := range x.binding.Credential.Placements() {
+		out.Del(p.Name)
+	}
+	upstream.CleanTrailer(out)
+	return out
+}
+
+// trailing is a body that fills in the trailer when it ends: the server learns
+// the values then, those of fields that nobody announced too.
+type trailing struct {
+	io.ReadCloser
+
+	from *http.Request
+	to   http.Header
+}
+
+// Read implements [io.Reader].
+func (t *trailing) Read(p []byte) (int, error) {
+	n, err := t.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		for name := range t.to {
+			t.to[name] = t.from.Trailer[name]
+		}
+	}
+	return n, err
 }
 
 // stays reports whether a field is between the caller and us.

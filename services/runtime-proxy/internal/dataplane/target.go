@@ -36,7 +36,7 @@ func route(_ context.Context, x *exchange) error {
 	}
 	var err error
 	if x.target.connection, err = resource.ParseConnection(name); err != nil {
-		return err //nolint:wrapcheck // a fault for the caller
+		return err
 	}
 	x.target.path, x.target.query = rest, query
 	return x.target.check()

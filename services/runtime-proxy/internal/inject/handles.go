@@ -78,7 +78,8 @@ func (h *Handles) Used() bool { return h.prefix != "" }
 
 // Reveal replaces all handles in the path, the query and the header of a request
 // by what they stand for. A secret that cannot be sent where its handle stands
-// is CONNECTION_PARAMETERS_INVALID. Afterwards the request must not be logged.
+// is CONNECTION_PARAMETERS_INVALID, a header that cannot be set
+// CONNECTION_NOT_READY. Afterwards the request must not be logged.
 func (h *Handles) Reveal(req *request.Request) error {
 	if !h.Used() {
 		return nil
@@ -94,8 +95,12 @@ func (h *Handles) Reveal(req *request.Request) error {
 			if !strings.Contains(value, h.prefix) {
 				continue
 			}
+			if name == "Host" || request.OfTransport(name) || !request.ValidFieldName(name) {
+				return fault.Precondition(fault.ReasonConnectionNotReady,
+					"the connector puts a secret of the connection into %q, which is no header that can be set; the connector has to be mended", name)
+			}
 			revealed := h.replace(value, escape)
-			if strings.ContainsFunc(revealed, notInHeader) {
+			if !request.ValidFieldValue(revealed) {
 				return fault.Precondition(fault.ReasonConnectionParametersInvalid,
 					"a secret of the connection holds characters that cannot be sent in the header %q; store it again without line breaks", name)
 			}
@@ -106,8 +111,6 @@ func (h *Handles) Reveal(req *request.Request) error {
 }
 
 func asIs(text string) string { return text }
-
-func notInHeader(r rune) bool { return (r < ' ' && r != '\t') || r == 0x7f }
 
 func (h *Handles) replace(text string, escape func(string) string) string {
 	for from := 0; ; {

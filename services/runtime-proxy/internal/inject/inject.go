@@ -71,13 +71,13 @@ func New(secrets map[string]secret.Text, parameters map[string]string, set *conn
 	for _, p := range set.GetPlacements() {
 		c.addPlacement(p)
 	}
+	c.addForms()
 	return c
 }
 
-// keep stores a value and all forms in which it could be repeated.
+// keep stores a value.
 func (c *Credential) keep(text secret.Text) (slot int) {
 	c.values = append(c.values, text)
-	c.addForms(text)
 	return len(c.values) - 1
 }
 

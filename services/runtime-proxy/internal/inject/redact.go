@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/binary"
-	"math"
 	"net/url"
 	"slices"
 	"strings"
@@ -25,37 +24,55 @@ const (
 	minRedacted = 4
 )
 
-// addForms notes how an API could repeat a value: as it is, encoded for a URL,
-// as part of a JSON string, in base64.
-func (c *Credential) addForms(text secret.Text) {
+// formsOf returns how an API could repeat a value: as it is, encoded for a URL
+// in any of the usual spellings, as part of a JSON string, in base64.
+func formsOf(text secret.Text) (forms []string) {
 	_ = text.Use(reveal.Grant(), func(b []byte) error {
 		if len(b) < minRedacted {
 			return nil
 		}
 		plain := string(b)
-		forms := []string{
-			plain, request.Escape(plain), url.QueryEscape(plain),
-			base64.StdEncoding.EncodeToString(b),
-		}
+		escaped, query := request.Escape(plain), url.QueryEscape(plain)
+		forms = append(forms, plain, escaped, query, lowerTriplets(escaped), lowerTriplets(query),
+			base64.StdEncoding.EncodeToString(b), base64.RawURLEncoding.EncodeToString(b))
 		if quoted, err := jsontext.AppendQuote(nil, plain); err == nil {
 			forms = append(forms, string(quoted[1:len(quoted)-1]))
 		}
-		// The longest first: no form may leave a part of another behind.
-		slices.SortFunc(forms, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
-		c.addForm(slices.Compact(forms))
 		return nil
 	})
+	return forms
 }
 
-// addForm appends forms to the list. It is one secret, so that looking through
-// it opens one: two bytes of length before each form.
-func (c *Credential) addForm(forms []string) {
+// lowerTriplets returns percent-encoded text as servers write it that prefer
+// lower-case digits.
+func lowerTriplets(escaped string) string {
+	if !strings.Contains(escaped, "%") {
+		return escaped
+	}
+	out := []byte(escaped)
+	for i := 0; i+2 < len(out); i++ {
+		if out[i] == '%' {
+			copy(out[i+1:i+3], bytes.ToLower(out[i+1:i+3]))
+		}
+	}
+	return string(out)
+}
+
+// addForms notes the forms of all values. They become one secret, so that looking
+// through them opens one: four bytes of length before each form.
+func (c *Credential) addForms() {
+	var forms []string
+	for _, text := range c.values {
+		forms = append(forms, formsOf(text)...)
+	}
+	// The longest first: no form may leave a part of another behind, be it of the
+	// same secret or of one that begins alike.
+	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
 	var list []byte
-	_ = c.forms.Use(reveal.Grant(), func(b []byte) error { list = bytes.Clone(b); return nil })
 	defer func() { clear(list) }()
-	for _, form := range forms {
-		list = binary.BigEndian.AppendUint16(list, uint16(min(len(form), math.MaxUint16))) //nolint:gosec // bounded on this line
-		list = append(list, form[:min(len(form), math.MaxUint16)]...)
+	for _, form := range slices.Compact(forms) {
+		list = binary.BigEndian.AppendUint32(list, uint32(len(form)))
+		list = append(list, form...)
 	}
 	c.forms = secret.New(list)
 }
@@ -63,10 +80,10 @@ func (c *Credential) addForm(forms []string) {
 // eachForm calls f for each form, which f must not keep.
 func (c *Credential) eachForm(f func(form []byte)) {
 	_ = c.forms.Use(reveal.Grant(), func(list []byte) error {
-		for len(list) > 2 {
-			size := int(binary.BigEndian.Uint16(list))
-			f(list[2 : 2+size])
-			list = list[2+size:]
+		for len(list) > 4 {
+			size := int(binary.BigEndian.Uint32(list))
+			f(list[4 : 4+size])
+			list = list[4+size:]
 		}
 		return nil
 	})

@@ -119,15 +119,15 @@ func (p *Pipeline) probe(ctx context.Context, bound *Binding, method string) (*u
 	handles := bound.Credential.Handles()
 	handles.Place(&req, bound.Credential.Placements())
 	if err := policy.Run(through.Policies.Request, &policy.Exchange{Request: &req, Parameter: handles.Parameter}); err != nil {
-		return nil, err //nolint:wrapcheck // a fault for the caller
+		return nil, err
 	}
 	if err := bound.CheckDestination(req.Base); err != nil {
-		return nil, err //nolint:wrapcheck // a fault for the caller
+		return nil, err
 	}
 	if err := handles.Reveal(&req); err != nil {
-		return nil, err //nolint:wrapcheck // a fault for the caller
+		return nil, err
 	}
-	return p.client.Send(ctx, &req, &upstream.Attempt{ //nolint:wrapcheck // a fault for the caller
+	return p.client.Send(ctx, &req, &upstream.Attempt{
 		Operation: "test", Host: req.Base.Host, Repeatable: true, Redact: bound.Credential.Redact,
 	})
 }

@@ -15,6 +15,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -55,6 +56,9 @@ type Call struct {
 	OperationID string
 	// Revision is used instead of the connection's own, unless it is empty.
 	Revision string
+	// OnBehalfOf is the user for whom a service of the suite calls: the connection
+	// must be theirs. Empty for none; ignored if a user calls.
+	OnBehalfOf string
 	// Input is the input, one JSON object; empty for none.
 	Input []byte
 	// Timeout is the time for the call; 0 means [DefaultTimeout].
@@ -151,18 +155,18 @@ func (p *Pipeline) Bind(ctx context.Context, ask binding.Ask) (*Binding, error) 
 		return nil, fault.NotFound(fault.ReasonEnvironmentNotFound, "there is no environment %q; the only one is %q",
 			ask.Connection.Environment, theEnvironment).With("environment", ask.Connection.Environment)
 	}
-	return p.bindings.Bind(ctx, ask) //nolint:wrapcheck // faults of the vault and the registry, for the caller
+	return p.bindings.Bind(ctx, ask)
 }
 
 // chain puts steps together, from the last to the first, so that running them
 // allocates nothing. Steps that are nil are left out.
 func chain(steps ...Step) Next {
 	next := func(context.Context, *Call) error { return nil }
-	for i := len(steps) - 1; i >= 0; i-- {
-		if steps[i] == nil {
+	for _, step := range slices.Backward(steps) {
+		if step == nil {
 			continue
 		}
-		step, rest := steps[i], next
+		rest := next
 		next = func(ctx context.Context, c *Call) error { return step(ctx, c, rest) }
 	}
 	return next

@@ -49,15 +49,15 @@ func (r *Revision) Weight() uint32 { return r.plans.Weight() }
 // several are the first, one of the results is used by all.
 func (r *Revision) operation(id string) (*operation, error) {
 	if found, ok := r.operations.Load(id); ok {
-		return found.(*operation), nil //nolint:forcetypeassert // nothing else is stored
+		return found.(*operation), nil //nolint:errcheck // nothing else is stored
 	}
 	plans, err := r.plans.Operation(id)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // a fault for the caller
+		return nil, err
 	}
 	policies, err := policy.Compile(id, r.plans.PoliciesFor(id))
 	if err != nil {
-		return nil, err //nolint:wrapcheck // a fault for the caller
+		return nil, err
 	}
 	op := &operation{
 		plan: plans, policies: policies,
@@ -65,7 +65,7 @@ func (r *Revision) operation(id string) (*operation, error) {
 	}
 	op.steps = r.pipeline.operationSteps(op)
 	found, _ := r.operations.LoadOrStore(id, op)
-	return found.(*operation), nil //nolint:forcetypeassert // nothing else is stored
+	return found.(*operation), nil //nolint:errcheck // nothing else is stored
 }
 
 // Through is how a pass-through call is treated.

@@ -74,6 +74,11 @@ func authenticate(ctx context.Context, c *Call, next Next) error {
 	if !ok {
 		return fault.Unauthenticated(fault.ReasonUnauthenticated, "the call was not authenticated; send a valid token")
 	}
+	if principal.Kind == authn.KindService && c.OnBehalfOf != "" {
+		// Still a service, so that a user of that name is lent nothing that was
+		// asked for by a service, nor the other way round.
+		principal = authn.Principal{Kind: authn.KindService, Name: c.OnBehalfOf}
+	}
 	c.principal = principal
 	return next(ctx, c)
 }
@@ -104,7 +109,7 @@ func findOperation(ctx context.Context, c *Call, _ Next) error {
 func validateInput(ctx context.Context, c *Call, next Next) error {
 	arguments, err := c.operation.plan.Read(c.Input)
 	if err != nil {
-		return err //nolint:wrapcheck // a fault for the caller
+		return err
 	}
 	c.arguments = arguments
 	return next(ctx, c)
@@ -114,7 +119,7 @@ func validateInput(ctx context.Context, c *Call, next Next) error {
 func buildRequest(ctx context.Context, c *Call, next Next) error {
 	c.request.Base = c.Binding.Base
 	if err := c.operation.plan.Build(c.arguments, &c.request); err != nil {
-		return err //nolint:wrapcheck // a fault for the caller
+		return err
 	}
 	return next(ctx, c)
 }
@@ -130,7 +135,7 @@ func placeHandles(ctx context.Context, c *Call, next Next) error {
 // applyRequestPolicies lets the connector's policies change the request.
 func applyRequestPolicies(ctx context.Context, c *Call, next Next) error {
 	if err := policy.Run(c.operation.policies.Request, c.exchange()); err != nil {
-		return err //nolint:wrapcheck // a fault for the caller
+		return err
 	}
 	return next(ctx, c)
 }
@@ -139,7 +144,7 @@ func applyRequestPolicies(ctx context.Context, c *Call, next Next) error {
 // changes the host after this step.
 func checkDestination(ctx context.Context, c *Call, next Next) error {
 	if err := c.Binding.CheckDestination(c.request.Base); err != nil {
-		return err //nolint:wrapcheck // a fault for the caller
+		return err
 	}
 	return next(ctx, c)
 }
@@ -147,7 +152,7 @@ func checkDestination(ctx context.Context, c *Call, next Next) error {
 // revealSecrets makes secrets of handles: the last step before the wire.
 func revealSecrets(ctx context.Context, c *Call, next Next) error {
 	if err := c.handles.Reveal(&c.request); err != nil {
-		return err //nolint:wrapcheck // a fault for the caller
+		return err
 	}
 	return next(ctx, c)
 }
@@ -161,7 +166,7 @@ func (p *Pipeline) send(ctx context.Context, c *Call, next Next) error {
 	})
 	c.request = request.Request{}
 	if err != nil {
-		return err //nolint:wrapcheck // a fault for the caller
+		return err
 	}
 	c.Response = resp
 	return next(ctx, c)
@@ -170,7 +175,7 @@ func (p *Pipeline) send(ctx context.Context, c *Call, next Next) error {
 // applyResponsePolicies lets the connector's policies change the answer.
 func applyResponsePolicies(ctx context.Context, c *Call, next Next) error {
 	if err := policy.Run(c.operation.policies.Response, c.exchange()); err != nil {
-		return err //nolint:wrapcheck // a fault for the caller
+		return err
 	}
 	return next(ctx, c)
 }

@@ -183,7 +183,7 @@ func unwrapContent(v jsontext.Value) (wrapped, bool) {
 	w := wrapped{}
 	if t := property(list, "$content-type"); t.Kind() == '"' {
 		w.mediaType = text(t)
-		if _, _, err := mime.ParseMediaType(w.mediaType); err != nil || !validFieldValue(w.mediaType) {
+		if _, _, err := mime.ParseMediaType(w.mediaType); err != nil || !request.ValidFieldValue(w.mediaType) {
 			return wrapped{problem: "has a $content-type that is no media type"}, true
 		}
 	}

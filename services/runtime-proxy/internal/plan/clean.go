@@ -189,11 +189,8 @@ func allowNull(source, out map[string]any) {
 	if source["nullable"] != true && source["x-nullable"] != true {
 		return
 	}
-	switch have := out["type"].(type) {
-	case []any:
-		if !slices.Contains(have, any("null")) {
-			out["type"] = append(have, "null")
-		}
+	if have, ok := out["type"].([]any); ok && !slices.Contains(have, any("null")) {
+		out["type"] = append(have, "null")
 	}
 	if list, ok := out["enum"].([]any); ok && !slices.Contains(list, nil) {
 		out["enum"] = append(list, nil)

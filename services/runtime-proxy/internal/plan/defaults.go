@@ -73,8 +73,8 @@ func (s *schemas) collectProperty(m member, required jsontext.Value, out *defaul
 		}
 	}
 	p := propertyDefault{name: m.name, below: s.collect(m.value, depth-1, budget)}
-	if value := property(facts, "default"); needed && value != nil && value.Kind() != 'n' {
-		p.value = value
+	if needed {
+		p.value = s.shapeOf(m.value).defaultValue
 	}
 	p.make = needed && p.value == nil && p.below != nil && len(p.below.properties) > 0
 	if p.value != nil || p.below != nil {

@@ -141,19 +141,20 @@ func (o *Operation) unknownInput(name string) string {
 	return "is no input of this operation; it takes " + strings.Join(names[:min(len(names), 10)], ", ")
 }
 
-// complete adds defaults and checks every value.
+// complete adds defaults and checks what the caller gave.
 func (o *Operation) complete(args *Arguments, found *violations) {
 	for i, p := range o.parameters {
-		if args.values[i] == nil {
+		switch {
+		case args.values[i] != nil:
+			p.check(args.values[i], found)
+		case p.defaultValue != nil: // its author's word; nobody else could mend it
 			args.values[i] = p.defaultValue
+		case p.required:
+			found.add(p.input, "is required")
 		}
-		if args.values[i] == nil {
-			if p.required {
-				found.add(p.input, "is required")
-			}
-			continue
+		if p.location == inPath && args.values[i] != nil {
+			p.checkSegment(args.values[i], found)
 		}
-		p.check(args.values[i], found)
 	}
 	if o.body != nil {
 		o.body.complete(o, args, found)

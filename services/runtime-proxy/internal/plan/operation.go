@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
@@ -98,19 +100,12 @@ func framing(p *connectorv1.Parameter) bool {
 	if p.GetLocation() != connectorv1.ParameterLocation_PARAMETER_LOCATION_HEADER {
 		return false
 	}
-	switch textproto.CanonicalMIMEHeaderKey(p.GetName()) {
-	case "Host", "Connection", "Content-Length", "Transfer-Encoding", "Upgrade", "Te", "Trailer",
-		"Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "Expect":
+	switch name := textproto.CanonicalMIMEHeaderKey(p.GetName()); name {
+	case "Host", "Proxy-Authorization", "Expect":
 		return true
+	default:
+		return request.OfTransport(name) || !request.ValidFieldName(name)
 	}
-	return !validFieldName(p.GetName())
-}
-
-func validFieldName(name string) bool {
-	return name != "" && strings.IndexFunc(name, func(r rune) bool {
-		return !strings.ContainsRune("!#$%&'*+-.^_`|~", r) &&
-			(r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-	}) < 0
 }
 
 // acceptOf lists the media types of successful answers, in order.
@@ -168,14 +163,11 @@ func (o *Operation) writeParameters(args *Arguments, req *request.Request, found
 				req.Query += string(pairs)
 			}
 		case inHeader:
-			line := string(p.expand(nil, value))
-			if !validFieldValue(line) {
-				found.add(p.input, "must not hold control characters: it is sent as a header")
-				continue
-			}
-			req.AddHeader(p.name, line)
+			p.writeField(value, req, found)
 		case inCookie:
-			req.AddHeader("Cookie", string(p.expand(nil, value)))
+			if pairs := p.expand(nil, value); len(pairs) > 0 {
+				req.AddHeader("Cookie", string(pairs))
+			}
 		case inPath:
 		}
 	}
@@ -184,6 +176,12 @@ func (o *Operation) writeParameters(args *Arguments, req *request.Request, found
 	}
 }
 
-func validFieldValue(line string) bool {
-	return strings.IndexFunc(line, func(r rune) bool { return (r < ' ' && r != '\t') || r == 0x7f }) < 0
+func (p *parameter) writeField(value jsontext.Value, req *request.Request, found *violations) {
+	line := string(p.expand(nil, value))
+	switch {
+	case !request.ValidFieldValue(line):
+		found.add(p.input, "must not hold control characters: it is sent as a header")
+	case line != "" || value.Kind() == '"': // an empty list is no field
+		req.AddHeader(p.name, line)
+	}
 }

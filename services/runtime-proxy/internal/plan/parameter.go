@@ -73,8 +73,17 @@ func (p *parameter) check(value jsontext.Value, found *violations) {
 	if len(found.list) == before && p.validate != nil {
 		p.validate.check(p.input, value, found)
 	}
-	if p.location == inPath && value.Kind() == '"' && len(value) == len(`""`) {
+}
+
+// checkSegment reports a value that would make the path another one: "/items/"
+// instead of "/items/7". What counts is what is written, as of an empty list or
+// a label.
+func (p *parameter) checkSegment(value jsontext.Value, found *violations) {
+	switch string(p.expand(nil, value)) {
+	case "":
 		found.add(p.input, "must not be empty: it is part of the path")
+	case ".":
+		found.add(p.input, "must not be '.': it would name another path")
 	}
 }
 

@@ -84,23 +84,18 @@ func (t template) expand(o *Operation, args *Arguments) string {
 	return string(out)
 }
 
-// checkPath refuses values that would make the path another one. Encoding does
-// not help: many servers decode "%2e%2e" before they look at segments.
+// checkPath refuses values that would lead out of the API. Encoding does not
+// help: many servers decode "%2e%2e" before they look at segments.
 func (o *Operation) checkPath(args *Arguments, path string, found *violations) {
-	for i, p := range o.parameters {
-		if p.location == inPath && args.values[i] != nil && text(args.values[i]) == "." {
-			found.add(p.input, "must not be '.': it would name another path")
-		}
-	}
 	if !request.Climbs(path) {
 		return
 	}
 	for i, p := range o.parameters {
-		if p.location == inPath && args.values[i] != nil && strings.Contains(text(args.values[i]), ".") {
+		if p.location == inPath && args.values[i] != nil && strings.ContainsAny(text(args.values[i]), ".%") {
 			found.add(p.input, "must not hold '..' between slashes: it would leave the path of the api")
 		}
 	}
 	if len(found.list) == 0 {
-		found.add("", "the path must not hold '..' between slashes: it would leave the path of the api")
+		found.add("", "would leave the path of the api: its path holds '..' between slashes")
 	}
 }

@@ -15,6 +15,7 @@ package plan
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"sync"
 
@@ -64,7 +65,7 @@ func New(definition *connectorv1.Definition) *Revision {
 
 func weigh(definition *connectorv1.Definition) uint32 {
 	size := int64(proto.Size(definition)) * weightFactor
-	return uint32(min(max(size, 1), math.MaxUint32)) //nolint:gosec // bounded on this line
+	return uint32(min(max(size, 1), math.MaxUint32))
 }
 
 // Definition returns the definition, which must not be changed.
@@ -127,13 +128,5 @@ func (r *Revision) PoliciesFor(operationID string) []*connectorv1.Policy {
 
 // applies reports whether a list of operations, empty for all, has one.
 func applies(list []string, id string) bool {
-	if len(list) == 0 {
-		return true
-	}
-	for _, have := range list {
-		if have == id {
-			return true
-		}
-	}
-	return false
+	return len(list) == 0 || slices.Contains(list, id)
 }

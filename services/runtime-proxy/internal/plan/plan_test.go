@@ -115,6 +115,7 @@ func TestStyles(t *testing.T) {
 				got += " " + req.HeaderValue("P")
 			case inCookie:
 				got += " " + req.HeaderValue("Cookie")
+			default:
 			}
 			if got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)

@@ -89,8 +89,8 @@ func (s *schemas) resolve(raw []byte) []member {
 }
 
 // compile makes a validator. Real descriptions hold schemas that no validator
-// accepts; they restrict nothing: the API has the last word. So the result is
-// nil then, as it is for a schema that says nothing.
+// accepts, or that ask for endless work; they restrict nothing: the API has the
+// last word. So the result is nil then, as it is for a schema that says nothing.
 func (s *schemas) compile(raw []byte) *validator {
 	if len(raw) == 0 {
 		return nil
@@ -110,7 +110,7 @@ func (s *schemas) compile(raw []byte) *validator {
 		return nil
 	}
 	compiled, err := s.compiler.Compile(at)
-	if err != nil {
+	if err != nil || !bounded(compiled) {
 		return nil
 	}
 	return &validator{compiled}

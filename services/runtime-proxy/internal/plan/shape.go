@@ -34,10 +34,7 @@ func (s *schemas) shapeOf(raw []byte) shape {
 	if list == nil {
 		return shape{complete: len(raw) == 0}
 	}
-	out := shape{complete: true, defaultValue: property(list, "default")}
-	if out.defaultValue.Kind() == 'n' {
-		out.defaultValue = nil
-	}
+	out := shape{complete: true}
 	nullable := false
 	for _, m := range list {
 		switch {
@@ -55,7 +52,32 @@ func (s *schemas) shapeOf(raw []byte) shape {
 	if nullable && len(out.types) > 0 {
 		out.types = append(out.types, "null")
 	}
+	out.defaultValue = out.mend(property(list, "default"))
 	return out
+}
+
+// mend returns a default as a value of the schema's type. Real descriptions
+// write numbers and flags as texts, and the other way round. Null, and what
+// cannot be mended, is no default.
+func (s *shape) mend(v jsontext.Value) jsontext.Value {
+	switch {
+	case v == nil || v.Kind() == 'n':
+		return nil
+	case s.fits(v):
+		return v
+	case v.Kind() == '"':
+		if inner := jsontext.Value(strings.TrimSpace(text(v))); inner.IsValid() && s.fits(inner) {
+			return inner
+		}
+	case slices.Contains(s.types, "string"):
+		return jsonString(text(v))
+	}
+	return nil
+}
+
+// fits reports whether a value has one of the types.
+func (s *shape) fits(v jsontext.Value) bool {
+	return len(s.types) == 0 || slices.ContainsFunc(s.types, func(t string) bool { return isType(v, t) })
 }
 
 func (s *shape) addTypes(v jsontext.Value) {
@@ -83,7 +105,7 @@ func (s *shape) addEnum(v jsontext.Value) {
 
 // check reports a value of another type or outside the list.
 func (s *shape) check(field string, v jsontext.Value, found *violations) {
-	if len(s.types) > 0 && !slices.ContainsFunc(s.types, func(t string) bool { return isType(v, t) }) {
+	if !s.fits(v) {
 		found.add(field, "must be "+article(s.types)+", not "+typeOf(v))
 		return
 	}
@@ -140,8 +162,9 @@ func typeOf(v jsontext.Value) string {
 		return "an object"
 	case 'n':
 		return "null"
+	default:
+		return "what it is"
 	}
-	return "what it is"
 }
 
 func isType(v jsontext.Value, name string) bool {
@@ -158,8 +181,9 @@ func isType(v jsontext.Value, name string) bool {
 		return name == "object"
 	case 'n':
 		return name == "null"
+	default:
+		return false
 	}
-	return false
 }
 
 // isInteger reports whether a JSON number has no fraction: "7", "-7", "7.0" and

@@ -106,14 +106,19 @@ func (l layout) expand(out []byte, name string, value jsontext.Value) []byte {
 			return l.nested(out, request.Escape(name), value)
 		}
 		return l.object(out, name, members(value))
+	default:
+		return l.scalar(out, name, text(value))
 	}
-	return l.scalar(out, name, text(value))
 }
 
 func (l layout) scalar(out []byte, name, value string) []byte {
 	out = append(out, l.first...)
 	if l.named {
-		out = append(append(out, l.nameText(name)...), '=')
+		out = append(out, l.nameText(name)...)
+		if value == "" && l.first == ";" { // RFC 6570, section 3.2.7
+			return out
+		}
+		out = append(out, '=')
 	}
 	return l.escape.append(out, value)
 }
@@ -172,12 +177,13 @@ func (l layout) nested(out []byte, prefix string, value jsontext.Value) []byte {
 			out = l.nested(out, prefix, item)
 		}
 		return out
+	default:
+		if len(out) > 0 {
+			out = append(out, '&')
+		}
+		out = append(append(out, prefix...), '=')
+		return l.escape.append(out, text(value))
 	}
-	if len(out) > 0 {
-		out = append(out, '&')
-	}
-	out = append(append(out, prefix...), '=')
-	return l.escape.append(out, text(value))
 }
 
 func (l layout) separator() string {

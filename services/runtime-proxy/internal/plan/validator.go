@@ -24,7 +24,11 @@ func (v *validator) check(field string, value jsontext.Value, found *violations)
 	v.checkTree(field, unwrap(doc), found)
 }
 
+// checkTree lets a value pass that would take too long to check.
 func (v *validator) checkTree(field string, doc any, found *violations) {
+	if !affordable(v.schema, doc) {
+		return
+	}
 	err := v.schema.Validate(doc)
 	if failure, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
 		explain(field, failure, found)

@@ -61,29 +61,29 @@ func readObject(data []byte) ([]member, error) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(data))
 	if d.PeekKind() != '{' {
 		if _, err := d.ReadValue(); err != nil {
-			return nil, err //nolint:wrapcheck // the caller adds what was read
+			return nil, err
 		}
 		return nil, errNotObject
 	}
 	if _, err := d.ReadToken(); err != nil {
-		return nil, err //nolint:wrapcheck // see above
+		return nil, err
 	}
 	var out []member
 	for d.PeekKind() != '}' {
 		name, err := d.ReadToken()
 		if err != nil {
-			return nil, err //nolint:wrapcheck // see above
+			return nil, err
 		}
 		key := name.String()
 		value, err := d.ReadValue()
 		if err != nil {
-			return nil, err //nolint:wrapcheck // see above
+			return nil, err
 		}
 		end := d.InputOffset()
 		out = append(out, member{key, jsontext.Value(data[end-int64(len(value)) : end])})
 	}
 	if _, err := d.ReadToken(); err != nil {
-		return nil, err //nolint:wrapcheck // see above
+		return nil, err
 	}
 	if _, err := d.ReadToken(); err != io.EOF { //nolint:errorlint // the decoder returns io.EOF itself
 		return nil, errTrailing

@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,9 +89,7 @@ func (c *testCase) run(t *testing.T, template string) {
 		Request:   &request.Request{Base: request.Base{Scheme: "https", Host: "old.example.com", Path: "/base"}, Query: c.Query, Header: map[string][]string{}},
 		Parameter: parameter,
 	}
-	for name, values := range c.Before {
-		e.Request.Header[name] = values
-	}
+	maps.Copy(e.Request.Header, c.Before)
 	steps := program.Request
 	if c.Section == "RESPONSE" {
 		steps, e.ResponseHeader = program.Response, map[string][]string{}

@@ -6,13 +6,14 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 )
 
 // setHeader sets a header of the request, or of the answer in the response
 // section. existsAction: "override" (default), "skip" or "append".
 func setHeader(s settings) (Step, error) {
 	name, value := s.get("name"), s.get("value")
-	if name == "" || strings.ContainsAny(name, " \t\r\n:@") {
+	if !request.ValidFieldName(name) {
 		return nil, problem("name must be the name of a header")
 	}
 	x, err := parse(value)
@@ -25,12 +26,12 @@ func setHeader(s settings) (Step, error) {
 	}
 	name = textproto.CanonicalMIMEHeaderKey(name)
 	response := s.section == connectorv1.PolicySection_POLICY_SECTION_RESPONSE
-	if framing(name) && !response {
+	if request.OfTransport(name) && !response {
 		return nil, problem("the header " + name + " belongs to the transport")
 	}
 	return func(e *Exchange) error {
 		text := x.eval(e)
-		if strings.ContainsFunc(text, func(r rune) bool { return (r < ' ' && r != '\t') || r == 0x7f }) {
+		if !request.ValidFieldValue(text) {
 			return fault.Precondition(fault.ReasonConnectionParametersInvalid,
 				"the value of header %q holds characters that cannot be sent; look at the parameters it is made of", name)
 		}
@@ -55,15 +56,6 @@ func set(target map[string][]string, name, text string, action action) {
 	default:
 		target[name] = []string{text}
 	}
-}
-
-// framing are the headers that decide where a message ends.
-func framing(name string) bool {
-	switch name {
-	case "Content-Length", "Transfer-Encoding", "Connection", "Upgrade", "Te", "Trailer":
-		return true
-	}
-	return false
 }
 
 // action is what happens to a value that is there already.

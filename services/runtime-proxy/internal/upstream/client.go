@@ -9,6 +9,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptrace"
@@ -25,8 +26,21 @@ import (
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 )
 
-// MaxResponse is the longest answer of a call, in bytes, after decompression.
-const MaxResponse = 100 << 20
+// MaxResponse is the longest answer of a call, in bytes, after decompression: it
+// has to fit into one message to the caller (72 MiB, package grpcx), with its
+// header beside it.
+const MaxResponse = 64 << 20
+
+// maxInformational bounds the 1xx answers that are passed on for one request: one
+// every ten seconds for as long as an exchange may take.
+const maxInformational = 100
+
+// errInformational means that an API had more to announce than to answer.
+var errInformational = errors.New("unexpected number of informational answers")
+
+// errSwitched means that an API switched to a protocol that nobody asked for.
+// What follows is no HTTP, and may never end.
+var errSwitched = errors.New("unexpected switch of protocols")
 
 // Options bound a client.
 type Options struct {
@@ -92,11 +106,11 @@ func (c *Client) Send(ctx context.Context, req *request.Request, attempt *Attemp
 	if !attempt.Repeatable {
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { attempt.written.Store(true) }})
 	}
-	resp, err := c.whole.RoundTrip(outgoing(ctx, req, nil, int64(len(req.Body))))
+	resp, err := exchange(c.whole, outgoing(ctx, req, nil, int64(len(req.Body))))
 	if err != nil {
 		return nil, failed(span, Explain(ctx, err, attempt))
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	span.SetAttributes(attribute.Int("http.response.status_code", resp.StatusCode))
 	body, err := egress.ReadAll(resp.Body, MaxResponse)
 	if err != nil {
@@ -118,7 +132,7 @@ type Streaming struct {
 	// Trailer is filled by the time Body ends; nil without trailers.
 	Trailer http.Header
 	// Informational is called for each 1xx answer but 100 (RFC 9110, section
-	// 15.2), from another goroutine, until Stream returns.
+	// 15.2), from another goroutine, until Stream returns; 100 times at most.
 	Informational func(status int, header http.Header)
 }
 
@@ -127,9 +141,13 @@ type Streaming struct {
 func (c *Client) Stream(ctx context.Context, req *request.Request, in Streaming, attempt *Attempt) (*http.Response, error) {
 	ctx, span := c.start(ctx, req, attempt)
 	defer span.End()
+	informed := 0
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteHeaders: func() { attempt.written.Store(true) },
 		Got1xxResponse: func(code int, header textproto.MIMEHeader) error {
+			if informed++; informed > maxInformational { // with a hook, the transport has no limit of its own
+				return errInformational
+			}
 			if code != http.StatusContinue { // our server says that itself when the body is first read
 				in.Informational(code, http.Header(header))
 			}
@@ -138,12 +156,22 @@ func (c *Client) Stream(ctx context.Context, req *request.Request, in Streaming,
 	})
 	out := outgoing(ctx, req, in.Body, in.Length)
 	out.Trailer = in.Trailer
-	resp, err := c.raw.RoundTrip(out)
+	resp, err := exchange(c.raw, out)
 	if err != nil {
 		return nil, failed(span, Explain(ctx, err, attempt))
 	}
 	span.SetAttributes(attribute.Int("http.response.status_code", resp.StatusCode))
 	return resp, nil
+}
+
+// exchange sends a request and refuses an answer that is no answer.
+func exchange(transport http.RoundTripper, req *http.Request) (*http.Response, error) {
+	resp, err := transport.RoundTrip(req)
+	if err == nil && resp.StatusCode == http.StatusSwitchingProtocols {
+		_ = resp.Body.Close()
+		return nil, errSwitched
+	}
+	return resp, err
 }
 
 // start begins a span that knows where the request goes but neither its path nor

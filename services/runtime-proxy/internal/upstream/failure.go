@@ -34,7 +34,7 @@ func Explain(ctx context.Context, err error, attempt *Attempt) error {
 	if errors.Is(context.Cause(ctx), context.Canceled) {
 		return fault.From(context.Canceled)
 	}
-	k := classify(ctx, err)
+	k := classify(ctx, err, attempt.written.Load())
 	cause := errors.New(attempt.redact(ownWords(err.Error())))
 	if !attempt.Repeatable && attempt.written.Load() && k != unreachable && k != untrusted {
 		return fault.New(fault.CodeUnknown, fault.ReasonOutcomeUnknown,
@@ -79,8 +79,8 @@ func (k kind) fault(host string) *fault.Error {
 	return fault.Unavailable(fault.ReasonUpstreamUnreachable, "the api at %q cannot be reached; check the server url and whether it is up", host)
 }
 
-func classify(ctx context.Context, err error) kind {
-	if isUntrusted(err) {
+func classify(ctx context.Context, err error, written bool) kind {
+	if isUntrusted(err) || (!written && isAlert(err)) {
 		return untrusted
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
@@ -109,7 +109,7 @@ func nonsense(text string) string {
 		"malformed HTTP response", "malformed HTTP status code", "malformed HTTP version", "malformed MIME header",
 		"malformed chunked encoding", "malformed", "invalid byte in chunk length", "chunked line ends with bare LF",
 		"http chunk length too large", "server response headers exceeded", "too many transfer encodings",
-		"unsupported transfer encoding", "bad Content-Length", "invalid Content-Length", "invalid empty Content-Length",
+		"unsupported transfer encoding", "bad Content-Length", "multiple Content-Length", "invalid Content-Length", "invalid empty Content-Length",
 		"PROTOCOL_ERROR", "gzip: invalid", "flate: corrupt", "server gave HTTP response to HTTPS client", "unexpected", "invalid",
 	} {
 		if strings.Contains(text, phrase) {
@@ -124,8 +124,8 @@ func ownWords(text string) string {
 	if phrase := nonsense(text); phrase != "" {
 		return "net/http: " + phrase
 	}
-	if at := strings.IndexByte(text, '"'); at >= 0 {
-		return text[:at] + "…"
+	if own, _, quotes := strings.Cut(text, `"`); quotes {
+		return own + "…"
 	}
 	return text
 }
@@ -137,13 +137,17 @@ func isUntrusted(err error) bool {
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return true
 	}
-	if _, ok := errors.AsType[tls.AlertError](err); ok {
-		return true
-	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return true
 	}
 	return strings.Contains(err.Error(), "TLS handshake timeout")
+}
+
+// isAlert reports whether one end of a TLS connection gave it up. That is how
+// handshakes fail; later it can mean anything.
+func isAlert(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && (op.Op == "remote error" || op.Op == "local error")
 }
 
 // isBroken reports whether a connection ended, as opposed to somebody talking

@@ -36,6 +36,23 @@ var ofOrigin = [...]string{
 	"Set-Cookie", "Set-Cookie2", "Strict-Transport-Security", "Alt-Svc", "Clear-Site-Data", "Public-Key-Pins",
 }
 
+// beforeBody are fields that a recipient needs before the content, and that must
+// not be in a trailer (RFC 9110, section 6.5.1): one that merges trailers into
+// the header would take them for more than they are.
+var beforeBody = [...]string{
+	"Authorization", "Www-Authenticate", "Authentication-Info", "Cookie", "Host", "Expect", "Max-Forwards", "Range", "Location",
+	"Cache-Control", "Pragma", "Age", "Vary", "Content-Encoding", "Content-Length", "Content-Range", "Content-Type",
+}
+
+// CleanTrailer removes from a trailer what has no place in one, and what
+// [CleanHeader] removes from a header.
+func CleanTrailer(trailer http.Header) {
+	CleanHeader(trailer)
+	for _, name := range beforeBody {
+		delete(trailer, name)
+	}
+}
+
 // CleanHeader removes from an answer what callers must not get: the fields of
 // the single connection, and those that act on an origin, such as Set-Cookie.
 func CleanHeader(header http.Header) {

@@ -70,6 +70,7 @@ func fromValue(v jsontext.Value, depth int) string {
 				return found
 			}
 		}
+	default: // a number or a flag is no message
 	}
 	return ""
 }

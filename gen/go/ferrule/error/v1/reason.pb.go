@@ -186,7 +186,7 @@ const (
 	Reason_REASON_UPSTREAM_INVALID_RESPONSE Reason = 38
 	// The API's answer is larger than the limit.
 	//
-	// Example: {"reason":"UPSTREAM_RESPONSE_TOO_LARGE","metadata":{"limit":"104857600"}}
+	// Example: {"reason":"UPSTREAM_RESPONSE_TOO_LARGE","metadata":{"limit":"67108864"}}
 	Reason_REASON_UPSTREAM_RESPONSE_TOO_LARGE Reason = 39
 	// A call that changes something was sent and its answer was lost.
 	//

@@ -134,7 +134,7 @@ type InvokeResponse struct {
 	// Headers of the API's answer without those of the single connection (RFC
 	// 9110, section 7.6.1), in no particular order.
 	Headers []*Header `protobuf:"bytes,2,rep,name=headers,proto3" json:"headers,omitempty"`
-	// Body with its media type, at most 100 MiB.
+	// Body with its media type, at most 64 MiB.
 	Body *httpbody.HttpBody `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
 	// Set if the status is 400 or more: what it means.
 	Error *UpstreamError `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
