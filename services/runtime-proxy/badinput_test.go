@@ -369,5 +369,5 @@ func TestTheCallerGaveUpFirst(t *testing.T) {
 	if fault.CodeOf(err) != fault.CodeCanceled && status.Code(err) != codes.Canceled {
 		t.Errorf("error = %v", err)
 	}
-	testkit.Receive(t, "the api to notice", left)
+	testkit.Receive(t, "the API to notice", left)
 }

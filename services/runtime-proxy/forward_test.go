@@ -147,7 +147,7 @@ func TestTrailersOfARequest(t *testing.T) {
 	}
 	wire := testkit.Receive(t, "the request", connections)
 	if strings.Contains(wire, s.tokens["ada"]) {
-		t.Error("our token went to the api")
+		t.Error("our token went to the API")
 	}
 	req, err := http.ReadRequest(bufio.NewReader(strings.NewReader(wire)))
 	must(t, err)

@@ -69,7 +69,7 @@ func TestInvokeSendsWhatTheOperationSays(t *testing.T) {
 			}
 		})
 	}
-	t.Run("cookies of the api stay out of the answer, other headers are in it", func(t *testing.T) {
+	t.Run("cookies of the API stay out of the answer, other headers are in it", func(t *testing.T) {
 		got, err := s.invoke("ListItems", "")
 		must(t, err)
 		names := map[string]string{}
@@ -125,7 +125,7 @@ func TestBadCallsAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		{"input with a repeated name", "ada", input("ListItems", `{"limit":1,"limit":2}`), fault.CodeInvalidArgument, fault.ReasonInputInvalid, []string{""}},
 		{"input that is not utf-8", "ada", input("GetItem", "{\"id\":\"\xff\"}"), fault.CodeInvalidArgument, fault.ReasonInputInvalid, []string{""}},
 		{"input over the limit", "ada", input("GetItem", `{"id":"`+strings.Repeat("x", 10<<20)+`"}`), fault.CodeResourceExhausted, fault.ReasonInputTooLarge, nil},
-		{"a path that would leave the api", "ada", input("GetItem", `{"id":"../../admin"}`), fault.CodeInvalidArgument, fault.ReasonInputInvalid, []string{"id"}},
+		{"a path that would leave the API", "ada", input("GetItem", `{"id":"../../admin"}`), fault.CodeInvalidArgument, fault.ReasonInputInvalid, []string{"id"}},
 		{"a timeout over the limit", "ada", &runtimev1.InvokeRequest{Connection: connection, OperationId: "ListItems", Timeout: durationpb.New(time.Hour)}, fault.CodeInvalidArgument, fault.ReasonInvalidArgument, []string{"timeout"}},
 	}
 	for _, tt := range tests {
@@ -302,7 +302,7 @@ func TestErrorsOfAnAPIAreExplained(t *testing.T) {
 	must(t, err)
 	want := &runtimev1.UpstreamError{
 		Reason:     "UPSTREAM_UNAUTHENTICATED",
-		Message:    "the api did not accept the connection's credentials (status 401): key [redacted] is not valid",
+		Message:    "the API did not accept the connection's credentials (status 401): key [redacted] is not valid",
 		RetryAfter: durationpb.New(7 * time.Second),
 	}
 	if diff := cmp.Diff(want, got.GetError(), protocmp.Transform()); diff != "" {

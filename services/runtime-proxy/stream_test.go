@@ -70,7 +70,7 @@ func TestAnswersArriveAsTheyAreSent(t *testing.T) {
 		{"exactly one buffer at a time", nil, []int{32 << 10, 32 << 10, 1}},
 		{"more than a buffer at a time", nil, []int{33 << 10, 100 << 10}},
 		{"with a length that is known", map[string]string{"Content-Length": "40010"}, []int{10, 40000}},
-		{"compressed, as the api did it", map[string]string{"Content-Encoding": "gzip"}, []int{3, 3}},
+		{"compressed, as the API did it", map[string]string{"Content-Encoding": "gzip"}, []int{3, 3}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -294,8 +294,8 @@ func TestACallerThatLeavesIsGoneForTheAPI(t *testing.T) {
 			c, _ := s.dial(tt.request)
 			testkit.Receive(t, "the request", closed(started))
 			must(t, c.Close())
-			if err := testkit.Receive(t, "the api to notice", ended); err == nil {
-				t.Error("the api took a request that was cut off for a whole one")
+			if err := testkit.Receive(t, "the API to notice", ended); err == nil {
+				t.Error("the API took a request that was cut off for a whole one")
 			}
 		})
 	}
@@ -405,6 +405,6 @@ func TestTimeIsLimited(t *testing.T) {
 		}
 	})
 	for range 2 {
-		testkit.Receive(t, "the api to notice", gone)
+		testkit.Receive(t, "the API to notice", gone)
 	}
 }

@@ -186,7 +186,7 @@ func TestConnectionTestsAreReported(t *testing.T) {
 		reason                fault.Reason
 	}{
 		{"one that succeeds has no reason", "ada", name, 200, nil, true, []report{{crm, true, ""}}, ""},
-		{"one that fails has one", "ada", name, 401, nil, false, []report{{crm, false, "the api refused the connection's credentials (status 401)"}}, ""},
+		{"one that fails has one", "ada", name, 401, nil, false, []report{{crm, false, "the API refused the connection's credentials (status 401)"}}, ""},
 		{"nobody", "", name, 200, nil, false, nil, fault.ReasonUnauthenticated},
 		{"a name that is none", "ada", "crm", 200, nil, false, nil, fault.ReasonInvalidName},
 		{"a vault that does not listen", "ada", name, 200, fault.Unavailable(fault.ReasonServiceUnavailable, "no"), false, []report{{crm, true, ""}}, fault.ReasonServiceUnavailable},

@@ -101,9 +101,24 @@ type Binding[R Compiled] struct {
 	bound bool // Base is one of them: known once, asked with every call
 }
 
-// CheckDestination refuses a request that would carry the credential to a host
-// that it is not bound to. A connection without any secret is bound to nothing.
-func (b *Binding[R]) CheckDestination(base request.Base) error {
+// CheckRequest refuses a request that would carry the credential to a host that
+// it is not bound to. A connection without any secret is bound to nothing. The
+// host that the field Host names, if a policy set one, is judged as well: behind
+// a shared address it is that field, and not the address, that says whose server
+// answers.
+func (b *Binding[R]) CheckRequest(req *request.Request) error {
+	if err := b.allow(req.Base); err != nil || req.Host == "" {
+		return err
+	}
+	named, err := request.ParseBase(req.Base.Scheme + "://" + req.Host)
+	if err != nil || named.Path != "" {
+		return fault.Denied(fault.ReasonHostNotAllowed, "the policy setheader set a Host that is no host name; the request was not sent")
+	}
+	named.Path = req.Base.Path
+	return b.allow(named)
+}
+
+func (b *Binding[R]) allow(base request.Base) error {
 	if (b.bound && base == b.Base) || base.AllowedBy(b.AllowedHosts) {
 		return nil
 	}

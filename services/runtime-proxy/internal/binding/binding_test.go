@@ -267,7 +267,7 @@ func TestDestinations(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := bound.CheckDestination(base); (err == nil) != tt.allowed {
+			if err := bound.CheckRequest(&request.Request{Base: base}); (err == nil) != tt.allowed {
 				t.Errorf("error = %v", err)
 			}
 		})
@@ -294,5 +294,29 @@ func TestARevisionThatIsTriedOutDoesNotStay(t *testing.T) {
 	}
 	if src.definitions.Load() != 2 {
 		t.Errorf("fetched %d definitions", src.definitions.Load())
+	}
+}
+
+func TestTheHostThatAPolicySetsIsJudgedToo(t *testing.T) {
+	store, _ := setUp(t, &source{lease: func(context.Context, authn.Principal) (*binding.Lease, error) {
+		l := lease()
+		l.AllowedHosts, l.Secrets = []string{"api.example:443", "cdn.example:443"}, map[string]secret.Text{"key": secret.FromString("s")}
+		return l, nil
+	}})
+	bound, err := store.Bind(t.Context(), binding.Ask{Connection: name, Principal: ada})
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, err := request.ParseBase("https://cdn.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for host, allowed := range map[string]bool{
+		"": true, "api.example": true, "API.example:443": true,
+		"evil.example": false, "api.example:8443": false, "api.example/..": false, "a b": false,
+	} {
+		if err := bound.CheckRequest(&request.Request{Base: base, Host: host}); (err == nil) != allowed {
+			t.Errorf("Host %q: %v", host, err)
+		}
 	}
 }

@@ -170,7 +170,7 @@ func applyRequestPolicies(_ context.Context, x *exchange) error {
 // checkDestination refuses hosts that the credential is not bound to, and paths
 // that would leave the API's own.
 func checkDestination(_ context.Context, x *exchange) error {
-	return x.binding.CheckDestination(x.request.Base)
+	return x.binding.CheckRequest(&x.request)
 }
 
 // revealSecrets makes secrets of handles: the last step before the wire.

@@ -30,7 +30,7 @@ func TestOutgoingHeaders(t *testing.T) {
 		{"TE without trailers", http.Header{"Te": {"gzip;q=1"}, "User-Agent": {"s"}}, http.Header{"User-Agent": {"s"}}},
 		{"TE with trailers", http.Header{"Te": {"gzip, TRAILERS"}, "User-Agent": {"s"}}, http.Header{"Te": {"trailers"}, "User-Agent": {"s"}}},
 		{"Connection may name TE", http.Header{"Connection": {"TE"}, "Te": {"trailers"}, "User-Agent": {"s"}}, http.Header{"Te": {"trailers"}, "User-Agent": {"s"}}},
-		{"Expect is for the api", http.Header{"Expect": {"100-continue"}, "User-Agent": {"s"}}, http.Header{"Expect": {"100-continue"}, "User-Agent": {"s"}}},
+		{"Expect is for the API", http.Header{"Expect": {"100-continue"}, "User-Agent": {"s"}}, http.Header{"Expect": {"100-continue"}, "User-Agent": {"s"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

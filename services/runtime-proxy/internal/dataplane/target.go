@@ -64,7 +64,7 @@ func cutName(path string) (name, rest string, ok bool) {
 // no place in a request target.
 func (t *target) check() error {
 	if request.Climbs(t.path) {
-		return fault.Invalid(fault.ReasonInvalidArgument, "the path must not hold '..' between slashes, encoded or not: it would leave the path of the api").
+		return fault.Invalid(fault.ReasonInvalidArgument, "the path must not hold '..' between slashes, encoded or not: it would leave the path of the API").
 			Field("path", "must not hold '..' between slashes")
 	}
 	for _, text := range []string{t.path, t.query} {

@@ -63,9 +63,9 @@ func (p *Pipeline) checkOperation(ctx context.Context, c *Call) (*Check, error) 
 	case c.Problem != nil:
 		check.Message = c.Problem.Message
 	case c.Response.Status >= http.StatusMultipleChoices:
-		check.Message = fmt.Sprintf("the api answered with status %d, and only 2xx counts", c.Response.Status)
+		check.Message = fmt.Sprintf("the API answered with status %d, and only 2xx counts", c.Response.Status)
 	default:
-		check.Succeeded, check.Message = true, "the api accepted the connection"
+		check.Succeeded, check.Message = true, "the API accepted the connection"
 	}
 	check.Status = c.Response.Status
 	return check, nil
@@ -102,7 +102,7 @@ func (p *Pipeline) checkServer(ctx context.Context, bound *Binding) (*Check, err
 		}
 	}
 	if check.Status == http.StatusUnauthorized || check.Status == http.StatusForbidden {
-		check.Message = fmt.Sprintf("the api refused the connection's credentials (status %d)", check.Status)
+		check.Message = fmt.Sprintf("the API refused the connection's credentials (status %d)", check.Status)
 		return check, nil
 	}
 	check.Succeeded = true
@@ -121,7 +121,7 @@ func (p *Pipeline) probe(ctx context.Context, bound *Binding, method string) (*u
 	if err := policy.Run(through.Policies.Request, &policy.Exchange{Request: &req, Parameter: handles.Parameter}); err != nil {
 		return nil, err
 	}
-	if err := bound.CheckDestination(req.Base); err != nil {
+	if err := bound.CheckRequest(&req); err != nil {
 		return nil, err
 	}
 	if err := handles.Reveal(&req); err != nil {

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"net/http"
 	"sync"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -90,7 +91,14 @@ func (r *Revision) Through(method, path string) (Through, error) {
 	if !t.routed {
 		return Through{Series: t.series, Policies: t.all}, nil
 	}
+	if plan.Ambiguous(path) {
+		return Through{}, fault.Invalid(fault.ReasonInvalidArgument,
+			"this connector has policies for single operations, and the path can be read in several ways; send it without empty or dot segments, escaped slashes and \";\"")
+	}
 	id, ok := r.plans.Match(method, path)
+	if !ok && method == http.MethodHead { // an API answers it as it answers GET
+		id, ok = r.plans.Match(http.MethodGet, path)
+	}
 	if !ok {
 		return Through{Series: t.series, Policies: t.all}, nil
 	}

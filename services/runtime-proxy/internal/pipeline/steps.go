@@ -143,7 +143,7 @@ func applyRequestPolicies(ctx context.Context, c *Call, next Next) error {
 // checkDestination refuses hosts that the credential is not bound to. Nothing
 // changes the host after this step.
 func checkDestination(ctx context.Context, c *Call, next Next) error {
-	if err := c.Binding.CheckDestination(c.request.Base); err != nil {
+	if err := c.Binding.CheckRequest(&c.request); err != nil {
 		return err
 	}
 	return next(ctx, c)

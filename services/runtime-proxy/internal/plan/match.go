@@ -24,6 +24,24 @@ func (r *Revision) Match(method, path string) (id string, ok bool) {
 	return id, ok
 }
 
+// Ambiguous reports whether servers may read a percent-encoded path in different
+// ways: with empty or dot segments, with separators that are escaped or that are
+// some servers' own, or with parameters in a segment (RFC 3986, section 3.3).
+func Ambiguous(path string) bool {
+	path, _, _ = strings.Cut(path, "?")
+	plain, err := url.PathUnescape(path)
+	if err != nil || strings.ContainsAny(plain, "\\;") || strings.Count(plain, "/") != strings.Count(path, "/") {
+		return true
+	}
+	segments := strings.Split(strings.Trim(plain, "/"), "/")
+	for i, s := range segments {
+		if s == "." || s == ".." || s == "" && (i > 0 || len(segments) > 1) {
+			return true
+		}
+	}
+	return strings.HasPrefix(plain, "//") || strings.HasSuffix(plain, "//")
+}
+
 func closer(template, than string) bool {
 	open, other := strings.Count(template, "{"), strings.Count(than, "{")
 	return open < other || (open == other && len(template) > len(than))

@@ -92,10 +92,10 @@ func (o *Operation) checkPath(args *Arguments, path string, found *violations) {
 	}
 	for i, p := range o.parameters {
 		if p.location == inPath && args.values[i] != nil && strings.ContainsAny(text(args.values[i]), ".%") {
-			found.add(p.input, "must not hold '..' between slashes: it would leave the path of the api")
+			found.add(p.input, "must not hold '..' between slashes: it would leave the path of the API")
 		}
 	}
 	if len(found.list) == 0 {
-		found.add("", "would leave the path of the api: its path holds '..' between slashes")
+		found.add("", "would leave the path of the API: its path holds '..' between slashes")
 	}
 }

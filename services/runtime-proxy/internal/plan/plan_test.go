@@ -210,7 +210,7 @@ func TestInputsAreCheckedAllAtOnce(t *testing.T) {
 			},
 		},
 		{"a header that would be two", `{"path.id":"a","color":"red","note":"a\r\nb"}`, []string{"note: must not hold control characters: it is sent as a header"}},
-		{"a path that climbs", `{"path.id":"a/../b","color":"red"}`, []string{"path.id: must not hold '..' between slashes: it would leave the path of the api"}},
+		{"a path that climbs", `{"path.id":"a/../b","color":"red"}`, []string{"path.id: must not hold '..' between slashes: it would leave the path of the API"}},
 		{"a path that stays where it is", `{"path.id":".","color":"red"}`, []string{"path.id: must not be '.': it would name another path"}},
 	}
 	for _, tt := range tests {

@@ -31,7 +31,7 @@ func dynamicHostURL(s settings) (Step, error) {
 		base, err := request.ParseBase(address)
 		if err != nil {
 			return fault.Precondition(fault.ReasonConnectionParametersInvalid,
-				"the host of the api cannot be worked out: %s; look at the connection's parameters", err.Error())
+				"the host of the API cannot be worked out: %s; look at the connection's parameters", err.Error())
 		}
 		e.Request.Base = base
 		return nil

@@ -156,7 +156,7 @@ func TestOutcomesOfTestsFitTheVault(t *testing.T) {
 		want         string
 	}{
 		{"a success", "", true, ""},
-		{"a failure", "the api refused it", false, "the api refused it"},
+		{"a failure", "the API refused it", false, "the API refused it"},
 		{"a long one", strings.Repeat("x", 5000), false, strings.Repeat("x", 1024)},
 		{"one that would be cut in a character", strings.Repeat("x", 1023) + "é", false, strings.Repeat("x", 1023)},
 		{"one that is no text", "a\xffb", false, "ab"},

@@ -56,27 +56,27 @@ func (a *Attempt) redact(text string) string {
 func (k kind) String() string {
 	switch k {
 	case timedOut:
-		return "the api took too long"
+		return "the API took too long"
 	case garbage:
-		return "the api answered something that is not http"
+		return "the API answered something that is not HTTP"
 	case reset, unreachable, untrusted:
 	}
-	return "the api closed the connection"
+	return "the API closed the connection"
 }
 
 func (k kind) fault(host string) *fault.Error {
 	switch k {
 	case timedOut:
-		return fault.Deadline(fault.ReasonUpstreamTimeout, "the api at %q did not answer in time; try again or allow more time", host)
+		return fault.Deadline(fault.ReasonUpstreamTimeout, "the API at %q did not answer in time; try again or allow more time", host)
 	case reset:
-		return fault.Unavailable(fault.ReasonUpstreamReset, "the api at %q closed the connection before its answer was complete; try again", host)
+		return fault.Unavailable(fault.ReasonUpstreamReset, "the API at %q closed the connection before its answer was complete; try again", host)
 	case garbage:
-		return fault.Unavailable(fault.ReasonUpstreamInvalidResponse, "the api at %q answered something that is not http; check the server url", host)
+		return fault.Unavailable(fault.ReasonUpstreamInvalidResponse, "the API at %q answered something that is not http; check the server url", host)
 	case untrusted:
-		return fault.Unavailable(fault.ReasonUpstreamUnreachable, "no trusted connection to the api at %q can be made: its certificate or its tls settings are not accepted", host)
+		return fault.Unavailable(fault.ReasonUpstreamUnreachable, "no trusted connection to the API at %q can be made: its certificate or its tls settings are not accepted", host)
 	case unreachable:
 	}
-	return fault.Unavailable(fault.ReasonUpstreamUnreachable, "the api at %q cannot be reached; check the server url and whether it is up", host)
+	return fault.Unavailable(fault.ReasonUpstreamUnreachable, "the API at %q cannot be reached; check the server url and whether it is up", host)
 }
 
 func classify(ctx context.Context, err error, written bool) kind {

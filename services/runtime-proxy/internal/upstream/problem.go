@@ -39,7 +39,7 @@ func Diagnose(resp *Response, now time.Time, repeatable bool, redact func(string
 		Retryable:  retryable(resp.Status, repeatable),
 		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), now),
 	}
-	p.Message = fmt.Sprintf("the api %s (status %d)", meaning(p.Reason), resp.Status)
+	p.Message = fmt.Sprintf("the API %s (status %d)", meaning(p.Reason), resp.Status)
 	// Redacted before it is cut: half a secret would not be recognised.
 	if said := line(redact(words(resp))); said != "" {
 		p.Message += ": " + said

@@ -59,21 +59,21 @@ func TestDiagnose(t *testing.T) {
 		after      string
 		want       Problem
 	}{
-		{400, true, "", Problem{Reason: "UPSTREAM_BAD_REQUEST", Message: "the api did not accept the request (status 400)"}},
-		{422, true, "", Problem{Reason: "UPSTREAM_BAD_REQUEST", Message: "the api did not accept the request (status 422)"}},
-		{401, true, "", Problem{Reason: "UPSTREAM_UNAUTHENTICATED", Message: "the api did not accept the connection's credentials (status 401)"}},
-		{403, true, "", Problem{Reason: "UPSTREAM_PERMISSION_DENIED", Message: "the api does not allow this to the connection's account (status 403)"}},
-		{404, true, "", Problem{Reason: "UPSTREAM_NOT_FOUND", Message: "the api does not have what was asked for (status 404)"}},
-		{409, true, "", Problem{Reason: "UPSTREAM_CONFLICT", Message: "the api refused because of the present state of the resource (status 409)"}},
-		{429, false, "30", Problem{Reason: "UPSTREAM_RATE_LIMITED", Message: "the api is being called too often (status 429)", Retryable: true, RetryAfter: 30 * time.Second}},
-		{429, false, "Fri, 01 May 2026 12:01:00 GMT", Problem{Reason: "UPSTREAM_RATE_LIMITED", Message: "the api is being called too often (status 429)", Retryable: true, RetryAfter: time.Minute}},
-		{429, false, "999999999", Problem{Reason: "UPSTREAM_RATE_LIMITED", Message: "the api is being called too often (status 429)", Retryable: true, RetryAfter: 24 * time.Hour}},
-		{429, false, "soon", Problem{Reason: "UPSTREAM_RATE_LIMITED", Message: "the api is being called too often (status 429)", Retryable: true}},
-		{429, false, "-5", Problem{Reason: "UPSTREAM_RATE_LIMITED", Message: "the api is being called too often (status 429)", Retryable: true}},
-		{500, true, "", Problem{Reason: "UPSTREAM_ERROR", Message: "the api failed (status 500)"}},
-		{502, false, "", Problem{Reason: "UPSTREAM_UNAVAILABLE", Message: "the api is not available just now (status 502)"}},
-		{502, true, "", Problem{Reason: "UPSTREAM_UNAVAILABLE", Message: "the api is not available just now (status 502)", Retryable: true}},
-		{503, false, "", Problem{Reason: "UPSTREAM_UNAVAILABLE", Message: "the api is not available just now (status 503)", Retryable: true}},
+		{400, true, "", Problem{Reason: "UPSTREAM_BAD_REQUEST", Message: "the API did not accept the request (status 400)"}},
+		{422, true, "", Problem{Reason: "UPSTREAM_BAD_REQUEST", Message: "the API did not accept the request (status 422)"}},
+		{401, true, "", Problem{Reason: "UPSTREAM_UNAUTHENTICATED", Message: "the API did not accept the connection's credentials (status 401)"}},
+		{403, true, "", Problem{Reason: "UPSTREAM_PERMISSION_DENIED", Message: "the API does not allow this to the connection's account (status 403)"}},
+		{404, true, "", Problem{Reason: "UPSTREAM_NOT_FOUND", Message: "the API does not have what was asked for (status 404)"}},
+		{409, true, "", Problem{Reason: "UPSTREAM_CONFLICT", Message: "the API refused because of the present state of the resource (status 409)"}},
+		{429, false, "30", Problem{Reason: "UPSTREAM_RATE_LIMITED", Message: "the API is being called too often (status 429)", Retryable: true, RetryAfter: 30 * time.Second}},
+		{429, false, "Fri, 01 May 2026 12:01:00 GMT", Problem{Reason: "UPSTREAM_RATE_LIMITED", Message: "the API is being called too often (status 429)", Retryable: true, RetryAfter: time.Minute}},
+		{429, false, "999999999", Problem{Reason: "UPSTREAM_RATE_LIMITED", Message: "the API is being called too often (status 429)", Retryable: true, RetryAfter: 24 * time.Hour}},
+		{429, false, "soon", Problem{Reason: "UPSTREAM_RATE_LIMITED", Message: "the API is being called too often (status 429)", Retryable: true}},
+		{429, false, "-5", Problem{Reason: "UPSTREAM_RATE_LIMITED", Message: "the API is being called too often (status 429)", Retryable: true}},
+		{500, true, "", Problem{Reason: "UPSTREAM_ERROR", Message: "the API failed (status 500)"}},
+		{502, false, "", Problem{Reason: "UPSTREAM_UNAVAILABLE", Message: "the API is not available just now (status 502)"}},
+		{502, true, "", Problem{Reason: "UPSTREAM_UNAVAILABLE", Message: "the API is not available just now (status 502)", Retryable: true}},
+		{503, false, "", Problem{Reason: "UPSTREAM_UNAVAILABLE", Message: "the API is not available just now (status 503)", Retryable: true}},
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprint(tt.status, tt.repeatable, tt.after), func(t *testing.T) {
@@ -120,7 +120,7 @@ func TestExplain(t *testing.T) {
 		{"the end came early", t.Context(), io.ErrUnexpectedEOF, true, fault.ReasonOutcomeUnknown},
 		{"not http", t.Context(), errors.New(`malformed HTTP response "secret"`), false, fault.ReasonUpstreamInvalidResponse},
 		{"refused by the guard", t.Context(), fault.Denied(fault.ReasonEgressRefused, "no"), false, fault.ReasonEgressRefused},
-		{"words of the api in an error that nobody knows", t.Context(), errors.New(`http2: GOAWAY debug="secret"`), false, fault.ReasonUpstreamReset},
+		{"words of the API in an error that nobody knows", t.Context(), errors.New(`http2: GOAWAY debug="secret"`), false, fault.ReasonUpstreamReset},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
