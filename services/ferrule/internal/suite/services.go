@@ -60,7 +60,7 @@ func (s *suite) buildServices(ctx context.Context) error {
 func (s *suite) triggerConfig() trigger.Config {
 	cfg := s.cfg.Trigger
 	if cfg.PublicURL == "" {
-		cfg.PublicURL = "http://" + s.edge.Addr().String()
+		cfg.PublicURL = localURL(s.edge.Addr())
 	}
 	return cfg
 }

@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -180,7 +181,7 @@ func (s *suite) build(ctx context.Context) error {
 
 // announce calls ready as soon as every target is healthy.
 func (s *suite) announce(ready func(Endpoints)) {
-	endpoints := Endpoints{HTTP: "http://" + s.edge.Addr().String(), TokenFile: s.tokenFile}
+	endpoints := Endpoints{HTTP: localURL(s.edge.Addr()), TokenFile: s.tokenFile}
 	if s.rpc != nil {
 		endpoints.GRPC = s.rpc.Addr().String()
 	}
@@ -191,6 +192,16 @@ func (s *suite) announce(ready func(Endpoints)) {
 			ready(endpoints)
 		}
 	})
+}
+
+// localURL is the URL under which this machine itself reaches a listener, also one
+// that listens on all addresses.
+func localURL(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return "http://" + addr.String()
+	}
+	return "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
 }
 
 // dir makes a directory below the data directory.

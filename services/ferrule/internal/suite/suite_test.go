@@ -99,6 +99,14 @@ func listed(t *testing.T, addr, token string) {
 	}
 }
 
+func TestASuiteOnAllAddressesNamesOneThatWorks(t *testing.T) {
+	at, stop := start(t, settings(t, t.TempDir(), "--http", "0.0.0.0:0"))
+	defer func() { _ = stop() }()
+	if !strings.HasPrefix(at.HTTP, "http://127.0.0.1:") {
+		t.Errorf("it says it is at %s", at.HTTP)
+	}
+}
+
 func TestNobodyOutsideGetsSecretsOrComesInWithoutAToken(t *testing.T) {
 	at, stop := start(t, settings(t, t.TempDir()))
 	defer func() { _ = stop() }()
