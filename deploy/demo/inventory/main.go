@@ -21,15 +21,23 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	code := execute(ctx)
+	stop()
+	os.Exit(code)
+}
+
+// execute runs the program and returns its exit code: 1 if it failed, 2 if it was
+// called wrongly.
+func execute(ctx context.Context) int {
 	options, err := parse(os.Args[1:], os.Getenv, os.Stderr)
 	if err != nil {
-		os.Exit(2) // parse has said why
+		return 2 // parse has said why
 	}
 	if err := run(ctx, options, os.Stdout, slog.New(slog.NewTextHandler(os.Stderr, nil))); err != nil {
 		fmt.Fprintln(os.Stderr, "inventory:", err)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 // options are the program's flags.
