@@ -51,6 +51,9 @@ const (
 const (
 	// maxStreams bounds the calls of one connection that are open at once.
 	maxStreams = 4096
+	// streamWorkers are goroutines that serve call after call, so that not every
+	// one has to grow a stack of its own. Calls beyond them get their own.
+	streamWorkers = 64
 	// maxHeader bounds the headers of a call in bytes: a token of 8 KiB, and
 	// room for what proxies and tracing add.
 	maxHeader = 32 << 10
@@ -130,6 +133,7 @@ func NewServer(cfg ServerConfig) *grpc.Server {
 		grpc.MaxRecvMsgSize(cfg.MaxMessage),
 		grpc.MaxSendMsgSize(cfg.MaxMessage),
 		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.MaxHeaderListSize(maxHeader),
 		grpc.ConnectionTimeout(handshakeTime),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: serverPing, Timeout: pingWait}),
