@@ -107,6 +107,24 @@ const (
 	ReasonLimitReached Reason = "LIMIT_REACHED"
 	// ReasonCustomCodeRequired: an operation that needs the connector's own code, which this server does not run.
 	ReasonCustomCodeRequired Reason = "CUSTOM_CODE_REQUIRED"
+	// ReasonConnectorExists: a connector id that is taken.
+	ReasonConnectorExists Reason = "CONNECTOR_EXISTS"
+	// ReasonEnvironmentExists: an environment id that is taken.
+	ReasonEnvironmentExists Reason = "ENVIRONMENT_EXISTS"
+	// ReasonEnvironmentInUse: an environment that is not empty.
+	ReasonEnvironmentInUse Reason = "ENVIRONMENT_IN_USE"
+	// ReasonRevisionBreaking: a revision that breaks callers.
+	ReasonRevisionBreaking Reason = "REVISION_BREAKING"
+	// ReasonRevisionInUse: a revision that callers get.
+	ReasonRevisionInUse Reason = "REVISION_IN_USE"
+	// ReasonDefinitionInvalid: a definition that contradicts itself.
+	ReasonDefinitionInvalid Reason = "DEFINITION_INVALID"
+	// ReasonArchiveInvalid: a ZIP archive that cannot be unpacked.
+	ReasonArchiveInvalid Reason = "ARCHIVE_INVALID"
+	// ReasonSelectionEmpty: a selection that chooses nothing.
+	ReasonSelectionEmpty Reason = "SELECTION_EMPTY"
+	// ReasonIconNotFound: a revision without a picture.
+	ReasonIconNotFound Reason = "ICON_NOT_FOUND"
 )
 
 // Reasons returns every reason, in the order of the enum.
@@ -162,5 +180,14 @@ func Reasons() []Reason {
 		ReasonWebhookTooLarge,
 		ReasonLimitReached,
 		ReasonCustomCodeRequired,
+		ReasonConnectorExists,
+		ReasonEnvironmentExists,
+		ReasonEnvironmentInUse,
+		ReasonRevisionBreaking,
+		ReasonRevisionInUse,
+		ReasonDefinitionInvalid,
+		ReasonArchiveInvalid,
+		ReasonSelectionEmpty,
+		ReasonIconNotFound,
 	}
 }

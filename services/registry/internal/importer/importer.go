@@ -16,7 +16,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/connectorpackage"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
-	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/openapi2"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/openapi"
 )
 
 // Set is an ordered list of importers: the first that detects its format reads
@@ -27,7 +27,7 @@ type Set []format.Importer
 func All() Set {
 	return Set{
 		connectorpackage.Importer{},
-		openapi2.Importer{},
+		openapi.Importer{},
 	}
 }
 

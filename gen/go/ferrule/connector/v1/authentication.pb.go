@@ -96,6 +96,8 @@ const (
 	ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH ConnectionParameterType = 5
 	// The name of an agent in a private network.
 	ConnectionParameterType_CONNECTION_PARAMETER_TYPE_AGENT ConnectionParameterType = 6
+	// A client certificate with its key: PEM or PKCS#12. Write-only.
+	ConnectionParameterType_CONNECTION_PARAMETER_TYPE_CERTIFICATE ConnectionParameterType = 7
 )
 
 // Enum value maps for ConnectionParameterType.
@@ -108,6 +110,7 @@ var (
 		4: "CONNECTION_PARAMETER_TYPE_INTEGER",
 		5: "CONNECTION_PARAMETER_TYPE_OAUTH",
 		6: "CONNECTION_PARAMETER_TYPE_AGENT",
+		7: "CONNECTION_PARAMETER_TYPE_CERTIFICATE",
 	}
 	ConnectionParameterType_value = map[string]int32{
 		"CONNECTION_PARAMETER_TYPE_UNSPECIFIED": 0,
@@ -117,6 +120,7 @@ var (
 		"CONNECTION_PARAMETER_TYPE_INTEGER":     4,
 		"CONNECTION_PARAMETER_TYPE_OAUTH":       5,
 		"CONNECTION_PARAMETER_TYPE_AGENT":       6,
+		"CONNECTION_PARAMETER_TYPE_CERTIFICATE": 7,
 	}
 )
 
@@ -165,7 +169,9 @@ type SecurityScheme struct {
 	//	*SecurityScheme_MutualTls
 	Kind isSecurityScheme_Kind `protobuf_oneof:"kind"`
 	// Vendor extensions of the scheme.
-	Extensions    []*Extension `protobuf:"bytes,8,rep,name=extensions,proto3" json:"extensions,omitempty"`
+	Extensions []*Extension `protobuf:"bytes,8,rep,name=extensions,proto3" json:"extensions,omitempty"`
+	// Still works, should not be used any more.
+	Deprecated    bool `protobuf:"varint,9,opt,name=deprecated,proto3" json:"deprecated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -271,6 +277,13 @@ func (x *SecurityScheme) GetExtensions() []*Extension {
 		return x.Extensions
 	}
 	return nil
+}
+
+func (x *SecurityScheme) GetDeprecated() bool {
+	if x != nil {
+		return x.Deprecated
+	}
+	return false
 }
 
 type isSecurityScheme_Kind interface {
@@ -426,7 +439,9 @@ func (x *HttpScheme) GetBearerFormat() string {
 type OAuth2Scheme struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Flows in the order of the source.
-	Flows         []*OAuth2Flow `protobuf:"bytes,1,rep,name=flows,proto3" json:"flows,omitempty"`
+	Flows []*OAuth2Flow `protobuf:"bytes,1,rep,name=flows,proto3" json:"flows,omitempty"`
+	// URL of the authorization server's metadata (RFC 8414).
+	MetadataUrl   string `protobuf:"bytes,2,opt,name=metadata_url,json=metadataUrl,proto3" json:"metadata_url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -468,10 +483,18 @@ func (x *OAuth2Scheme) GetFlows() []*OAuth2Flow {
 	return nil
 }
 
+func (x *OAuth2Scheme) GetMetadataUrl() string {
+	if x != nil {
+		return x.MetadataUrl
+	}
+	return ""
+}
+
 // OAuth2Flow is one OAuth 2.0 grant.
 type OAuth2Flow struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Grant: "authorizationCode", "clientCredentials", "implicit" or "password".
+	// Grant: "authorizationCode", "clientCredentials", "implicit", "password" or
+	// "deviceAuthorization".
 	Grant string `protobuf:"bytes,1,opt,name=grant,proto3" json:"grant,omitempty"`
 	// Authorization endpoint.
 	AuthorizationUrl string `protobuf:"bytes,2,opt,name=authorization_url,json=authorizationUrl,proto3" json:"authorization_url,omitempty"`
@@ -480,9 +503,11 @@ type OAuth2Flow struct {
 	// Refresh endpoint, if different from the token endpoint.
 	RefreshUrl string `protobuf:"bytes,4,opt,name=refresh_url,json=refreshUrl,proto3" json:"refresh_url,omitempty"`
 	// Scopes that can be asked for.
-	Scopes        []*OAuth2Scope `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Scopes []*OAuth2Scope `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// Device authorization endpoint (RFC 8628).
+	DeviceAuthorizationUrl string `protobuf:"bytes,6,opt,name=device_authorization_url,json=deviceAuthorizationUrl,proto3" json:"device_authorization_url,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *OAuth2Flow) Reset() {
@@ -548,6 +573,13 @@ func (x *OAuth2Flow) GetScopes() []*OAuth2Scope {
 		return x.Scopes
 	}
 	return nil
+}
+
+func (x *OAuth2Flow) GetDeviceAuthorizationUrl() string {
+	if x != nil {
+		return x.DeviceAuthorizationUrl
+	}
+	return ""
 }
 
 // OAuth2Scope is a permission of an API.
@@ -805,8 +837,10 @@ type ParameterSet struct {
 	Placements []*CredentialPlacement `protobuf:"bytes,5,rep,name=placements,proto3" json:"placements,omitempty"`
 	// True if the source forbids sharing such a connection between principals.
 	SharingForbidden bool `protobuf:"varint,6,opt,name=sharing_forbidden,json=sharingForbidden,proto3" json:"sharing_forbidden,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// The source's own metadata of the set as JSON text; empty if there is none.
+	Metadata      []byte `protobuf:"bytes,7,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ParameterSet) Reset() {
@@ -881,6 +915,13 @@ func (x *ParameterSet) GetSharingForbidden() bool {
 	return false
 }
 
+func (x *ParameterSet) GetMetadata() []byte {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
 // ConnectionParameter is one thing that the owner of a connection supplies.
 type ConnectionParameter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -904,7 +945,16 @@ type ConnectionParameter struct {
 	Oauth *OAuthSettings `protobuf:"bytes,9,opt,name=oauth,proto3" json:"oauth,omitempty"`
 	// The source's own object for this parameter, as JSON text, for whatever the
 	// model does not interpret.
-	Source        []byte `protobuf:"bytes,10,opt,name=source,proto3" json:"source,omitempty"`
+	Source []byte `protobuf:"bytes,10,opt,name=source,proto3" json:"source,omitempty"`
+	// Typed characters may be shown, also of a secret.
+	ClearText bool `protobuf:"varint,11,opt,name=clear_text,json=clearText,proto3" json:"clear_text,omitempty"`
+	// Position among the parameters of the set; those without one come last.
+	Order int32 `protobuf:"varint,12,opt,name=order,proto3" json:"order,omitempty"`
+	// Asked for only when all of these hold.
+	Conditions []*ParameterCondition `protobuf:"bytes,13,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	// Ways of reaching the API ("cloud", "gateway") in which it is asked for;
+	// empty means all.
+	Capabilities  []string `protobuf:"bytes,14,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1009,6 +1059,89 @@ func (x *ConnectionParameter) GetSource() []byte {
 	return nil
 }
 
+func (x *ConnectionParameter) GetClearText() bool {
+	if x != nil {
+		return x.ClearText
+	}
+	return false
+}
+
+func (x *ConnectionParameter) GetOrder() int32 {
+	if x != nil {
+		return x.Order
+	}
+	return 0
+}
+
+func (x *ConnectionParameter) GetConditions() []*ParameterCondition {
+	if x != nil {
+		return x.Conditions
+	}
+	return nil
+}
+
+func (x *ConnectionParameter) GetCapabilities() []string {
+	if x != nil {
+		return x.Capabilities
+	}
+	return nil
+}
+
+// ParameterCondition holds when another parameter has one of some values.
+type ParameterCondition struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the other parameter of the same set.
+	Parameter string `protobuf:"bytes,1,opt,name=parameter,proto3" json:"parameter,omitempty"`
+	// The values.
+	Values        []string `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ParameterCondition) Reset() {
+	*x = ParameterCondition{}
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ParameterCondition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ParameterCondition) ProtoMessage() {}
+
+func (x *ParameterCondition) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ParameterCondition.ProtoReflect.Descriptor instead.
+func (*ParameterCondition) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ParameterCondition) GetParameter() string {
+	if x != nil {
+		return x.Parameter
+	}
+	return ""
+}
+
+func (x *ParameterCondition) GetValues() []string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
 // AllowedValue is one choice.
 type AllowedValue struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1022,7 +1155,7 @@ type AllowedValue struct {
 
 func (x *AllowedValue) Reset() {
 	*x = AllowedValue{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[12]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1034,7 +1167,7 @@ func (x *AllowedValue) String() string {
 func (*AllowedValue) ProtoMessage() {}
 
 func (x *AllowedValue) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[12]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1047,7 +1180,7 @@ func (x *AllowedValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AllowedValue.ProtoReflect.Descriptor instead.
 func (*AllowedValue) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{12}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *AllowedValue) GetValue() string {
@@ -1080,14 +1213,19 @@ type OAuthSettings struct {
 	// Provider settings, names as written; compared case-insensitively.
 	CustomParameters map[string]string `protobuf:"bytes,6,rep,name=custom_parameters,json=customParameters,proto3" json:"custom_parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Properties, names as written.
-	Properties    map[string]string `protobuf:"bytes,7,rep,name=properties,proto3" json:"properties,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Properties map[string]string `protobuf:"bytes,7,rep,name=properties,proto3" json:"properties,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Grant of the flow, as in OAuth2Flow; empty if the provider decides.
+	Grant string `protobuf:"bytes,8,opt,name=grant,proto3" json:"grant,omitempty"`
+	// Further values that the owner of a connection supplies for the provider's
+	// templates.
+	AdditionalParameters []*OAuthAdditionalParameter `protobuf:"bytes,9,rep,name=additional_parameters,json=additionalParameters,proto3" json:"additional_parameters,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *OAuthSettings) Reset() {
 	*x = OAuthSettings{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[13]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1099,7 +1237,7 @@ func (x *OAuthSettings) String() string {
 func (*OAuthSettings) ProtoMessage() {}
 
 func (x *OAuthSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[13]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1112,7 +1250,7 @@ func (x *OAuthSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OAuthSettings.ProtoReflect.Descriptor instead.
 func (*OAuthSettings) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{13}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *OAuthSettings) GetIdentityProvider() string {
@@ -1164,6 +1302,84 @@ func (x *OAuthSettings) GetProperties() map[string]string {
 	return nil
 }
 
+func (x *OAuthSettings) GetGrant() string {
+	if x != nil {
+		return x.Grant
+	}
+	return ""
+}
+
+func (x *OAuthSettings) GetAdditionalParameters() []*OAuthAdditionalParameter {
+	if x != nil {
+		return x.AdditionalParameters
+	}
+	return nil
+}
+
+// OAuthAdditionalParameter is a value for the templates of an OAuth provider.
+type OAuthAdditionalParameter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the placeholder.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Plain text or a secret.
+	Type ConnectionParameterType `protobuf:"varint,2,opt,name=type,proto3,enum=ferrule.connector.v1.ConnectionParameterType" json:"type,omitempty"`
+	// Used only when all of these hold.
+	Conditions    []*ParameterCondition `protobuf:"bytes,3,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OAuthAdditionalParameter) Reset() {
+	*x = OAuthAdditionalParameter{}
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OAuthAdditionalParameter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OAuthAdditionalParameter) ProtoMessage() {}
+
+func (x *OAuthAdditionalParameter) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OAuthAdditionalParameter.ProtoReflect.Descriptor instead.
+func (*OAuthAdditionalParameter) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *OAuthAdditionalParameter) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *OAuthAdditionalParameter) GetType() ConnectionParameterType {
+	if x != nil {
+		return x.Type
+	}
+	return ConnectionParameterType_CONNECTION_PARAMETER_TYPE_UNSPECIFIED
+}
+
+func (x *OAuthAdditionalParameter) GetConditions() []*ParameterCondition {
+	if x != nil {
+		return x.Conditions
+	}
+	return nil
+}
+
 // CredentialPlacement says how values of a connection become part of a request.
 type CredentialPlacement struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1176,6 +1392,9 @@ type CredentialPlacement struct {
 	//	*CredentialPlacement_ApiKey
 	//	*CredentialPlacement_Basic
 	//	*CredentialPlacement_Bearer
+	//	*CredentialPlacement_Digest
+	//	*CredentialPlacement_Authorization
+	//	*CredentialPlacement_Certificate
 	Kind          isCredentialPlacement_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1183,7 +1402,7 @@ type CredentialPlacement struct {
 
 func (x *CredentialPlacement) Reset() {
 	*x = CredentialPlacement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[14]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1195,7 +1414,7 @@ func (x *CredentialPlacement) String() string {
 func (*CredentialPlacement) ProtoMessage() {}
 
 func (x *CredentialPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[14]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1208,7 +1427,7 @@ func (x *CredentialPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CredentialPlacement.ProtoReflect.Descriptor instead.
 func (*CredentialPlacement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{14}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CredentialPlacement) GetSchemeId() string {
@@ -1252,6 +1471,33 @@ func (x *CredentialPlacement) GetBearer() *BearerPlacement {
 	return nil
 }
 
+func (x *CredentialPlacement) GetDigest() *DigestPlacement {
+	if x != nil {
+		if x, ok := x.Kind.(*CredentialPlacement_Digest); ok {
+			return x.Digest
+		}
+	}
+	return nil
+}
+
+func (x *CredentialPlacement) GetAuthorization() *AuthorizationPlacement {
+	if x != nil {
+		if x, ok := x.Kind.(*CredentialPlacement_Authorization); ok {
+			return x.Authorization
+		}
+	}
+	return nil
+}
+
+func (x *CredentialPlacement) GetCertificate() *CertificatePlacement {
+	if x != nil {
+		if x, ok := x.Kind.(*CredentialPlacement_Certificate); ok {
+			return x.Certificate
+		}
+	}
+	return nil
+}
+
 type isCredentialPlacement_Kind interface {
 	isCredentialPlacement_Kind()
 }
@@ -1271,11 +1517,32 @@ type CredentialPlacement_Bearer struct {
 	Bearer *BearerPlacement `protobuf:"bytes,4,opt,name=bearer,proto3,oneof"`
 }
 
+type CredentialPlacement_Digest struct {
+	// HTTP Digest authentication (RFC 7616).
+	Digest *DigestPlacement `protobuf:"bytes,5,opt,name=digest,proto3,oneof"`
+}
+
+type CredentialPlacement_Authorization struct {
+	// Another scheme of the Authorization header.
+	Authorization *AuthorizationPlacement `protobuf:"bytes,6,opt,name=authorization,proto3,oneof"`
+}
+
+type CredentialPlacement_Certificate struct {
+	// A client certificate in the TLS handshake.
+	Certificate *CertificatePlacement `protobuf:"bytes,7,opt,name=certificate,proto3,oneof"`
+}
+
 func (*CredentialPlacement_ApiKey) isCredentialPlacement_Kind() {}
 
 func (*CredentialPlacement_Basic) isCredentialPlacement_Kind() {}
 
 func (*CredentialPlacement_Bearer) isCredentialPlacement_Kind() {}
+
+func (*CredentialPlacement_Digest) isCredentialPlacement_Kind() {}
+
+func (*CredentialPlacement_Authorization) isCredentialPlacement_Kind() {}
+
+func (*CredentialPlacement_Certificate) isCredentialPlacement_Kind() {}
 
 // ApiKeyPlacement writes one parameter into one named value.
 type ApiKeyPlacement struct {
@@ -1292,7 +1559,7 @@ type ApiKeyPlacement struct {
 
 func (x *ApiKeyPlacement) Reset() {
 	*x = ApiKeyPlacement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[15]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1304,7 +1571,7 @@ func (x *ApiKeyPlacement) String() string {
 func (*ApiKeyPlacement) ProtoMessage() {}
 
 func (x *ApiKeyPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[15]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1317,7 +1584,7 @@ func (x *ApiKeyPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKeyPlacement.ProtoReflect.Descriptor instead.
 func (*ApiKeyPlacement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{15}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ApiKeyPlacement) GetParameter() string {
@@ -1354,7 +1621,7 @@ type BasicPlacement struct {
 
 func (x *BasicPlacement) Reset() {
 	*x = BasicPlacement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[16]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1366,7 +1633,7 @@ func (x *BasicPlacement) String() string {
 func (*BasicPlacement) ProtoMessage() {}
 
 func (x *BasicPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[16]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1379,7 +1646,7 @@ func (x *BasicPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BasicPlacement.ProtoReflect.Descriptor instead.
 func (*BasicPlacement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{16}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *BasicPlacement) GetUsernameParameter() string {
@@ -1407,7 +1674,7 @@ type BearerPlacement struct {
 
 func (x *BearerPlacement) Reset() {
 	*x = BearerPlacement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[17]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1419,7 +1686,7 @@ func (x *BearerPlacement) String() string {
 func (*BearerPlacement) ProtoMessage() {}
 
 func (x *BearerPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[17]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1432,10 +1699,167 @@ func (x *BearerPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BearerPlacement.ProtoReflect.Descriptor instead.
 func (*BearerPlacement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{17}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *BearerPlacement) GetParameter() string {
+	if x != nil {
+		return x.Parameter
+	}
+	return ""
+}
+
+// DigestPlacement answers the challenge of HTTP Digest authentication.
+type DigestPlacement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Connection parameter with the user name.
+	UsernameParameter string `protobuf:"bytes,1,opt,name=username_parameter,json=usernameParameter,proto3" json:"username_parameter,omitempty"`
+	// Connection parameter with the password.
+	PasswordParameter string `protobuf:"bytes,2,opt,name=password_parameter,json=passwordParameter,proto3" json:"password_parameter,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *DigestPlacement) Reset() {
+	*x = DigestPlacement{}
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DigestPlacement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DigestPlacement) ProtoMessage() {}
+
+func (x *DigestPlacement) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DigestPlacement.ProtoReflect.Descriptor instead.
+func (*DigestPlacement) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *DigestPlacement) GetUsernameParameter() string {
+	if x != nil {
+		return x.UsernameParameter
+	}
+	return ""
+}
+
+func (x *DigestPlacement) GetPasswordParameter() string {
+	if x != nil {
+		return x.PasswordParameter
+	}
+	return ""
+}
+
+// AuthorizationPlacement writes "{scheme} {value}" into the Authorization
+// header.
+type AuthorizationPlacement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Authentication scheme as the API spells it, for instance "Token".
+	Scheme string `protobuf:"bytes,1,opt,name=scheme,proto3" json:"scheme,omitempty"`
+	// Connection parameter with the credentials.
+	Parameter     string `protobuf:"bytes,2,opt,name=parameter,proto3" json:"parameter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuthorizationPlacement) Reset() {
+	*x = AuthorizationPlacement{}
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuthorizationPlacement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuthorizationPlacement) ProtoMessage() {}
+
+func (x *AuthorizationPlacement) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuthorizationPlacement.ProtoReflect.Descriptor instead.
+func (*AuthorizationPlacement) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *AuthorizationPlacement) GetScheme() string {
+	if x != nil {
+		return x.Scheme
+	}
+	return ""
+}
+
+func (x *AuthorizationPlacement) GetParameter() string {
+	if x != nil {
+		return x.Parameter
+	}
+	return ""
+}
+
+// CertificatePlacement presents a client certificate.
+type CertificatePlacement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Connection parameter of the type certificate.
+	Parameter     string `protobuf:"bytes,1,opt,name=parameter,proto3" json:"parameter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CertificatePlacement) Reset() {
+	*x = CertificatePlacement{}
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CertificatePlacement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CertificatePlacement) ProtoMessage() {}
+
+func (x *CertificatePlacement) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CertificatePlacement.ProtoReflect.Descriptor instead.
+func (*CertificatePlacement) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *CertificatePlacement) GetParameter() string {
 	if x != nil {
 		return x.Parameter
 	}
@@ -1446,7 +1870,7 @@ var File_ferrule_connector_v1_authentication_proto protoreflect.FileDescriptor
 
 const file_ferrule_connector_v1_authentication_proto_rawDesc = "" +
 	"\n" +
-	")ferrule/connector/v1/authentication.proto\x12\x14ferrule.connector.v1\x1a!ferrule/connector/v1/schema.proto\"\xdd\x03\n" +
+	")ferrule/connector/v1/authentication.proto\x12\x14ferrule.connector.v1\x1a!ferrule/connector/v1/schema.proto\"\xfd\x03\n" +
 	"\x0eSecurityScheme\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12=\n" +
@@ -1458,7 +1882,10 @@ const file_ferrule_connector_v1_authentication_proto_rawDesc = "" +
 	"mutual_tls\x18\a \x01(\v2%.ferrule.connector.v1.MutualTlsSchemeH\x00R\tmutualTls\x12?\n" +
 	"\n" +
 	"extensions\x18\b \x03(\v2\x1f.ferrule.connector.v1.ExtensionR\n" +
-	"extensionsB\x06\n" +
+	"extensions\x12\x1e\n" +
+	"\n" +
+	"deprecated\x18\t \x01(\bR\n" +
+	"deprecatedB\x06\n" +
 	"\x04kind\"h\n" +
 	"\fApiKeyScheme\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12D\n" +
@@ -1466,9 +1893,10 @@ const file_ferrule_connector_v1_authentication_proto_rawDesc = "" +
 	"\n" +
 	"HttpScheme\x12\x16\n" +
 	"\x06scheme\x18\x01 \x01(\tR\x06scheme\x12#\n" +
-	"\rbearer_format\x18\x02 \x01(\tR\fbearerFormat\"F\n" +
+	"\rbearer_format\x18\x02 \x01(\tR\fbearerFormat\"i\n" +
 	"\fOAuth2Scheme\x126\n" +
-	"\x05flows\x18\x01 \x03(\v2 .ferrule.connector.v1.OAuth2FlowR\x05flows\"\xc8\x01\n" +
+	"\x05flows\x18\x01 \x03(\v2 .ferrule.connector.v1.OAuth2FlowR\x05flows\x12!\n" +
+	"\fmetadata_url\x18\x02 \x01(\tR\vmetadataUrl\"\x82\x02\n" +
 	"\n" +
 	"OAuth2Flow\x12\x14\n" +
 	"\x05grant\x18\x01 \x01(\tR\x05grant\x12+\n" +
@@ -1476,7 +1904,8 @@ const file_ferrule_connector_v1_authentication_proto_rawDesc = "" +
 	"\ttoken_url\x18\x03 \x01(\tR\btokenUrl\x12\x1f\n" +
 	"\vrefresh_url\x18\x04 \x01(\tR\n" +
 	"refreshUrl\x129\n" +
-	"\x06scopes\x18\x05 \x03(\v2!.ferrule.connector.v1.OAuth2ScopeR\x06scopes\"C\n" +
+	"\x06scopes\x18\x05 \x03(\v2!.ferrule.connector.v1.OAuth2ScopeR\x06scopes\x128\n" +
+	"\x18device_authorization_url\x18\x06 \x01(\tR\x16deviceAuthorizationUrl\"C\n" +
 	"\vOAuth2Scope\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\"'\n" +
@@ -1487,7 +1916,7 @@ const file_ferrule_connector_v1_authentication_proto_rawDesc = "" +
 	"\aschemes\x18\x01 \x03(\v2%.ferrule.connector.v1.SchemeReferenceR\aschemes\"F\n" +
 	"\x0fSchemeReference\x12\x1b\n" +
 	"\tscheme_id\x18\x01 \x01(\tR\bschemeId\x12\x16\n" +
-	"\x06scopes\x18\x02 \x03(\tR\x06scopes\"\x9d\x02\n" +
+	"\x06scopes\x18\x02 \x03(\tR\x06scopes\"\xb9\x02\n" +
 	"\fParameterSet\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12 \n" +
@@ -1498,7 +1927,8 @@ const file_ferrule_connector_v1_authentication_proto_rawDesc = "" +
 	"\n" +
 	"placements\x18\x05 \x03(\v2).ferrule.connector.v1.CredentialPlacementR\n" +
 	"placements\x12+\n" +
-	"\x11sharing_forbidden\x18\x06 \x01(\bR\x10sharingForbidden\"\x9b\x03\n" +
+	"\x11sharing_forbidden\x18\x06 \x01(\bR\x10sharingForbidden\x12\x1a\n" +
+	"\bmetadata\x18\a \x01(\fR\bmetadata\"\xbe\x04\n" +
 	"\x13ConnectionParameter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12A\n" +
 	"\x04type\x18\x02 \x01(\x0e2-.ferrule.connector.v1.ConnectionParameterTypeR\x04type\x12\x14\n" +
@@ -1510,10 +1940,20 @@ const file_ferrule_connector_v1_authentication_proto_rawDesc = "" +
 	"\x0eallowed_values\x18\b \x03(\v2\".ferrule.connector.v1.AllowedValueR\rallowedValues\x129\n" +
 	"\x05oauth\x18\t \x01(\v2#.ferrule.connector.v1.OAuthSettingsR\x05oauth\x12\x16\n" +
 	"\x06source\x18\n" +
-	" \x01(\fR\x06source\":\n" +
+	" \x01(\fR\x06source\x12\x1d\n" +
+	"\n" +
+	"clear_text\x18\v \x01(\bR\tclearText\x12\x14\n" +
+	"\x05order\x18\f \x01(\x05R\x05order\x12H\n" +
+	"\n" +
+	"conditions\x18\r \x03(\v2(.ferrule.connector.v1.ParameterConditionR\n" +
+	"conditions\x12\"\n" +
+	"\fcapabilities\x18\x0e \x03(\tR\fcapabilities\"J\n" +
+	"\x12ParameterCondition\x12\x1c\n" +
+	"\tparameter\x18\x01 \x01(\tR\tparameter\x12\x16\n" +
+	"\x06values\x18\x02 \x03(\tR\x06values\":\n" +
 	"\fAllowedValue\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\tR\x05value\x12\x14\n" +
-	"\x05title\x18\x02 \x01(\tR\x05title\"\xfa\x03\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\"\xf5\x04\n" +
 	"\rOAuthSettings\x12+\n" +
 	"\x11identity_provider\x18\x01 \x01(\tR\x10identityProvider\x12\x1b\n" +
 	"\tclient_id\x18\x02 \x01(\tR\bclientId\x12\x16\n" +
@@ -1523,18 +1963,29 @@ const file_ferrule_connector_v1_authentication_proto_rawDesc = "" +
 	"\x11custom_parameters\x18\x06 \x03(\v29.ferrule.connector.v1.OAuthSettings.CustomParametersEntryR\x10customParameters\x12S\n" +
 	"\n" +
 	"properties\x18\a \x03(\v23.ferrule.connector.v1.OAuthSettings.PropertiesEntryR\n" +
-	"properties\x1aC\n" +
+	"properties\x12\x14\n" +
+	"\x05grant\x18\b \x01(\tR\x05grant\x12c\n" +
+	"\x15additional_parameters\x18\t \x03(\v2..ferrule.connector.v1.OAuthAdditionalParameterR\x14additionalParameters\x1aC\n" +
 	"\x15CustomParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a=\n" +
 	"\x0fPropertiesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xfb\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbb\x01\n" +
+	"\x18OAuthAdditionalParameter\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12A\n" +
+	"\x04type\x18\x02 \x01(\x0e2-.ferrule.connector.v1.ConnectionParameterTypeR\x04type\x12H\n" +
+	"\n" +
+	"conditions\x18\x03 \x03(\v2(.ferrule.connector.v1.ParameterConditionR\n" +
+	"conditions\"\xe2\x03\n" +
 	"\x13CredentialPlacement\x12\x1b\n" +
 	"\tscheme_id\x18\x01 \x01(\tR\bschemeId\x12@\n" +
 	"\aapi_key\x18\x02 \x01(\v2%.ferrule.connector.v1.ApiKeyPlacementH\x00R\x06apiKey\x12<\n" +
 	"\x05basic\x18\x03 \x01(\v2$.ferrule.connector.v1.BasicPlacementH\x00R\x05basic\x12?\n" +
-	"\x06bearer\x18\x04 \x01(\v2%.ferrule.connector.v1.BearerPlacementH\x00R\x06bearerB\x06\n" +
+	"\x06bearer\x18\x04 \x01(\v2%.ferrule.connector.v1.BearerPlacementH\x00R\x06bearer\x12?\n" +
+	"\x06digest\x18\x05 \x01(\v2%.ferrule.connector.v1.DigestPlacementH\x00R\x06digest\x12T\n" +
+	"\rauthorization\x18\x06 \x01(\v2,.ferrule.connector.v1.AuthorizationPlacementH\x00R\rauthorization\x12N\n" +
+	"\vcertificate\x18\a \x01(\v2*.ferrule.connector.v1.CertificatePlacementH\x00R\vcertificateB\x06\n" +
 	"\x04kind\"\x89\x01\n" +
 	"\x0fApiKeyPlacement\x12\x1c\n" +
 	"\tparameter\x18\x01 \x01(\tR\tparameter\x12D\n" +
@@ -1544,12 +1995,20 @@ const file_ferrule_connector_v1_authentication_proto_rawDesc = "" +
 	"\x12username_parameter\x18\x01 \x01(\tR\x11usernameParameter\x12-\n" +
 	"\x12password_parameter\x18\x02 \x01(\tR\x11passwordParameter\"/\n" +
 	"\x0fBearerPlacement\x12\x1c\n" +
+	"\tparameter\x18\x01 \x01(\tR\tparameter\"o\n" +
+	"\x0fDigestPlacement\x12-\n" +
+	"\x12username_parameter\x18\x01 \x01(\tR\x11usernameParameter\x12-\n" +
+	"\x12password_parameter\x18\x02 \x01(\tR\x11passwordParameter\"N\n" +
+	"\x16AuthorizationPlacement\x12\x16\n" +
+	"\x06scheme\x18\x01 \x01(\tR\x06scheme\x12\x1c\n" +
+	"\tparameter\x18\x02 \x01(\tR\tparameter\"4\n" +
+	"\x14CertificatePlacement\x12\x1c\n" +
 	"\tparameter\x18\x01 \x01(\tR\tparameter*\x98\x01\n" +
 	"\x12CredentialLocation\x12#\n" +
 	"\x1fCREDENTIAL_LOCATION_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aCREDENTIAL_LOCATION_HEADER\x10\x01\x12\x1d\n" +
 	"\x19CREDENTIAL_LOCATION_QUERY\x10\x02\x12\x1e\n" +
-	"\x1aCREDENTIAL_LOCATION_COOKIE\x10\x03*\xa5\x02\n" +
+	"\x1aCREDENTIAL_LOCATION_COOKIE\x10\x03*\xd0\x02\n" +
 	"\x17ConnectionParameterType\x12)\n" +
 	"%CONNECTION_PARAMETER_TYPE_UNSPECIFIED\x10\x00\x12$\n" +
 	" CONNECTION_PARAMETER_TYPE_STRING\x10\x01\x12$\n" +
@@ -1557,7 +2016,8 @@ const file_ferrule_connector_v1_authentication_proto_rawDesc = "" +
 	"\x1eCONNECTION_PARAMETER_TYPE_BOOL\x10\x03\x12%\n" +
 	"!CONNECTION_PARAMETER_TYPE_INTEGER\x10\x04\x12#\n" +
 	"\x1fCONNECTION_PARAMETER_TYPE_OAUTH\x10\x05\x12#\n" +
-	"\x1fCONNECTION_PARAMETER_TYPE_AGENT\x10\x06B\xe9\x01\n" +
+	"\x1fCONNECTION_PARAMETER_TYPE_AGENT\x10\x06\x12)\n" +
+	"%CONNECTION_PARAMETER_TYPE_CERTIFICATE\x10\aB\xe9\x01\n" +
 	"\x18com.ferrule.connector.v1B\x13AuthenticationProtoP\x01ZFgithub.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1;connectorv1\xa2\x02\x03FCX\xaa\x02\x14Ferrule.Connector.V1\xca\x02\x14Ferrule\\Connector\\V1\xe2\x02 Ferrule\\Connector\\V1\\GPBMetadata\xea\x02\x16Ferrule::Connector::V1b\x06proto3"
 
 var (
@@ -1573,31 +2033,36 @@ func file_ferrule_connector_v1_authentication_proto_rawDescGZIP() []byte {
 }
 
 var file_ferrule_connector_v1_authentication_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_ferrule_connector_v1_authentication_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_ferrule_connector_v1_authentication_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_ferrule_connector_v1_authentication_proto_goTypes = []any{
-	(CredentialLocation)(0),      // 0: ferrule.connector.v1.CredentialLocation
-	(ConnectionParameterType)(0), // 1: ferrule.connector.v1.ConnectionParameterType
-	(*SecurityScheme)(nil),       // 2: ferrule.connector.v1.SecurityScheme
-	(*ApiKeyScheme)(nil),         // 3: ferrule.connector.v1.ApiKeyScheme
-	(*HttpScheme)(nil),           // 4: ferrule.connector.v1.HttpScheme
-	(*OAuth2Scheme)(nil),         // 5: ferrule.connector.v1.OAuth2Scheme
-	(*OAuth2Flow)(nil),           // 6: ferrule.connector.v1.OAuth2Flow
-	(*OAuth2Scope)(nil),          // 7: ferrule.connector.v1.OAuth2Scope
-	(*OpenIdConnectScheme)(nil),  // 8: ferrule.connector.v1.OpenIdConnectScheme
-	(*MutualTlsScheme)(nil),      // 9: ferrule.connector.v1.MutualTlsScheme
-	(*SecurityRequirement)(nil),  // 10: ferrule.connector.v1.SecurityRequirement
-	(*SchemeReference)(nil),      // 11: ferrule.connector.v1.SchemeReference
-	(*ParameterSet)(nil),         // 12: ferrule.connector.v1.ParameterSet
-	(*ConnectionParameter)(nil),  // 13: ferrule.connector.v1.ConnectionParameter
-	(*AllowedValue)(nil),         // 14: ferrule.connector.v1.AllowedValue
-	(*OAuthSettings)(nil),        // 15: ferrule.connector.v1.OAuthSettings
-	(*CredentialPlacement)(nil),  // 16: ferrule.connector.v1.CredentialPlacement
-	(*ApiKeyPlacement)(nil),      // 17: ferrule.connector.v1.ApiKeyPlacement
-	(*BasicPlacement)(nil),       // 18: ferrule.connector.v1.BasicPlacement
-	(*BearerPlacement)(nil),      // 19: ferrule.connector.v1.BearerPlacement
-	nil,                          // 20: ferrule.connector.v1.OAuthSettings.CustomParametersEntry
-	nil,                          // 21: ferrule.connector.v1.OAuthSettings.PropertiesEntry
-	(*Extension)(nil),            // 22: ferrule.connector.v1.Extension
+	(CredentialLocation)(0),          // 0: ferrule.connector.v1.CredentialLocation
+	(ConnectionParameterType)(0),     // 1: ferrule.connector.v1.ConnectionParameterType
+	(*SecurityScheme)(nil),           // 2: ferrule.connector.v1.SecurityScheme
+	(*ApiKeyScheme)(nil),             // 3: ferrule.connector.v1.ApiKeyScheme
+	(*HttpScheme)(nil),               // 4: ferrule.connector.v1.HttpScheme
+	(*OAuth2Scheme)(nil),             // 5: ferrule.connector.v1.OAuth2Scheme
+	(*OAuth2Flow)(nil),               // 6: ferrule.connector.v1.OAuth2Flow
+	(*OAuth2Scope)(nil),              // 7: ferrule.connector.v1.OAuth2Scope
+	(*OpenIdConnectScheme)(nil),      // 8: ferrule.connector.v1.OpenIdConnectScheme
+	(*MutualTlsScheme)(nil),          // 9: ferrule.connector.v1.MutualTlsScheme
+	(*SecurityRequirement)(nil),      // 10: ferrule.connector.v1.SecurityRequirement
+	(*SchemeReference)(nil),          // 11: ferrule.connector.v1.SchemeReference
+	(*ParameterSet)(nil),             // 12: ferrule.connector.v1.ParameterSet
+	(*ConnectionParameter)(nil),      // 13: ferrule.connector.v1.ConnectionParameter
+	(*ParameterCondition)(nil),       // 14: ferrule.connector.v1.ParameterCondition
+	(*AllowedValue)(nil),             // 15: ferrule.connector.v1.AllowedValue
+	(*OAuthSettings)(nil),            // 16: ferrule.connector.v1.OAuthSettings
+	(*OAuthAdditionalParameter)(nil), // 17: ferrule.connector.v1.OAuthAdditionalParameter
+	(*CredentialPlacement)(nil),      // 18: ferrule.connector.v1.CredentialPlacement
+	(*ApiKeyPlacement)(nil),          // 19: ferrule.connector.v1.ApiKeyPlacement
+	(*BasicPlacement)(nil),           // 20: ferrule.connector.v1.BasicPlacement
+	(*BearerPlacement)(nil),          // 21: ferrule.connector.v1.BearerPlacement
+	(*DigestPlacement)(nil),          // 22: ferrule.connector.v1.DigestPlacement
+	(*AuthorizationPlacement)(nil),   // 23: ferrule.connector.v1.AuthorizationPlacement
+	(*CertificatePlacement)(nil),     // 24: ferrule.connector.v1.CertificatePlacement
+	nil,                              // 25: ferrule.connector.v1.OAuthSettings.CustomParametersEntry
+	nil,                              // 26: ferrule.connector.v1.OAuthSettings.PropertiesEntry
+	(*Extension)(nil),                // 27: ferrule.connector.v1.Extension
 }
 var file_ferrule_connector_v1_authentication_proto_depIdxs = []int32{
 	3,  // 0: ferrule.connector.v1.SecurityScheme.api_key:type_name -> ferrule.connector.v1.ApiKeyScheme
@@ -1605,27 +2070,34 @@ var file_ferrule_connector_v1_authentication_proto_depIdxs = []int32{
 	5,  // 2: ferrule.connector.v1.SecurityScheme.oauth2:type_name -> ferrule.connector.v1.OAuth2Scheme
 	8,  // 3: ferrule.connector.v1.SecurityScheme.open_id_connect:type_name -> ferrule.connector.v1.OpenIdConnectScheme
 	9,  // 4: ferrule.connector.v1.SecurityScheme.mutual_tls:type_name -> ferrule.connector.v1.MutualTlsScheme
-	22, // 5: ferrule.connector.v1.SecurityScheme.extensions:type_name -> ferrule.connector.v1.Extension
+	27, // 5: ferrule.connector.v1.SecurityScheme.extensions:type_name -> ferrule.connector.v1.Extension
 	0,  // 6: ferrule.connector.v1.ApiKeyScheme.location:type_name -> ferrule.connector.v1.CredentialLocation
 	6,  // 7: ferrule.connector.v1.OAuth2Scheme.flows:type_name -> ferrule.connector.v1.OAuth2Flow
 	7,  // 8: ferrule.connector.v1.OAuth2Flow.scopes:type_name -> ferrule.connector.v1.OAuth2Scope
 	11, // 9: ferrule.connector.v1.SecurityRequirement.schemes:type_name -> ferrule.connector.v1.SchemeReference
 	13, // 10: ferrule.connector.v1.ParameterSet.parameters:type_name -> ferrule.connector.v1.ConnectionParameter
-	16, // 11: ferrule.connector.v1.ParameterSet.placements:type_name -> ferrule.connector.v1.CredentialPlacement
+	18, // 11: ferrule.connector.v1.ParameterSet.placements:type_name -> ferrule.connector.v1.CredentialPlacement
 	1,  // 12: ferrule.connector.v1.ConnectionParameter.type:type_name -> ferrule.connector.v1.ConnectionParameterType
-	14, // 13: ferrule.connector.v1.ConnectionParameter.allowed_values:type_name -> ferrule.connector.v1.AllowedValue
-	15, // 14: ferrule.connector.v1.ConnectionParameter.oauth:type_name -> ferrule.connector.v1.OAuthSettings
-	20, // 15: ferrule.connector.v1.OAuthSettings.custom_parameters:type_name -> ferrule.connector.v1.OAuthSettings.CustomParametersEntry
-	21, // 16: ferrule.connector.v1.OAuthSettings.properties:type_name -> ferrule.connector.v1.OAuthSettings.PropertiesEntry
-	17, // 17: ferrule.connector.v1.CredentialPlacement.api_key:type_name -> ferrule.connector.v1.ApiKeyPlacement
-	18, // 18: ferrule.connector.v1.CredentialPlacement.basic:type_name -> ferrule.connector.v1.BasicPlacement
-	19, // 19: ferrule.connector.v1.CredentialPlacement.bearer:type_name -> ferrule.connector.v1.BearerPlacement
-	0,  // 20: ferrule.connector.v1.ApiKeyPlacement.location:type_name -> ferrule.connector.v1.CredentialLocation
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	15, // 13: ferrule.connector.v1.ConnectionParameter.allowed_values:type_name -> ferrule.connector.v1.AllowedValue
+	16, // 14: ferrule.connector.v1.ConnectionParameter.oauth:type_name -> ferrule.connector.v1.OAuthSettings
+	14, // 15: ferrule.connector.v1.ConnectionParameter.conditions:type_name -> ferrule.connector.v1.ParameterCondition
+	25, // 16: ferrule.connector.v1.OAuthSettings.custom_parameters:type_name -> ferrule.connector.v1.OAuthSettings.CustomParametersEntry
+	26, // 17: ferrule.connector.v1.OAuthSettings.properties:type_name -> ferrule.connector.v1.OAuthSettings.PropertiesEntry
+	17, // 18: ferrule.connector.v1.OAuthSettings.additional_parameters:type_name -> ferrule.connector.v1.OAuthAdditionalParameter
+	1,  // 19: ferrule.connector.v1.OAuthAdditionalParameter.type:type_name -> ferrule.connector.v1.ConnectionParameterType
+	14, // 20: ferrule.connector.v1.OAuthAdditionalParameter.conditions:type_name -> ferrule.connector.v1.ParameterCondition
+	19, // 21: ferrule.connector.v1.CredentialPlacement.api_key:type_name -> ferrule.connector.v1.ApiKeyPlacement
+	20, // 22: ferrule.connector.v1.CredentialPlacement.basic:type_name -> ferrule.connector.v1.BasicPlacement
+	21, // 23: ferrule.connector.v1.CredentialPlacement.bearer:type_name -> ferrule.connector.v1.BearerPlacement
+	22, // 24: ferrule.connector.v1.CredentialPlacement.digest:type_name -> ferrule.connector.v1.DigestPlacement
+	23, // 25: ferrule.connector.v1.CredentialPlacement.authorization:type_name -> ferrule.connector.v1.AuthorizationPlacement
+	24, // 26: ferrule.connector.v1.CredentialPlacement.certificate:type_name -> ferrule.connector.v1.CertificatePlacement
+	0,  // 27: ferrule.connector.v1.ApiKeyPlacement.location:type_name -> ferrule.connector.v1.CredentialLocation
+	28, // [28:28] is the sub-list for method output_type
+	28, // [28:28] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_connector_v1_authentication_proto_init() }
@@ -1641,10 +2113,13 @@ func file_ferrule_connector_v1_authentication_proto_init() {
 		(*SecurityScheme_OpenIdConnect)(nil),
 		(*SecurityScheme_MutualTls)(nil),
 	}
-	file_ferrule_connector_v1_authentication_proto_msgTypes[14].OneofWrappers = []any{
+	file_ferrule_connector_v1_authentication_proto_msgTypes[16].OneofWrappers = []any{
 		(*CredentialPlacement_ApiKey)(nil),
 		(*CredentialPlacement_Basic)(nil),
 		(*CredentialPlacement_Bearer)(nil),
+		(*CredentialPlacement_Digest)(nil),
+		(*CredentialPlacement_Authorization)(nil),
+		(*CredentialPlacement_Certificate)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1652,7 +2127,7 @@ func file_ferrule_connector_v1_authentication_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_connector_v1_authentication_proto_rawDesc), len(file_ferrule_connector_v1_authentication_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   20,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

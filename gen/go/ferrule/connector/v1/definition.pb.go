@@ -54,7 +54,9 @@ type Definition struct {
 	// interpret.
 	Extensions []*Extension `protobuf:"bytes,10,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	// Groups of operations, as declared by the source.
-	Tags          []*Tag `protobuf:"bytes,11,rep,name=tags,proto3" json:"tags,omitempty"`
+	Tags []*Tag `protobuf:"bytes,11,rep,name=tags,proto3" json:"tags,omitempty"`
+	// How people choose a file of the API, if the source says so.
+	FilePicker    *FilePicker `protobuf:"bytes,12,opt,name=file_picker,json=filePicker,proto3" json:"file_picker,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -166,6 +168,13 @@ func (x *Definition) GetTags() []*Tag {
 	return nil
 }
 
+func (x *Definition) GetFilePicker() *FilePicker {
+	if x != nil {
+		return x.FilePicker
+	}
+	return nil
+}
+
 // Info describes a connector to people.
 type Info struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -194,7 +203,13 @@ type Info struct {
 	// Documentation links.
 	Links []*Link `protobuf:"bytes,12,rep,name=links,proto3" json:"links,omitempty"`
 	// Vendor extensions of the info object that the model does not interpret.
-	Extensions    []*Extension `protobuf:"bytes,13,rep,name=extensions,proto3" json:"extensions,omitempty"`
+	Extensions []*Extension `protobuf:"bytes,13,rep,name=extensions,proto3" json:"extensions,omitempty"`
+	// One line about the API.
+	Summary string `protobuf:"bytes,14,opt,name=summary,proto3" json:"summary,omitempty"`
+	// Words under which a catalogue finds the connector.
+	Keywords []string `protobuf:"bytes,15,rep,name=keywords,proto3" json:"keywords,omitempty"`
+	// Picture of the connector.
+	Icon          *Icon `protobuf:"bytes,16,opt,name=icon,proto3" json:"icon,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -320,6 +335,114 @@ func (x *Info) GetExtensions() []*Extension {
 	return nil
 }
 
+func (x *Info) GetSummary() string {
+	if x != nil {
+		return x.Summary
+	}
+	return ""
+}
+
+func (x *Info) GetKeywords() []string {
+	if x != nil {
+		return x.Keywords
+	}
+	return nil
+}
+
+func (x *Info) GetIcon() *Icon {
+	if x != nil {
+		return x.Icon
+	}
+	return nil
+}
+
+// Icon is where the picture of a connector is.
+type Icon struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where it is.
+	//
+	// Types that are valid to be assigned to Place:
+	//
+	//	*Icon_File
+	//	*Icon_Url
+	Place         isIcon_Place `protobuf_oneof:"place"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Icon) Reset() {
+	*x = Icon{}
+	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Icon) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Icon) ProtoMessage() {}
+
+func (x *Icon) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Icon.ProtoReflect.Descriptor instead.
+func (*Icon) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_definition_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Icon) GetPlace() isIcon_Place {
+	if x != nil {
+		return x.Place
+	}
+	return nil
+}
+
+func (x *Icon) GetFile() string {
+	if x != nil {
+		if x, ok := x.Place.(*Icon_File); ok {
+			return x.File
+		}
+	}
+	return ""
+}
+
+func (x *Icon) GetUrl() string {
+	if x != nil {
+		if x, ok := x.Place.(*Icon_Url); ok {
+			return x.Url
+		}
+	}
+	return ""
+}
+
+type isIcon_Place interface {
+	isIcon_Place()
+}
+
+type Icon_File struct {
+	// A file of the source: PNG, JPEG, GIF, WebP or SVG, at most 1 MiB.
+	File string `protobuf:"bytes,1,opt,name=file,proto3,oneof"`
+}
+
+type Icon_Url struct {
+	// An absolute URL; never fetched by the suite.
+	Url string `protobuf:"bytes,2,opt,name=url,proto3,oneof"`
+}
+
+func (*Icon_File) isIcon_Place() {}
+
+func (*Icon_Url) isIcon_Place() {}
+
 // Contact is a person or a team.
 type Contact struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -335,7 +458,7 @@ type Contact struct {
 
 func (x *Contact) Reset() {
 	*x = Contact{}
-	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[2]
+	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -347,7 +470,7 @@ func (x *Contact) String() string {
 func (*Contact) ProtoMessage() {}
 
 func (x *Contact) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[2]
+	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -360,7 +483,7 @@ func (x *Contact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Contact.ProtoReflect.Descriptor instead.
 func (*Contact) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_definition_proto_rawDescGZIP(), []int{2}
+	return file_ferrule_connector_v1_definition_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Contact) GetName() string {
@@ -390,14 +513,16 @@ type License struct {
 	// Name, for instance "MIT".
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// URL of the text.
-	Url           string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	Url string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	// SPDX expression, for instance "Apache-2.0".
+	Identifier    string `protobuf:"bytes,3,opt,name=identifier,proto3" json:"identifier,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *License) Reset() {
 	*x = License{}
-	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[3]
+	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -409,7 +534,7 @@ func (x *License) String() string {
 func (*License) ProtoMessage() {}
 
 func (x *License) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[3]
+	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -422,7 +547,7 @@ func (x *License) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use License.ProtoReflect.Descriptor instead.
 func (*License) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_definition_proto_rawDescGZIP(), []int{3}
+	return file_ferrule_connector_v1_definition_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *License) GetName() string {
@@ -435,6 +560,13 @@ func (x *License) GetName() string {
 func (x *License) GetUrl() string {
 	if x != nil {
 		return x.Url
+	}
+	return ""
+}
+
+func (x *License) GetIdentifier() string {
+	if x != nil {
+		return x.Identifier
 	}
 	return ""
 }
@@ -452,7 +584,7 @@ type Link struct {
 
 func (x *Link) Reset() {
 	*x = Link{}
-	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[4]
+	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -464,7 +596,7 @@ func (x *Link) String() string {
 func (*Link) ProtoMessage() {}
 
 func (x *Link) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[4]
+	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -477,7 +609,7 @@ func (x *Link) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Link.ProtoReflect.Descriptor instead.
 func (*Link) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_definition_proto_rawDescGZIP(), []int{4}
+	return file_ferrule_connector_v1_definition_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Link) GetUrl() string {
@@ -500,14 +632,22 @@ type Tag struct {
 	// Name that operations refer to.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Longer text.
-	Description   string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Display title.
+	Summary string `protobuf:"bytes,3,opt,name=summary,proto3" json:"summary,omitempty"`
+	// Documentation.
+	DocumentationUrl string `protobuf:"bytes,4,opt,name=documentation_url,json=documentationUrl,proto3" json:"documentation_url,omitempty"`
+	// Name of the tag that holds this one; empty at the top.
+	Parent string `protobuf:"bytes,5,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Vendor extensions that the model does not interpret.
+	Extensions    []*Extension `protobuf:"bytes,6,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Tag) Reset() {
 	*x = Tag{}
-	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[5]
+	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -519,7 +659,7 @@ func (x *Tag) String() string {
 func (*Tag) ProtoMessage() {}
 
 func (x *Tag) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[5]
+	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -532,7 +672,7 @@ func (x *Tag) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tag.ProtoReflect.Descriptor instead.
 func (*Tag) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_definition_proto_rawDescGZIP(), []int{5}
+	return file_ferrule_connector_v1_definition_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Tag) GetName() string {
@@ -549,99 +689,67 @@ func (x *Tag) GetDescription() string {
 	return ""
 }
 
-// Server is a place where the API is reached.
-type Server struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Absolute URL without a trailing slash; "{name}" stands for a variable.
-	UrlTemplate string `protobuf:"bytes,1,opt,name=url_template,json=urlTemplate,proto3" json:"url_template,omitempty"`
-	// What distinguishes this server, for instance "sandbox".
-	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	// Variables of the template.
-	Variables     []*ServerVariable `protobuf:"bytes,3,rep,name=variables,proto3" json:"variables,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Server) Reset() {
-	*x = Server{}
-	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[6]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Server) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Server) ProtoMessage() {}
-
-func (x *Server) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[6]
+func (x *Tag) GetSummary() string {
 	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Server.ProtoReflect.Descriptor instead.
-func (*Server) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_definition_proto_rawDescGZIP(), []int{6}
-}
-
-func (x *Server) GetUrlTemplate() string {
-	if x != nil {
-		return x.UrlTemplate
+		return x.Summary
 	}
 	return ""
 }
 
-func (x *Server) GetDescription() string {
+func (x *Tag) GetDocumentationUrl() string {
 	if x != nil {
-		return x.Description
+		return x.DocumentationUrl
 	}
 	return ""
 }
 
-func (x *Server) GetVariables() []*ServerVariable {
+func (x *Tag) GetParent() string {
 	if x != nil {
-		return x.Variables
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *Tag) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
 	}
 	return nil
 }
 
-// ServerVariable is one placeholder of a server URL.
-type ServerVariable struct {
+// FilePicker names the operations with which people browse the files of an API.
+type FilePicker struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name between the braces.
-	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Value used where a connection gives none.
-	DefaultValue string `protobuf:"bytes,2,opt,name=default_value,json=defaultValue,proto3" json:"default_value,omitempty"`
-	// Longer text.
-	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
-	// The only values allowed, if any are listed.
-	AllowedValues []string `protobuf:"bytes,4,rep,name=allowed_values,json=allowedValues,proto3" json:"allowed_values,omitempty"`
+	// Lists the roots. It takes no inputs, or only the constants given here.
+	Open *DynamicCall `protobuf:"bytes,1,opt,name=open,proto3" json:"open,omitempty"`
+	// Lists what is inside a folder; its inputs refer to the chosen item.
+	Browse *DynamicCall `protobuf:"bytes,2,opt,name=browse,proto3" json:"browse,omitempty"`
+	// Dot path of the list in both answers; empty if the body is the list.
+	ItemsPath string `protobuf:"bytes,3,opt,name=items_path,json=itemsPath,proto3" json:"items_path,omitempty"`
+	// Dot path of an item's display title.
+	TitlePath string `protobuf:"bytes,4,opt,name=title_path,json=titlePath,proto3" json:"title_path,omitempty"`
+	// Dot path of the member that tells folders from files.
+	FolderPath string `protobuf:"bytes,5,opt,name=folder_path,json=folderPath,proto3" json:"folder_path,omitempty"`
+	// Dot path of the member that holds an item's media type.
+	MediaTypePath string `protobuf:"bytes,6,opt,name=media_type_path,json=mediaTypePath,proto3" json:"media_type_path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *ServerVariable) Reset() {
-	*x = ServerVariable{}
+func (x *FilePicker) Reset() {
+	*x = FilePicker{}
 	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *ServerVariable) String() string {
+func (x *FilePicker) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*ServerVariable) ProtoMessage() {}
+func (*FilePicker) ProtoMessage() {}
 
-func (x *ServerVariable) ProtoReflect() protoreflect.Message {
+func (x *FilePicker) ProtoReflect() protoreflect.Message {
 	mi := &file_ferrule_connector_v1_definition_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -653,37 +761,51 @@ func (x *ServerVariable) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use ServerVariable.ProtoReflect.Descriptor instead.
-func (*ServerVariable) Descriptor() ([]byte, []int) {
+// Deprecated: Use FilePicker.ProtoReflect.Descriptor instead.
+func (*FilePicker) Descriptor() ([]byte, []int) {
 	return file_ferrule_connector_v1_definition_proto_rawDescGZIP(), []int{7}
 }
 
-func (x *ServerVariable) GetName() string {
+func (x *FilePicker) GetOpen() *DynamicCall {
 	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *ServerVariable) GetDefaultValue() string {
-	if x != nil {
-		return x.DefaultValue
-	}
-	return ""
-}
-
-func (x *ServerVariable) GetDescription() string {
-	if x != nil {
-		return x.Description
-	}
-	return ""
-}
-
-func (x *ServerVariable) GetAllowedValues() []string {
-	if x != nil {
-		return x.AllowedValues
+		return x.Open
 	}
 	return nil
+}
+
+func (x *FilePicker) GetBrowse() *DynamicCall {
+	if x != nil {
+		return x.Browse
+	}
+	return nil
+}
+
+func (x *FilePicker) GetItemsPath() string {
+	if x != nil {
+		return x.ItemsPath
+	}
+	return ""
+}
+
+func (x *FilePicker) GetTitlePath() string {
+	if x != nil {
+		return x.TitlePath
+	}
+	return ""
+}
+
+func (x *FilePicker) GetFolderPath() string {
+	if x != nil {
+		return x.FolderPath
+	}
+	return ""
+}
+
+func (x *FilePicker) GetMediaTypePath() string {
+	if x != nil {
+		return x.MediaTypePath
+	}
+	return ""
 }
 
 // ConnectionTest names the operation that tells whether a connection works.
@@ -745,7 +867,7 @@ var File_ferrule_connector_v1_definition_proto protoreflect.FileDescriptor
 
 const file_ferrule_connector_v1_definition_proto_rawDesc = "" +
 	"\n" +
-	"%ferrule/connector/v1/definition.proto\x12\x14ferrule.connector.v1\x1a)ferrule/connector/v1/authentication.proto\x1a$ferrule/connector/v1/operation.proto\x1a!ferrule/connector/v1/policy.proto\x1a!ferrule/connector/v1/schema.proto\"\xba\x05\n" +
+	"%ferrule/connector/v1/definition.proto\x12\x14ferrule.connector.v1\x1a)ferrule/connector/v1/authentication.proto\x1a\"ferrule/connector/v1/dynamic.proto\x1a$ferrule/connector/v1/operation.proto\x1a!ferrule/connector/v1/policy.proto\x1a!ferrule/connector/v1/schema.proto\x1a!ferrule/connector/v1/server.proto\"\xfd\x05\n" +
 	"\n" +
 	"Definition\x12.\n" +
 	"\x04info\x18\x01 \x01(\v2\x1a.ferrule.connector.v1.InfoR\x04info\x126\n" +
@@ -763,7 +885,9 @@ const file_ferrule_connector_v1_definition_proto_rawDesc = "" +
 	"extensions\x18\n" +
 	" \x03(\v2\x1f.ferrule.connector.v1.ExtensionR\n" +
 	"extensions\x12-\n" +
-	"\x04tags\x18\v \x03(\v2\x19.ferrule.connector.v1.TagR\x04tags\"\x8b\x04\n" +
+	"\x04tags\x18\v \x03(\v2\x19.ferrule.connector.v1.TagR\x04tags\x12A\n" +
+	"\vfile_picker\x18\f \x01(\v2 .ferrule.connector.v1.FilePickerR\n" +
+	"filePicker\"\xf1\x04\n" +
 	"\x04Info\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x18\n" +
@@ -784,29 +908,47 @@ const file_ferrule_connector_v1_definition_proto_rawDesc = "" +
 	"\x05links\x18\f \x03(\v2\x1a.ferrule.connector.v1.LinkR\x05links\x12?\n" +
 	"\n" +
 	"extensions\x18\r \x03(\v2\x1f.ferrule.connector.v1.ExtensionR\n" +
-	"extensions\"E\n" +
+	"extensions\x12\x18\n" +
+	"\asummary\x18\x0e \x01(\tR\asummary\x12\x1a\n" +
+	"\bkeywords\x18\x0f \x03(\tR\bkeywords\x12.\n" +
+	"\x04icon\x18\x10 \x01(\v2\x1a.ferrule.connector.v1.IconR\x04icon\"9\n" +
+	"\x04Icon\x12\x14\n" +
+	"\x04file\x18\x01 \x01(\tH\x00R\x04file\x12\x12\n" +
+	"\x03url\x18\x02 \x01(\tH\x00R\x03urlB\a\n" +
+	"\x05place\"E\n" +
 	"\aContact\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12\x14\n" +
-	"\x05email\x18\x03 \x01(\tR\x05email\"/\n" +
+	"\x05email\x18\x03 \x01(\tR\x05email\"O\n" +
 	"\aLicense\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
-	"\x03url\x18\x02 \x01(\tR\x03url\":\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x12\x1e\n" +
+	"\n" +
+	"identifier\x18\x03 \x01(\tR\n" +
+	"identifier\":\n" +
 	"\x04Link\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12 \n" +
-	"\vdescription\x18\x02 \x01(\tR\vdescription\";\n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\"\xdb\x01\n" +
 	"\x03Tag\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
-	"\vdescription\x18\x02 \x01(\tR\vdescription\"\x91\x01\n" +
-	"\x06Server\x12!\n" +
-	"\furl_template\x18\x01 \x01(\tR\vurlTemplate\x12 \n" +
-	"\vdescription\x18\x02 \x01(\tR\vdescription\x12B\n" +
-	"\tvariables\x18\x03 \x03(\v2$.ferrule.connector.v1.ServerVariableR\tvariables\"\x92\x01\n" +
-	"\x0eServerVariable\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12#\n" +
-	"\rdefault_value\x18\x02 \x01(\tR\fdefaultValue\x12 \n" +
-	"\vdescription\x18\x03 \x01(\tR\vdescription\x12%\n" +
-	"\x0eallowed_values\x18\x04 \x03(\tR\rallowedValues\"I\n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x18\n" +
+	"\asummary\x18\x03 \x01(\tR\asummary\x12+\n" +
+	"\x11documentation_url\x18\x04 \x01(\tR\x10documentationUrl\x12\x16\n" +
+	"\x06parent\x18\x05 \x01(\tR\x06parent\x12?\n" +
+	"\n" +
+	"extensions\x18\x06 \x03(\v2\x1f.ferrule.connector.v1.ExtensionR\n" +
+	"extensions\"\x85\x02\n" +
+	"\n" +
+	"FilePicker\x125\n" +
+	"\x04open\x18\x01 \x01(\v2!.ferrule.connector.v1.DynamicCallR\x04open\x129\n" +
+	"\x06browse\x18\x02 \x01(\v2!.ferrule.connector.v1.DynamicCallR\x06browse\x12\x1d\n" +
+	"\n" +
+	"items_path\x18\x03 \x01(\tR\titemsPath\x12\x1d\n" +
+	"\n" +
+	"title_path\x18\x04 \x01(\tR\ttitlePath\x12\x1f\n" +
+	"\vfolder_path\x18\x05 \x01(\tR\n" +
+	"folderPath\x12&\n" +
+	"\x0fmedia_type_path\x18\x06 \x01(\tR\rmediaTypePath\"I\n" +
 	"\x0eConnectionTest\x12!\n" +
 	"\foperation_id\x18\x01 \x01(\tR\voperationId\x12\x14\n" +
 	"\x05input\x18\x02 \x01(\fR\x05inputB\xe5\x01\n" +
@@ -828,43 +970,49 @@ var file_ferrule_connector_v1_definition_proto_msgTypes = make([]protoimpl.Messa
 var file_ferrule_connector_v1_definition_proto_goTypes = []any{
 	(*Definition)(nil),     // 0: ferrule.connector.v1.Definition
 	(*Info)(nil),           // 1: ferrule.connector.v1.Info
-	(*Contact)(nil),        // 2: ferrule.connector.v1.Contact
-	(*License)(nil),        // 3: ferrule.connector.v1.License
-	(*Link)(nil),           // 4: ferrule.connector.v1.Link
-	(*Tag)(nil),            // 5: ferrule.connector.v1.Tag
-	(*Server)(nil),         // 6: ferrule.connector.v1.Server
-	(*ServerVariable)(nil), // 7: ferrule.connector.v1.ServerVariable
+	(*Icon)(nil),           // 2: ferrule.connector.v1.Icon
+	(*Contact)(nil),        // 3: ferrule.connector.v1.Contact
+	(*License)(nil),        // 4: ferrule.connector.v1.License
+	(*Link)(nil),           // 5: ferrule.connector.v1.Link
+	(*Tag)(nil),            // 6: ferrule.connector.v1.Tag
+	(*FilePicker)(nil),     // 7: ferrule.connector.v1.FilePicker
 	(*ConnectionTest)(nil), // 8: ferrule.connector.v1.ConnectionTest
-	(*Operation)(nil),      // 9: ferrule.connector.v1.Operation
-	(*Schema)(nil),         // 10: ferrule.connector.v1.Schema
-	(*SecurityScheme)(nil), // 11: ferrule.connector.v1.SecurityScheme
-	(*ParameterSet)(nil),   // 12: ferrule.connector.v1.ParameterSet
-	(*Policy)(nil),         // 13: ferrule.connector.v1.Policy
-	(*Script)(nil),         // 14: ferrule.connector.v1.Script
-	(*Extension)(nil),      // 15: ferrule.connector.v1.Extension
+	(*Server)(nil),         // 9: ferrule.connector.v1.Server
+	(*Operation)(nil),      // 10: ferrule.connector.v1.Operation
+	(*Schema)(nil),         // 11: ferrule.connector.v1.Schema
+	(*SecurityScheme)(nil), // 12: ferrule.connector.v1.SecurityScheme
+	(*ParameterSet)(nil),   // 13: ferrule.connector.v1.ParameterSet
+	(*Policy)(nil),         // 14: ferrule.connector.v1.Policy
+	(*Script)(nil),         // 15: ferrule.connector.v1.Script
+	(*Extension)(nil),      // 16: ferrule.connector.v1.Extension
+	(*DynamicCall)(nil),    // 17: ferrule.connector.v1.DynamicCall
 }
 var file_ferrule_connector_v1_definition_proto_depIdxs = []int32{
 	1,  // 0: ferrule.connector.v1.Definition.info:type_name -> ferrule.connector.v1.Info
-	6,  // 1: ferrule.connector.v1.Definition.servers:type_name -> ferrule.connector.v1.Server
-	9,  // 2: ferrule.connector.v1.Definition.operations:type_name -> ferrule.connector.v1.Operation
-	10, // 3: ferrule.connector.v1.Definition.schemas:type_name -> ferrule.connector.v1.Schema
-	11, // 4: ferrule.connector.v1.Definition.security_schemes:type_name -> ferrule.connector.v1.SecurityScheme
-	12, // 5: ferrule.connector.v1.Definition.parameter_sets:type_name -> ferrule.connector.v1.ParameterSet
-	13, // 6: ferrule.connector.v1.Definition.policies:type_name -> ferrule.connector.v1.Policy
-	14, // 7: ferrule.connector.v1.Definition.scripts:type_name -> ferrule.connector.v1.Script
+	9,  // 1: ferrule.connector.v1.Definition.servers:type_name -> ferrule.connector.v1.Server
+	10, // 2: ferrule.connector.v1.Definition.operations:type_name -> ferrule.connector.v1.Operation
+	11, // 3: ferrule.connector.v1.Definition.schemas:type_name -> ferrule.connector.v1.Schema
+	12, // 4: ferrule.connector.v1.Definition.security_schemes:type_name -> ferrule.connector.v1.SecurityScheme
+	13, // 5: ferrule.connector.v1.Definition.parameter_sets:type_name -> ferrule.connector.v1.ParameterSet
+	14, // 6: ferrule.connector.v1.Definition.policies:type_name -> ferrule.connector.v1.Policy
+	15, // 7: ferrule.connector.v1.Definition.scripts:type_name -> ferrule.connector.v1.Script
 	8,  // 8: ferrule.connector.v1.Definition.connection_test:type_name -> ferrule.connector.v1.ConnectionTest
-	15, // 9: ferrule.connector.v1.Definition.extensions:type_name -> ferrule.connector.v1.Extension
-	5,  // 10: ferrule.connector.v1.Definition.tags:type_name -> ferrule.connector.v1.Tag
-	2,  // 11: ferrule.connector.v1.Info.contact:type_name -> ferrule.connector.v1.Contact
-	3,  // 12: ferrule.connector.v1.Info.license:type_name -> ferrule.connector.v1.License
-	4,  // 13: ferrule.connector.v1.Info.links:type_name -> ferrule.connector.v1.Link
-	15, // 14: ferrule.connector.v1.Info.extensions:type_name -> ferrule.connector.v1.Extension
-	7,  // 15: ferrule.connector.v1.Server.variables:type_name -> ferrule.connector.v1.ServerVariable
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	16, // 9: ferrule.connector.v1.Definition.extensions:type_name -> ferrule.connector.v1.Extension
+	6,  // 10: ferrule.connector.v1.Definition.tags:type_name -> ferrule.connector.v1.Tag
+	7,  // 11: ferrule.connector.v1.Definition.file_picker:type_name -> ferrule.connector.v1.FilePicker
+	3,  // 12: ferrule.connector.v1.Info.contact:type_name -> ferrule.connector.v1.Contact
+	4,  // 13: ferrule.connector.v1.Info.license:type_name -> ferrule.connector.v1.License
+	5,  // 14: ferrule.connector.v1.Info.links:type_name -> ferrule.connector.v1.Link
+	16, // 15: ferrule.connector.v1.Info.extensions:type_name -> ferrule.connector.v1.Extension
+	2,  // 16: ferrule.connector.v1.Info.icon:type_name -> ferrule.connector.v1.Icon
+	16, // 17: ferrule.connector.v1.Tag.extensions:type_name -> ferrule.connector.v1.Extension
+	17, // 18: ferrule.connector.v1.FilePicker.open:type_name -> ferrule.connector.v1.DynamicCall
+	17, // 19: ferrule.connector.v1.FilePicker.browse:type_name -> ferrule.connector.v1.DynamicCall
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_connector_v1_definition_proto_init() }
@@ -873,9 +1021,15 @@ func file_ferrule_connector_v1_definition_proto_init() {
 		return
 	}
 	file_ferrule_connector_v1_authentication_proto_init()
+	file_ferrule_connector_v1_dynamic_proto_init()
 	file_ferrule_connector_v1_operation_proto_init()
 	file_ferrule_connector_v1_policy_proto_init()
 	file_ferrule_connector_v1_schema_proto_init()
+	file_ferrule_connector_v1_server_proto_init()
+	file_ferrule_connector_v1_definition_proto_msgTypes[2].OneofWrappers = []any{
+		(*Icon_File)(nil),
+		(*Icon_Url)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

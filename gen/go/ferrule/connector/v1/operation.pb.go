@@ -193,8 +193,29 @@ type Operation struct {
 	DocumentationUrl string `protobuf:"bytes,18,opt,name=documentation_url,json=documentationUrl,proto3" json:"documentation_url,omitempty"`
 	// Vendor extensions that the model does not interpret.
 	Extensions []*Extension `protobuf:"bytes,19,rep,name=extensions,proto3" json:"extensions,omitempty"`
-	// Where it stands in the source, as a JSON pointer (RFC 6901).
+	// Where it stands in the source, as a JSON pointer (RFC 6901), after the path
+	// of its file and "#" if that is not the first document of the source.
 	SourcePointer string `protobuf:"bytes,20,opt,name=source_pointer,json=sourcePointer,proto3" json:"source_pointer,omitempty"`
+	// Where this operation is reached, if not at the servers of the definition.
+	// Used like those: the first counts unless a connection chooses another.
+	Servers []*Server `protobuf:"bytes,21,rep,name=servers,proto3" json:"servers,omitempty"`
+	// How the rest of a list is asked for, if the source says so.
+	Pagination *Pagination `protobuf:"bytes,22,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// Values, schemas and trees of inputs and outputs that other operations
+	// supply.
+	Dynamics []*DynamicFeature `protobuf:"bytes,23,rep,name=dynamics,proto3" json:"dynamics,omitempty"`
+	// Large bodies may be sent or fetched in chunks.
+	ChunkTransfer *ChunkTransfer `protobuf:"bytes,24,opt,name=chunk_transfer,json=chunkTransfer,proto3" json:"chunk_transfer,omitempty"`
+	// Protocol for automated callers that the operation speaks, for instance
+	// "mcp-streamable-1.0"; its bodies are that protocol's.
+	AgentProtocol string `protobuf:"bytes,25,opt,name=agent_protocol,json=agentProtocol,proto3" json:"agent_protocol,omitempty"`
+	// Name and description for language models, where they differ from those for
+	// people.
+	ModelName string `protobuf:"bytes,26,opt,name=model_name,json=modelName,proto3" json:"model_name,omitempty"`
+	// See model_name.
+	ModelDescription string `protobuf:"bytes,27,opt,name=model_description,json=modelDescription,proto3" json:"model_description,omitempty"`
+	// Left out of automatic tests.
+	Untested      bool `protobuf:"varint,28,opt,name=untested,proto3" json:"untested,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -369,6 +390,201 @@ func (x *Operation) GetSourcePointer() string {
 	return ""
 }
 
+func (x *Operation) GetServers() []*Server {
+	if x != nil {
+		return x.Servers
+	}
+	return nil
+}
+
+func (x *Operation) GetPagination() *Pagination {
+	if x != nil {
+		return x.Pagination
+	}
+	return nil
+}
+
+func (x *Operation) GetDynamics() []*DynamicFeature {
+	if x != nil {
+		return x.Dynamics
+	}
+	return nil
+}
+
+func (x *Operation) GetChunkTransfer() *ChunkTransfer {
+	if x != nil {
+		return x.ChunkTransfer
+	}
+	return nil
+}
+
+func (x *Operation) GetAgentProtocol() string {
+	if x != nil {
+		return x.AgentProtocol
+	}
+	return ""
+}
+
+func (x *Operation) GetModelName() string {
+	if x != nil {
+		return x.ModelName
+	}
+	return ""
+}
+
+func (x *Operation) GetModelDescription() string {
+	if x != nil {
+		return x.ModelDescription
+	}
+	return ""
+}
+
+func (x *Operation) GetUntested() bool {
+	if x != nil {
+		return x.Untested
+	}
+	return false
+}
+
+// Pagination is how the rest of a list is asked for.
+type Pagination struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the body's member that holds the URL of the next page; absent or
+	// empty at the end of the list.
+	NextLinkProperty string `protobuf:"bytes,1,opt,name=next_link_property,json=nextLinkProperty,proto3" json:"next_link_property,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *Pagination) Reset() {
+	*x = Pagination{}
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pagination) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pagination) ProtoMessage() {}
+
+func (x *Pagination) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pagination.ProtoReflect.Descriptor instead.
+func (*Pagination) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Pagination) GetNextLinkProperty() string {
+	if x != nil {
+		return x.NextLinkProperty
+	}
+	return ""
+}
+
+// ChunkTransfer gives the sizes in which chunks of a body may travel, in MiB;
+// zero where the source says nothing.
+type ChunkTransfer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Size of an upload's chunk that the API accepts without being asked.
+	AcceptUploadMib int32 `protobuf:"varint,1,opt,name=accept_upload_mib,json=acceptUploadMib,proto3" json:"accept_upload_mib,omitempty"`
+	// Smallest upload chunk.
+	MinimumUploadMib int32 `protobuf:"varint,2,opt,name=minimum_upload_mib,json=minimumUploadMib,proto3" json:"minimum_upload_mib,omitempty"`
+	// Largest upload chunk.
+	MaximumUploadMib int32 `protobuf:"varint,3,opt,name=maximum_upload_mib,json=maximumUploadMib,proto3" json:"maximum_upload_mib,omitempty"`
+	// Size of a download's chunk that the API accepts without being asked.
+	AcceptDownloadMib int32 `protobuf:"varint,4,opt,name=accept_download_mib,json=acceptDownloadMib,proto3" json:"accept_download_mib,omitempty"`
+	// Smallest download chunk.
+	MinimumDownloadMib int32 `protobuf:"varint,5,opt,name=minimum_download_mib,json=minimumDownloadMib,proto3" json:"minimum_download_mib,omitempty"`
+	// Largest download chunk.
+	MaximumDownloadMib int32 `protobuf:"varint,6,opt,name=maximum_download_mib,json=maximumDownloadMib,proto3" json:"maximum_download_mib,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *ChunkTransfer) Reset() {
+	*x = ChunkTransfer{}
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChunkTransfer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChunkTransfer) ProtoMessage() {}
+
+func (x *ChunkTransfer) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChunkTransfer.ProtoReflect.Descriptor instead.
+func (*ChunkTransfer) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ChunkTransfer) GetAcceptUploadMib() int32 {
+	if x != nil {
+		return x.AcceptUploadMib
+	}
+	return 0
+}
+
+func (x *ChunkTransfer) GetMinimumUploadMib() int32 {
+	if x != nil {
+		return x.MinimumUploadMib
+	}
+	return 0
+}
+
+func (x *ChunkTransfer) GetMaximumUploadMib() int32 {
+	if x != nil {
+		return x.MaximumUploadMib
+	}
+	return 0
+}
+
+func (x *ChunkTransfer) GetAcceptDownloadMib() int32 {
+	if x != nil {
+		return x.AcceptDownloadMib
+	}
+	return 0
+}
+
+func (x *ChunkTransfer) GetMinimumDownloadMib() int32 {
+	if x != nil {
+		return x.MinimumDownloadMib
+	}
+	return 0
+}
+
+func (x *ChunkTransfer) GetMaximumDownloadMib() int32 {
+	if x != nil {
+		return x.MaximumDownloadMib
+	}
+	return 0
+}
+
 // OperationFamily ties several versions of an operation together.
 type OperationFamily struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -377,14 +593,20 @@ type OperationFamily struct {
 	// Version inside the family; larger is newer.
 	Revision int32 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
 	// "Preview", "Production", ….
-	Status        string `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	Status string `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	// Operation to use instead of a deprecated one.
+	ReplacementOperationId string `protobuf:"bytes,4,opt,name=replacement_operation_id,json=replacementOperationId,proto3" json:"replacement_operation_id,omitempty"`
+	// API of that operation, as the source names it; empty if it is this one.
+	ReplacementApi string `protobuf:"bytes,5,opt,name=replacement_api,json=replacementApi,proto3" json:"replacement_api,omitempty"`
+	// Day after which a deprecated operation may be gone, as "YYYY-MM-DD".
+	Expires       string `protobuf:"bytes,6,opt,name=expires,proto3" json:"expires,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *OperationFamily) Reset() {
 	*x = OperationFamily{}
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[1]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -396,7 +618,7 @@ func (x *OperationFamily) String() string {
 func (*OperationFamily) ProtoMessage() {}
 
 func (x *OperationFamily) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[1]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -409,7 +631,7 @@ func (x *OperationFamily) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationFamily.ProtoReflect.Descriptor instead.
 func (*OperationFamily) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{1}
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *OperationFamily) GetName() string {
@@ -433,6 +655,27 @@ func (x *OperationFamily) GetStatus() string {
 	return ""
 }
 
+func (x *OperationFamily) GetReplacementOperationId() string {
+	if x != nil {
+		return x.ReplacementOperationId
+	}
+	return ""
+}
+
+func (x *OperationFamily) GetReplacementApi() string {
+	if x != nil {
+		return x.ReplacementApi
+	}
+	return ""
+}
+
+func (x *OperationFamily) GetExpires() string {
+	if x != nil {
+		return x.Expires
+	}
+	return ""
+}
+
 // Safety says what calling an operation does to the world.
 type Safety struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -450,7 +693,7 @@ type Safety struct {
 
 func (x *Safety) Reset() {
 	*x = Safety{}
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[2]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -462,7 +705,7 @@ func (x *Safety) String() string {
 func (*Safety) ProtoMessage() {}
 
 func (x *Safety) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[2]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -475,7 +718,7 @@ func (x *Safety) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Safety.ProtoReflect.Descriptor instead.
 func (*Safety) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{2}
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Safety) GetSafe() bool {
@@ -520,7 +763,7 @@ type RequestBody struct {
 
 func (x *RequestBody) Reset() {
 	*x = RequestBody{}
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[3]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -532,7 +775,7 @@ func (x *RequestBody) String() string {
 func (*RequestBody) ProtoMessage() {}
 
 func (x *RequestBody) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[3]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -545,7 +788,7 @@ func (x *RequestBody) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestBody.ProtoReflect.Descriptor instead.
 func (*RequestBody) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{3}
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RequestBody) GetRequired() bool {
@@ -610,7 +853,7 @@ type MediaType struct {
 
 func (x *MediaType) Reset() {
 	*x = MediaType{}
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[4]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -622,7 +865,7 @@ func (x *MediaType) String() string {
 func (*MediaType) ProtoMessage() {}
 
 func (x *MediaType) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[4]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -635,7 +878,7 @@ func (x *MediaType) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MediaType.ProtoReflect.Descriptor instead.
 func (*MediaType) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{4}
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *MediaType) GetMediaType() string {
@@ -685,14 +928,19 @@ type PropertyEncoding struct {
 	// One value per array element or object property.
 	Explode bool `protobuf:"varint,4,opt,name=explode,proto3" json:"explode,omitempty"`
 	// A file: sent as its own part with a file name.
-	File          bool `protobuf:"varint,5,opt,name=file,proto3" json:"file,omitempty"`
+	File bool `protobuf:"varint,5,opt,name=file,proto3" json:"file,omitempty"`
+	// Reserved characters (RFC 3986, section 2.2) are sent unencoded; only in
+	// forms.
+	AllowReserved bool `protobuf:"varint,6,opt,name=allow_reserved,json=allowReserved,proto3" json:"allow_reserved,omitempty"`
+	// Headers of the part; only in multipart bodies.
+	Headers       []*ResponseHeader `protobuf:"bytes,7,rep,name=headers,proto3" json:"headers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PropertyEncoding) Reset() {
 	*x = PropertyEncoding{}
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[5]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -704,7 +952,7 @@ func (x *PropertyEncoding) String() string {
 func (*PropertyEncoding) ProtoMessage() {}
 
 func (x *PropertyEncoding) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[5]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -717,7 +965,7 @@ func (x *PropertyEncoding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PropertyEncoding.ProtoReflect.Descriptor instead.
 func (*PropertyEncoding) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{5}
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PropertyEncoding) GetProperty() string {
@@ -755,6 +1003,20 @@ func (x *PropertyEncoding) GetFile() bool {
 	return false
 }
 
+func (x *PropertyEncoding) GetAllowReserved() bool {
+	if x != nil {
+		return x.AllowReserved
+	}
+	return false
+}
+
+func (x *PropertyEncoding) GetHeaders() []*ResponseHeader {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
 // Response is a possible answer.
 type Response struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -767,14 +1029,16 @@ type Response struct {
 	// Representations of the body; empty if there is none.
 	Contents []*MediaType `protobuf:"bytes,4,rep,name=contents,proto3" json:"contents,omitempty"`
 	// Vendor extensions that the model does not interpret.
-	Extensions    []*Extension `protobuf:"bytes,5,rep,name=extensions,proto3" json:"extensions,omitempty"`
+	Extensions []*Extension `protobuf:"bytes,5,rep,name=extensions,proto3" json:"extensions,omitempty"`
+	// What can be done next.
+	Links         []*ResponseLink `protobuf:"bytes,6,rep,name=links,proto3" json:"links,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Response) Reset() {
 	*x = Response{}
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[6]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -786,7 +1050,7 @@ func (x *Response) String() string {
 func (*Response) ProtoMessage() {}
 
 func (x *Response) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[6]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -799,7 +1063,7 @@ func (x *Response) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Response.ProtoReflect.Descriptor instead.
 func (*Response) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{6}
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Response) GetStatus() string {
@@ -837,34 +1101,48 @@ func (x *Response) GetExtensions() []*Extension {
 	return nil
 }
 
-// ResponseHeader is a header of an answer.
-type ResponseHeader struct {
+func (x *Response) GetLinks() []*ResponseLink {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
+// ResponseLink is an operation that takes its inputs from an answer (OpenAPI
+// 3.1, section "Link Object").
+type ResponseLink struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name as written in the source.
+	// Name, unique in its response.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// An operation of the definition.
+	OperationId string `protobuf:"bytes,2,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
+	// Inputs by name: each value is a runtime expression ("$response.body#/id")
+	// or a constant.
+	Arguments []*LinkArgument `protobuf:"bytes,3,rep,name=arguments,proto3" json:"arguments,omitempty"`
+	// Runtime expression or constant of the body, as JSON text; empty if there is
+	// none.
+	RequestBody []byte `protobuf:"bytes,4,opt,name=request_body,json=requestBody,proto3" json:"request_body,omitempty"`
 	// Longer text.
-	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	// JSON Schema of the value as JSON text.
-	Schema        []byte `protobuf:"bytes,3,opt,name=schema,proto3" json:"schema,omitempty"`
+	Description   string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *ResponseHeader) Reset() {
-	*x = ResponseHeader{}
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[7]
+func (x *ResponseLink) Reset() {
+	*x = ResponseLink{}
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *ResponseHeader) String() string {
+func (x *ResponseLink) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*ResponseHeader) ProtoMessage() {}
+func (*ResponseLink) ProtoMessage() {}
 
-func (x *ResponseHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[7]
+func (x *ResponseLink) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -875,28 +1153,97 @@ func (x *ResponseHeader) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use ResponseHeader.ProtoReflect.Descriptor instead.
-func (*ResponseHeader) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{7}
+// Deprecated: Use ResponseLink.ProtoReflect.Descriptor instead.
+func (*ResponseLink) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{9}
 }
 
-func (x *ResponseHeader) GetName() string {
+func (x *ResponseLink) GetName() string {
 	if x != nil {
 		return x.Name
 	}
 	return ""
 }
 
-func (x *ResponseHeader) GetDescription() string {
+func (x *ResponseLink) GetOperationId() string {
+	if x != nil {
+		return x.OperationId
+	}
+	return ""
+}
+
+func (x *ResponseLink) GetArguments() []*LinkArgument {
+	if x != nil {
+		return x.Arguments
+	}
+	return nil
+}
+
+func (x *ResponseLink) GetRequestBody() []byte {
+	if x != nil {
+		return x.RequestBody
+	}
+	return nil
+}
+
+func (x *ResponseLink) GetDescription() string {
 	if x != nil {
 		return x.Description
 	}
 	return ""
 }
 
-func (x *ResponseHeader) GetSchema() []byte {
+// LinkArgument is one input of a linked operation.
+type LinkArgument struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the parameter, without its location.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Runtime expression, as a JSON string, or a constant, as JSON text.
+	Json          []byte `protobuf:"bytes,2,opt,name=json,proto3" json:"json,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkArgument) Reset() {
+	*x = LinkArgument{}
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkArgument) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkArgument) ProtoMessage() {}
+
+func (x *LinkArgument) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[10]
 	if x != nil {
-		return x.Schema
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkArgument.ProtoReflect.Descriptor instead.
+func (*LinkArgument) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *LinkArgument) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *LinkArgument) GetJson() []byte {
+	if x != nil {
+		return x.Json
 	}
 	return nil
 }
@@ -905,7 +1252,8 @@ var File_ferrule_connector_v1_operation_proto protoreflect.FileDescriptor
 
 const file_ferrule_connector_v1_operation_proto_rawDesc = "" +
 	"\n" +
-	"$ferrule/connector/v1/operation.proto\x12\x14ferrule.connector.v1\x1a)ferrule/connector/v1/authentication.proto\x1a$ferrule/connector/v1/parameter.proto\x1a!ferrule/connector/v1/schema.proto\x1a\"ferrule/connector/v1/trigger.proto\x1a%ferrule/connector/v1/visibility.proto\"\xbd\a\n" +
+	"$ferrule/connector/v1/operation.proto\x12\x14ferrule.connector.v1\x1a)ferrule/connector/v1/authentication.proto\x1a\"ferrule/connector/v1/dynamic.proto\x1a!ferrule/connector/v1/header.proto\x1a$ferrule/connector/v1/parameter.proto\x1a!ferrule/connector/v1/schema.proto\x1a!ferrule/connector/v1/server.proto\x1a\"ferrule/connector/v1/trigger.proto\x1a%ferrule/connector/v1/visibility.proto\"\xd4\n" +
+	"\n" +
 	"\tOperation\x12!\n" +
 	"\foperation_id\x18\x01 \x01(\tR\voperationId\x12\x18\n" +
 	"\asummary\x18\x02 \x01(\tR\asummary\x12 \n" +
@@ -935,11 +1283,35 @@ const file_ferrule_connector_v1_operation_proto_rawDesc = "" +
 	"\n" +
 	"extensions\x18\x13 \x03(\v2\x1f.ferrule.connector.v1.ExtensionR\n" +
 	"extensions\x12%\n" +
-	"\x0esource_pointer\x18\x14 \x01(\tR\rsourcePointer\"Y\n" +
+	"\x0esource_pointer\x18\x14 \x01(\tR\rsourcePointer\x126\n" +
+	"\aservers\x18\x15 \x03(\v2\x1c.ferrule.connector.v1.ServerR\aservers\x12@\n" +
+	"\n" +
+	"pagination\x18\x16 \x01(\v2 .ferrule.connector.v1.PaginationR\n" +
+	"pagination\x12@\n" +
+	"\bdynamics\x18\x17 \x03(\v2$.ferrule.connector.v1.DynamicFeatureR\bdynamics\x12J\n" +
+	"\x0echunk_transfer\x18\x18 \x01(\v2#.ferrule.connector.v1.ChunkTransferR\rchunkTransfer\x12%\n" +
+	"\x0eagent_protocol\x18\x19 \x01(\tR\ragentProtocol\x12\x1d\n" +
+	"\n" +
+	"model_name\x18\x1a \x01(\tR\tmodelName\x12+\n" +
+	"\x11model_description\x18\x1b \x01(\tR\x10modelDescription\x12\x1a\n" +
+	"\buntested\x18\x1c \x01(\bR\buntested\":\n" +
+	"\n" +
+	"Pagination\x12,\n" +
+	"\x12next_link_property\x18\x01 \x01(\tR\x10nextLinkProperty\"\xab\x02\n" +
+	"\rChunkTransfer\x12*\n" +
+	"\x11accept_upload_mib\x18\x01 \x01(\x05R\x0facceptUploadMib\x12,\n" +
+	"\x12minimum_upload_mib\x18\x02 \x01(\x05R\x10minimumUploadMib\x12,\n" +
+	"\x12maximum_upload_mib\x18\x03 \x01(\x05R\x10maximumUploadMib\x12.\n" +
+	"\x13accept_download_mib\x18\x04 \x01(\x05R\x11acceptDownloadMib\x120\n" +
+	"\x14minimum_download_mib\x18\x05 \x01(\x05R\x12minimumDownloadMib\x120\n" +
+	"\x14maximum_download_mib\x18\x06 \x01(\x05R\x12maximumDownloadMib\"\xd6\x01\n" +
 	"\x0fOperationFamily\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x05R\brevision\x12\x16\n" +
-	"\x06status\x18\x03 \x01(\tR\x06status\"k\n" +
+	"\x06status\x18\x03 \x01(\tR\x06status\x128\n" +
+	"\x18replacement_operation_id\x18\x04 \x01(\tR\x16replacementOperationId\x12'\n" +
+	"\x0freplacement_api\x18\x05 \x01(\tR\x0ereplacementApi\x12\x18\n" +
+	"\aexpires\x18\x06 \x01(\tR\aexpires\"k\n" +
 	"\x06Safety\x12\x12\n" +
 	"\x04safe\x18\x01 \x01(\bR\x04safe\x12\x1e\n" +
 	"\n" +
@@ -961,13 +1333,15 @@ const file_ferrule_connector_v1_operation_proto_rawDesc = "" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1e.ferrule.connector.v1.BodyKindR\x04kind\x12\x16\n" +
 	"\x06schema\x18\x03 \x01(\fR\x06schema\x12D\n" +
 	"\tencodings\x18\x04 \x03(\v2&.ferrule.connector.v1.PropertyEncodingR\tencodings\x12\x1a\n" +
-	"\bexamples\x18\x05 \x03(\fR\bexamples\"\xbb\x01\n" +
+	"\bexamples\x18\x05 \x03(\fR\bexamples\"\xa2\x02\n" +
 	"\x10PropertyEncoding\x12\x1a\n" +
 	"\bproperty\x18\x01 \x01(\tR\bproperty\x12!\n" +
 	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\x12:\n" +
 	"\x05style\x18\x03 \x01(\x0e2$.ferrule.connector.v1.ParameterStyleR\x05style\x12\x18\n" +
 	"\aexplode\x18\x04 \x01(\bR\aexplode\x12\x12\n" +
-	"\x04file\x18\x05 \x01(\bR\x04file\"\x82\x02\n" +
+	"\x04file\x18\x05 \x01(\bR\x04file\x12%\n" +
+	"\x0eallow_reserved\x18\x06 \x01(\bR\rallowReserved\x12>\n" +
+	"\aheaders\x18\a \x03(\v2$.ferrule.connector.v1.ResponseHeaderR\aheaders\"\xbc\x02\n" +
 	"\bResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12>\n" +
@@ -975,11 +1349,17 @@ const file_ferrule_connector_v1_operation_proto_rawDesc = "" +
 	"\bcontents\x18\x04 \x03(\v2\x1f.ferrule.connector.v1.MediaTypeR\bcontents\x12?\n" +
 	"\n" +
 	"extensions\x18\x05 \x03(\v2\x1f.ferrule.connector.v1.ExtensionR\n" +
-	"extensions\"^\n" +
-	"\x0eResponseHeader\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
-	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x16\n" +
-	"\x06schema\x18\x03 \x01(\fR\x06schema*\x92\x01\n" +
+	"extensions\x128\n" +
+	"\x05links\x18\x06 \x03(\v2\".ferrule.connector.v1.ResponseLinkR\x05links\"\xcc\x01\n" +
+	"\fResponseLink\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
+	"\foperation_id\x18\x02 \x01(\tR\voperationId\x12@\n" +
+	"\targuments\x18\x03 \x03(\v2\".ferrule.connector.v1.LinkArgumentR\targuments\x12!\n" +
+	"\frequest_body\x18\x04 \x01(\fR\vrequestBody\x12 \n" +
+	"\vdescription\x18\x05 \x01(\tR\vdescription\"6\n" +
+	"\fLinkArgument\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04json\x18\x02 \x01(\fR\x04json*\x92\x01\n" +
 	"\rOperationKind\x12\x1e\n" +
 	"\x1aOPERATION_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15OPERATION_KIND_ACTION\x10\x01\x12\"\n" +
@@ -1008,49 +1388,62 @@ func file_ferrule_connector_v1_operation_proto_rawDescGZIP() []byte {
 }
 
 var file_ferrule_connector_v1_operation_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_ferrule_connector_v1_operation_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_ferrule_connector_v1_operation_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_ferrule_connector_v1_operation_proto_goTypes = []any{
 	(OperationKind)(0),          // 0: ferrule.connector.v1.OperationKind
 	(BodyKind)(0),               // 1: ferrule.connector.v1.BodyKind
 	(*Operation)(nil),           // 2: ferrule.connector.v1.Operation
-	(*OperationFamily)(nil),     // 3: ferrule.connector.v1.OperationFamily
-	(*Safety)(nil),              // 4: ferrule.connector.v1.Safety
-	(*RequestBody)(nil),         // 5: ferrule.connector.v1.RequestBody
-	(*MediaType)(nil),           // 6: ferrule.connector.v1.MediaType
-	(*PropertyEncoding)(nil),    // 7: ferrule.connector.v1.PropertyEncoding
-	(*Response)(nil),            // 8: ferrule.connector.v1.Response
-	(*ResponseHeader)(nil),      // 9: ferrule.connector.v1.ResponseHeader
-	(Visibility)(0),             // 10: ferrule.connector.v1.Visibility
-	(*Parameter)(nil),           // 11: ferrule.connector.v1.Parameter
-	(*SecurityRequirement)(nil), // 12: ferrule.connector.v1.SecurityRequirement
-	(*Trigger)(nil),             // 13: ferrule.connector.v1.Trigger
-	(*Extension)(nil),           // 14: ferrule.connector.v1.Extension
-	(ParameterStyle)(0),         // 15: ferrule.connector.v1.ParameterStyle
+	(*Pagination)(nil),          // 3: ferrule.connector.v1.Pagination
+	(*ChunkTransfer)(nil),       // 4: ferrule.connector.v1.ChunkTransfer
+	(*OperationFamily)(nil),     // 5: ferrule.connector.v1.OperationFamily
+	(*Safety)(nil),              // 6: ferrule.connector.v1.Safety
+	(*RequestBody)(nil),         // 7: ferrule.connector.v1.RequestBody
+	(*MediaType)(nil),           // 8: ferrule.connector.v1.MediaType
+	(*PropertyEncoding)(nil),    // 9: ferrule.connector.v1.PropertyEncoding
+	(*Response)(nil),            // 10: ferrule.connector.v1.Response
+	(*ResponseLink)(nil),        // 11: ferrule.connector.v1.ResponseLink
+	(*LinkArgument)(nil),        // 12: ferrule.connector.v1.LinkArgument
+	(Visibility)(0),             // 13: ferrule.connector.v1.Visibility
+	(*Parameter)(nil),           // 14: ferrule.connector.v1.Parameter
+	(*SecurityRequirement)(nil), // 15: ferrule.connector.v1.SecurityRequirement
+	(*Trigger)(nil),             // 16: ferrule.connector.v1.Trigger
+	(*Extension)(nil),           // 17: ferrule.connector.v1.Extension
+	(*Server)(nil),              // 18: ferrule.connector.v1.Server
+	(*DynamicFeature)(nil),      // 19: ferrule.connector.v1.DynamicFeature
+	(ParameterStyle)(0),         // 20: ferrule.connector.v1.ParameterStyle
+	(*ResponseHeader)(nil),      // 21: ferrule.connector.v1.ResponseHeader
 }
 var file_ferrule_connector_v1_operation_proto_depIdxs = []int32{
 	0,  // 0: ferrule.connector.v1.Operation.kind:type_name -> ferrule.connector.v1.OperationKind
-	10, // 1: ferrule.connector.v1.Operation.visibility:type_name -> ferrule.connector.v1.Visibility
-	3,  // 2: ferrule.connector.v1.Operation.family:type_name -> ferrule.connector.v1.OperationFamily
-	11, // 3: ferrule.connector.v1.Operation.parameters:type_name -> ferrule.connector.v1.Parameter
-	5,  // 4: ferrule.connector.v1.Operation.request_body:type_name -> ferrule.connector.v1.RequestBody
-	8,  // 5: ferrule.connector.v1.Operation.responses:type_name -> ferrule.connector.v1.Response
-	12, // 6: ferrule.connector.v1.Operation.security:type_name -> ferrule.connector.v1.SecurityRequirement
-	13, // 7: ferrule.connector.v1.Operation.trigger:type_name -> ferrule.connector.v1.Trigger
-	4,  // 8: ferrule.connector.v1.Operation.safety:type_name -> ferrule.connector.v1.Safety
-	14, // 9: ferrule.connector.v1.Operation.extensions:type_name -> ferrule.connector.v1.Extension
-	6,  // 10: ferrule.connector.v1.RequestBody.contents:type_name -> ferrule.connector.v1.MediaType
-	14, // 11: ferrule.connector.v1.RequestBody.extensions:type_name -> ferrule.connector.v1.Extension
-	1,  // 12: ferrule.connector.v1.MediaType.kind:type_name -> ferrule.connector.v1.BodyKind
-	7,  // 13: ferrule.connector.v1.MediaType.encodings:type_name -> ferrule.connector.v1.PropertyEncoding
-	15, // 14: ferrule.connector.v1.PropertyEncoding.style:type_name -> ferrule.connector.v1.ParameterStyle
-	9,  // 15: ferrule.connector.v1.Response.headers:type_name -> ferrule.connector.v1.ResponseHeader
-	6,  // 16: ferrule.connector.v1.Response.contents:type_name -> ferrule.connector.v1.MediaType
-	14, // 17: ferrule.connector.v1.Response.extensions:type_name -> ferrule.connector.v1.Extension
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	13, // 1: ferrule.connector.v1.Operation.visibility:type_name -> ferrule.connector.v1.Visibility
+	5,  // 2: ferrule.connector.v1.Operation.family:type_name -> ferrule.connector.v1.OperationFamily
+	14, // 3: ferrule.connector.v1.Operation.parameters:type_name -> ferrule.connector.v1.Parameter
+	7,  // 4: ferrule.connector.v1.Operation.request_body:type_name -> ferrule.connector.v1.RequestBody
+	10, // 5: ferrule.connector.v1.Operation.responses:type_name -> ferrule.connector.v1.Response
+	15, // 6: ferrule.connector.v1.Operation.security:type_name -> ferrule.connector.v1.SecurityRequirement
+	16, // 7: ferrule.connector.v1.Operation.trigger:type_name -> ferrule.connector.v1.Trigger
+	6,  // 8: ferrule.connector.v1.Operation.safety:type_name -> ferrule.connector.v1.Safety
+	17, // 9: ferrule.connector.v1.Operation.extensions:type_name -> ferrule.connector.v1.Extension
+	18, // 10: ferrule.connector.v1.Operation.servers:type_name -> ferrule.connector.v1.Server
+	3,  // 11: ferrule.connector.v1.Operation.pagination:type_name -> ferrule.connector.v1.Pagination
+	19, // 12: ferrule.connector.v1.Operation.dynamics:type_name -> ferrule.connector.v1.DynamicFeature
+	4,  // 13: ferrule.connector.v1.Operation.chunk_transfer:type_name -> ferrule.connector.v1.ChunkTransfer
+	8,  // 14: ferrule.connector.v1.RequestBody.contents:type_name -> ferrule.connector.v1.MediaType
+	17, // 15: ferrule.connector.v1.RequestBody.extensions:type_name -> ferrule.connector.v1.Extension
+	1,  // 16: ferrule.connector.v1.MediaType.kind:type_name -> ferrule.connector.v1.BodyKind
+	9,  // 17: ferrule.connector.v1.MediaType.encodings:type_name -> ferrule.connector.v1.PropertyEncoding
+	20, // 18: ferrule.connector.v1.PropertyEncoding.style:type_name -> ferrule.connector.v1.ParameterStyle
+	21, // 19: ferrule.connector.v1.PropertyEncoding.headers:type_name -> ferrule.connector.v1.ResponseHeader
+	21, // 20: ferrule.connector.v1.Response.headers:type_name -> ferrule.connector.v1.ResponseHeader
+	8,  // 21: ferrule.connector.v1.Response.contents:type_name -> ferrule.connector.v1.MediaType
+	17, // 22: ferrule.connector.v1.Response.extensions:type_name -> ferrule.connector.v1.Extension
+	11, // 23: ferrule.connector.v1.Response.links:type_name -> ferrule.connector.v1.ResponseLink
+	12, // 24: ferrule.connector.v1.ResponseLink.arguments:type_name -> ferrule.connector.v1.LinkArgument
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_connector_v1_operation_proto_init() }
@@ -1059,8 +1452,11 @@ func file_ferrule_connector_v1_operation_proto_init() {
 		return
 	}
 	file_ferrule_connector_v1_authentication_proto_init()
+	file_ferrule_connector_v1_dynamic_proto_init()
+	file_ferrule_connector_v1_header_proto_init()
 	file_ferrule_connector_v1_parameter_proto_init()
 	file_ferrule_connector_v1_schema_proto_init()
+	file_ferrule_connector_v1_server_proto_init()
 	file_ferrule_connector_v1_trigger_proto_init()
 	file_ferrule_connector_v1_visibility_proto_init()
 	type x struct{}
@@ -1069,7 +1465,7 @@ func file_ferrule_connector_v1_operation_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_connector_v1_operation_proto_rawDesc), len(file_ferrule_connector_v1_operation_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   8,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

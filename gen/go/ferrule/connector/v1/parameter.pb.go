@@ -246,7 +246,9 @@ type Parameter struct {
 	// JSON Schema of the value as JSON text, including its default.
 	Schema []byte `protobuf:"bytes,14,opt,name=schema,proto3" json:"schema,omitempty"`
 	// Vendor extensions that the model does not interpret.
-	Extensions    []*Extension `protobuf:"bytes,15,rep,name=extensions,proto3" json:"extensions,omitempty"`
+	Extensions []*Extension `protobuf:"bytes,15,rep,name=extensions,proto3" json:"extensions,omitempty"`
+	// Examples of the value as JSON text.
+	Examples      [][]byte `protobuf:"bytes,16,rep,name=examples,proto3" json:"examples,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -386,11 +388,18 @@ func (x *Parameter) GetExtensions() []*Extension {
 	return nil
 }
 
+func (x *Parameter) GetExamples() [][]byte {
+	if x != nil {
+		return x.Examples
+	}
+	return nil
+}
+
 var File_ferrule_connector_v1_parameter_proto protoreflect.FileDescriptor
 
 const file_ferrule_connector_v1_parameter_proto_rawDesc = "" +
 	"\n" +
-	"$ferrule/connector/v1/parameter.proto\x12\x14ferrule.connector.v1\x1a!ferrule/connector/v1/schema.proto\x1a%ferrule/connector/v1/visibility.proto\"\x89\x05\n" +
+	"$ferrule/connector/v1/parameter.proto\x12\x14ferrule.connector.v1\x1a!ferrule/connector/v1/schema.proto\x1a%ferrule/connector/v1/visibility.proto\"\xa5\x05\n" +
 	"\tParameter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12C\n" +
 	"\blocation\x18\x02 \x01(\x0e2'.ferrule.connector.v1.ParameterLocationR\blocation\x12\x18\n" +
@@ -413,7 +422,8 @@ const file_ferrule_connector_v1_parameter_proto_rawDesc = "" +
 	"\x06schema\x18\x0e \x01(\fR\x06schema\x12?\n" +
 	"\n" +
 	"extensions\x18\x0f \x03(\v2\x1f.ferrule.connector.v1.ExtensionR\n" +
-	"extensions*\xb0\x01\n" +
+	"extensions\x12\x1a\n" +
+	"\bexamples\x18\x10 \x03(\fR\bexamples*\xb0\x01\n" +
 	"\x11ParameterLocation\x12\"\n" +
 	"\x1ePARAMETER_LOCATION_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17PARAMETER_LOCATION_PATH\x10\x01\x12\x1c\n" +

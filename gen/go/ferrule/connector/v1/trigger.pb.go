@@ -131,6 +131,56 @@ func (ListOrder) EnumDescriptor() ([]byte, []int) {
 	return file_ferrule_connector_v1_trigger_proto_rawDescGZIP(), []int{1}
 }
 
+// WebhookRegistration is how the API learns the callback URL.
+type WebhookRegistration int32
+
+const (
+	// By calling the trigger operation.
+	WebhookRegistration_WEBHOOK_REGISTRATION_UNSPECIFIED WebhookRegistration = 0
+	// By hand: a person enters the callback URL at the API. The operation has a
+	// method, which is that of the notifications, and no path.
+	WebhookRegistration_WEBHOOK_REGISTRATION_MANUAL WebhookRegistration = 1
+)
+
+// Enum value maps for WebhookRegistration.
+var (
+	WebhookRegistration_name = map[int32]string{
+		0: "WEBHOOK_REGISTRATION_UNSPECIFIED",
+		1: "WEBHOOK_REGISTRATION_MANUAL",
+	}
+	WebhookRegistration_value = map[string]int32{
+		"WEBHOOK_REGISTRATION_UNSPECIFIED": 0,
+		"WEBHOOK_REGISTRATION_MANUAL":      1,
+	}
+)
+
+func (x WebhookRegistration) Enum() *WebhookRegistration {
+	p := new(WebhookRegistration)
+	*p = x
+	return p
+}
+
+func (x WebhookRegistration) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (WebhookRegistration) Descriptor() protoreflect.EnumDescriptor {
+	return file_ferrule_connector_v1_trigger_proto_enumTypes[2].Descriptor()
+}
+
+func (WebhookRegistration) Type() protoreflect.EnumType {
+	return &file_ferrule_connector_v1_trigger_proto_enumTypes[2]
+}
+
+func (x WebhookRegistration) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use WebhookRegistration.Descriptor instead.
+func (WebhookRegistration) EnumDescriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_trigger_proto_rawDescGZIP(), []int{2}
+}
+
 // Trigger says how a trigger operation works.
 type Trigger struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -144,7 +194,9 @@ type Trigger struct {
 	//
 	//	*Trigger_Polling
 	//	*Trigger_Webhook
-	Protocol      isTrigger_Protocol `protobuf_oneof:"protocol"`
+	Protocol isTrigger_Protocol `protobuf_oneof:"protocol"`
+	// How a test gets a sample event without waiting for one.
+	Simulation    *DynamicCall `protobuf:"bytes,5,opt,name=simulation,proto3" json:"simulation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -218,6 +270,13 @@ func (x *Trigger) GetWebhook() *WebhookTrigger {
 	return nil
 }
 
+func (x *Trigger) GetSimulation() *DynamicCall {
+	if x != nil {
+		return x.Simulation
+	}
+	return nil
+}
+
 type isTrigger_Protocol interface {
 	isTrigger_Protocol()
 }
@@ -246,7 +305,13 @@ type PollingTrigger struct {
 	// Dot path of an item's key inside the item; empty means the whole item.
 	KeyPath string `protobuf:"bytes,3,opt,name=key_path,json=keyPath,proto3" json:"key_path,omitempty"`
 	// Order of the items.
-	Order         ListOrder `protobuf:"varint,4,opt,name=order,proto3,enum=ferrule.connector.v1.ListOrder" json:"order,omitempty"`
+	Order ListOrder `protobuf:"varint,4,opt,name=order,proto3,enum=ferrule.connector.v1.ListOrder" json:"order,omitempty"`
+	// Webhook trigger whose notifications mean "ask now"; empty if there is none.
+	// It shares this operation's inputs by name.
+	NotificationOperationId string `protobuf:"bytes,5,opt,name=notification_operation_id,json=notificationOperationId,proto3" json:"notification_operation_id,omitempty"`
+	// Inputs that take a value of the latest item, so that the API answers with
+	// newer ones only.
+	Cursors       []*PollingCursor `protobuf:"bytes,6,rep,name=cursors,proto3" json:"cursors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -309,11 +374,91 @@ func (x *PollingTrigger) GetOrder() ListOrder {
 	return ListOrder_LIST_ORDER_UNSPECIFIED
 }
 
+func (x *PollingTrigger) GetNotificationOperationId() string {
+	if x != nil {
+		return x.NotificationOperationId
+	}
+	return ""
+}
+
+func (x *PollingTrigger) GetCursors() []*PollingCursor {
+	if x != nil {
+		return x.Cursors
+	}
+	return nil
+}
+
+// PollingCursor is an input of a polling trigger that carries a value of the
+// last answer into the next call.
+type PollingCursor struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the parameter.
+	Parameter string `protobuf:"bytes,1,opt,name=parameter,proto3" json:"parameter,omitempty"`
+	// Dot path of the list in the answer's body; empty if the body is the list.
+	ItemsPath string `protobuf:"bytes,2,opt,name=items_path,json=itemsPath,proto3" json:"items_path,omitempty"`
+	// Dot path of the value inside an item.
+	ValuePath     string `protobuf:"bytes,3,opt,name=value_path,json=valuePath,proto3" json:"value_path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PollingCursor) Reset() {
+	*x = PollingCursor{}
+	mi := &file_ferrule_connector_v1_trigger_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PollingCursor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PollingCursor) ProtoMessage() {}
+
+func (x *PollingCursor) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_trigger_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PollingCursor.ProtoReflect.Descriptor instead.
+func (*PollingCursor) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_trigger_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *PollingCursor) GetParameter() string {
+	if x != nil {
+		return x.Parameter
+	}
+	return ""
+}
+
+func (x *PollingCursor) GetItemsPath() string {
+	if x != nil {
+		return x.ItemsPath
+	}
+	return ""
+}
+
+func (x *PollingCursor) GetValuePath() string {
+	if x != nil {
+		return x.ValuePath
+	}
+	return ""
+}
+
 // WebhookTrigger is a trigger that the API calls back.
 type WebhookTrigger struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where the callback URL goes in the operation's input, as a JSON pointer
-	// (RFC 6901), for instance "/body/callbackUrl".
+	// (RFC 6901), for instance "/body/callbackUrl"; empty if registration is by
+	// hand.
 	CallbackPointer string `protobuf:"bytes,1,opt,name=callback_pointer,json=callbackPointer,proto3" json:"callback_pointer,omitempty"`
 	// JSON Schema of a notification's body as JSON text; empty if unknown.
 	NotificationSchema []byte `protobuf:"bytes,2,opt,name=notification_schema,json=notificationSchema,proto3" json:"notification_schema,omitempty"`
@@ -321,14 +466,23 @@ type WebhookTrigger struct {
 	// URL in Location; empty if there is none.
 	UnsubscribeOperationId string `protobuf:"bytes,3,opt,name=unsubscribe_operation_id,json=unsubscribeOperationId,proto3" json:"unsubscribe_operation_id,omitempty"`
 	// How notifications are signed; absent if the source says nothing.
-	Signature     *WebhookSignature `protobuf:"bytes,4,opt,name=signature,proto3" json:"signature,omitempty"`
+	Signature *WebhookSignature `protobuf:"bytes,4,opt,name=signature,proto3" json:"signature,omitempty"`
+	// How the API learns the callback URL.
+	Registration WebhookRegistration `protobuf:"varint,5,opt,name=registration,proto3,enum=ferrule.connector.v1.WebhookRegistration" json:"registration,omitempty"`
+	// Headers that notifications carry.
+	NotificationHeaders []*ResponseHeader `protobuf:"bytes,6,rep,name=notification_headers,json=notificationHeaders,proto3" json:"notification_headers,omitempty"`
+	// What notifications are, for people.
+	NotificationDescription string `protobuf:"bytes,7,opt,name=notification_description,json=notificationDescription,proto3" json:"notification_description,omitempty"`
+	// Name of the event where the source names one: the key of an OpenAPI
+	// callback or webhook.
+	EventName     string `protobuf:"bytes,8,opt,name=event_name,json=eventName,proto3" json:"event_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WebhookTrigger) Reset() {
 	*x = WebhookTrigger{}
-	mi := &file_ferrule_connector_v1_trigger_proto_msgTypes[2]
+	mi := &file_ferrule_connector_v1_trigger_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -340,7 +494,7 @@ func (x *WebhookTrigger) String() string {
 func (*WebhookTrigger) ProtoMessage() {}
 
 func (x *WebhookTrigger) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_trigger_proto_msgTypes[2]
+	mi := &file_ferrule_connector_v1_trigger_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -353,7 +507,7 @@ func (x *WebhookTrigger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WebhookTrigger.ProtoReflect.Descriptor instead.
 func (*WebhookTrigger) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_trigger_proto_rawDescGZIP(), []int{2}
+	return file_ferrule_connector_v1_trigger_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *WebhookTrigger) GetCallbackPointer() string {
@@ -384,6 +538,34 @@ func (x *WebhookTrigger) GetSignature() *WebhookSignature {
 	return nil
 }
 
+func (x *WebhookTrigger) GetRegistration() WebhookRegistration {
+	if x != nil {
+		return x.Registration
+	}
+	return WebhookRegistration_WEBHOOK_REGISTRATION_UNSPECIFIED
+}
+
+func (x *WebhookTrigger) GetNotificationHeaders() []*ResponseHeader {
+	if x != nil {
+		return x.NotificationHeaders
+	}
+	return nil
+}
+
+func (x *WebhookTrigger) GetNotificationDescription() string {
+	if x != nil {
+		return x.NotificationDescription
+	}
+	return ""
+}
+
+func (x *WebhookTrigger) GetEventName() string {
+	if x != nil {
+		return x.EventName
+	}
+	return ""
+}
+
 // WebhookSignature is how an API proves that a notification is its own.
 type WebhookSignature struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -406,7 +588,7 @@ type WebhookSignature struct {
 
 func (x *WebhookSignature) Reset() {
 	*x = WebhookSignature{}
-	mi := &file_ferrule_connector_v1_trigger_proto_msgTypes[3]
+	mi := &file_ferrule_connector_v1_trigger_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -418,7 +600,7 @@ func (x *WebhookSignature) String() string {
 func (*WebhookSignature) ProtoMessage() {}
 
 func (x *WebhookSignature) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_trigger_proto_msgTypes[3]
+	mi := &file_ferrule_connector_v1_trigger_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -431,7 +613,7 @@ func (x *WebhookSignature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WebhookSignature.ProtoReflect.Descriptor instead.
 func (*WebhookSignature) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_trigger_proto_rawDescGZIP(), []int{3}
+	return file_ferrule_connector_v1_trigger_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *WebhookSignature) GetScheme() string {
@@ -480,25 +662,41 @@ var File_ferrule_connector_v1_trigger_proto protoreflect.FileDescriptor
 
 const file_ferrule_connector_v1_trigger_proto_rawDesc = "" +
 	"\n" +
-	"\"ferrule/connector/v1/trigger.proto\x12\x14ferrule.connector.v1\"\xc3\x01\n" +
+	"\"ferrule/connector/v1/trigger.proto\x12\x14ferrule.connector.v1\x1a\"ferrule/connector/v1/dynamic.proto\x1a!ferrule/connector/v1/header.proto\"\x86\x02\n" +
 	"\aTrigger\x12\x14\n" +
 	"\x05batch\x18\x01 \x01(\bR\x05batch\x12\x12\n" +
 	"\x04hint\x18\x02 \x01(\tR\x04hint\x12@\n" +
 	"\apolling\x18\x03 \x01(\v2$.ferrule.connector.v1.PollingTriggerH\x00R\apolling\x12@\n" +
-	"\awebhook\x18\x04 \x01(\v2$.ferrule.connector.v1.WebhookTriggerH\x00R\awebhookB\n" +
+	"\awebhook\x18\x04 \x01(\v2$.ferrule.connector.v1.WebhookTriggerH\x00R\awebhook\x12A\n" +
 	"\n" +
-	"\bprotocol\"\xc4\x01\n" +
+	"simulation\x18\x05 \x01(\v2!.ferrule.connector.v1.DynamicCallR\n" +
+	"simulationB\n" +
+	"\n" +
+	"\bprotocol\"\xbf\x02\n" +
 	"\x0ePollingTrigger\x12A\n" +
 	"\bprotocol\x18\x01 \x01(\x0e2%.ferrule.connector.v1.PollingProtocolR\bprotocol\x12\x1d\n" +
 	"\n" +
 	"items_path\x18\x02 \x01(\tR\titemsPath\x12\x19\n" +
 	"\bkey_path\x18\x03 \x01(\tR\akeyPath\x125\n" +
-	"\x05order\x18\x04 \x01(\x0e2\x1f.ferrule.connector.v1.ListOrderR\x05order\"\xec\x01\n" +
+	"\x05order\x18\x04 \x01(\x0e2\x1f.ferrule.connector.v1.ListOrderR\x05order\x12:\n" +
+	"\x19notification_operation_id\x18\x05 \x01(\tR\x17notificationOperationId\x12=\n" +
+	"\acursors\x18\x06 \x03(\v2#.ferrule.connector.v1.PollingCursorR\acursors\"k\n" +
+	"\rPollingCursor\x12\x1c\n" +
+	"\tparameter\x18\x01 \x01(\tR\tparameter\x12\x1d\n" +
+	"\n" +
+	"items_path\x18\x02 \x01(\tR\titemsPath\x12\x1d\n" +
+	"\n" +
+	"value_path\x18\x03 \x01(\tR\tvaluePath\"\xee\x03\n" +
 	"\x0eWebhookTrigger\x12)\n" +
 	"\x10callback_pointer\x18\x01 \x01(\tR\x0fcallbackPointer\x12/\n" +
 	"\x13notification_schema\x18\x02 \x01(\fR\x12notificationSchema\x128\n" +
 	"\x18unsubscribe_operation_id\x18\x03 \x01(\tR\x16unsubscribeOperationId\x12D\n" +
-	"\tsignature\x18\x04 \x01(\v2&.ferrule.connector.v1.WebhookSignatureR\tsignature\"\xba\x01\n" +
+	"\tsignature\x18\x04 \x01(\v2&.ferrule.connector.v1.WebhookSignatureR\tsignature\x12M\n" +
+	"\fregistration\x18\x05 \x01(\x0e2).ferrule.connector.v1.WebhookRegistrationR\fregistration\x12W\n" +
+	"\x14notification_headers\x18\x06 \x03(\v2$.ferrule.connector.v1.ResponseHeaderR\x13notificationHeaders\x129\n" +
+	"\x18notification_description\x18\a \x01(\tR\x17notificationDescription\x12\x1d\n" +
+	"\n" +
+	"event_name\x18\b \x01(\tR\teventName\"\xba\x01\n" +
 	"\x10WebhookSignature\x12\x16\n" +
 	"\x06scheme\x18\x01 \x01(\tR\x06scheme\x12\x16\n" +
 	"\x06header\x18\x02 \x01(\tR\x06header\x12\x16\n" +
@@ -514,7 +712,10 @@ const file_ferrule_connector_v1_trigger_proto_rawDesc = "" +
 	"\tListOrder\x12\x1a\n" +
 	"\x16LIST_ORDER_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17LIST_ORDER_NEWEST_FIRST\x10\x01\x12\x1b\n" +
-	"\x17LIST_ORDER_OLDEST_FIRST\x10\x02B\xe2\x01\n" +
+	"\x17LIST_ORDER_OLDEST_FIRST\x10\x02*\\\n" +
+	"\x13WebhookRegistration\x12$\n" +
+	" WEBHOOK_REGISTRATION_UNSPECIFIED\x10\x00\x12\x1f\n" +
+	"\x1bWEBHOOK_REGISTRATION_MANUAL\x10\x01B\xe2\x01\n" +
 	"\x18com.ferrule.connector.v1B\fTriggerProtoP\x01ZFgithub.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1;connectorv1\xa2\x02\x03FCX\xaa\x02\x14Ferrule.Connector.V1\xca\x02\x14Ferrule\\Connector\\V1\xe2\x02 Ferrule\\Connector\\V1\\GPBMetadata\xea\x02\x16Ferrule::Connector::V1b\x06proto3"
 
 var (
@@ -529,27 +730,35 @@ func file_ferrule_connector_v1_trigger_proto_rawDescGZIP() []byte {
 	return file_ferrule_connector_v1_trigger_proto_rawDescData
 }
 
-var file_ferrule_connector_v1_trigger_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_ferrule_connector_v1_trigger_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_ferrule_connector_v1_trigger_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_ferrule_connector_v1_trigger_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_ferrule_connector_v1_trigger_proto_goTypes = []any{
 	(PollingProtocol)(0),     // 0: ferrule.connector.v1.PollingProtocol
 	(ListOrder)(0),           // 1: ferrule.connector.v1.ListOrder
-	(*Trigger)(nil),          // 2: ferrule.connector.v1.Trigger
-	(*PollingTrigger)(nil),   // 3: ferrule.connector.v1.PollingTrigger
-	(*WebhookTrigger)(nil),   // 4: ferrule.connector.v1.WebhookTrigger
-	(*WebhookSignature)(nil), // 5: ferrule.connector.v1.WebhookSignature
+	(WebhookRegistration)(0), // 2: ferrule.connector.v1.WebhookRegistration
+	(*Trigger)(nil),          // 3: ferrule.connector.v1.Trigger
+	(*PollingTrigger)(nil),   // 4: ferrule.connector.v1.PollingTrigger
+	(*PollingCursor)(nil),    // 5: ferrule.connector.v1.PollingCursor
+	(*WebhookTrigger)(nil),   // 6: ferrule.connector.v1.WebhookTrigger
+	(*WebhookSignature)(nil), // 7: ferrule.connector.v1.WebhookSignature
+	(*DynamicCall)(nil),      // 8: ferrule.connector.v1.DynamicCall
+	(*ResponseHeader)(nil),   // 9: ferrule.connector.v1.ResponseHeader
 }
 var file_ferrule_connector_v1_trigger_proto_depIdxs = []int32{
-	3, // 0: ferrule.connector.v1.Trigger.polling:type_name -> ferrule.connector.v1.PollingTrigger
-	4, // 1: ferrule.connector.v1.Trigger.webhook:type_name -> ferrule.connector.v1.WebhookTrigger
-	0, // 2: ferrule.connector.v1.PollingTrigger.protocol:type_name -> ferrule.connector.v1.PollingProtocol
-	1, // 3: ferrule.connector.v1.PollingTrigger.order:type_name -> ferrule.connector.v1.ListOrder
-	5, // 4: ferrule.connector.v1.WebhookTrigger.signature:type_name -> ferrule.connector.v1.WebhookSignature
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	4, // 0: ferrule.connector.v1.Trigger.polling:type_name -> ferrule.connector.v1.PollingTrigger
+	6, // 1: ferrule.connector.v1.Trigger.webhook:type_name -> ferrule.connector.v1.WebhookTrigger
+	8, // 2: ferrule.connector.v1.Trigger.simulation:type_name -> ferrule.connector.v1.DynamicCall
+	0, // 3: ferrule.connector.v1.PollingTrigger.protocol:type_name -> ferrule.connector.v1.PollingProtocol
+	1, // 4: ferrule.connector.v1.PollingTrigger.order:type_name -> ferrule.connector.v1.ListOrder
+	5, // 5: ferrule.connector.v1.PollingTrigger.cursors:type_name -> ferrule.connector.v1.PollingCursor
+	7, // 6: ferrule.connector.v1.WebhookTrigger.signature:type_name -> ferrule.connector.v1.WebhookSignature
+	2, // 7: ferrule.connector.v1.WebhookTrigger.registration:type_name -> ferrule.connector.v1.WebhookRegistration
+	9, // 8: ferrule.connector.v1.WebhookTrigger.notification_headers:type_name -> ferrule.connector.v1.ResponseHeader
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_connector_v1_trigger_proto_init() }
@@ -557,6 +766,8 @@ func file_ferrule_connector_v1_trigger_proto_init() {
 	if File_ferrule_connector_v1_trigger_proto != nil {
 		return
 	}
+	file_ferrule_connector_v1_dynamic_proto_init()
+	file_ferrule_connector_v1_header_proto_init()
 	file_ferrule_connector_v1_trigger_proto_msgTypes[0].OneofWrappers = []any{
 		(*Trigger_Polling)(nil),
 		(*Trigger_Webhook)(nil),
@@ -566,8 +777,8 @@ func file_ferrule_connector_v1_trigger_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_connector_v1_trigger_proto_rawDesc), len(file_ferrule_connector_v1_trigger_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   4,
+			NumEnums:      3,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -232,6 +232,42 @@ const (
 	//
 	// Example: {"reason":"CUSTOM_CODE_REQUIRED","metadata":{"operation":"Convert"}}
 	Reason_REASON_CUSTOM_CODE_REQUIRED Reason = 50
+	// A connector with this id exists already.
+	//
+	// Example: {"reason":"CONNECTOR_EXISTS","metadata":{"connector":"environments/default/connectors/crm"}}
+	Reason_REASON_CONNECTOR_EXISTS Reason = 51
+	// An environment with this id exists already.
+	//
+	// Example: {"reason":"ENVIRONMENT_EXISTS","metadata":{"environment":"test"}}
+	Reason_REASON_ENVIRONMENT_EXISTS Reason = 52
+	// The environment still holds connectors.
+	//
+	// Example: {"reason":"ENVIRONMENT_IN_USE","metadata":{"environment":"test"}}
+	Reason_REASON_ENVIRONMENT_IN_USE Reason = 53
+	// Publishing would break callers of the published revision.
+	//
+	// Example: {"reason":"REVISION_BREAKING","metadata":{"breaking":"2","published":"9f2c"}}
+	Reason_REASON_REVISION_BREAKING Reason = 54
+	// The revision is the one that callers get.
+	//
+	// Example: {"reason":"REVISION_IN_USE","metadata":{"revision":"9f2c"}}
+	Reason_REASON_REVISION_IN_USE Reason = 55
+	// A definition that was made by hand contradicts itself.
+	//
+	// Example: {"reason":"DEFINITION_INVALID","metadata":{"pointer":"/operations/0/path"}}
+	Reason_REASON_DEFINITION_INVALID Reason = 56
+	// A ZIP archive is broken, or holds what must not be unpacked.
+	//
+	// Example: {"reason":"ARCHIVE_INVALID","metadata":{"path":"../evil"}}
+	Reason_REASON_ARCHIVE_INVALID Reason = 57
+	// No operation of the description was chosen.
+	//
+	// Example: {"reason":"SELECTION_EMPTY","metadata":{"only":"tag:users"}}
+	Reason_REASON_SELECTION_EMPTY Reason = 58
+	// The revision has no picture.
+	//
+	// Example: {"reason":"ICON_NOT_FOUND","metadata":{"revision":"9f2c"}}
+	Reason_REASON_ICON_NOT_FOUND Reason = 59
 )
 
 // Enum value maps for Reason.
@@ -288,6 +324,15 @@ var (
 		48: "REASON_WEBHOOK_TOO_LARGE",
 		49: "REASON_LIMIT_REACHED",
 		50: "REASON_CUSTOM_CODE_REQUIRED",
+		51: "REASON_CONNECTOR_EXISTS",
+		52: "REASON_ENVIRONMENT_EXISTS",
+		53: "REASON_ENVIRONMENT_IN_USE",
+		54: "REASON_REVISION_BREAKING",
+		55: "REASON_REVISION_IN_USE",
+		56: "REASON_DEFINITION_INVALID",
+		57: "REASON_ARCHIVE_INVALID",
+		58: "REASON_SELECTION_EMPTY",
+		59: "REASON_ICON_NOT_FOUND",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -341,6 +386,15 @@ var (
 		"REASON_WEBHOOK_TOO_LARGE":             48,
 		"REASON_LIMIT_REACHED":                 49,
 		"REASON_CUSTOM_CODE_REQUIRED":          50,
+		"REASON_CONNECTOR_EXISTS":              51,
+		"REASON_ENVIRONMENT_EXISTS":            52,
+		"REASON_ENVIRONMENT_IN_USE":            53,
+		"REASON_REVISION_BREAKING":             54,
+		"REASON_REVISION_IN_USE":               55,
+		"REASON_DEFINITION_INVALID":            56,
+		"REASON_ARCHIVE_INVALID":               57,
+		"REASON_SELECTION_EMPTY":               58,
+		"REASON_ICON_NOT_FOUND":                59,
 	}
 )
 
@@ -375,7 +429,7 @@ var File_ferrule_error_v1_reason_proto protoreflect.FileDescriptor
 
 const file_ferrule_error_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1dferrule/error/v1/reason.proto\x12\x10ferrule.error.v1*\xb6\f\n" +
+	"\x1dferrule/error/v1/reason.proto\x12\x10ferrule.error.v1*\xbd\x0e\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x01\x12\x1b\n" +
@@ -428,7 +482,16 @@ const file_ferrule_error_v1_reason_proto_rawDesc = "" +
 	"\x1eREASON_WEBHOOK_SECRET_REQUIRED\x10/\x12\x1c\n" +
 	"\x18REASON_WEBHOOK_TOO_LARGE\x100\x12\x18\n" +
 	"\x14REASON_LIMIT_REACHED\x101\x12\x1f\n" +
-	"\x1bREASON_CUSTOM_CODE_REQUIRED\x102B\xc7\x01\n" +
+	"\x1bREASON_CUSTOM_CODE_REQUIRED\x102\x12\x1b\n" +
+	"\x17REASON_CONNECTOR_EXISTS\x103\x12\x1d\n" +
+	"\x19REASON_ENVIRONMENT_EXISTS\x104\x12\x1d\n" +
+	"\x19REASON_ENVIRONMENT_IN_USE\x105\x12\x1c\n" +
+	"\x18REASON_REVISION_BREAKING\x106\x12\x1a\n" +
+	"\x16REASON_REVISION_IN_USE\x107\x12\x1d\n" +
+	"\x19REASON_DEFINITION_INVALID\x108\x12\x1a\n" +
+	"\x16REASON_ARCHIVE_INVALID\x109\x12\x1a\n" +
+	"\x16REASON_SELECTION_EMPTY\x10:\x12\x19\n" +
+	"\x15REASON_ICON_NOT_FOUND\x10;B\xc7\x01\n" +
 	"\x14com.ferrule.error.v1B\vReasonProtoP\x01Z>github.com/ferrule-dev/ferrule/gen/go/ferrule/error/v1;errorv1\xa2\x02\x03FEX\xaa\x02\x10Ferrule.Error.V1\xca\x02\x11Ferrule\\Error_\\V1\xe2\x02\x1dFerrule\\Error_\\V1\\GPBMetadata\xea\x02\x12Ferrule::Error::V1b\x06proto3"
 
 var (

@@ -34,6 +34,12 @@ const (
 	SourceFormat_SOURCE_FORMAT_OPENAPI2 SourceFormat = 1
 	// A connector package: apiDefinition.swagger.json with apiProperties.json.
 	SourceFormat_SOURCE_FORMAT_CONNECTOR_PACKAGE SourceFormat = 2
+	// OpenAPI 3.0, 3.1 or 3.2, JSON or YAML, one file or several.
+	SourceFormat_SOURCE_FORMAT_OPENAPI3 SourceFormat = 3
+	// A Postman collection, version 1, 2.0 or 2.1, with environment files.
+	SourceFormat_SOURCE_FORMAT_POSTMAN SourceFormat = 4
+	// A connector definition in the suite's own JSON.
+	SourceFormat_SOURCE_FORMAT_FERRULE SourceFormat = 5
 )
 
 // Enum value maps for SourceFormat.
@@ -42,11 +48,17 @@ var (
 		0: "SOURCE_FORMAT_UNSPECIFIED",
 		1: "SOURCE_FORMAT_OPENAPI2",
 		2: "SOURCE_FORMAT_CONNECTOR_PACKAGE",
+		3: "SOURCE_FORMAT_OPENAPI3",
+		4: "SOURCE_FORMAT_POSTMAN",
+		5: "SOURCE_FORMAT_FERRULE",
 	}
 	SourceFormat_value = map[string]int32{
 		"SOURCE_FORMAT_UNSPECIFIED":       0,
 		"SOURCE_FORMAT_OPENAPI2":          1,
 		"SOURCE_FORMAT_CONNECTOR_PACKAGE": 2,
+		"SOURCE_FORMAT_OPENAPI3":          3,
+		"SOURCE_FORMAT_POSTMAN":           4,
+		"SOURCE_FORMAT_FERRULE":           5,
 	}
 )
 
@@ -103,7 +115,19 @@ type Connector struct {
 	// When it last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change of the resource (AIP-154).
-	Etag          string `protobuf:"bytes,11,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,11,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Who publishes the connector; of the same revision as the title.
+	Publisher string `protobuf:"bytes,12,opt,name=publisher,proto3" json:"publisher,omitempty"`
+	// Catalogue categories of the same revision.
+	Categories []string `protobuf:"bytes,13,rep,name=categories,proto3" json:"categories,omitempty"`
+	// Kinds of authentication that its connections can use: "none", "basic",
+	// "api_key", "bearer", "oauth2", "digest", "certificate", "custom".
+	Authentication []string `protobuf:"bytes,14,rep,name=authentication,proto3" json:"authentication,omitempty"`
+	// True if the same revision has a picture: see GetIcon.
+	HasIcon bool `protobuf:"varint,15,opt,name=has_icon,json=hasIcon,proto3" json:"has_icon,omitempty"`
+	// URL from which the description was last imported, without credentials and
+	// query; empty if files were sent.
+	SourceUrl     string `protobuf:"bytes,16,opt,name=source_url,json=sourceUrl,proto3" json:"source_url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -215,12 +239,47 @@ func (x *Connector) GetEtag() string {
 	return ""
 }
 
+func (x *Connector) GetPublisher() string {
+	if x != nil {
+		return x.Publisher
+	}
+	return ""
+}
+
+func (x *Connector) GetCategories() []string {
+	if x != nil {
+		return x.Categories
+	}
+	return nil
+}
+
+func (x *Connector) GetAuthentication() []string {
+	if x != nil {
+		return x.Authentication
+	}
+	return nil
+}
+
+func (x *Connector) GetHasIcon() bool {
+	if x != nil {
+		return x.HasIcon
+	}
+	return false
+}
+
+func (x *Connector) GetSourceUrl() string {
+	if x != nil {
+		return x.SourceUrl
+	}
+	return ""
+}
+
 // SourceFile is one file of an API description.
 type SourceFile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Path relative to the description's directory, with "/" as separator.
 	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	// Exact bytes, at most 20 MiB; more is refused with DOCUMENT_TOO_LARGE.
+	// Exact bytes, at most 64 MiB; more is refused with DOCUMENT_TOO_LARGE.
 	Content       []byte `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -270,10 +329,12 @@ func (x *SourceFile) GetContent() []byte {
 	return nil
 }
 
-// SourceFiles are the files of one API description.
+// SourceFiles are the files of one API description: a document with the files
+// that it refers to, or one ZIP archive of them.
 type SourceFiles struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The files; the importer finds the entry among them by name and content.
+	// The files; the importer finds the entry among them by name and content. A
+	// single file that is a ZIP archive is unpacked first.
 	Files         []*SourceFile `protobuf:"bytes,1,rep,name=files,proto3" json:"files,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -316,11 +377,69 @@ func (x *SourceFiles) GetFiles() []*SourceFile {
 	return nil
 }
 
+// OperationSelection chooses operations of a description. Each entry is an
+// operation id ("GetItem"), a tag ("tag:users"), a path ("/users/{id}") or a
+// method and a path ("GET /users/{id}"). In ids, tags and paths "*" stands for
+// any text without "/", "**" for any text.
+type OperationSelection struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only operations that one of these chooses; empty means all.
+	Only []string `protobuf:"bytes,1,rep,name=only,proto3" json:"only,omitempty"`
+	// No operations that one of these chooses.
+	Except        []string `protobuf:"bytes,2,rep,name=except,proto3" json:"except,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OperationSelection) Reset() {
+	*x = OperationSelection{}
+	mi := &file_ferrule_registry_v1_connector_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OperationSelection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OperationSelection) ProtoMessage() {}
+
+func (x *OperationSelection) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_connector_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OperationSelection.ProtoReflect.Descriptor instead.
+func (*OperationSelection) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_connector_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *OperationSelection) GetOnly() []string {
+	if x != nil {
+		return x.Only
+	}
+	return nil
+}
+
+func (x *OperationSelection) GetExcept() []string {
+	if x != nil {
+		return x.Except
+	}
+	return nil
+}
+
 var File_ferrule_registry_v1_connector_proto protoreflect.FileDescriptor
 
 const file_ferrule_registry_v1_connector_proto_rawDesc = "" +
 	"\n" +
-	"#ferrule/registry/v1/connector.proto\x12\x13ferrule.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\x04\n" +
+	"#ferrule/registry/v1/connector.proto\x12\x13ferrule.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9e\x06\n" +
 	"\tConnector\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12\x19\n" +
 	"\x05title\x18\x02 \x01(\tB\x03\xe0A\x03R\x05title\x12%\n" +
@@ -335,7 +454,15 @@ const file_ferrule_registry_v1_connector_proto_rawDesc = "" +
 	"\vupdate_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x17\n" +
-	"\x04etag\x18\v \x01(\tB\x03\xe0A\x03R\x04etag:d\xeaAa\n" +
+	"\x04etag\x18\v \x01(\tB\x03\xe0A\x03R\x04etag\x12!\n" +
+	"\tpublisher\x18\f \x01(\tB\x03\xe0A\x03R\tpublisher\x12#\n" +
+	"\n" +
+	"categories\x18\r \x03(\tB\x03\xe0A\x03R\n" +
+	"categories\x12+\n" +
+	"\x0eauthentication\x18\x0e \x03(\tB\x03\xe0A\x03R\x0eauthentication\x12\x1e\n" +
+	"\bhas_icon\x18\x0f \x01(\bB\x03\xe0A\x03R\ahasIcon\x12\"\n" +
+	"\n" +
+	"source_url\x18\x10 \x01(\tB\x03\xe0A\x03R\tsourceUrl:d\xeaAa\n" +
 	"\x15ferrule.dev/Connector\x121environments/{environment}/connectors/{connector}*\n" +
 	"connectors2\tconnector\"F\n" +
 	"\n" +
@@ -344,11 +471,17 @@ const file_ferrule_registry_v1_connector_proto_rawDesc = "" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\x04path\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\"Q\n" +
 	"\vSourceFiles\x12B\n" +
-	"\x05files\x18\x01 \x03(\v2\x1f.ferrule.registry.v1.SourceFileB\v\xbaH\b\x92\x01\x05\b\x01\x10\x80\x02R\x05files*n\n" +
+	"\x05files\x18\x01 \x03(\v2\x1f.ferrule.registry.v1.SourceFileB\v\xbaH\b\x92\x01\x05\b\x01\x10\x80 R\x05files\"h\n" +
+	"\x12OperationSelection\x12&\n" +
+	"\x04only\x18\x01 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05\x10\x01\x18\x80\bR\x04only\x12*\n" +
+	"\x06except\x18\x02 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05\x10\x01\x18\x80\bR\x06except*\xc0\x01\n" +
 	"\fSourceFormat\x12\x1d\n" +
 	"\x19SOURCE_FORMAT_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16SOURCE_FORMAT_OPENAPI2\x10\x01\x12#\n" +
-	"\x1fSOURCE_FORMAT_CONNECTOR_PACKAGE\x10\x02B\xdd\x01\n" +
+	"\x1fSOURCE_FORMAT_CONNECTOR_PACKAGE\x10\x02\x12\x1a\n" +
+	"\x16SOURCE_FORMAT_OPENAPI3\x10\x03\x12\x19\n" +
+	"\x15SOURCE_FORMAT_POSTMAN\x10\x04\x12\x19\n" +
+	"\x15SOURCE_FORMAT_FERRULE\x10\x05B\xdd\x01\n" +
 	"\x17com.ferrule.registry.v1B\x0eConnectorProtoP\x01ZDgithub.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1;registryv1\xa2\x02\x03FRX\xaa\x02\x13Ferrule.Registry.V1\xca\x02\x13Ferrule\\Registry\\V1\xe2\x02\x1fFerrule\\Registry\\V1\\GPBMetadata\xea\x02\x15Ferrule::Registry::V1b\x06proto3"
 
 var (
@@ -364,18 +497,19 @@ func file_ferrule_registry_v1_connector_proto_rawDescGZIP() []byte {
 }
 
 var file_ferrule_registry_v1_connector_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ferrule_registry_v1_connector_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_ferrule_registry_v1_connector_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_ferrule_registry_v1_connector_proto_goTypes = []any{
 	(SourceFormat)(0),             // 0: ferrule.registry.v1.SourceFormat
 	(*Connector)(nil),             // 1: ferrule.registry.v1.Connector
 	(*SourceFile)(nil),            // 2: ferrule.registry.v1.SourceFile
 	(*SourceFiles)(nil),           // 3: ferrule.registry.v1.SourceFiles
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*OperationSelection)(nil),    // 4: ferrule.registry.v1.OperationSelection
+	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
 }
 var file_ferrule_registry_v1_connector_proto_depIdxs = []int32{
 	0, // 0: ferrule.registry.v1.Connector.format:type_name -> ferrule.registry.v1.SourceFormat
-	4, // 1: ferrule.registry.v1.Connector.create_time:type_name -> google.protobuf.Timestamp
-	4, // 2: ferrule.registry.v1.Connector.update_time:type_name -> google.protobuf.Timestamp
+	5, // 1: ferrule.registry.v1.Connector.create_time:type_name -> google.protobuf.Timestamp
+	5, // 2: ferrule.registry.v1.Connector.update_time:type_name -> google.protobuf.Timestamp
 	2, // 3: ferrule.registry.v1.SourceFiles.files:type_name -> ferrule.registry.v1.SourceFile
 	4, // [4:4] is the sub-list for method output_type
 	4, // [4:4] is the sub-list for method input_type
@@ -395,7 +529,7 @@ func file_ferrule_registry_v1_connector_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_registry_v1_connector_proto_rawDesc), len(file_ferrule_registry_v1_connector_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

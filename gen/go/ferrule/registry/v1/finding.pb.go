@@ -78,6 +78,59 @@ func (Severity) EnumDescriptor() ([]byte, []int) {
 	return file_ferrule_registry_v1_finding_proto_rawDescGZIP(), []int{0}
 }
 
+// RuleSet is a named set of rules that descriptions can be checked against.
+type RuleSet int32
+
+const (
+	// Never used.
+	RuleSet_RULE_SET_UNSPECIFIED RuleSet = 0
+	// What every connector should keep to, whatever its format. Always applied.
+	RuleSet_RULE_SET_DEFAULT RuleSet = 1
+	// What the vendor of connector packages demands before it certifies one.
+	RuleSet_RULE_SET_CERTIFICATION RuleSet = 2
+)
+
+// Enum value maps for RuleSet.
+var (
+	RuleSet_name = map[int32]string{
+		0: "RULE_SET_UNSPECIFIED",
+		1: "RULE_SET_DEFAULT",
+		2: "RULE_SET_CERTIFICATION",
+	}
+	RuleSet_value = map[string]int32{
+		"RULE_SET_UNSPECIFIED":   0,
+		"RULE_SET_DEFAULT":       1,
+		"RULE_SET_CERTIFICATION": 2,
+	}
+)
+
+func (x RuleSet) Enum() *RuleSet {
+	p := new(RuleSet)
+	*p = x
+	return p
+}
+
+func (x RuleSet) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RuleSet) Descriptor() protoreflect.EnumDescriptor {
+	return file_ferrule_registry_v1_finding_proto_enumTypes[1].Descriptor()
+}
+
+func (RuleSet) Type() protoreflect.EnumType {
+	return &file_ferrule_registry_v1_finding_proto_enumTypes[1]
+}
+
+func (x RuleSet) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RuleSet.Descriptor instead.
+func (RuleSet) EnumDescriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_finding_proto_rawDescGZIP(), []int{1}
+}
+
 // Finding is something that an importer noticed about a description.
 type Finding struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -205,7 +258,11 @@ const file_ferrule_registry_v1_finding_proto_rawDesc = "" +
 	"\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSEVERITY_INFO\x10\x01\x12\x14\n" +
 	"\x10SEVERITY_WARNING\x10\x02\x12\x12\n" +
-	"\x0eSEVERITY_ERROR\x10\x03B\xdb\x01\n" +
+	"\x0eSEVERITY_ERROR\x10\x03*U\n" +
+	"\aRuleSet\x12\x18\n" +
+	"\x14RULE_SET_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10RULE_SET_DEFAULT\x10\x01\x12\x1a\n" +
+	"\x16RULE_SET_CERTIFICATION\x10\x02B\xdb\x01\n" +
 	"\x17com.ferrule.registry.v1B\fFindingProtoP\x01ZDgithub.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1;registryv1\xa2\x02\x03FRX\xaa\x02\x13Ferrule.Registry.V1\xca\x02\x13Ferrule\\Registry\\V1\xe2\x02\x1fFerrule\\Registry\\V1\\GPBMetadata\xea\x02\x15Ferrule::Registry::V1b\x06proto3"
 
 var (
@@ -220,11 +277,12 @@ func file_ferrule_registry_v1_finding_proto_rawDescGZIP() []byte {
 	return file_ferrule_registry_v1_finding_proto_rawDescData
 }
 
-var file_ferrule_registry_v1_finding_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_ferrule_registry_v1_finding_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_ferrule_registry_v1_finding_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
 var file_ferrule_registry_v1_finding_proto_goTypes = []any{
 	(Severity)(0),   // 0: ferrule.registry.v1.Severity
-	(*Finding)(nil), // 1: ferrule.registry.v1.Finding
+	(RuleSet)(0),    // 1: ferrule.registry.v1.RuleSet
+	(*Finding)(nil), // 2: ferrule.registry.v1.Finding
 }
 var file_ferrule_registry_v1_finding_proto_depIdxs = []int32{
 	0, // 0: ferrule.registry.v1.Finding.severity:type_name -> ferrule.registry.v1.Severity
@@ -245,7 +303,7 @@ func file_ferrule_registry_v1_finding_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_registry_v1_finding_proto_rawDesc), len(file_ferrule_registry_v1_finding_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   1,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -12,9 +12,11 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	v1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	emptypb "google.golang.org/protobuf/types/known/emptypb"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -26,6 +28,75 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// ExportFormat is a format that connectors can be written in.
+type ExportFormat int32
+
+const (
+	// The format of the revision's own source.
+	ExportFormat_EXPORT_FORMAT_UNSPECIFIED ExportFormat = 0
+	// A connector package.
+	ExportFormat_EXPORT_FORMAT_CONNECTOR_PACKAGE ExportFormat = 1
+	// OpenAPI 3.1, JSON.
+	ExportFormat_EXPORT_FORMAT_OPENAPI31 ExportFormat = 2
+	// OpenAPI 3.0, JSON.
+	ExportFormat_EXPORT_FORMAT_OPENAPI30 ExportFormat = 3
+	// OpenAPI (Swagger) 2.0, JSON.
+	ExportFormat_EXPORT_FORMAT_OPENAPI2 ExportFormat = 4
+	// A Postman collection, version 2.1.
+	ExportFormat_EXPORT_FORMAT_POSTMAN ExportFormat = 5
+	// The definition itself, in the suite's own JSON: nothing is lost.
+	ExportFormat_EXPORT_FORMAT_FERRULE ExportFormat = 6
+)
+
+// Enum value maps for ExportFormat.
+var (
+	ExportFormat_name = map[int32]string{
+		0: "EXPORT_FORMAT_UNSPECIFIED",
+		1: "EXPORT_FORMAT_CONNECTOR_PACKAGE",
+		2: "EXPORT_FORMAT_OPENAPI31",
+		3: "EXPORT_FORMAT_OPENAPI30",
+		4: "EXPORT_FORMAT_OPENAPI2",
+		5: "EXPORT_FORMAT_POSTMAN",
+		6: "EXPORT_FORMAT_FERRULE",
+	}
+	ExportFormat_value = map[string]int32{
+		"EXPORT_FORMAT_UNSPECIFIED":       0,
+		"EXPORT_FORMAT_CONNECTOR_PACKAGE": 1,
+		"EXPORT_FORMAT_OPENAPI31":         2,
+		"EXPORT_FORMAT_OPENAPI30":         3,
+		"EXPORT_FORMAT_OPENAPI2":          4,
+		"EXPORT_FORMAT_POSTMAN":           5,
+		"EXPORT_FORMAT_FERRULE":           6,
+	}
+)
+
+func (x ExportFormat) Enum() *ExportFormat {
+	p := new(ExportFormat)
+	*p = x
+	return p
+}
+
+func (x ExportFormat) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ExportFormat) Descriptor() protoreflect.EnumDescriptor {
+	return file_ferrule_registry_v1_registry_service_proto_enumTypes[0].Descriptor()
+}
+
+func (ExportFormat) Type() protoreflect.EnumType {
+	return &file_ferrule_registry_v1_registry_service_proto_enumTypes[0]
+}
+
+func (x ExportFormat) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ExportFormat.Descriptor instead.
+func (ExportFormat) EnumDescriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{0}
+}
 
 // ImportConnectorRequest asks for an import.
 type ImportConnectorRequest struct {
@@ -46,7 +117,13 @@ type ImportConnectorRequest struct {
 	Format SourceFormat `protobuf:"varint,5,opt,name=format,proto3,enum=ferrule.registry.v1.SourceFormat" json:"format,omitempty"`
 	// Publishes the revision at once. The first revision of a connector is
 	// published in any case.
-	Publish       bool `protobuf:"varint,6,opt,name=publish,proto3" json:"publish,omitempty"`
+	Publish bool `protobuf:"varint,6,opt,name=publish,proto3" json:"publish,omitempty"`
+	// Which operations are taken; absent means all.
+	Selection *OperationSelection `protobuf:"bytes,7,opt,name=selection,proto3" json:"selection,omitempty"`
+	// Publishes also if callers of the published revision break.
+	AllowBreaking bool `protobuf:"varint,8,opt,name=allow_breaking,json=allowBreaking,proto3" json:"allow_breaking,omitempty"`
+	// Says what would happen, and changes nothing.
+	ValidateOnly  bool `protobuf:"varint,9,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -134,6 +211,27 @@ func (x *ImportConnectorRequest) GetPublish() bool {
 	return false
 }
 
+func (x *ImportConnectorRequest) GetSelection() *OperationSelection {
+	if x != nil {
+		return x.Selection
+	}
+	return nil
+}
+
+func (x *ImportConnectorRequest) GetAllowBreaking() bool {
+	if x != nil {
+		return x.AllowBreaking
+	}
+	return false
+}
+
+func (x *ImportConnectorRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 type isImportConnectorRequest_Source interface {
 	isImportConnectorRequest_Source()
 }
@@ -144,7 +242,8 @@ type ImportConnectorRequest_Files struct {
 }
 
 type ImportConnectorRequest_Url struct {
-	// Where the registry fetches one document: http or https, at most 20 MiB.
+	// Where the registry fetches a document: http or https, at most 64 MiB.
+	// Documents that it refers to are fetched from the same host only.
 	Url string `protobuf:"bytes,4,opt,name=url,proto3,oneof"`
 }
 
@@ -160,7 +259,10 @@ type ImportConnectorResponse struct {
 	// The revision, without its definition.
 	Revision *Revision `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
 	// False if exactly this revision was there before.
-	Created       bool `protobuf:"varint,3,opt,name=created,proto3" json:"created,omitempty"`
+	Created bool `protobuf:"varint,3,opt,name=created,proto3" json:"created,omitempty"`
+	// What changes for callers of the revision that was published before; absent
+	// if there was none, or if it is this one.
+	Diff          *RevisionDiff `protobuf:"bytes,4,opt,name=diff,proto3" json:"diff,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -216,6 +318,13 @@ func (x *ImportConnectorResponse) GetCreated() bool {
 	return false
 }
 
+func (x *ImportConnectorResponse) GetDiff() *RevisionDiff {
+	if x != nil {
+		return x.Diff
+	}
+	return nil
+}
+
 // ValidateDefinitionRequest asks what an import would find.
 type ValidateDefinitionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -224,7 +333,11 @@ type ValidateDefinitionRequest struct {
 	// The files to look at.
 	Files *SourceFiles `protobuf:"bytes,2,opt,name=files,proto3" json:"files,omitempty"`
 	// Format; detected if not given.
-	Format        SourceFormat `protobuf:"varint,3,opt,name=format,proto3,enum=ferrule.registry.v1.SourceFormat" json:"format,omitempty"`
+	Format SourceFormat `protobuf:"varint,3,opt,name=format,proto3,enum=ferrule.registry.v1.SourceFormat" json:"format,omitempty"`
+	// Rules to apply besides those of the import.
+	RuleSets []RuleSet `protobuf:"varint,4,rep,packed,name=rule_sets,json=ruleSets,proto3,enum=ferrule.registry.v1.RuleSet" json:"rule_sets,omitempty"`
+	// Which operations are taken; absent means all.
+	Selection     *OperationSelection `protobuf:"bytes,5,opt,name=selection,proto3" json:"selection,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -278,6 +391,20 @@ func (x *ValidateDefinitionRequest) GetFormat() SourceFormat {
 		return x.Format
 	}
 	return SourceFormat_SOURCE_FORMAT_UNSPECIFIED
+}
+
+func (x *ValidateDefinitionRequest) GetRuleSets() []RuleSet {
+	if x != nil {
+		return x.RuleSets
+	}
+	return nil
+}
+
+func (x *ValidateDefinitionRequest) GetSelection() *OperationSelection {
+	if x != nil {
+		return x.Selection
+	}
+	return nil
 }
 
 // ValidateDefinitionResponse is what an import would find.
@@ -771,7 +898,10 @@ func (x *ListRevisionsResponse) GetNextPageToken() string {
 type PublishRevisionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "environments/{environment}/connectors/{connector}/revisions/{revision}".
-	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Publishes also if callers of the published revision break. Without it such
+	// a change is refused with REVISION_BREAKING and the changes as violations.
+	AllowBreaking bool `protobuf:"varint,2,opt,name=allow_breaking,json=allowBreaking,proto3" json:"allow_breaking,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -811,6 +941,13 @@ func (x *PublishRevisionRequest) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *PublishRevisionRequest) GetAllowBreaking() bool {
+	if x != nil {
+		return x.AllowBreaking
+	}
+	return false
 }
 
 // GetSourceRequest names a revision whose source is wanted.
@@ -1042,11 +1179,2205 @@ func (x *ListOperationsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// CreateConnectorRequest asks for a connector from a definition.
+type CreateConnectorRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Environment, "environments/{environment}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Id of the connector; made from the title if empty.
+	ConnectorId string `protobuf:"bytes,2,opt,name=connector_id,json=connectorId,proto3" json:"connector_id,omitempty"`
+	// The definition. Its title is required; servers, operations and everything
+	// else can be added later.
+	Definition *v1.Definition `protobuf:"bytes,3,opt,name=definition,proto3" json:"definition,omitempty"`
+	// Publishes the revision at once.
+	Publish bool `protobuf:"varint,4,opt,name=publish,proto3" json:"publish,omitempty"`
+	// Says what would happen, and changes nothing.
+	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateConnectorRequest) Reset() {
+	*x = CreateConnectorRequest{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateConnectorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateConnectorRequest) ProtoMessage() {}
+
+func (x *CreateConnectorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateConnectorRequest.ProtoReflect.Descriptor instead.
+func (*CreateConnectorRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *CreateConnectorRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *CreateConnectorRequest) GetConnectorId() string {
+	if x != nil {
+		return x.ConnectorId
+	}
+	return ""
+}
+
+func (x *CreateConnectorRequest) GetDefinition() *v1.Definition {
+	if x != nil {
+		return x.Definition
+	}
+	return nil
+}
+
+func (x *CreateConnectorRequest) GetPublish() bool {
+	if x != nil {
+		return x.Publish
+	}
+	return false
+}
+
+func (x *CreateConnectorRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+// CreateConnectorResponse is the new connector.
+type CreateConnectorResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The connector.
+	Connector *Connector `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
+	// Its first revision, without the definition.
+	Revision      *Revision `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateConnectorResponse) Reset() {
+	*x = CreateConnectorResponse{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateConnectorResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateConnectorResponse) ProtoMessage() {}
+
+func (x *CreateConnectorResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateConnectorResponse.ProtoReflect.Descriptor instead.
+func (*CreateConnectorResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *CreateConnectorResponse) GetConnector() *Connector {
+	if x != nil {
+		return x.Connector
+	}
+	return nil
+}
+
+func (x *CreateConnectorResponse) GetRevision() *Revision {
+	if x != nil {
+		return x.Revision
+	}
+	return nil
+}
+
+// UpdateConnectorRequest asks for an edit.
+type UpdateConnectorRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/connectors/{connector}".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The new values.
+	Definition *v1.Definition `protobuf:"bytes,2,opt,name=definition,proto3" json:"definition,omitempty"`
+	// What is replaced, as paths in the definition ("info.title", "servers",
+	// "policies"). Members of lists that have a name are addressed by it:
+	// "operations.GetItem", "operations.GetItem.summary", "schemas.Item",
+	// "parameter_sets.default", "security_schemes.key", "tags.users"; names with
+	// other characters than letters, digits, "_" and "-" stand between back
+	// quotes. What the mask names and the definition does not have is removed.
+	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,3,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	// If given, the connector is edited only while it has this etag.
+	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Publishes the new revision at once.
+	Publish bool `protobuf:"varint,5,opt,name=publish,proto3" json:"publish,omitempty"`
+	// Publishes also if callers of the published revision break.
+	AllowBreaking bool `protobuf:"varint,6,opt,name=allow_breaking,json=allowBreaking,proto3" json:"allow_breaking,omitempty"`
+	// Says what would happen, and changes nothing.
+	ValidateOnly  bool `protobuf:"varint,7,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateConnectorRequest) Reset() {
+	*x = UpdateConnectorRequest{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateConnectorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateConnectorRequest) ProtoMessage() {}
+
+func (x *UpdateConnectorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateConnectorRequest.ProtoReflect.Descriptor instead.
+func (*UpdateConnectorRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *UpdateConnectorRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *UpdateConnectorRequest) GetDefinition() *v1.Definition {
+	if x != nil {
+		return x.Definition
+	}
+	return nil
+}
+
+func (x *UpdateConnectorRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+func (x *UpdateConnectorRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *UpdateConnectorRequest) GetPublish() bool {
+	if x != nil {
+		return x.Publish
+	}
+	return false
+}
+
+func (x *UpdateConnectorRequest) GetAllowBreaking() bool {
+	if x != nil {
+		return x.AllowBreaking
+	}
+	return false
+}
+
+func (x *UpdateConnectorRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+// UpdateConnectorResponse is the outcome of an edit.
+type UpdateConnectorResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The connector.
+	Connector *Connector `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
+	// The draft, without its definition.
+	Revision *Revision `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// What changes for callers of the published revision.
+	Diff          *RevisionDiff `protobuf:"bytes,3,opt,name=diff,proto3" json:"diff,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateConnectorResponse) Reset() {
+	*x = UpdateConnectorResponse{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateConnectorResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateConnectorResponse) ProtoMessage() {}
+
+func (x *UpdateConnectorResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateConnectorResponse.ProtoReflect.Descriptor instead.
+func (*UpdateConnectorResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *UpdateConnectorResponse) GetConnector() *Connector {
+	if x != nil {
+		return x.Connector
+	}
+	return nil
+}
+
+func (x *UpdateConnectorResponse) GetRevision() *Revision {
+	if x != nil {
+		return x.Revision
+	}
+	return nil
+}
+
+func (x *UpdateConnectorResponse) GetDiff() *RevisionDiff {
+	if x != nil {
+		return x.Diff
+	}
+	return nil
+}
+
+// InferOperationRequest is a sample of a call.
+type InferOperationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Environment, "environments/{environment}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// The request.
+	//
+	// Types that are valid to be assigned to Request:
+	//
+	//	*InferOperationRequest_Curl
+	//	*InferOperationRequest_Sample
+	Request isInferOperationRequest_Request `protobuf_oneof:"request"`
+	// The answer, if there is one.
+	Response *SampleResponse `protobuf:"bytes,4,opt,name=response,proto3" json:"response,omitempty"`
+	// Id of the operation; made from method and path if empty.
+	OperationId   string `protobuf:"bytes,5,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InferOperationRequest) Reset() {
+	*x = InferOperationRequest{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InferOperationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InferOperationRequest) ProtoMessage() {}
+
+func (x *InferOperationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InferOperationRequest.ProtoReflect.Descriptor instead.
+func (*InferOperationRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *InferOperationRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *InferOperationRequest) GetRequest() isInferOperationRequest_Request {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *InferOperationRequest) GetCurl() string {
+	if x != nil {
+		if x, ok := x.Request.(*InferOperationRequest_Curl); ok {
+			return x.Curl
+		}
+	}
+	return ""
+}
+
+func (x *InferOperationRequest) GetSample() *SampleRequest {
+	if x != nil {
+		if x, ok := x.Request.(*InferOperationRequest_Sample); ok {
+			return x.Sample
+		}
+	}
+	return nil
+}
+
+func (x *InferOperationRequest) GetResponse() *SampleResponse {
+	if x != nil {
+		return x.Response
+	}
+	return nil
+}
+
+func (x *InferOperationRequest) GetOperationId() string {
+	if x != nil {
+		return x.OperationId
+	}
+	return ""
+}
+
+type isInferOperationRequest_Request interface {
+	isInferOperationRequest_Request()
+}
+
+type InferOperationRequest_Curl struct {
+	// A curl command as it is typed into a shell. Nothing of it is run.
+	Curl string `protobuf:"bytes,2,opt,name=curl,proto3,oneof"`
+}
+
+type InferOperationRequest_Sample struct {
+	// The request itself.
+	Sample *SampleRequest `protobuf:"bytes,3,opt,name=sample,proto3,oneof"`
+}
+
+func (*InferOperationRequest_Curl) isInferOperationRequest_Request() {}
+
+func (*InferOperationRequest_Sample) isInferOperationRequest_Request() {}
+
+// SampleRequest is a request that was sent.
+type SampleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// HTTP method; GET if empty.
+	Method string `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	// Absolute URL with its query. Segments in braces become path parameters.
+	Url string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	// Headers as "Name: value".
+	Headers []string `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty"`
+	// Body, at most 4 MiB.
+	Body          []byte `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SampleRequest) Reset() {
+	*x = SampleRequest{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SampleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SampleRequest) ProtoMessage() {}
+
+func (x *SampleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SampleRequest.ProtoReflect.Descriptor instead.
+func (*SampleRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *SampleRequest) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *SampleRequest) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *SampleRequest) GetHeaders() []string {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *SampleRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+// SampleResponse is an answer that was received.
+type SampleResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Status; 200 if zero.
+	Status int32 `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`
+	// Headers as "Name: value".
+	Headers []string `protobuf:"bytes,2,rep,name=headers,proto3" json:"headers,omitempty"`
+	// Body, at most 4 MiB.
+	Body          []byte `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SampleResponse) Reset() {
+	*x = SampleResponse{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SampleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SampleResponse) ProtoMessage() {}
+
+func (x *SampleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SampleResponse.ProtoReflect.Descriptor instead.
+func (*SampleResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *SampleResponse) GetStatus() int32 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
+func (x *SampleResponse) GetHeaders() []string {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *SampleResponse) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+// InferOperationResponse is what a sample says about an operation.
+type InferOperationResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The operation. Values of the sample are its examples, except those that look
+	// like credentials, which are left out.
+	Operation *v1.Operation `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	// Server of the sample.
+	Server *v1.Server `protobuf:"bytes,2,opt,name=server,proto3" json:"server,omitempty"`
+	// How the sample authenticates, if it does; never with the secret itself.
+	SecuritySchemes []*v1.SecurityScheme `protobuf:"bytes,3,rep,name=security_schemes,json=securitySchemes,proto3" json:"security_schemes,omitempty"`
+	// What was left out or guessed.
+	Findings      []*Finding `protobuf:"bytes,4,rep,name=findings,proto3" json:"findings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InferOperationResponse) Reset() {
+	*x = InferOperationResponse{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InferOperationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InferOperationResponse) ProtoMessage() {}
+
+func (x *InferOperationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InferOperationResponse.ProtoReflect.Descriptor instead.
+func (*InferOperationResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *InferOperationResponse) GetOperation() *v1.Operation {
+	if x != nil {
+		return x.Operation
+	}
+	return nil
+}
+
+func (x *InferOperationResponse) GetServer() *v1.Server {
+	if x != nil {
+		return x.Server
+	}
+	return nil
+}
+
+func (x *InferOperationResponse) GetSecuritySchemes() []*v1.SecurityScheme {
+	if x != nil {
+		return x.SecuritySchemes
+	}
+	return nil
+}
+
+func (x *InferOperationResponse) GetFindings() []*Finding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+// DeprecateRevisionRequest names a revision to deprecate.
+type DeprecateRevisionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/connectors/{connector}/revisions/{revision}".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Why, and what to use instead.
+	Note          string `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeprecateRevisionRequest) Reset() {
+	*x = DeprecateRevisionRequest{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeprecateRevisionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeprecateRevisionRequest) ProtoMessage() {}
+
+func (x *DeprecateRevisionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeprecateRevisionRequest.ProtoReflect.Descriptor instead.
+func (*DeprecateRevisionRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *DeprecateRevisionRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DeprecateRevisionRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+// DiffRevisionsRequest names what is compared.
+type DiffRevisionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The older one: "environments/{environment}/connectors/{connector}/revisions/{revision}".
+	Base string `protobuf:"bytes,1,opt,name=base,proto3" json:"base,omitempty"`
+	// The newer one.
+	//
+	// Types that are valid to be assigned to Target:
+	//
+	//	*DiffRevisionsRequest_Revision
+	//	*DiffRevisionsRequest_Url
+	//	*DiffRevisionsRequest_Files
+	Target        isDiffRevisionsRequest_Target `protobuf_oneof:"target"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffRevisionsRequest) Reset() {
+	*x = DiffRevisionsRequest{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffRevisionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffRevisionsRequest) ProtoMessage() {}
+
+func (x *DiffRevisionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffRevisionsRequest.ProtoReflect.Descriptor instead.
+func (*DiffRevisionsRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *DiffRevisionsRequest) GetBase() string {
+	if x != nil {
+		return x.Base
+	}
+	return ""
+}
+
+func (x *DiffRevisionsRequest) GetTarget() isDiffRevisionsRequest_Target {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *DiffRevisionsRequest) GetRevision() string {
+	if x != nil {
+		if x, ok := x.Target.(*DiffRevisionsRequest_Revision); ok {
+			return x.Revision
+		}
+	}
+	return ""
+}
+
+func (x *DiffRevisionsRequest) GetUrl() string {
+	if x != nil {
+		if x, ok := x.Target.(*DiffRevisionsRequest_Url); ok {
+			return x.Url
+		}
+	}
+	return ""
+}
+
+func (x *DiffRevisionsRequest) GetFiles() *SourceFiles {
+	if x != nil {
+		if x, ok := x.Target.(*DiffRevisionsRequest_Files); ok {
+			return x.Files
+		}
+	}
+	return nil
+}
+
+type isDiffRevisionsRequest_Target interface {
+	isDiffRevisionsRequest_Target()
+}
+
+type DiffRevisionsRequest_Revision struct {
+	// A revision of any connector.
+	Revision string `protobuf:"bytes,2,opt,name=revision,proto3,oneof"`
+}
+
+type DiffRevisionsRequest_Url struct {
+	// What a URL holds now, read with the selection of the base.
+	Url string `protobuf:"bytes,3,opt,name=url,proto3,oneof"`
+}
+
+type DiffRevisionsRequest_Files struct {
+	// Files, read with the selection of the base.
+	Files *SourceFiles `protobuf:"bytes,4,opt,name=files,proto3,oneof"`
+}
+
+func (*DiffRevisionsRequest_Revision) isDiffRevisionsRequest_Target() {}
+
+func (*DiffRevisionsRequest_Url) isDiffRevisionsRequest_Target() {}
+
+func (*DiffRevisionsRequest_Files) isDiffRevisionsRequest_Target() {}
+
+// DiffRevisionsResponse is what changed.
+type DiffRevisionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The differences.
+	Diff          *RevisionDiff `protobuf:"bytes,1,opt,name=diff,proto3" json:"diff,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffRevisionsResponse) Reset() {
+	*x = DiffRevisionsResponse{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffRevisionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffRevisionsResponse) ProtoMessage() {}
+
+func (x *DiffRevisionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffRevisionsResponse.ProtoReflect.Descriptor instead.
+func (*DiffRevisionsResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *DiffRevisionsResponse) GetDiff() *RevisionDiff {
+	if x != nil {
+		return x.Diff
+	}
+	return nil
+}
+
+// ExportConnectorRequest names a revision and a format.
+type ExportConnectorRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/connectors/{connector}/revisions/{revision}".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Format to write.
+	Format        ExportFormat `protobuf:"varint,2,opt,name=format,proto3,enum=ferrule.registry.v1.ExportFormat" json:"format,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportConnectorRequest) Reset() {
+	*x = ExportConnectorRequest{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportConnectorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportConnectorRequest) ProtoMessage() {}
+
+func (x *ExportConnectorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportConnectorRequest.ProtoReflect.Descriptor instead.
+func (*ExportConnectorRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ExportConnectorRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ExportConnectorRequest) GetFormat() ExportFormat {
+	if x != nil {
+		return x.Format
+	}
+	return ExportFormat_EXPORT_FORMAT_UNSPECIFIED
+}
+
+// ExportConnectorResponse is a written connector.
+type ExportConnectorResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The files.
+	Files []*SourceFile `protobuf:"bytes,1,rep,name=files,proto3" json:"files,omitempty"`
+	// What the format cannot express, and what was done about it.
+	Findings []*Finding `protobuf:"bytes,2,rep,name=findings,proto3" json:"findings,omitempty"`
+	// True if the files are the revision's own source, byte for byte.
+	Verbatim      bool `protobuf:"varint,3,opt,name=verbatim,proto3" json:"verbatim,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportConnectorResponse) Reset() {
+	*x = ExportConnectorResponse{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportConnectorResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportConnectorResponse) ProtoMessage() {}
+
+func (x *ExportConnectorResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportConnectorResponse.ProtoReflect.Descriptor instead.
+func (*ExportConnectorResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ExportConnectorResponse) GetFiles() []*SourceFile {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *ExportConnectorResponse) GetFindings() []*Finding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+func (x *ExportConnectorResponse) GetVerbatim() bool {
+	if x != nil {
+		return x.Verbatim
+	}
+	return false
+}
+
+// PromoteConnectorRequest names a revision and where it goes.
+type PromoteConnectorRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/connectors/{connector}/revisions/{revision}".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Resource name of the other environment.
+	Environment string `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
+	// Id of the connector there; the same as here if empty.
+	ConnectorId string `protobuf:"bytes,3,opt,name=connector_id,json=connectorId,proto3" json:"connector_id,omitempty"`
+	// Publishes the revision there at once.
+	Publish bool `protobuf:"varint,4,opt,name=publish,proto3" json:"publish,omitempty"`
+	// Publishes also if callers of the revision published there break.
+	AllowBreaking bool `protobuf:"varint,5,opt,name=allow_breaking,json=allowBreaking,proto3" json:"allow_breaking,omitempty"`
+	// Says what would happen, and changes nothing.
+	ValidateOnly  bool `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PromoteConnectorRequest) Reset() {
+	*x = PromoteConnectorRequest{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PromoteConnectorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PromoteConnectorRequest) ProtoMessage() {}
+
+func (x *PromoteConnectorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PromoteConnectorRequest.ProtoReflect.Descriptor instead.
+func (*PromoteConnectorRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *PromoteConnectorRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PromoteConnectorRequest) GetEnvironment() string {
+	if x != nil {
+		return x.Environment
+	}
+	return ""
+}
+
+func (x *PromoteConnectorRequest) GetConnectorId() string {
+	if x != nil {
+		return x.ConnectorId
+	}
+	return ""
+}
+
+func (x *PromoteConnectorRequest) GetPublish() bool {
+	if x != nil {
+		return x.Publish
+	}
+	return false
+}
+
+func (x *PromoteConnectorRequest) GetAllowBreaking() bool {
+	if x != nil {
+		return x.AllowBreaking
+	}
+	return false
+}
+
+func (x *PromoteConnectorRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+// PromoteConnectorResponse is a connector in another environment.
+type PromoteConnectorResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The connector there.
+	Connector *Connector `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
+	// The revision there, without its definition.
+	Revision *Revision `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// False if exactly this revision was there before.
+	Created bool `protobuf:"varint,3,opt,name=created,proto3" json:"created,omitempty"`
+	// What changes for callers there.
+	Diff *RevisionDiff `protobuf:"bytes,4,opt,name=diff,proto3" json:"diff,omitempty"`
+	// What has to be supplied there before the connector can be used.
+	Requirements  []*Requirement `protobuf:"bytes,5,rep,name=requirements,proto3" json:"requirements,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PromoteConnectorResponse) Reset() {
+	*x = PromoteConnectorResponse{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PromoteConnectorResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PromoteConnectorResponse) ProtoMessage() {}
+
+func (x *PromoteConnectorResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PromoteConnectorResponse.ProtoReflect.Descriptor instead.
+func (*PromoteConnectorResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *PromoteConnectorResponse) GetConnector() *Connector {
+	if x != nil {
+		return x.Connector
+	}
+	return nil
+}
+
+func (x *PromoteConnectorResponse) GetRevision() *Revision {
+	if x != nil {
+		return x.Revision
+	}
+	return nil
+}
+
+func (x *PromoteConnectorResponse) GetCreated() bool {
+	if x != nil {
+		return x.Created
+	}
+	return false
+}
+
+func (x *PromoteConnectorResponse) GetDiff() *RevisionDiff {
+	if x != nil {
+		return x.Diff
+	}
+	return nil
+}
+
+func (x *PromoteConnectorResponse) GetRequirements() []*Requirement {
+	if x != nil {
+		return x.Requirements
+	}
+	return nil
+}
+
+// Requirement is something that does not travel with a connector.
+type Requirement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Parameter set that needs it.
+	ParameterSet string `protobuf:"bytes,1,opt,name=parameter_set,json=parameterSet,proto3" json:"parameter_set,omitempty"`
+	// Connection parameter that needs it; empty for the set as a whole.
+	Parameter string `protobuf:"bytes,2,opt,name=parameter,proto3" json:"parameter,omitempty"`
+	// What has to be done, one sentence.
+	Message       string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Requirement) Reset() {
+	*x = Requirement{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Requirement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Requirement) ProtoMessage() {}
+
+func (x *Requirement) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Requirement.ProtoReflect.Descriptor instead.
+func (*Requirement) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Requirement) GetParameterSet() string {
+	if x != nil {
+		return x.ParameterSet
+	}
+	return ""
+}
+
+func (x *Requirement) GetParameter() string {
+	if x != nil {
+		return x.Parameter
+	}
+	return ""
+}
+
+func (x *Requirement) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+// GetIconRequest names a revision whose picture is wanted.
+type GetIconRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/connectors/{connector}/revisions/{revision}".
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetIconRequest) Reset() {
+	*x = GetIconRequest{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetIconRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetIconRequest) ProtoMessage() {}
+
+func (x *GetIconRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetIconRequest.ProtoReflect.Descriptor instead.
+func (*GetIconRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *GetIconRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// SearchConnectorsRequest asks for connectors.
+type SearchConnectorsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Environment, "environments/{environment}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Words that all occur in id, title, description, publisher, categories,
+	// keywords or tags; the beginning of a word is enough. Empty finds everything.
+	Query string `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	// Only of these formats.
+	Formats []SourceFormat `protobuf:"varint,3,rep,packed,name=formats,proto3,enum=ferrule.registry.v1.SourceFormat" json:"formats,omitempty"`
+	// Only of one of these categories, ignoring case.
+	Categories []string `protobuf:"bytes,4,rep,name=categories,proto3" json:"categories,omitempty"`
+	// Only of one of these publishers, ignoring case.
+	Publishers []string `protobuf:"bytes,5,rep,name=publishers,proto3" json:"publishers,omitempty"`
+	// Only with one of these kinds of authentication.
+	Authentication []string `protobuf:"bytes,6,rep,name=authentication,proto3" json:"authentication,omitempty"`
+	// Only with triggers.
+	WithTriggers bool `protobuf:"varint,7,opt,name=with_triggers,json=withTriggers,proto3" json:"with_triggers,omitempty"`
+	// Largest number of results, 50 if zero, at most 1,000.
+	PageSize int32 `protobuf:"varint,8,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Token of the previous answer; everything else must be unchanged.
+	PageToken     string `protobuf:"bytes,9,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchConnectorsRequest) Reset() {
+	*x = SearchConnectorsRequest{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchConnectorsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchConnectorsRequest) ProtoMessage() {}
+
+func (x *SearchConnectorsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchConnectorsRequest.ProtoReflect.Descriptor instead.
+func (*SearchConnectorsRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *SearchConnectorsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *SearchConnectorsRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *SearchConnectorsRequest) GetFormats() []SourceFormat {
+	if x != nil {
+		return x.Formats
+	}
+	return nil
+}
+
+func (x *SearchConnectorsRequest) GetCategories() []string {
+	if x != nil {
+		return x.Categories
+	}
+	return nil
+}
+
+func (x *SearchConnectorsRequest) GetPublishers() []string {
+	if x != nil {
+		return x.Publishers
+	}
+	return nil
+}
+
+func (x *SearchConnectorsRequest) GetAuthentication() []string {
+	if x != nil {
+		return x.Authentication
+	}
+	return nil
+}
+
+func (x *SearchConnectorsRequest) GetWithTriggers() bool {
+	if x != nil {
+		return x.WithTriggers
+	}
+	return false
+}
+
+func (x *SearchConnectorsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *SearchConnectorsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// SearchConnectorsResponse is a page of connectors.
+type SearchConnectorsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Results, best match first.
+	Connectors []*Connector `protobuf:"bytes,1,rep,name=connectors,proto3" json:"connectors,omitempty"`
+	// Token of the next page; empty at the end.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Number of all results.
+	TotalSize int32 `protobuf:"varint,3,opt,name=total_size,json=totalSize,proto3" json:"total_size,omitempty"`
+	// How all results spread over formats, categories, publishers, kinds of
+	// authentication and triggers. Only on the first page.
+	Facets        []*Facet `protobuf:"bytes,4,rep,name=facets,proto3" json:"facets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchConnectorsResponse) Reset() {
+	*x = SearchConnectorsResponse{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchConnectorsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchConnectorsResponse) ProtoMessage() {}
+
+func (x *SearchConnectorsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchConnectorsResponse.ProtoReflect.Descriptor instead.
+func (*SearchConnectorsResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *SearchConnectorsResponse) GetConnectors() []*Connector {
+	if x != nil {
+		return x.Connectors
+	}
+	return nil
+}
+
+func (x *SearchConnectorsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *SearchConnectorsResponse) GetTotalSize() int32 {
+	if x != nil {
+		return x.TotalSize
+	}
+	return 0
+}
+
+func (x *SearchConnectorsResponse) GetFacets() []*Facet {
+	if x != nil {
+		return x.Facets
+	}
+	return nil
+}
+
+// Facet is a property by which results can be narrowed down.
+type Facet struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "format", "category", "publisher", "authentication", "triggers"; for
+	// operations "connector", "kind", "tag", "method".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The most frequent values, at most 20, most frequent first.
+	Values        []*FacetValue `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Facet) Reset() {
+	*x = Facet{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Facet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Facet) ProtoMessage() {}
+
+func (x *Facet) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Facet.ProtoReflect.Descriptor instead.
+func (*Facet) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *Facet) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Facet) GetValues() []*FacetValue {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+// FacetValue is one value with the number of results that have it.
+type FacetValue struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Value.
+	Value string `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	// Number of results.
+	Count         int32 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FacetValue) Reset() {
+	*x = FacetValue{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FacetValue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FacetValue) ProtoMessage() {}
+
+func (x *FacetValue) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FacetValue.ProtoReflect.Descriptor instead.
+func (*FacetValue) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *FacetValue) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *FacetValue) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// SearchOperationsRequest asks for operations.
+type SearchOperationsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Environment, "environments/{environment}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Words that all occur in id, title, description, path or tags of the
+	// operation, or in the title of its connector; the beginning of a word is
+	// enough. Empty finds everything.
+	Query string `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	// Only of these connectors, by id.
+	Connectors []string `protobuf:"bytes,3,rep,name=connectors,proto3" json:"connectors,omitempty"`
+	// Only "action", "polling_trigger" or "webhook_trigger".
+	Kinds []string `protobuf:"bytes,4,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	// Only with one of these tags, ignoring case.
+	Tags []string `protobuf:"bytes,5,rep,name=tags,proto3" json:"tags,omitempty"`
+	// Only with one of these HTTP methods.
+	Methods []string `protobuf:"bytes,6,rep,name=methods,proto3" json:"methods,omitempty"`
+	// Also deprecated operations and those that are not shown to people.
+	IncludeHidden bool `protobuf:"varint,7,opt,name=include_hidden,json=includeHidden,proto3" json:"include_hidden,omitempty"`
+	// Largest number of results, 50 if zero, at most 1,000.
+	PageSize int32 `protobuf:"varint,8,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Token of the previous answer; everything else must be unchanged.
+	PageToken     string `protobuf:"bytes,9,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchOperationsRequest) Reset() {
+	*x = SearchOperationsRequest{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchOperationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchOperationsRequest) ProtoMessage() {}
+
+func (x *SearchOperationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchOperationsRequest.ProtoReflect.Descriptor instead.
+func (*SearchOperationsRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *SearchOperationsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *SearchOperationsRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *SearchOperationsRequest) GetConnectors() []string {
+	if x != nil {
+		return x.Connectors
+	}
+	return nil
+}
+
+func (x *SearchOperationsRequest) GetKinds() []string {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *SearchOperationsRequest) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *SearchOperationsRequest) GetMethods() []string {
+	if x != nil {
+		return x.Methods
+	}
+	return nil
+}
+
+func (x *SearchOperationsRequest) GetIncludeHidden() bool {
+	if x != nil {
+		return x.IncludeHidden
+	}
+	return false
+}
+
+func (x *SearchOperationsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *SearchOperationsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// SearchOperationsResponse is a page of operations.
+type SearchOperationsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Results, best match first.
+	Operations []*OperationHit `protobuf:"bytes,1,rep,name=operations,proto3" json:"operations,omitempty"`
+	// Token of the next page; empty at the end.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Number of all results.
+	TotalSize int32 `protobuf:"varint,3,opt,name=total_size,json=totalSize,proto3" json:"total_size,omitempty"`
+	// How all results spread over connectors, kinds, tags and methods. Only on
+	// the first page.
+	Facets        []*Facet `protobuf:"bytes,4,rep,name=facets,proto3" json:"facets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchOperationsResponse) Reset() {
+	*x = SearchOperationsResponse{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchOperationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchOperationsResponse) ProtoMessage() {}
+
+func (x *SearchOperationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchOperationsResponse.ProtoReflect.Descriptor instead.
+func (*SearchOperationsResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *SearchOperationsResponse) GetOperations() []*OperationHit {
+	if x != nil {
+		return x.Operations
+	}
+	return nil
+}
+
+func (x *SearchOperationsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *SearchOperationsResponse) GetTotalSize() int32 {
+	if x != nil {
+		return x.TotalSize
+	}
+	return 0
+}
+
+func (x *SearchOperationsResponse) GetFacets() []*Facet {
+	if x != nil {
+		return x.Facets
+	}
+	return nil
+}
+
+// OperationHit is an operation that was found.
+type OperationHit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Resource name of its connector.
+	Connector string `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
+	// Title of its connector.
+	ConnectorTitle string `protobuf:"bytes,2,opt,name=connector_title,json=connectorTitle,proto3" json:"connector_title,omitempty"`
+	// Id of the operation.
+	OperationId string `protobuf:"bytes,3,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
+	// Display title.
+	Summary string `protobuf:"bytes,4,opt,name=summary,proto3" json:"summary,omitempty"`
+	// Longer text, cut at 500 bytes.
+	Description string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
+	// "action", "polling_trigger" or "webhook_trigger".
+	Kind string `protobuf:"bytes,6,opt,name=kind,proto3" json:"kind,omitempty"`
+	// HTTP method.
+	Method string `protobuf:"bytes,7,opt,name=method,proto3" json:"method,omitempty"`
+	// Path template.
+	Path string `protobuf:"bytes,8,opt,name=path,proto3" json:"path,omitempty"`
+	// Groups that it belongs to.
+	Tags []string `protobuf:"bytes,9,rep,name=tags,proto3" json:"tags,omitempty"`
+	// Still works, should not be used any more.
+	Deprecated    bool `protobuf:"varint,10,opt,name=deprecated,proto3" json:"deprecated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OperationHit) Reset() {
+	*x = OperationHit{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OperationHit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OperationHit) ProtoMessage() {}
+
+func (x *OperationHit) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OperationHit.ProtoReflect.Descriptor instead.
+func (*OperationHit) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *OperationHit) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+func (x *OperationHit) GetConnectorTitle() string {
+	if x != nil {
+		return x.ConnectorTitle
+	}
+	return ""
+}
+
+func (x *OperationHit) GetOperationId() string {
+	if x != nil {
+		return x.OperationId
+	}
+	return ""
+}
+
+func (x *OperationHit) GetSummary() string {
+	if x != nil {
+		return x.Summary
+	}
+	return ""
+}
+
+func (x *OperationHit) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *OperationHit) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *OperationHit) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *OperationHit) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *OperationHit) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *OperationHit) GetDeprecated() bool {
+	if x != nil {
+		return x.Deprecated
+	}
+	return false
+}
+
+// CreateEnvironmentRequest asks for an environment.
+type CreateEnvironmentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id: lower-case letters, digits and hyphens, at most 63.
+	EnvironmentId string `protobuf:"bytes,1,opt,name=environment_id,json=environmentId,proto3" json:"environment_id,omitempty"`
+	// The environment; its name is made from the id.
+	Environment   *Environment `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateEnvironmentRequest) Reset() {
+	*x = CreateEnvironmentRequest{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateEnvironmentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateEnvironmentRequest) ProtoMessage() {}
+
+func (x *CreateEnvironmentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateEnvironmentRequest.ProtoReflect.Descriptor instead.
+func (*CreateEnvironmentRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *CreateEnvironmentRequest) GetEnvironmentId() string {
+	if x != nil {
+		return x.EnvironmentId
+	}
+	return ""
+}
+
+func (x *CreateEnvironmentRequest) GetEnvironment() *Environment {
+	if x != nil {
+		return x.Environment
+	}
+	return nil
+}
+
+// GetEnvironmentRequest names an environment.
+type GetEnvironmentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}".
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetEnvironmentRequest) Reset() {
+	*x = GetEnvironmentRequest{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetEnvironmentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetEnvironmentRequest) ProtoMessage() {}
+
+func (x *GetEnvironmentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetEnvironmentRequest.ProtoReflect.Descriptor instead.
+func (*GetEnvironmentRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *GetEnvironmentRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// ListEnvironmentsRequest asks for a page of environments.
+type ListEnvironmentsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Largest number of results, 50 if zero, at most 1,000.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Token of the previous answer; everything else must be unchanged.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEnvironmentsRequest) Reset() {
+	*x = ListEnvironmentsRequest{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEnvironmentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEnvironmentsRequest) ProtoMessage() {}
+
+func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEnvironmentsRequest.ProtoReflect.Descriptor instead.
+func (*ListEnvironmentsRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *ListEnvironmentsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListEnvironmentsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListEnvironmentsResponse is a page of environments.
+type ListEnvironmentsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Results in the order of their ids.
+	Environments []*Environment `protobuf:"bytes,1,rep,name=environments,proto3" json:"environments,omitempty"`
+	// Token of the next page; empty at the end.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEnvironmentsResponse) Reset() {
+	*x = ListEnvironmentsResponse{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEnvironmentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEnvironmentsResponse) ProtoMessage() {}
+
+func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEnvironmentsResponse.ProtoReflect.Descriptor instead.
+func (*ListEnvironmentsResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *ListEnvironmentsResponse) GetEnvironments() []*Environment {
+	if x != nil {
+		return x.Environments
+	}
+	return nil
+}
+
+func (x *ListEnvironmentsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// UpdateEnvironmentRequest asks for a change of an environment.
+type UpdateEnvironmentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The environment with its new values.
+	Environment *Environment `protobuf:"bytes,1,opt,name=environment,proto3" json:"environment,omitempty"`
+	// "title" and "description"; both if empty.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateEnvironmentRequest) Reset() {
+	*x = UpdateEnvironmentRequest{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateEnvironmentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateEnvironmentRequest) ProtoMessage() {}
+
+func (x *UpdateEnvironmentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateEnvironmentRequest.ProtoReflect.Descriptor instead.
+func (*UpdateEnvironmentRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *UpdateEnvironmentRequest) GetEnvironment() *Environment {
+	if x != nil {
+		return x.Environment
+	}
+	return nil
+}
+
+func (x *UpdateEnvironmentRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+// DeleteEnvironmentRequest names an environment to remove.
+type DeleteEnvironmentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// If given, the environment is removed only while it has this etag.
+	Etag          string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteEnvironmentRequest) Reset() {
+	*x = DeleteEnvironmentRequest{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteEnvironmentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteEnvironmentRequest) ProtoMessage() {}
+
+func (x *DeleteEnvironmentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteEnvironmentRequest.ProtoReflect.Descriptor instead.
+func (*DeleteEnvironmentRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *DeleteEnvironmentRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DeleteEnvironmentRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
 var File_ferrule_registry_v1_registry_service_proto protoreflect.FileDescriptor
 
 const file_ferrule_registry_v1_registry_service_proto_rawDesc = "" +
 	"\n" +
-	"*ferrule/registry/v1/registry_service.proto\x12\x13ferrule.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a$ferrule/connector/v1/operation.proto\x1a#ferrule/registry/v1/connector.proto\x1a!ferrule/registry/v1/finding.proto\x1a\"ferrule/registry/v1/revision.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\"\xb5\x02\n" +
+	"*ferrule/registry/v1/registry_service.proto\x12\x13ferrule.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a)ferrule/connector/v1/authentication.proto\x1a%ferrule/connector/v1/definition.proto\x1a$ferrule/connector/v1/operation.proto\x1a!ferrule/connector/v1/server.proto\x1a#ferrule/registry/v1/connector.proto\x1a\x1eferrule/registry/v1/diff.proto\x1a%ferrule/registry/v1/environment.proto\x1a!ferrule/registry/v1/finding.proto\x1a\"ferrule/registry/v1/revision.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"\xc8\x03\n" +
 	"\x16ImportConnectorRequest\x12%\n" +
 	"\x06parent\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\x06parent\x12*\n" +
 	"\fconnector_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18?R\vconnectorId\x128\n" +
@@ -1054,16 +3385,22 @@ const file_ferrule_registry_v1_registry_service_proto_rawDesc = "" +
 	"\x03url\x18\x04 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x10H\x00R\x03url\x12C\n" +
 	"\x06format\x18\x05 \x01(\x0e2!.ferrule.registry.v1.SourceFormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06format\x12\x18\n" +
-	"\apublish\x18\x06 \x01(\bR\apublishB\x0f\n" +
-	"\x06source\x12\x05\xbaH\x02\b\x01\"\xac\x01\n" +
+	"\apublish\x18\x06 \x01(\bR\apublish\x12E\n" +
+	"\tselection\x18\a \x01(\v2'.ferrule.registry.v1.OperationSelectionR\tselection\x12%\n" +
+	"\x0eallow_breaking\x18\b \x01(\bR\rallowBreaking\x12#\n" +
+	"\rvalidate_only\x18\t \x01(\bR\fvalidateOnlyB\x0f\n" +
+	"\x06source\x12\x05\xbaH\x02\b\x01\"\xe3\x01\n" +
 	"\x17ImportConnectorResponse\x12<\n" +
 	"\tconnector\x18\x01 \x01(\v2\x1e.ferrule.registry.v1.ConnectorR\tconnector\x129\n" +
 	"\brevision\x18\x02 \x01(\v2\x1d.ferrule.registry.v1.RevisionR\brevision\x12\x18\n" +
-	"\acreated\x18\x03 \x01(\bR\acreated\"\xca\x01\n" +
+	"\acreated\x18\x03 \x01(\bR\acreated\x125\n" +
+	"\x04diff\x18\x04 \x01(\v2!.ferrule.registry.v1.RevisionDiffR\x04diff\"\xdd\x02\n" +
 	"\x19ValidateDefinitionRequest\x12%\n" +
 	"\x06parent\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\x06parent\x12A\n" +
 	"\x05files\x18\x02 \x01(\v2 .ferrule.registry.v1.SourceFilesB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x05files\x12C\n" +
-	"\x06format\x18\x03 \x01(\x0e2!.ferrule.registry.v1.SourceFormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06format\"\xef\x01\n" +
+	"\x06format\x18\x03 \x01(\x0e2!.ferrule.registry.v1.SourceFormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06format\x12J\n" +
+	"\trule_sets\x18\x04 \x03(\x0e2\x1c.ferrule.registry.v1.RuleSetB\x0f\xbaH\f\x92\x01\t\x10\b\"\x05\x82\x01\x02\x10\x01R\bruleSets\x12E\n" +
+	"\tselection\x18\x05 \x01(\v2'.ferrule.registry.v1.OperationSelectionR\tselection\"\xef\x01\n" +
 	"\x1aValidateDefinitionResponse\x129\n" +
 	"\x06format\x18\x01 \x01(\x0e2!.ferrule.registry.v1.SourceFormatR\x06format\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12!\n" +
@@ -1100,10 +3437,11 @@ const file_ferrule_registry_v1_registry_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"|\n" +
 	"\x15ListRevisionsResponse\x12;\n" +
 	"\trevisions\x18\x01 \x03(\v2\x1d.ferrule.registry.v1.RevisionR\trevisions\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"T\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"{\n" +
 	"\x16PublishRevisionRequest\x12:\n" +
 	"\x04name\x18\x01 \x01(\tB&\xe0A\x02\xfaA\x16\n" +
-	"\x14ferrule.dev/Revision\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\"N\n" +
+	"\x14ferrule.dev/Revision\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\x12%\n" +
+	"\x0eallow_breaking\x18\x02 \x01(\bR\rallowBreaking\"N\n" +
 	"\x10GetSourceRequest\x12:\n" +
 	"\x04name\x18\x01 \x01(\tB&\xe0A\x02\xfaA\x16\n" +
 	"\x14ferrule.dev/Revision\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\"\x8c\x01\n" +
@@ -1121,16 +3459,220 @@ const file_ferrule_registry_v1_registry_service_proto_rawDesc = "" +
 	"\n" +
 	"operations\x18\x01 \x03(\v2\x1f.ferrule.connector.v1.OperationR\n" +
 	"operations\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x94\r\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf7\x01\n" +
+	"\x16CreateConnectorRequest\x12%\n" +
+	"\x06parent\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\x06parent\x12*\n" +
+	"\fconnector_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18?R\vconnectorId\x12K\n" +
+	"\n" +
+	"definition\x18\x03 \x01(\v2 .ferrule.connector.v1.DefinitionB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\n" +
+	"definition\x12\x18\n" +
+	"\apublish\x18\x04 \x01(\bR\apublish\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\x92\x01\n" +
+	"\x17CreateConnectorResponse\x12<\n" +
+	"\tconnector\x18\x01 \x01(\v2\x1e.ferrule.registry.v1.ConnectorR\tconnector\x129\n" +
+	"\brevision\x18\x02 \x01(\v2\x1d.ferrule.registry.v1.RevisionR\brevision\"\xee\x02\n" +
+	"\x16UpdateConnectorRequest\x12;\n" +
+	"\x04name\x18\x01 \x01(\tB'\xe0A\x02\xfaA\x17\n" +
+	"\x15ferrule.dev/Connector\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\x12K\n" +
+	"\n" +
+	"definition\x18\x02 \x01(\v2 .ferrule.connector.v1.DefinitionB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\n" +
+	"definition\x12F\n" +
+	"\vupdate_mask\x18\x03 \x01(\v2\x1a.google.protobuf.FieldMaskB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\n" +
+	"updateMask\x12\x1c\n" +
+	"\x04etag\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x04etag\x12\x18\n" +
+	"\apublish\x18\x05 \x01(\bR\apublish\x12%\n" +
+	"\x0eallow_breaking\x18\x06 \x01(\bR\rallowBreaking\x12#\n" +
+	"\rvalidate_only\x18\a \x01(\bR\fvalidateOnly\"\xc9\x01\n" +
+	"\x17UpdateConnectorResponse\x12<\n" +
+	"\tconnector\x18\x01 \x01(\v2\x1e.ferrule.registry.v1.ConnectorR\tconnector\x129\n" +
+	"\brevision\x18\x02 \x01(\v2\x1d.ferrule.registry.v1.RevisionR\brevision\x125\n" +
+	"\x04diff\x18\x03 \x01(\v2!.ferrule.registry.v1.RevisionDiffR\x04diff\"\x9f\x02\n" +
+	"\x15InferOperationRequest\x12%\n" +
+	"\x06parent\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\x06parent\x12!\n" +
+	"\x04curl\x18\x02 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\x80\x80@H\x00R\x04curl\x12<\n" +
+	"\x06sample\x18\x03 \x01(\v2\".ferrule.registry.v1.SampleRequestH\x00R\x06sample\x12?\n" +
+	"\bresponse\x18\x04 \x01(\v2#.ferrule.registry.v1.SampleResponseR\bresponse\x12+\n" +
+	"\foperation_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\voperationIdB\x10\n" +
+	"\arequest\x12\x05\xbaH\x02\b\x01\"\x94\x01\n" +
+	"\rSampleRequest\x12\x1f\n" +
+	"\x06method\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18 R\x06method\x12\x1d\n" +
+	"\x03url\x18\x02 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\x80\x80\x01R\x03url\x12#\n" +
+	"\aheaders\x18\x03 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\x80\x02R\aheaders\x12\x1e\n" +
+	"\x04body\x18\x04 \x01(\fB\n" +
+	"\xbaH\az\x05\x18\x80\x80\x80\x02R\x04body\"y\n" +
+	"\x0eSampleResponse\x12\"\n" +
+	"\x06status\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe7\a(\x00R\x06status\x12#\n" +
+	"\aheaders\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\x80\x02R\aheaders\x12\x1e\n" +
+	"\x04body\x18\x03 \x01(\fB\n" +
+	"\xbaH\az\x05\x18\x80\x80\x80\x02R\x04body\"\x98\x02\n" +
+	"\x16InferOperationResponse\x12=\n" +
+	"\toperation\x18\x01 \x01(\v2\x1f.ferrule.connector.v1.OperationR\toperation\x124\n" +
+	"\x06server\x18\x02 \x01(\v2\x1c.ferrule.connector.v1.ServerR\x06server\x12O\n" +
+	"\x10security_schemes\x18\x03 \x03(\v2$.ferrule.connector.v1.SecuritySchemeR\x0fsecuritySchemes\x128\n" +
+	"\bfindings\x18\x04 \x03(\v2\x1c.ferrule.registry.v1.FindingR\bfindings\"t\n" +
+	"\x18DeprecateRevisionRequest\x12:\n" +
+	"\x04name\x18\x01 \x01(\tB&\xe0A\x02\xfaA\x16\n" +
+	"\x14ferrule.dev/Revision\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\x12\x1c\n" +
+	"\x04note\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x04note\"\xe7\x01\n" +
+	"\x14DiffRevisionsRequest\x12:\n" +
+	"\x04base\x18\x01 \x01(\tB&\xe0A\x02\xfaA\x16\n" +
+	"\x14ferrule.dev/Revision\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04base\x12(\n" +
+	"\brevision\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x02H\x00R\brevision\x12\x1e\n" +
+	"\x03url\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x10H\x00R\x03url\x128\n" +
+	"\x05files\x18\x04 \x01(\v2 .ferrule.registry.v1.SourceFilesH\x00R\x05filesB\x0f\n" +
+	"\x06target\x12\x05\xbaH\x02\b\x01\"N\n" +
+	"\x15DiffRevisionsResponse\x125\n" +
+	"\x04diff\x18\x01 \x01(\v2!.ferrule.registry.v1.RevisionDiffR\x04diff\"\x99\x01\n" +
+	"\x16ExportConnectorRequest\x12:\n" +
+	"\x04name\x18\x01 \x01(\tB&\xe0A\x02\xfaA\x16\n" +
+	"\x14ferrule.dev/Revision\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\x12C\n" +
+	"\x06format\x18\x02 \x01(\x0e2!.ferrule.registry.v1.ExportFormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06format\"\xa6\x01\n" +
+	"\x17ExportConnectorResponse\x125\n" +
+	"\x05files\x18\x01 \x03(\v2\x1f.ferrule.registry.v1.SourceFileR\x05files\x128\n" +
+	"\bfindings\x18\x02 \x03(\v2\x1c.ferrule.registry.v1.FindingR\bfindings\x12\x1a\n" +
+	"\bverbatim\x18\x03 \x01(\bR\bverbatim\"\x98\x02\n" +
+	"\x17PromoteConnectorRequest\x12:\n" +
+	"\x04name\x18\x01 \x01(\tB&\xe0A\x02\xfaA\x16\n" +
+	"\x14ferrule.dev/Revision\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\x12/\n" +
+	"\venvironment\x18\x02 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\venvironment\x12*\n" +
+	"\fconnector_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18?R\vconnectorId\x12\x18\n" +
+	"\apublish\x18\x04 \x01(\bR\apublish\x12%\n" +
+	"\x0eallow_breaking\x18\x05 \x01(\bR\rallowBreaking\x12#\n" +
+	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\"\xaa\x02\n" +
+	"\x18PromoteConnectorResponse\x12<\n" +
+	"\tconnector\x18\x01 \x01(\v2\x1e.ferrule.registry.v1.ConnectorR\tconnector\x129\n" +
+	"\brevision\x18\x02 \x01(\v2\x1d.ferrule.registry.v1.RevisionR\brevision\x12\x18\n" +
+	"\acreated\x18\x03 \x01(\bR\acreated\x125\n" +
+	"\x04diff\x18\x04 \x01(\v2!.ferrule.registry.v1.RevisionDiffR\x04diff\x12D\n" +
+	"\frequirements\x18\x05 \x03(\v2 .ferrule.registry.v1.RequirementR\frequirements\"j\n" +
+	"\vRequirement\x12#\n" +
+	"\rparameter_set\x18\x01 \x01(\tR\fparameterSet\x12\x1c\n" +
+	"\tparameter\x18\x02 \x01(\tR\tparameter\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"L\n" +
+	"\x0eGetIconRequest\x12:\n" +
+	"\x04name\x18\x01 \x01(\tB&\xe0A\x02\xfaA\x16\n" +
+	"\x14ferrule.dev/Revision\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\"\xa1\x03\n" +
+	"\x17SearchConnectorsRequest\x12%\n" +
+	"\x06parent\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\x06parent\x12\x1e\n" +
+	"\x05query\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05query\x12E\n" +
+	"\aformats\x18\x03 \x03(\x0e2!.ferrule.registry.v1.SourceFormatB\b\xbaH\x05\x92\x01\x02\x10\x10R\aformats\x12(\n" +
+	"\n" +
+	"categories\x18\x04 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10 R\n" +
+	"categories\x12(\n" +
+	"\n" +
+	"publishers\x18\x05 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10 R\n" +
+	"publishers\x120\n" +
+	"\x0eauthentication\x18\x06 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10\x10R\x0eauthentication\x12#\n" +
+	"\rwith_triggers\x18\a \x01(\bR\fwithTriggers\x12$\n" +
+	"\tpage_size\x18\b \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"\xd5\x01\n" +
+	"\x18SearchConnectorsResponse\x12>\n" +
+	"\n" +
+	"connectors\x18\x01 \x03(\v2\x1e.ferrule.registry.v1.ConnectorR\n" +
+	"connectors\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
+	"\n" +
+	"total_size\x18\x03 \x01(\x05R\ttotalSize\x122\n" +
+	"\x06facets\x18\x04 \x03(\v2\x1a.ferrule.registry.v1.FacetR\x06facets\"T\n" +
+	"\x05Facet\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x127\n" +
+	"\x06values\x18\x02 \x03(\v2\x1f.ferrule.registry.v1.FacetValueR\x06values\"8\n" +
+	"\n" +
+	"FacetValue\x12\x14\n" +
+	"\x05value\x18\x01 \x01(\tR\x05value\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x05R\x05count\"\xe2\x02\n" +
+	"\x17SearchOperationsRequest\x12%\n" +
+	"\x06parent\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\x06parent\x12\x1e\n" +
+	"\x05query\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05query\x12(\n" +
+	"\n" +
+	"connectors\x18\x03 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10@R\n" +
+	"connectors\x12\x1e\n" +
+	"\x05kinds\x18\x04 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10\bR\x05kinds\x12\x1c\n" +
+	"\x04tags\x18\x05 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10 R\x04tags\x12\"\n" +
+	"\amethods\x18\x06 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10\x10R\amethods\x12%\n" +
+	"\x0einclude_hidden\x18\a \x01(\bR\rincludeHidden\x12$\n" +
+	"\tpage_size\x18\b \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"\xd8\x01\n" +
+	"\x18SearchOperationsResponse\x12A\n" +
+	"\n" +
+	"operations\x18\x01 \x03(\v2!.ferrule.registry.v1.OperationHitR\n" +
+	"operations\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
+	"\n" +
+	"total_size\x18\x03 \x01(\x05R\ttotalSize\x122\n" +
+	"\x06facets\x18\x04 \x03(\v2\x1a.ferrule.registry.v1.FacetR\x06facets\"\xa8\x02\n" +
+	"\fOperationHit\x12\x1c\n" +
+	"\tconnector\x18\x01 \x01(\tR\tconnector\x12'\n" +
+	"\x0fconnector_title\x18\x02 \x01(\tR\x0econnectorTitle\x12!\n" +
+	"\foperation_id\x18\x03 \x01(\tR\voperationId\x12\x18\n" +
+	"\asummary\x18\x04 \x01(\tR\asummary\x12 \n" +
+	"\vdescription\x18\x05 \x01(\tR\vdescription\x12\x12\n" +
+	"\x04kind\x18\x06 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06method\x18\a \x01(\tR\x06method\x12\x12\n" +
+	"\x04path\x18\b \x01(\tR\x04path\x12\x12\n" +
+	"\x04tags\x18\t \x03(\tR\x04tags\x12\x1e\n" +
+	"\n" +
+	"deprecated\x18\n" +
+	" \x01(\bR\n" +
+	"deprecated\"\x93\x01\n" +
+	"\x18CreateEnvironmentRequest\x123\n" +
+	"\x0eenvironment_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x10\x01\x18?R\renvironmentId\x12B\n" +
+	"\venvironment\x18\x02 \x01(\v2 .ferrule.registry.v1.EnvironmentR\venvironment\"V\n" +
+	"\x15GetEnvironmentRequest\x12=\n" +
+	"\x04name\x18\x01 \x01(\tB)\xe0A\x02\xfaA\x19\n" +
+	"\x17ferrule.dev/Environment\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\"h\n" +
+	"\x17ListEnvironmentsRequest\x12$\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"\x88\x01\n" +
+	"\x18ListEnvironmentsResponse\x12D\n" +
+	"\fenvironments\x18\x01 \x03(\v2 .ferrule.registry.v1.EnvironmentR\fenvironments\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa6\x01\n" +
+	"\x18UpdateEnvironmentRequest\x12M\n" +
+	"\venvironment\x18\x01 \x01(\v2 .ferrule.registry.v1.EnvironmentB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\venvironment\x12;\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\"w\n" +
+	"\x18DeleteEnvironmentRequest\x12=\n" +
+	"\x04name\x18\x01 \x01(\tB)\xe0A\x02\xfaA\x19\n" +
+	"\x17ferrule.dev/Environment\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\x12\x1c\n" +
+	"\x04etag\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x04etag*\xde\x01\n" +
+	"\fExportFormat\x12\x1d\n" +
+	"\x19EXPORT_FORMAT_UNSPECIFIED\x10\x00\x12#\n" +
+	"\x1fEXPORT_FORMAT_CONNECTOR_PACKAGE\x10\x01\x12\x1b\n" +
+	"\x17EXPORT_FORMAT_OPENAPI31\x10\x02\x12\x1b\n" +
+	"\x17EXPORT_FORMAT_OPENAPI30\x10\x03\x12\x1a\n" +
+	"\x16EXPORT_FORMAT_OPENAPI2\x10\x04\x12\x19\n" +
+	"\x15EXPORT_FORMAT_POSTMAN\x10\x05\x12\x19\n" +
+	"\x15EXPORT_FORMAT_FERRULE\x10\x062\xba \n" +
 	"\x0fRegistryService\x12\xa6\x01\n" +
 	"\x0fImportConnector\x12+.ferrule.registry.v1.ImportConnectorRequest\x1a,.ferrule.registry.v1.ImportConnectorResponse\"8\x82\xd3\xe4\x93\x022:\x01*\"-/v1/{parent=environments/*}/connectors:import\x12\xb4\x01\n" +
-	"\x12ValidateDefinition\x12..ferrule.registry.v1.ValidateDefinitionRequest\x1a/.ferrule.registry.v1.ValidateDefinitionResponse\"=\x82\xd3\xe4\x93\x024:\x01*\"//v1/{parent=environments/*}/connectors:validate\x90\x02\x01\x12\x92\x01\n" +
+	"\x12ValidateDefinition\x12..ferrule.registry.v1.ValidateDefinitionRequest\x1a/.ferrule.registry.v1.ValidateDefinitionResponse\"=\x82\xd3\xe4\x93\x024:\x01*\"//v1/{parent=environments/*}/connectors:validate\x90\x02\x01\x12\x9f\x01\n" +
+	"\x0fCreateConnector\x12+.ferrule.registry.v1.CreateConnectorRequest\x1a,.ferrule.registry.v1.CreateConnectorResponse\"1\x82\xd3\xe4\x93\x02+:\x01*\"&/v1/{parent=environments/*}/connectors\x12\x9f\x01\n" +
+	"\x0fUpdateConnector\x12+.ferrule.registry.v1.UpdateConnectorRequest\x1a,.ferrule.registry.v1.UpdateConnectorResponse\"1\x82\xd3\xe4\x93\x02+:\x01*2&/v1/{name=environments/*/connectors/*}\x12\xa5\x01\n" +
+	"\x0eInferOperation\x12*.ferrule.registry.v1.InferOperationRequest\x1a+.ferrule.registry.v1.InferOperationResponse\":\x82\xd3\xe4\x93\x021:\x01*\",/v1/{parent=environments/*}/operations:infer\x90\x02\x01\x12\x92\x01\n" +
 	"\fGetConnector\x12(.ferrule.registry.v1.GetConnectorRequest\x1a\x1e.ferrule.registry.v1.Connector\"8\xdaA\x04name\x82\xd3\xe4\x93\x02(\x12&/v1/{name=environments/*/connectors/*}\x90\x02\x01\x12\xa5\x01\n" +
 	"\x0eListConnectors\x12*.ferrule.registry.v1.ListConnectorsRequest\x1a+.ferrule.registry.v1.ListConnectorsResponse\":\xdaA\x06parent\x82\xd3\xe4\x93\x02(\x12&/v1/{parent=environments/*}/connectors\x90\x02\x01\x12\x8d\x01\n" +
 	"\x0fDeleteConnector\x12+.ferrule.registry.v1.DeleteConnectorRequest\x1a\x16.google.protobuf.Empty\"5\xdaA\x04name\x82\xd3\xe4\x93\x02(*&/v1/{name=environments/*/connectors/*}\x12\x9b\x01\n" +
 	"\vGetRevision\x12'.ferrule.registry.v1.GetRevisionRequest\x1a\x1d.ferrule.registry.v1.Revision\"D\xdaA\x04name\x82\xd3\xe4\x93\x024\x122/v1/{name=environments/*/connectors/*/revisions/*}\x90\x02\x01\x12\xae\x01\n" +
 	"\rListRevisions\x12).ferrule.registry.v1.ListRevisionsRequest\x1a*.ferrule.registry.v1.ListRevisionsResponse\"F\xdaA\x06parent\x82\xd3\xe4\x93\x024\x122/v1/{parent=environments/*/connectors/*}/revisions\x90\x02\x01\x12\xab\x01\n" +
-	"\x0fPublishRevision\x12+.ferrule.registry.v1.PublishRevisionRequest\x1a\x1d.ferrule.registry.v1.Revision\"L\xdaA\x04name\x82\xd3\xe4\x93\x02?:\x01*\":/v1/{name=environments/*/connectors/*/revisions/*}:publish\x12\x95\x01\n" +
+	"\x0fPublishRevision\x12+.ferrule.registry.v1.PublishRevisionRequest\x1a\x1d.ferrule.registry.v1.Revision\"L\xdaA\x04name\x82\xd3\xe4\x93\x02?:\x01*\":/v1/{name=environments/*/connectors/*/revisions/*}:publish\x12\xaa\x01\n" +
+	"\x11DeprecateRevision\x12-.ferrule.registry.v1.DeprecateRevisionRequest\x1a\x1d.ferrule.registry.v1.Revision\"G\x82\xd3\xe4\x93\x02A:\x01*\"</v1/{name=environments/*/connectors/*/revisions/*}:deprecate\x12\xad\x01\n" +
+	"\rDiffRevisions\x12).ferrule.registry.v1.DiffRevisionsRequest\x1a*.ferrule.registry.v1.DiffRevisionsResponse\"E\x82\xd3\xe4\x93\x02<:\x01*\"7/v1/{base=environments/*/connectors/*/revisions/*}:diff\x90\x02\x01\x12\xb2\x01\n" +
+	"\x0fExportConnector\x12+.ferrule.registry.v1.ExportConnectorRequest\x1a,.ferrule.registry.v1.ExportConnectorResponse\"D\x82\xd3\xe4\x93\x02;\x129/v1/{name=environments/*/connectors/*/revisions/*}:export\x90\x02\x01\x12\xb6\x01\n" +
+	"\x10PromoteConnector\x12,.ferrule.registry.v1.PromoteConnectorRequest\x1a-.ferrule.registry.v1.PromoteConnectorResponse\"E\x82\xd3\xe4\x93\x02?:\x01*\":/v1/{name=environments/*/connectors/*/revisions/*}:promote\x12\x88\x01\n" +
+	"\aGetIcon\x12#.ferrule.registry.v1.GetIconRequest\x1a\x14.google.api.HttpBody\"B\x82\xd3\xe4\x93\x029\x127/v1/{name=environments/*/connectors/*/revisions/*}/icon\x90\x02\x01\x12\xa9\x01\n" +
+	"\x10SearchConnectors\x12,.ferrule.registry.v1.SearchConnectorsRequest\x1a-.ferrule.registry.v1.SearchConnectorsResponse\"8\x82\xd3\xe4\x93\x02/\x12-/v1/{parent=environments/*}/connectors:search\x90\x02\x01\x12\xa9\x01\n" +
+	"\x10SearchOperations\x12,.ferrule.registry.v1.SearchOperationsRequest\x1a-.ferrule.registry.v1.SearchOperationsResponse\"8\x82\xd3\xe4\x93\x02/\x12-/v1/{parent=environments/*}/operations:search\x90\x02\x01\x12\xa8\x01\n" +
+	"\x11CreateEnvironment\x12-.ferrule.registry.v1.CreateEnvironmentRequest\x1a .ferrule.registry.v1.Environment\"B\xdaA\x1aenvironment,environment_id\x82\xd3\xe4\x93\x02\x1f:\venvironment\"\x10/v1/environments\x12\x8b\x01\n" +
+	"\x0eGetEnvironment\x12*.ferrule.registry.v1.GetEnvironmentRequest\x1a .ferrule.registry.v1.Environment\"+\xdaA\x04name\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/{name=environments/*}\x90\x02\x01\x12\x8c\x01\n" +
+	"\x10ListEnvironments\x12,.ferrule.registry.v1.ListEnvironmentsRequest\x1a-.ferrule.registry.v1.ListEnvironmentsResponse\"\x1b\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/environments\x90\x02\x01\x12\xba\x01\n" +
+	"\x11UpdateEnvironment\x12-.ferrule.registry.v1.UpdateEnvironmentRequest\x1a .ferrule.registry.v1.Environment\"T\xdaA\x17environment,update_mask\x82\xd3\xe4\x93\x024:\venvironment2%/v1/{environment.name=environments/*}\x12\x84\x01\n" +
+	"\x11DeleteEnvironment\x12-.ferrule.registry.v1.DeleteEnvironmentRequest\x1a\x16.google.protobuf.Empty\"(\xdaA\x04name\x82\xd3\xe4\x93\x02\x1b*\x19/v1/{name=environments/*}\x12\x95\x01\n" +
 	"\tGetSource\x12%.ferrule.registry.v1.GetSourceRequest\x1a\x1b.ferrule.registry.v1.Source\"D\x82\xd3\xe4\x93\x02;\x129/v1/{name=environments/*/connectors/*/revisions/*}/source\x90\x02\x01\x12\xbe\x01\n" +
 	"\x0eListOperations\x12*.ferrule.registry.v1.ListOperationsRequest\x1a+.ferrule.registry.v1.ListOperationsResponse\"S\xdaA\x06parent\x82\xd3\xe4\x93\x02A\x12?/v1/{parent=environments/*/connectors/*/revisions/*}/operations\x90\x02\x01B\xe3\x01\n" +
 	"\x17com.ferrule.registry.v1B\x14RegistryServiceProtoP\x01ZDgithub.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1;registryv1\xa2\x02\x03FRX\xaa\x02\x13Ferrule.Registry.V1\xca\x02\x13Ferrule\\Registry\\V1\xe2\x02\x1fFerrule\\Registry\\V1\\GPBMetadata\xea\x02\x15Ferrule::Registry::V1b\x06proto3"
@@ -1147,74 +3689,182 @@ func file_ferrule_registry_v1_registry_service_proto_rawDescGZIP() []byte {
 	return file_ferrule_registry_v1_registry_service_proto_rawDescData
 }
 
-var file_ferrule_registry_v1_registry_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_ferrule_registry_v1_registry_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_ferrule_registry_v1_registry_service_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_ferrule_registry_v1_registry_service_proto_goTypes = []any{
-	(*ImportConnectorRequest)(nil),     // 0: ferrule.registry.v1.ImportConnectorRequest
-	(*ImportConnectorResponse)(nil),    // 1: ferrule.registry.v1.ImportConnectorResponse
-	(*ValidateDefinitionRequest)(nil),  // 2: ferrule.registry.v1.ValidateDefinitionRequest
-	(*ValidateDefinitionResponse)(nil), // 3: ferrule.registry.v1.ValidateDefinitionResponse
-	(*GetConnectorRequest)(nil),        // 4: ferrule.registry.v1.GetConnectorRequest
-	(*ListConnectorsRequest)(nil),      // 5: ferrule.registry.v1.ListConnectorsRequest
-	(*ListConnectorsResponse)(nil),     // 6: ferrule.registry.v1.ListConnectorsResponse
-	(*DeleteConnectorRequest)(nil),     // 7: ferrule.registry.v1.DeleteConnectorRequest
-	(*GetRevisionRequest)(nil),         // 8: ferrule.registry.v1.GetRevisionRequest
-	(*ListRevisionsRequest)(nil),       // 9: ferrule.registry.v1.ListRevisionsRequest
-	(*ListRevisionsResponse)(nil),      // 10: ferrule.registry.v1.ListRevisionsResponse
-	(*PublishRevisionRequest)(nil),     // 11: ferrule.registry.v1.PublishRevisionRequest
-	(*GetSourceRequest)(nil),           // 12: ferrule.registry.v1.GetSourceRequest
-	(*Source)(nil),                     // 13: ferrule.registry.v1.Source
-	(*ListOperationsRequest)(nil),      // 14: ferrule.registry.v1.ListOperationsRequest
-	(*ListOperationsResponse)(nil),     // 15: ferrule.registry.v1.ListOperationsResponse
-	(*SourceFiles)(nil),                // 16: ferrule.registry.v1.SourceFiles
-	(SourceFormat)(0),                  // 17: ferrule.registry.v1.SourceFormat
-	(*Connector)(nil),                  // 18: ferrule.registry.v1.Connector
-	(*Revision)(nil),                   // 19: ferrule.registry.v1.Revision
-	(*Finding)(nil),                    // 20: ferrule.registry.v1.Finding
-	(RevisionView)(0),                  // 21: ferrule.registry.v1.RevisionView
-	(*SourceFile)(nil),                 // 22: ferrule.registry.v1.SourceFile
-	(*v1.Operation)(nil),               // 23: ferrule.connector.v1.Operation
-	(*emptypb.Empty)(nil),              // 24: google.protobuf.Empty
+	(ExportFormat)(0),                  // 0: ferrule.registry.v1.ExportFormat
+	(*ImportConnectorRequest)(nil),     // 1: ferrule.registry.v1.ImportConnectorRequest
+	(*ImportConnectorResponse)(nil),    // 2: ferrule.registry.v1.ImportConnectorResponse
+	(*ValidateDefinitionRequest)(nil),  // 3: ferrule.registry.v1.ValidateDefinitionRequest
+	(*ValidateDefinitionResponse)(nil), // 4: ferrule.registry.v1.ValidateDefinitionResponse
+	(*GetConnectorRequest)(nil),        // 5: ferrule.registry.v1.GetConnectorRequest
+	(*ListConnectorsRequest)(nil),      // 6: ferrule.registry.v1.ListConnectorsRequest
+	(*ListConnectorsResponse)(nil),     // 7: ferrule.registry.v1.ListConnectorsResponse
+	(*DeleteConnectorRequest)(nil),     // 8: ferrule.registry.v1.DeleteConnectorRequest
+	(*GetRevisionRequest)(nil),         // 9: ferrule.registry.v1.GetRevisionRequest
+	(*ListRevisionsRequest)(nil),       // 10: ferrule.registry.v1.ListRevisionsRequest
+	(*ListRevisionsResponse)(nil),      // 11: ferrule.registry.v1.ListRevisionsResponse
+	(*PublishRevisionRequest)(nil),     // 12: ferrule.registry.v1.PublishRevisionRequest
+	(*GetSourceRequest)(nil),           // 13: ferrule.registry.v1.GetSourceRequest
+	(*Source)(nil),                     // 14: ferrule.registry.v1.Source
+	(*ListOperationsRequest)(nil),      // 15: ferrule.registry.v1.ListOperationsRequest
+	(*ListOperationsResponse)(nil),     // 16: ferrule.registry.v1.ListOperationsResponse
+	(*CreateConnectorRequest)(nil),     // 17: ferrule.registry.v1.CreateConnectorRequest
+	(*CreateConnectorResponse)(nil),    // 18: ferrule.registry.v1.CreateConnectorResponse
+	(*UpdateConnectorRequest)(nil),     // 19: ferrule.registry.v1.UpdateConnectorRequest
+	(*UpdateConnectorResponse)(nil),    // 20: ferrule.registry.v1.UpdateConnectorResponse
+	(*InferOperationRequest)(nil),      // 21: ferrule.registry.v1.InferOperationRequest
+	(*SampleRequest)(nil),              // 22: ferrule.registry.v1.SampleRequest
+	(*SampleResponse)(nil),             // 23: ferrule.registry.v1.SampleResponse
+	(*InferOperationResponse)(nil),     // 24: ferrule.registry.v1.InferOperationResponse
+	(*DeprecateRevisionRequest)(nil),   // 25: ferrule.registry.v1.DeprecateRevisionRequest
+	(*DiffRevisionsRequest)(nil),       // 26: ferrule.registry.v1.DiffRevisionsRequest
+	(*DiffRevisionsResponse)(nil),      // 27: ferrule.registry.v1.DiffRevisionsResponse
+	(*ExportConnectorRequest)(nil),     // 28: ferrule.registry.v1.ExportConnectorRequest
+	(*ExportConnectorResponse)(nil),    // 29: ferrule.registry.v1.ExportConnectorResponse
+	(*PromoteConnectorRequest)(nil),    // 30: ferrule.registry.v1.PromoteConnectorRequest
+	(*PromoteConnectorResponse)(nil),   // 31: ferrule.registry.v1.PromoteConnectorResponse
+	(*Requirement)(nil),                // 32: ferrule.registry.v1.Requirement
+	(*GetIconRequest)(nil),             // 33: ferrule.registry.v1.GetIconRequest
+	(*SearchConnectorsRequest)(nil),    // 34: ferrule.registry.v1.SearchConnectorsRequest
+	(*SearchConnectorsResponse)(nil),   // 35: ferrule.registry.v1.SearchConnectorsResponse
+	(*Facet)(nil),                      // 36: ferrule.registry.v1.Facet
+	(*FacetValue)(nil),                 // 37: ferrule.registry.v1.FacetValue
+	(*SearchOperationsRequest)(nil),    // 38: ferrule.registry.v1.SearchOperationsRequest
+	(*SearchOperationsResponse)(nil),   // 39: ferrule.registry.v1.SearchOperationsResponse
+	(*OperationHit)(nil),               // 40: ferrule.registry.v1.OperationHit
+	(*CreateEnvironmentRequest)(nil),   // 41: ferrule.registry.v1.CreateEnvironmentRequest
+	(*GetEnvironmentRequest)(nil),      // 42: ferrule.registry.v1.GetEnvironmentRequest
+	(*ListEnvironmentsRequest)(nil),    // 43: ferrule.registry.v1.ListEnvironmentsRequest
+	(*ListEnvironmentsResponse)(nil),   // 44: ferrule.registry.v1.ListEnvironmentsResponse
+	(*UpdateEnvironmentRequest)(nil),   // 45: ferrule.registry.v1.UpdateEnvironmentRequest
+	(*DeleteEnvironmentRequest)(nil),   // 46: ferrule.registry.v1.DeleteEnvironmentRequest
+	(*SourceFiles)(nil),                // 47: ferrule.registry.v1.SourceFiles
+	(SourceFormat)(0),                  // 48: ferrule.registry.v1.SourceFormat
+	(*OperationSelection)(nil),         // 49: ferrule.registry.v1.OperationSelection
+	(*Connector)(nil),                  // 50: ferrule.registry.v1.Connector
+	(*Revision)(nil),                   // 51: ferrule.registry.v1.Revision
+	(*RevisionDiff)(nil),               // 52: ferrule.registry.v1.RevisionDiff
+	(RuleSet)(0),                       // 53: ferrule.registry.v1.RuleSet
+	(*Finding)(nil),                    // 54: ferrule.registry.v1.Finding
+	(RevisionView)(0),                  // 55: ferrule.registry.v1.RevisionView
+	(*SourceFile)(nil),                 // 56: ferrule.registry.v1.SourceFile
+	(*v1.Operation)(nil),               // 57: ferrule.connector.v1.Operation
+	(*v1.Definition)(nil),              // 58: ferrule.connector.v1.Definition
+	(*fieldmaskpb.FieldMask)(nil),      // 59: google.protobuf.FieldMask
+	(*v1.Server)(nil),                  // 60: ferrule.connector.v1.Server
+	(*v1.SecurityScheme)(nil),          // 61: ferrule.connector.v1.SecurityScheme
+	(*Environment)(nil),                // 62: ferrule.registry.v1.Environment
+	(*emptypb.Empty)(nil),              // 63: google.protobuf.Empty
+	(*httpbody.HttpBody)(nil),          // 64: google.api.HttpBody
 }
 var file_ferrule_registry_v1_registry_service_proto_depIdxs = []int32{
-	16, // 0: ferrule.registry.v1.ImportConnectorRequest.files:type_name -> ferrule.registry.v1.SourceFiles
-	17, // 1: ferrule.registry.v1.ImportConnectorRequest.format:type_name -> ferrule.registry.v1.SourceFormat
-	18, // 2: ferrule.registry.v1.ImportConnectorResponse.connector:type_name -> ferrule.registry.v1.Connector
-	19, // 3: ferrule.registry.v1.ImportConnectorResponse.revision:type_name -> ferrule.registry.v1.Revision
-	16, // 4: ferrule.registry.v1.ValidateDefinitionRequest.files:type_name -> ferrule.registry.v1.SourceFiles
-	17, // 5: ferrule.registry.v1.ValidateDefinitionRequest.format:type_name -> ferrule.registry.v1.SourceFormat
-	17, // 6: ferrule.registry.v1.ValidateDefinitionResponse.format:type_name -> ferrule.registry.v1.SourceFormat
-	20, // 7: ferrule.registry.v1.ValidateDefinitionResponse.findings:type_name -> ferrule.registry.v1.Finding
-	18, // 8: ferrule.registry.v1.ListConnectorsResponse.connectors:type_name -> ferrule.registry.v1.Connector
-	21, // 9: ferrule.registry.v1.GetRevisionRequest.view:type_name -> ferrule.registry.v1.RevisionView
-	19, // 10: ferrule.registry.v1.ListRevisionsResponse.revisions:type_name -> ferrule.registry.v1.Revision
-	17, // 11: ferrule.registry.v1.Source.format:type_name -> ferrule.registry.v1.SourceFormat
-	22, // 12: ferrule.registry.v1.Source.files:type_name -> ferrule.registry.v1.SourceFile
-	23, // 13: ferrule.registry.v1.ListOperationsResponse.operations:type_name -> ferrule.connector.v1.Operation
-	0,  // 14: ferrule.registry.v1.RegistryService.ImportConnector:input_type -> ferrule.registry.v1.ImportConnectorRequest
-	2,  // 15: ferrule.registry.v1.RegistryService.ValidateDefinition:input_type -> ferrule.registry.v1.ValidateDefinitionRequest
-	4,  // 16: ferrule.registry.v1.RegistryService.GetConnector:input_type -> ferrule.registry.v1.GetConnectorRequest
-	5,  // 17: ferrule.registry.v1.RegistryService.ListConnectors:input_type -> ferrule.registry.v1.ListConnectorsRequest
-	7,  // 18: ferrule.registry.v1.RegistryService.DeleteConnector:input_type -> ferrule.registry.v1.DeleteConnectorRequest
-	8,  // 19: ferrule.registry.v1.RegistryService.GetRevision:input_type -> ferrule.registry.v1.GetRevisionRequest
-	9,  // 20: ferrule.registry.v1.RegistryService.ListRevisions:input_type -> ferrule.registry.v1.ListRevisionsRequest
-	11, // 21: ferrule.registry.v1.RegistryService.PublishRevision:input_type -> ferrule.registry.v1.PublishRevisionRequest
-	12, // 22: ferrule.registry.v1.RegistryService.GetSource:input_type -> ferrule.registry.v1.GetSourceRequest
-	14, // 23: ferrule.registry.v1.RegistryService.ListOperations:input_type -> ferrule.registry.v1.ListOperationsRequest
-	1,  // 24: ferrule.registry.v1.RegistryService.ImportConnector:output_type -> ferrule.registry.v1.ImportConnectorResponse
-	3,  // 25: ferrule.registry.v1.RegistryService.ValidateDefinition:output_type -> ferrule.registry.v1.ValidateDefinitionResponse
-	18, // 26: ferrule.registry.v1.RegistryService.GetConnector:output_type -> ferrule.registry.v1.Connector
-	6,  // 27: ferrule.registry.v1.RegistryService.ListConnectors:output_type -> ferrule.registry.v1.ListConnectorsResponse
-	24, // 28: ferrule.registry.v1.RegistryService.DeleteConnector:output_type -> google.protobuf.Empty
-	19, // 29: ferrule.registry.v1.RegistryService.GetRevision:output_type -> ferrule.registry.v1.Revision
-	10, // 30: ferrule.registry.v1.RegistryService.ListRevisions:output_type -> ferrule.registry.v1.ListRevisionsResponse
-	19, // 31: ferrule.registry.v1.RegistryService.PublishRevision:output_type -> ferrule.registry.v1.Revision
-	13, // 32: ferrule.registry.v1.RegistryService.GetSource:output_type -> ferrule.registry.v1.Source
-	15, // 33: ferrule.registry.v1.RegistryService.ListOperations:output_type -> ferrule.registry.v1.ListOperationsResponse
-	24, // [24:34] is the sub-list for method output_type
-	14, // [14:24] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	47, // 0: ferrule.registry.v1.ImportConnectorRequest.files:type_name -> ferrule.registry.v1.SourceFiles
+	48, // 1: ferrule.registry.v1.ImportConnectorRequest.format:type_name -> ferrule.registry.v1.SourceFormat
+	49, // 2: ferrule.registry.v1.ImportConnectorRequest.selection:type_name -> ferrule.registry.v1.OperationSelection
+	50, // 3: ferrule.registry.v1.ImportConnectorResponse.connector:type_name -> ferrule.registry.v1.Connector
+	51, // 4: ferrule.registry.v1.ImportConnectorResponse.revision:type_name -> ferrule.registry.v1.Revision
+	52, // 5: ferrule.registry.v1.ImportConnectorResponse.diff:type_name -> ferrule.registry.v1.RevisionDiff
+	47, // 6: ferrule.registry.v1.ValidateDefinitionRequest.files:type_name -> ferrule.registry.v1.SourceFiles
+	48, // 7: ferrule.registry.v1.ValidateDefinitionRequest.format:type_name -> ferrule.registry.v1.SourceFormat
+	53, // 8: ferrule.registry.v1.ValidateDefinitionRequest.rule_sets:type_name -> ferrule.registry.v1.RuleSet
+	49, // 9: ferrule.registry.v1.ValidateDefinitionRequest.selection:type_name -> ferrule.registry.v1.OperationSelection
+	48, // 10: ferrule.registry.v1.ValidateDefinitionResponse.format:type_name -> ferrule.registry.v1.SourceFormat
+	54, // 11: ferrule.registry.v1.ValidateDefinitionResponse.findings:type_name -> ferrule.registry.v1.Finding
+	50, // 12: ferrule.registry.v1.ListConnectorsResponse.connectors:type_name -> ferrule.registry.v1.Connector
+	55, // 13: ferrule.registry.v1.GetRevisionRequest.view:type_name -> ferrule.registry.v1.RevisionView
+	51, // 14: ferrule.registry.v1.ListRevisionsResponse.revisions:type_name -> ferrule.registry.v1.Revision
+	48, // 15: ferrule.registry.v1.Source.format:type_name -> ferrule.registry.v1.SourceFormat
+	56, // 16: ferrule.registry.v1.Source.files:type_name -> ferrule.registry.v1.SourceFile
+	57, // 17: ferrule.registry.v1.ListOperationsResponse.operations:type_name -> ferrule.connector.v1.Operation
+	58, // 18: ferrule.registry.v1.CreateConnectorRequest.definition:type_name -> ferrule.connector.v1.Definition
+	50, // 19: ferrule.registry.v1.CreateConnectorResponse.connector:type_name -> ferrule.registry.v1.Connector
+	51, // 20: ferrule.registry.v1.CreateConnectorResponse.revision:type_name -> ferrule.registry.v1.Revision
+	58, // 21: ferrule.registry.v1.UpdateConnectorRequest.definition:type_name -> ferrule.connector.v1.Definition
+	59, // 22: ferrule.registry.v1.UpdateConnectorRequest.update_mask:type_name -> google.protobuf.FieldMask
+	50, // 23: ferrule.registry.v1.UpdateConnectorResponse.connector:type_name -> ferrule.registry.v1.Connector
+	51, // 24: ferrule.registry.v1.UpdateConnectorResponse.revision:type_name -> ferrule.registry.v1.Revision
+	52, // 25: ferrule.registry.v1.UpdateConnectorResponse.diff:type_name -> ferrule.registry.v1.RevisionDiff
+	22, // 26: ferrule.registry.v1.InferOperationRequest.sample:type_name -> ferrule.registry.v1.SampleRequest
+	23, // 27: ferrule.registry.v1.InferOperationRequest.response:type_name -> ferrule.registry.v1.SampleResponse
+	57, // 28: ferrule.registry.v1.InferOperationResponse.operation:type_name -> ferrule.connector.v1.Operation
+	60, // 29: ferrule.registry.v1.InferOperationResponse.server:type_name -> ferrule.connector.v1.Server
+	61, // 30: ferrule.registry.v1.InferOperationResponse.security_schemes:type_name -> ferrule.connector.v1.SecurityScheme
+	54, // 31: ferrule.registry.v1.InferOperationResponse.findings:type_name -> ferrule.registry.v1.Finding
+	47, // 32: ferrule.registry.v1.DiffRevisionsRequest.files:type_name -> ferrule.registry.v1.SourceFiles
+	52, // 33: ferrule.registry.v1.DiffRevisionsResponse.diff:type_name -> ferrule.registry.v1.RevisionDiff
+	0,  // 34: ferrule.registry.v1.ExportConnectorRequest.format:type_name -> ferrule.registry.v1.ExportFormat
+	56, // 35: ferrule.registry.v1.ExportConnectorResponse.files:type_name -> ferrule.registry.v1.SourceFile
+	54, // 36: ferrule.registry.v1.ExportConnectorResponse.findings:type_name -> ferrule.registry.v1.Finding
+	50, // 37: ferrule.registry.v1.PromoteConnectorResponse.connector:type_name -> ferrule.registry.v1.Connector
+	51, // 38: ferrule.registry.v1.PromoteConnectorResponse.revision:type_name -> ferrule.registry.v1.Revision
+	52, // 39: ferrule.registry.v1.PromoteConnectorResponse.diff:type_name -> ferrule.registry.v1.RevisionDiff
+	32, // 40: ferrule.registry.v1.PromoteConnectorResponse.requirements:type_name -> ferrule.registry.v1.Requirement
+	48, // 41: ferrule.registry.v1.SearchConnectorsRequest.formats:type_name -> ferrule.registry.v1.SourceFormat
+	50, // 42: ferrule.registry.v1.SearchConnectorsResponse.connectors:type_name -> ferrule.registry.v1.Connector
+	36, // 43: ferrule.registry.v1.SearchConnectorsResponse.facets:type_name -> ferrule.registry.v1.Facet
+	37, // 44: ferrule.registry.v1.Facet.values:type_name -> ferrule.registry.v1.FacetValue
+	40, // 45: ferrule.registry.v1.SearchOperationsResponse.operations:type_name -> ferrule.registry.v1.OperationHit
+	36, // 46: ferrule.registry.v1.SearchOperationsResponse.facets:type_name -> ferrule.registry.v1.Facet
+	62, // 47: ferrule.registry.v1.CreateEnvironmentRequest.environment:type_name -> ferrule.registry.v1.Environment
+	62, // 48: ferrule.registry.v1.ListEnvironmentsResponse.environments:type_name -> ferrule.registry.v1.Environment
+	62, // 49: ferrule.registry.v1.UpdateEnvironmentRequest.environment:type_name -> ferrule.registry.v1.Environment
+	59, // 50: ferrule.registry.v1.UpdateEnvironmentRequest.update_mask:type_name -> google.protobuf.FieldMask
+	1,  // 51: ferrule.registry.v1.RegistryService.ImportConnector:input_type -> ferrule.registry.v1.ImportConnectorRequest
+	3,  // 52: ferrule.registry.v1.RegistryService.ValidateDefinition:input_type -> ferrule.registry.v1.ValidateDefinitionRequest
+	17, // 53: ferrule.registry.v1.RegistryService.CreateConnector:input_type -> ferrule.registry.v1.CreateConnectorRequest
+	19, // 54: ferrule.registry.v1.RegistryService.UpdateConnector:input_type -> ferrule.registry.v1.UpdateConnectorRequest
+	21, // 55: ferrule.registry.v1.RegistryService.InferOperation:input_type -> ferrule.registry.v1.InferOperationRequest
+	5,  // 56: ferrule.registry.v1.RegistryService.GetConnector:input_type -> ferrule.registry.v1.GetConnectorRequest
+	6,  // 57: ferrule.registry.v1.RegistryService.ListConnectors:input_type -> ferrule.registry.v1.ListConnectorsRequest
+	8,  // 58: ferrule.registry.v1.RegistryService.DeleteConnector:input_type -> ferrule.registry.v1.DeleteConnectorRequest
+	9,  // 59: ferrule.registry.v1.RegistryService.GetRevision:input_type -> ferrule.registry.v1.GetRevisionRequest
+	10, // 60: ferrule.registry.v1.RegistryService.ListRevisions:input_type -> ferrule.registry.v1.ListRevisionsRequest
+	12, // 61: ferrule.registry.v1.RegistryService.PublishRevision:input_type -> ferrule.registry.v1.PublishRevisionRequest
+	25, // 62: ferrule.registry.v1.RegistryService.DeprecateRevision:input_type -> ferrule.registry.v1.DeprecateRevisionRequest
+	26, // 63: ferrule.registry.v1.RegistryService.DiffRevisions:input_type -> ferrule.registry.v1.DiffRevisionsRequest
+	28, // 64: ferrule.registry.v1.RegistryService.ExportConnector:input_type -> ferrule.registry.v1.ExportConnectorRequest
+	30, // 65: ferrule.registry.v1.RegistryService.PromoteConnector:input_type -> ferrule.registry.v1.PromoteConnectorRequest
+	33, // 66: ferrule.registry.v1.RegistryService.GetIcon:input_type -> ferrule.registry.v1.GetIconRequest
+	34, // 67: ferrule.registry.v1.RegistryService.SearchConnectors:input_type -> ferrule.registry.v1.SearchConnectorsRequest
+	38, // 68: ferrule.registry.v1.RegistryService.SearchOperations:input_type -> ferrule.registry.v1.SearchOperationsRequest
+	41, // 69: ferrule.registry.v1.RegistryService.CreateEnvironment:input_type -> ferrule.registry.v1.CreateEnvironmentRequest
+	42, // 70: ferrule.registry.v1.RegistryService.GetEnvironment:input_type -> ferrule.registry.v1.GetEnvironmentRequest
+	43, // 71: ferrule.registry.v1.RegistryService.ListEnvironments:input_type -> ferrule.registry.v1.ListEnvironmentsRequest
+	45, // 72: ferrule.registry.v1.RegistryService.UpdateEnvironment:input_type -> ferrule.registry.v1.UpdateEnvironmentRequest
+	46, // 73: ferrule.registry.v1.RegistryService.DeleteEnvironment:input_type -> ferrule.registry.v1.DeleteEnvironmentRequest
+	13, // 74: ferrule.registry.v1.RegistryService.GetSource:input_type -> ferrule.registry.v1.GetSourceRequest
+	15, // 75: ferrule.registry.v1.RegistryService.ListOperations:input_type -> ferrule.registry.v1.ListOperationsRequest
+	2,  // 76: ferrule.registry.v1.RegistryService.ImportConnector:output_type -> ferrule.registry.v1.ImportConnectorResponse
+	4,  // 77: ferrule.registry.v1.RegistryService.ValidateDefinition:output_type -> ferrule.registry.v1.ValidateDefinitionResponse
+	18, // 78: ferrule.registry.v1.RegistryService.CreateConnector:output_type -> ferrule.registry.v1.CreateConnectorResponse
+	20, // 79: ferrule.registry.v1.RegistryService.UpdateConnector:output_type -> ferrule.registry.v1.UpdateConnectorResponse
+	24, // 80: ferrule.registry.v1.RegistryService.InferOperation:output_type -> ferrule.registry.v1.InferOperationResponse
+	50, // 81: ferrule.registry.v1.RegistryService.GetConnector:output_type -> ferrule.registry.v1.Connector
+	7,  // 82: ferrule.registry.v1.RegistryService.ListConnectors:output_type -> ferrule.registry.v1.ListConnectorsResponse
+	63, // 83: ferrule.registry.v1.RegistryService.DeleteConnector:output_type -> google.protobuf.Empty
+	51, // 84: ferrule.registry.v1.RegistryService.GetRevision:output_type -> ferrule.registry.v1.Revision
+	11, // 85: ferrule.registry.v1.RegistryService.ListRevisions:output_type -> ferrule.registry.v1.ListRevisionsResponse
+	51, // 86: ferrule.registry.v1.RegistryService.PublishRevision:output_type -> ferrule.registry.v1.Revision
+	51, // 87: ferrule.registry.v1.RegistryService.DeprecateRevision:output_type -> ferrule.registry.v1.Revision
+	27, // 88: ferrule.registry.v1.RegistryService.DiffRevisions:output_type -> ferrule.registry.v1.DiffRevisionsResponse
+	29, // 89: ferrule.registry.v1.RegistryService.ExportConnector:output_type -> ferrule.registry.v1.ExportConnectorResponse
+	31, // 90: ferrule.registry.v1.RegistryService.PromoteConnector:output_type -> ferrule.registry.v1.PromoteConnectorResponse
+	64, // 91: ferrule.registry.v1.RegistryService.GetIcon:output_type -> google.api.HttpBody
+	35, // 92: ferrule.registry.v1.RegistryService.SearchConnectors:output_type -> ferrule.registry.v1.SearchConnectorsResponse
+	39, // 93: ferrule.registry.v1.RegistryService.SearchOperations:output_type -> ferrule.registry.v1.SearchOperationsResponse
+	62, // 94: ferrule.registry.v1.RegistryService.CreateEnvironment:output_type -> ferrule.registry.v1.Environment
+	62, // 95: ferrule.registry.v1.RegistryService.GetEnvironment:output_type -> ferrule.registry.v1.Environment
+	44, // 96: ferrule.registry.v1.RegistryService.ListEnvironments:output_type -> ferrule.registry.v1.ListEnvironmentsResponse
+	62, // 97: ferrule.registry.v1.RegistryService.UpdateEnvironment:output_type -> ferrule.registry.v1.Environment
+	63, // 98: ferrule.registry.v1.RegistryService.DeleteEnvironment:output_type -> google.protobuf.Empty
+	14, // 99: ferrule.registry.v1.RegistryService.GetSource:output_type -> ferrule.registry.v1.Source
+	16, // 100: ferrule.registry.v1.RegistryService.ListOperations:output_type -> ferrule.registry.v1.ListOperationsResponse
+	76, // [76:101] is the sub-list for method output_type
+	51, // [51:76] is the sub-list for method input_type
+	51, // [51:51] is the sub-list for extension type_name
+	51, // [51:51] is the sub-list for extension extendee
+	0,  // [0:51] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_registry_v1_registry_service_proto_init() }
@@ -1223,24 +3873,36 @@ func file_ferrule_registry_v1_registry_service_proto_init() {
 		return
 	}
 	file_ferrule_registry_v1_connector_proto_init()
+	file_ferrule_registry_v1_diff_proto_init()
+	file_ferrule_registry_v1_environment_proto_init()
 	file_ferrule_registry_v1_finding_proto_init()
 	file_ferrule_registry_v1_revision_proto_init()
 	file_ferrule_registry_v1_registry_service_proto_msgTypes[0].OneofWrappers = []any{
 		(*ImportConnectorRequest_Files)(nil),
 		(*ImportConnectorRequest_Url)(nil),
 	}
+	file_ferrule_registry_v1_registry_service_proto_msgTypes[20].OneofWrappers = []any{
+		(*InferOperationRequest_Curl)(nil),
+		(*InferOperationRequest_Sample)(nil),
+	}
+	file_ferrule_registry_v1_registry_service_proto_msgTypes[25].OneofWrappers = []any{
+		(*DiffRevisionsRequest_Revision)(nil),
+		(*DiffRevisionsRequest_Url)(nil),
+		(*DiffRevisionsRequest_Files)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_registry_v1_registry_service_proto_rawDesc), len(file_ferrule_registry_v1_registry_service_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   16,
+			NumEnums:      1,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_ferrule_registry_v1_registry_service_proto_goTypes,
 		DependencyIndexes: file_ferrule_registry_v1_registry_service_proto_depIdxs,
+		EnumInfos:         file_ferrule_registry_v1_registry_service_proto_enumTypes,
 		MessageInfos:      file_ferrule_registry_v1_registry_service_proto_msgTypes,
 	}.Build()
 	File_ferrule_registry_v1_registry_service_proto = out.File

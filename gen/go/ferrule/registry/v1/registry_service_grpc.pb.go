@@ -10,6 +10,7 @@ package registryv1
 
 import (
 	context "context"
+	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
 	status "google.golang.org/grpc/status"
@@ -24,12 +25,27 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	RegistryService_ImportConnector_FullMethodName    = "/ferrule.registry.v1.RegistryService/ImportConnector"
 	RegistryService_ValidateDefinition_FullMethodName = "/ferrule.registry.v1.RegistryService/ValidateDefinition"
+	RegistryService_CreateConnector_FullMethodName    = "/ferrule.registry.v1.RegistryService/CreateConnector"
+	RegistryService_UpdateConnector_FullMethodName    = "/ferrule.registry.v1.RegistryService/UpdateConnector"
+	RegistryService_InferOperation_FullMethodName     = "/ferrule.registry.v1.RegistryService/InferOperation"
 	RegistryService_GetConnector_FullMethodName       = "/ferrule.registry.v1.RegistryService/GetConnector"
 	RegistryService_ListConnectors_FullMethodName     = "/ferrule.registry.v1.RegistryService/ListConnectors"
 	RegistryService_DeleteConnector_FullMethodName    = "/ferrule.registry.v1.RegistryService/DeleteConnector"
 	RegistryService_GetRevision_FullMethodName        = "/ferrule.registry.v1.RegistryService/GetRevision"
 	RegistryService_ListRevisions_FullMethodName      = "/ferrule.registry.v1.RegistryService/ListRevisions"
 	RegistryService_PublishRevision_FullMethodName    = "/ferrule.registry.v1.RegistryService/PublishRevision"
+	RegistryService_DeprecateRevision_FullMethodName  = "/ferrule.registry.v1.RegistryService/DeprecateRevision"
+	RegistryService_DiffRevisions_FullMethodName      = "/ferrule.registry.v1.RegistryService/DiffRevisions"
+	RegistryService_ExportConnector_FullMethodName    = "/ferrule.registry.v1.RegistryService/ExportConnector"
+	RegistryService_PromoteConnector_FullMethodName   = "/ferrule.registry.v1.RegistryService/PromoteConnector"
+	RegistryService_GetIcon_FullMethodName            = "/ferrule.registry.v1.RegistryService/GetIcon"
+	RegistryService_SearchConnectors_FullMethodName   = "/ferrule.registry.v1.RegistryService/SearchConnectors"
+	RegistryService_SearchOperations_FullMethodName   = "/ferrule.registry.v1.RegistryService/SearchOperations"
+	RegistryService_CreateEnvironment_FullMethodName  = "/ferrule.registry.v1.RegistryService/CreateEnvironment"
+	RegistryService_GetEnvironment_FullMethodName     = "/ferrule.registry.v1.RegistryService/GetEnvironment"
+	RegistryService_ListEnvironments_FullMethodName   = "/ferrule.registry.v1.RegistryService/ListEnvironments"
+	RegistryService_UpdateEnvironment_FullMethodName  = "/ferrule.registry.v1.RegistryService/UpdateEnvironment"
+	RegistryService_DeleteEnvironment_FullMethodName  = "/ferrule.registry.v1.RegistryService/DeleteEnvironment"
 	RegistryService_GetSource_FullMethodName          = "/ferrule.registry.v1.RegistryService/GetSource"
 	RegistryService_ListOperations_FullMethodName     = "/ferrule.registry.v1.RegistryService/ListOperations"
 )
@@ -47,6 +63,17 @@ type RegistryServiceClient interface {
 	ImportConnector(ctx context.Context, in *ImportConnectorRequest, opts ...grpc.CallOption) (*ImportConnectorResponse, error)
 	// ValidateDefinition says what an import would find, and changes nothing.
 	ValidateDefinition(ctx context.Context, in *ValidateDefinitionRequest, opts ...grpc.CallOption) (*ValidateDefinitionResponse, error)
+	// CreateConnector makes a connector from a definition that was not imported:
+	// from blank, or made by a program. Its first revision is a draft unless it is
+	// published with it.
+	CreateConnector(ctx context.Context, in *CreateConnectorRequest, opts ...grpc.CallOption) (*CreateConnectorResponse, error)
+	// UpdateConnector edits the definition of a connector's latest revision and
+	// keeps the result as a new draft. The revision that was edited is not
+	// changed.
+	UpdateConnector(ctx context.Context, in *UpdateConnectorRequest, opts ...grpc.CallOption) (*UpdateConnectorResponse, error)
+	// InferOperation makes an operation of a sample request and a sample answer,
+	// and changes nothing.
+	InferOperation(ctx context.Context, in *InferOperationRequest, opts ...grpc.CallOption) (*InferOperationResponse, error)
 	// GetConnector returns one connector.
 	GetConnector(ctx context.Context, in *GetConnectorRequest, opts ...grpc.CallOption) (*Connector, error)
 	// ListConnectors returns connectors in the order of their ids.
@@ -62,6 +89,38 @@ type RegistryServiceClient interface {
 	ListRevisions(ctx context.Context, in *ListRevisionsRequest, opts ...grpc.CallOption) (*ListRevisionsResponse, error)
 	// PublishRevision makes a revision the one that callers get.
 	PublishRevision(ctx context.Context, in *PublishRevisionRequest, opts ...grpc.CallOption) (*Revision, error)
+	// DeprecateRevision says that a revision should not be used any more. It goes
+	// on working. The revision that callers get cannot be deprecated.
+	DeprecateRevision(ctx context.Context, in *DeprecateRevisionRequest, opts ...grpc.CallOption) (*Revision, error)
+	// DiffRevisions says what changed between a revision and another one, or what
+	// a description is now, and which of the changes break callers.
+	DiffRevisions(ctx context.Context, in *DiffRevisionsRequest, opts ...grpc.CallOption) (*DiffRevisionsResponse, error)
+	// ExportConnector writes a revision in a format of choice. In the format of
+	// its own source, a revision that was not edited is that source, byte for
+	// byte.
+	ExportConnector(ctx context.Context, in *ExportConnectorRequest, opts ...grpc.CallOption) (*ExportConnectorResponse, error)
+	// PromoteConnector copies a revision with its source, policies and scripts to
+	// another environment. Connections and secrets do not travel; the answer says
+	// what has to be supplied there.
+	PromoteConnector(ctx context.Context, in *PromoteConnectorRequest, opts ...grpc.CallOption) (*PromoteConnectorResponse, error)
+	// GetIcon returns the picture of a revision.
+	GetIcon(ctx context.Context, in *GetIconRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
+	// SearchConnectors finds connectors by words and facets, best match first.
+	SearchConnectors(ctx context.Context, in *SearchConnectorsRequest, opts ...grpc.CallOption) (*SearchConnectorsResponse, error)
+	// SearchOperations finds operations of published revisions by words and
+	// facets, best match first.
+	SearchOperations(ctx context.Context, in *SearchOperationsRequest, opts ...grpc.CallOption) (*SearchOperationsResponse, error)
+	// CreateEnvironment makes an environment.
+	CreateEnvironment(ctx context.Context, in *CreateEnvironmentRequest, opts ...grpc.CallOption) (*Environment, error)
+	// GetEnvironment returns one environment.
+	GetEnvironment(ctx context.Context, in *GetEnvironmentRequest, opts ...grpc.CallOption) (*Environment, error)
+	// ListEnvironments returns environments in the order of their ids.
+	ListEnvironments(ctx context.Context, in *ListEnvironmentsRequest, opts ...grpc.CallOption) (*ListEnvironmentsResponse, error)
+	// UpdateEnvironment changes the title or description of an environment.
+	UpdateEnvironment(ctx context.Context, in *UpdateEnvironmentRequest, opts ...grpc.CallOption) (*Environment, error)
+	// DeleteEnvironment removes an environment that holds no connectors. The
+	// environment "default" stays.
+	DeleteEnvironment(ctx context.Context, in *DeleteEnvironmentRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// GetSource returns the exact files that a revision was made from.
 	GetSource(ctx context.Context, in *GetSourceRequest, opts ...grpc.CallOption) (*Source, error)
 	// ListOperations returns the operations of a revision in the order of its
@@ -91,6 +150,36 @@ func (c *registryServiceClient) ValidateDefinition(ctx context.Context, in *Vali
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ValidateDefinitionResponse)
 	err := c.cc.Invoke(ctx, RegistryService_ValidateDefinition_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) CreateConnector(ctx context.Context, in *CreateConnectorRequest, opts ...grpc.CallOption) (*CreateConnectorResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreateConnectorResponse)
+	err := c.cc.Invoke(ctx, RegistryService_CreateConnector_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) UpdateConnector(ctx context.Context, in *UpdateConnectorRequest, opts ...grpc.CallOption) (*UpdateConnectorResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateConnectorResponse)
+	err := c.cc.Invoke(ctx, RegistryService_UpdateConnector_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) InferOperation(ctx context.Context, in *InferOperationRequest, opts ...grpc.CallOption) (*InferOperationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(InferOperationResponse)
+	err := c.cc.Invoke(ctx, RegistryService_InferOperation_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -157,6 +246,126 @@ func (c *registryServiceClient) PublishRevision(ctx context.Context, in *Publish
 	return out, nil
 }
 
+func (c *registryServiceClient) DeprecateRevision(ctx context.Context, in *DeprecateRevisionRequest, opts ...grpc.CallOption) (*Revision, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Revision)
+	err := c.cc.Invoke(ctx, RegistryService_DeprecateRevision_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) DiffRevisions(ctx context.Context, in *DiffRevisionsRequest, opts ...grpc.CallOption) (*DiffRevisionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DiffRevisionsResponse)
+	err := c.cc.Invoke(ctx, RegistryService_DiffRevisions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) ExportConnector(ctx context.Context, in *ExportConnectorRequest, opts ...grpc.CallOption) (*ExportConnectorResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExportConnectorResponse)
+	err := c.cc.Invoke(ctx, RegistryService_ExportConnector_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) PromoteConnector(ctx context.Context, in *PromoteConnectorRequest, opts ...grpc.CallOption) (*PromoteConnectorResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PromoteConnectorResponse)
+	err := c.cc.Invoke(ctx, RegistryService_PromoteConnector_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) GetIcon(ctx context.Context, in *GetIconRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(httpbody.HttpBody)
+	err := c.cc.Invoke(ctx, RegistryService_GetIcon_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) SearchConnectors(ctx context.Context, in *SearchConnectorsRequest, opts ...grpc.CallOption) (*SearchConnectorsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SearchConnectorsResponse)
+	err := c.cc.Invoke(ctx, RegistryService_SearchConnectors_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) SearchOperations(ctx context.Context, in *SearchOperationsRequest, opts ...grpc.CallOption) (*SearchOperationsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SearchOperationsResponse)
+	err := c.cc.Invoke(ctx, RegistryService_SearchOperations_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) CreateEnvironment(ctx context.Context, in *CreateEnvironmentRequest, opts ...grpc.CallOption) (*Environment, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Environment)
+	err := c.cc.Invoke(ctx, RegistryService_CreateEnvironment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) GetEnvironment(ctx context.Context, in *GetEnvironmentRequest, opts ...grpc.CallOption) (*Environment, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Environment)
+	err := c.cc.Invoke(ctx, RegistryService_GetEnvironment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) ListEnvironments(ctx context.Context, in *ListEnvironmentsRequest, opts ...grpc.CallOption) (*ListEnvironmentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListEnvironmentsResponse)
+	err := c.cc.Invoke(ctx, RegistryService_ListEnvironments_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) UpdateEnvironment(ctx context.Context, in *UpdateEnvironmentRequest, opts ...grpc.CallOption) (*Environment, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Environment)
+	err := c.cc.Invoke(ctx, RegistryService_UpdateEnvironment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) DeleteEnvironment(ctx context.Context, in *DeleteEnvironmentRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, RegistryService_DeleteEnvironment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *registryServiceClient) GetSource(ctx context.Context, in *GetSourceRequest, opts ...grpc.CallOption) (*Source, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Source)
@@ -190,6 +399,17 @@ type RegistryServiceServer interface {
 	ImportConnector(context.Context, *ImportConnectorRequest) (*ImportConnectorResponse, error)
 	// ValidateDefinition says what an import would find, and changes nothing.
 	ValidateDefinition(context.Context, *ValidateDefinitionRequest) (*ValidateDefinitionResponse, error)
+	// CreateConnector makes a connector from a definition that was not imported:
+	// from blank, or made by a program. Its first revision is a draft unless it is
+	// published with it.
+	CreateConnector(context.Context, *CreateConnectorRequest) (*CreateConnectorResponse, error)
+	// UpdateConnector edits the definition of a connector's latest revision and
+	// keeps the result as a new draft. The revision that was edited is not
+	// changed.
+	UpdateConnector(context.Context, *UpdateConnectorRequest) (*UpdateConnectorResponse, error)
+	// InferOperation makes an operation of a sample request and a sample answer,
+	// and changes nothing.
+	InferOperation(context.Context, *InferOperationRequest) (*InferOperationResponse, error)
 	// GetConnector returns one connector.
 	GetConnector(context.Context, *GetConnectorRequest) (*Connector, error)
 	// ListConnectors returns connectors in the order of their ids.
@@ -205,6 +425,38 @@ type RegistryServiceServer interface {
 	ListRevisions(context.Context, *ListRevisionsRequest) (*ListRevisionsResponse, error)
 	// PublishRevision makes a revision the one that callers get.
 	PublishRevision(context.Context, *PublishRevisionRequest) (*Revision, error)
+	// DeprecateRevision says that a revision should not be used any more. It goes
+	// on working. The revision that callers get cannot be deprecated.
+	DeprecateRevision(context.Context, *DeprecateRevisionRequest) (*Revision, error)
+	// DiffRevisions says what changed between a revision and another one, or what
+	// a description is now, and which of the changes break callers.
+	DiffRevisions(context.Context, *DiffRevisionsRequest) (*DiffRevisionsResponse, error)
+	// ExportConnector writes a revision in a format of choice. In the format of
+	// its own source, a revision that was not edited is that source, byte for
+	// byte.
+	ExportConnector(context.Context, *ExportConnectorRequest) (*ExportConnectorResponse, error)
+	// PromoteConnector copies a revision with its source, policies and scripts to
+	// another environment. Connections and secrets do not travel; the answer says
+	// what has to be supplied there.
+	PromoteConnector(context.Context, *PromoteConnectorRequest) (*PromoteConnectorResponse, error)
+	// GetIcon returns the picture of a revision.
+	GetIcon(context.Context, *GetIconRequest) (*httpbody.HttpBody, error)
+	// SearchConnectors finds connectors by words and facets, best match first.
+	SearchConnectors(context.Context, *SearchConnectorsRequest) (*SearchConnectorsResponse, error)
+	// SearchOperations finds operations of published revisions by words and
+	// facets, best match first.
+	SearchOperations(context.Context, *SearchOperationsRequest) (*SearchOperationsResponse, error)
+	// CreateEnvironment makes an environment.
+	CreateEnvironment(context.Context, *CreateEnvironmentRequest) (*Environment, error)
+	// GetEnvironment returns one environment.
+	GetEnvironment(context.Context, *GetEnvironmentRequest) (*Environment, error)
+	// ListEnvironments returns environments in the order of their ids.
+	ListEnvironments(context.Context, *ListEnvironmentsRequest) (*ListEnvironmentsResponse, error)
+	// UpdateEnvironment changes the title or description of an environment.
+	UpdateEnvironment(context.Context, *UpdateEnvironmentRequest) (*Environment, error)
+	// DeleteEnvironment removes an environment that holds no connectors. The
+	// environment "default" stays.
+	DeleteEnvironment(context.Context, *DeleteEnvironmentRequest) (*emptypb.Empty, error)
 	// GetSource returns the exact files that a revision was made from.
 	GetSource(context.Context, *GetSourceRequest) (*Source, error)
 	// ListOperations returns the operations of a revision in the order of its
@@ -226,6 +478,15 @@ func (UnimplementedRegistryServiceServer) ImportConnector(context.Context, *Impo
 func (UnimplementedRegistryServiceServer) ValidateDefinition(context.Context, *ValidateDefinitionRequest) (*ValidateDefinitionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ValidateDefinition not implemented")
 }
+func (UnimplementedRegistryServiceServer) CreateConnector(context.Context, *CreateConnectorRequest) (*CreateConnectorResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateConnector not implemented")
+}
+func (UnimplementedRegistryServiceServer) UpdateConnector(context.Context, *UpdateConnectorRequest) (*UpdateConnectorResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateConnector not implemented")
+}
+func (UnimplementedRegistryServiceServer) InferOperation(context.Context, *InferOperationRequest) (*InferOperationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method InferOperation not implemented")
+}
 func (UnimplementedRegistryServiceServer) GetConnector(context.Context, *GetConnectorRequest) (*Connector, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetConnector not implemented")
 }
@@ -243,6 +504,42 @@ func (UnimplementedRegistryServiceServer) ListRevisions(context.Context, *ListRe
 }
 func (UnimplementedRegistryServiceServer) PublishRevision(context.Context, *PublishRevisionRequest) (*Revision, error) {
 	return nil, status.Error(codes.Unimplemented, "method PublishRevision not implemented")
+}
+func (UnimplementedRegistryServiceServer) DeprecateRevision(context.Context, *DeprecateRevisionRequest) (*Revision, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeprecateRevision not implemented")
+}
+func (UnimplementedRegistryServiceServer) DiffRevisions(context.Context, *DiffRevisionsRequest) (*DiffRevisionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DiffRevisions not implemented")
+}
+func (UnimplementedRegistryServiceServer) ExportConnector(context.Context, *ExportConnectorRequest) (*ExportConnectorResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExportConnector not implemented")
+}
+func (UnimplementedRegistryServiceServer) PromoteConnector(context.Context, *PromoteConnectorRequest) (*PromoteConnectorResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PromoteConnector not implemented")
+}
+func (UnimplementedRegistryServiceServer) GetIcon(context.Context, *GetIconRequest) (*httpbody.HttpBody, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetIcon not implemented")
+}
+func (UnimplementedRegistryServiceServer) SearchConnectors(context.Context, *SearchConnectorsRequest) (*SearchConnectorsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SearchConnectors not implemented")
+}
+func (UnimplementedRegistryServiceServer) SearchOperations(context.Context, *SearchOperationsRequest) (*SearchOperationsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SearchOperations not implemented")
+}
+func (UnimplementedRegistryServiceServer) CreateEnvironment(context.Context, *CreateEnvironmentRequest) (*Environment, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateEnvironment not implemented")
+}
+func (UnimplementedRegistryServiceServer) GetEnvironment(context.Context, *GetEnvironmentRequest) (*Environment, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetEnvironment not implemented")
+}
+func (UnimplementedRegistryServiceServer) ListEnvironments(context.Context, *ListEnvironmentsRequest) (*ListEnvironmentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListEnvironments not implemented")
+}
+func (UnimplementedRegistryServiceServer) UpdateEnvironment(context.Context, *UpdateEnvironmentRequest) (*Environment, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateEnvironment not implemented")
+}
+func (UnimplementedRegistryServiceServer) DeleteEnvironment(context.Context, *DeleteEnvironmentRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteEnvironment not implemented")
 }
 func (UnimplementedRegistryServiceServer) GetSource(context.Context, *GetSourceRequest) (*Source, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetSource not implemented")
@@ -303,6 +600,60 @@ func _RegistryService_ValidateDefinition_Handler(srv interface{}, ctx context.Co
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(RegistryServiceServer).ValidateDefinition(ctx, req.(*ValidateDefinitionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_CreateConnector_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateConnectorRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).CreateConnector(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_CreateConnector_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).CreateConnector(ctx, req.(*CreateConnectorRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_UpdateConnector_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateConnectorRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).UpdateConnector(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_UpdateConnector_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).UpdateConnector(ctx, req.(*UpdateConnectorRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_InferOperation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(InferOperationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).InferOperation(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_InferOperation_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).InferOperation(ctx, req.(*InferOperationRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -415,6 +766,222 @@ func _RegistryService_PublishRevision_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RegistryService_DeprecateRevision_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeprecateRevisionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).DeprecateRevision(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_DeprecateRevision_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).DeprecateRevision(ctx, req.(*DeprecateRevisionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_DiffRevisions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DiffRevisionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).DiffRevisions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_DiffRevisions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).DiffRevisions(ctx, req.(*DiffRevisionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_ExportConnector_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportConnectorRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).ExportConnector(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_ExportConnector_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).ExportConnector(ctx, req.(*ExportConnectorRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_PromoteConnector_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PromoteConnectorRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).PromoteConnector(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_PromoteConnector_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).PromoteConnector(ctx, req.(*PromoteConnectorRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_GetIcon_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetIconRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).GetIcon(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_GetIcon_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).GetIcon(ctx, req.(*GetIconRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_SearchConnectors_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SearchConnectorsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).SearchConnectors(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_SearchConnectors_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).SearchConnectors(ctx, req.(*SearchConnectorsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_SearchOperations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SearchOperationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).SearchOperations(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_SearchOperations_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).SearchOperations(ctx, req.(*SearchOperationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_CreateEnvironment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateEnvironmentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).CreateEnvironment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_CreateEnvironment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).CreateEnvironment(ctx, req.(*CreateEnvironmentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_GetEnvironment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetEnvironmentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).GetEnvironment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_GetEnvironment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).GetEnvironment(ctx, req.(*GetEnvironmentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_ListEnvironments_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListEnvironmentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).ListEnvironments(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_ListEnvironments_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).ListEnvironments(ctx, req.(*ListEnvironmentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_UpdateEnvironment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateEnvironmentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).UpdateEnvironment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_UpdateEnvironment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).UpdateEnvironment(ctx, req.(*UpdateEnvironmentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_DeleteEnvironment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteEnvironmentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).DeleteEnvironment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_DeleteEnvironment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).DeleteEnvironment(ctx, req.(*DeleteEnvironmentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _RegistryService_GetSource_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetSourceRequest)
 	if err := dec(in); err != nil {
@@ -467,6 +1034,18 @@ var RegistryService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _RegistryService_ValidateDefinition_Handler,
 		},
 		{
+			MethodName: "CreateConnector",
+			Handler:    _RegistryService_CreateConnector_Handler,
+		},
+		{
+			MethodName: "UpdateConnector",
+			Handler:    _RegistryService_UpdateConnector_Handler,
+		},
+		{
+			MethodName: "InferOperation",
+			Handler:    _RegistryService_InferOperation_Handler,
+		},
+		{
 			MethodName: "GetConnector",
 			Handler:    _RegistryService_GetConnector_Handler,
 		},
@@ -489,6 +1068,54 @@ var RegistryService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PublishRevision",
 			Handler:    _RegistryService_PublishRevision_Handler,
+		},
+		{
+			MethodName: "DeprecateRevision",
+			Handler:    _RegistryService_DeprecateRevision_Handler,
+		},
+		{
+			MethodName: "DiffRevisions",
+			Handler:    _RegistryService_DiffRevisions_Handler,
+		},
+		{
+			MethodName: "ExportConnector",
+			Handler:    _RegistryService_ExportConnector_Handler,
+		},
+		{
+			MethodName: "PromoteConnector",
+			Handler:    _RegistryService_PromoteConnector_Handler,
+		},
+		{
+			MethodName: "GetIcon",
+			Handler:    _RegistryService_GetIcon_Handler,
+		},
+		{
+			MethodName: "SearchConnectors",
+			Handler:    _RegistryService_SearchConnectors_Handler,
+		},
+		{
+			MethodName: "SearchOperations",
+			Handler:    _RegistryService_SearchOperations_Handler,
+		},
+		{
+			MethodName: "CreateEnvironment",
+			Handler:    _RegistryService_CreateEnvironment_Handler,
+		},
+		{
+			MethodName: "GetEnvironment",
+			Handler:    _RegistryService_GetEnvironment_Handler,
+		},
+		{
+			MethodName: "ListEnvironments",
+			Handler:    _RegistryService_ListEnvironments_Handler,
+		},
+		{
+			MethodName: "UpdateEnvironment",
+			Handler:    _RegistryService_UpdateEnvironment_Handler,
+		},
+		{
+			MethodName: "DeleteEnvironment",
+			Handler:    _RegistryService_DeleteEnvironment_Handler,
 		},
 		{
 			MethodName: "GetSource",

@@ -35,6 +35,8 @@ const (
 	RevisionState_REVISION_STATE_DRAFT RevisionState = 1
 	// The one that callers get, or has been and may still be pinned.
 	RevisionState_REVISION_STATE_PUBLISHED RevisionState = 2
+	// Still works for those who pin it, should not be used any more.
+	RevisionState_REVISION_STATE_DEPRECATED RevisionState = 3
 )
 
 // Enum value maps for RevisionState.
@@ -43,11 +45,13 @@ var (
 		0: "REVISION_STATE_UNSPECIFIED",
 		1: "REVISION_STATE_DRAFT",
 		2: "REVISION_STATE_PUBLISHED",
+		3: "REVISION_STATE_DEPRECATED",
 	}
 	RevisionState_value = map[string]int32{
 		"REVISION_STATE_UNSPECIFIED": 0,
 		"REVISION_STATE_DRAFT":       1,
 		"REVISION_STATE_PUBLISHED":   2,
+		"REVISION_STATE_DEPRECATED":  3,
 	}
 )
 
@@ -159,9 +163,20 @@ type Revision struct {
 	// The definition, as far as the view includes it.
 	Definition *v1.Definition `protobuf:"bytes,8,opt,name=definition,proto3" json:"definition,omitempty"`
 	// Size of the source in bytes.
-	SourceBytes   int64 `protobuf:"varint,9,opt,name=source_bytes,json=sourceBytes,proto3" json:"source_bytes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	SourceBytes int64 `protobuf:"varint,9,opt,name=source_bytes,json=sourceBytes,proto3" json:"source_bytes,omitempty"`
+	// Display title of the definition.
+	Title string `protobuf:"bytes,10,opt,name=title,proto3" json:"title,omitempty"`
+	// The definition was edited after it was made from the source.
+	Edited bool `protobuf:"varint,11,opt,name=edited,proto3" json:"edited,omitempty"`
+	// Which operations of the source were taken; absent means all.
+	Selection *OperationSelection `protobuf:"bytes,12,opt,name=selection,proto3" json:"selection,omitempty"`
+	// Where the source was fetched, without credentials and query; empty if files
+	// were sent.
+	SourceUrl string `protobuf:"bytes,13,opt,name=source_url,json=sourceUrl,proto3" json:"source_url,omitempty"`
+	// Why the revision is deprecated.
+	DeprecationNote string `protobuf:"bytes,14,opt,name=deprecation_note,json=deprecationNote,proto3" json:"deprecation_note,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Revision) Reset() {
@@ -257,11 +272,46 @@ func (x *Revision) GetSourceBytes() int64 {
 	return 0
 }
 
+func (x *Revision) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Revision) GetEdited() bool {
+	if x != nil {
+		return x.Edited
+	}
+	return false
+}
+
+func (x *Revision) GetSelection() *OperationSelection {
+	if x != nil {
+		return x.Selection
+	}
+	return nil
+}
+
+func (x *Revision) GetSourceUrl() string {
+	if x != nil {
+		return x.SourceUrl
+	}
+	return ""
+}
+
+func (x *Revision) GetDeprecationNote() string {
+	if x != nil {
+		return x.DeprecationNote
+	}
+	return ""
+}
+
 var File_ferrule_registry_v1_revision_proto protoreflect.FileDescriptor
 
 const file_ferrule_registry_v1_revision_proto_rawDesc = "" +
 	"\n" +
-	"\"ferrule/registry/v1/revision.proto\x12\x13ferrule.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a%ferrule/connector/v1/definition.proto\x1a#ferrule/registry/v1/connector.proto\x1a!ferrule/registry/v1/finding.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbc\x04\n" +
+	"\"ferrule/registry/v1/revision.proto\x12\x13ferrule.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a%ferrule/connector/v1/definition.proto\x1a#ferrule/registry/v1/connector.proto\x1a!ferrule/registry/v1/finding.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfb\x05\n" +
 	"\bRevision\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x128\n" +
 	"\x05state\x18\x02 \x01(\x0e2\".ferrule.registry.v1.RevisionStateR\x05state\x129\n" +
@@ -274,12 +324,20 @@ const file_ferrule_registry_v1_revision_proto_rawDesc = "" +
 	"\n" +
 	"definition\x18\b \x01(\v2 .ferrule.connector.v1.DefinitionR\n" +
 	"definition\x12!\n" +
-	"\fsource_bytes\x18\t \x01(\x03R\vsourceBytes:v\xeaAs\n" +
-	"\x14ferrule.dev/Revision\x12Fenvironments/{environment}/connectors/{connector}/revisions/{revision}*\trevisions2\brevision*g\n" +
+	"\fsource_bytes\x18\t \x01(\x03R\vsourceBytes\x12\x14\n" +
+	"\x05title\x18\n" +
+	" \x01(\tR\x05title\x12\x16\n" +
+	"\x06edited\x18\v \x01(\bR\x06edited\x12E\n" +
+	"\tselection\x18\f \x01(\v2'.ferrule.registry.v1.OperationSelectionR\tselection\x12\x1d\n" +
+	"\n" +
+	"source_url\x18\r \x01(\tR\tsourceUrl\x12)\n" +
+	"\x10deprecation_note\x18\x0e \x01(\tR\x0fdeprecationNote:v\xeaAs\n" +
+	"\x14ferrule.dev/Revision\x12Fenvironments/{environment}/connectors/{connector}/revisions/{revision}*\trevisions2\brevision*\x86\x01\n" +
 	"\rRevisionState\x12\x1e\n" +
 	"\x1aREVISION_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REVISION_STATE_DRAFT\x10\x01\x12\x1c\n" +
-	"\x18REVISION_STATE_PUBLISHED\x10\x02*|\n" +
+	"\x18REVISION_STATE_PUBLISHED\x10\x02\x12\x1d\n" +
+	"\x19REVISION_STATE_DEPRECATED\x10\x03*|\n" +
 	"\fRevisionView\x12\x1d\n" +
 	"\x19REVISION_VIEW_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13REVISION_VIEW_BASIC\x10\x01\x12\x1c\n" +
@@ -309,6 +367,7 @@ var file_ferrule_registry_v1_revision_proto_goTypes = []any{
 	(*Finding)(nil),               // 4: ferrule.registry.v1.Finding
 	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
 	(*v1.Definition)(nil),         // 6: ferrule.connector.v1.Definition
+	(*OperationSelection)(nil),    // 7: ferrule.registry.v1.OperationSelection
 }
 var file_ferrule_registry_v1_revision_proto_depIdxs = []int32{
 	0, // 0: ferrule.registry.v1.Revision.state:type_name -> ferrule.registry.v1.RevisionState
@@ -316,11 +375,12 @@ var file_ferrule_registry_v1_revision_proto_depIdxs = []int32{
 	4, // 2: ferrule.registry.v1.Revision.findings:type_name -> ferrule.registry.v1.Finding
 	5, // 3: ferrule.registry.v1.Revision.create_time:type_name -> google.protobuf.Timestamp
 	6, // 4: ferrule.registry.v1.Revision.definition:type_name -> ferrule.connector.v1.Definition
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	7, // 5: ferrule.registry.v1.Revision.selection:type_name -> ferrule.registry.v1.OperationSelection
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_registry_v1_revision_proto_init() }

@@ -3,7 +3,7 @@
 // and how calls are transformed (apiProperties.json), and optionally custom code
 // (script.csx). Other files are kept as part of the source and not read.
 //
-// The document is translated by package openapi2. The properties then replace
+// The document is translated by package openapi. The properties then replace
 // the parameter sets, which the document can only guess at, and add policies,
 // scripts and branding. How the value of a connection parameter reaches a
 // request is nowhere written down in such a package: [pair] holds the rules.
@@ -18,7 +18,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
-	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/openapi2"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/openapi"
 )
 
 // The files of a package.
@@ -54,7 +54,7 @@ func (Importer) Import(ctx context.Context, src *format.Source) (*format.Result,
 	if err != nil {
 		return nil, err
 	}
-	if !openapi2.IsSwagger(definition) {
+	if !openapi.IsSwagger(definition) {
 		return nil, invalid(definition, "/swagger", "it does not say that it is Swagger 2.0; add \"swagger\": \"2.0\"")
 	}
 	root := properties.Root().GetFold("properties")
@@ -62,7 +62,7 @@ func (Importer) Import(ctx context.Context, src *format.Source) (*format.Result,
 		return nil, invalid(properties, "/properties", "it has no object \"properties\"; add one")
 	}
 	var findings format.Findings
-	def, err := openapi2.Translate(ctx, definition, findings.In(definition, format.SeveralFiles))
+	def, err := openapi.Translate(ctx, definition, findings.In(definition, format.SeveralFiles))
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,137 @@
+package openapi
+
+import (
+	"strings"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
+)
+
+// Extensions of our own, for documents written for this platform.
+const (
+	// pollingExtension makes a trigger of any list operation:
+	// {"items": dot path, "key": dot path, "order": "newestFirst"|"oldestFirst"}.
+	pollingExtension = "x-ferrule-polling"
+	// signatureExtension says how notifications are signed: {"scheme", "header",
+	// "prefix", "encoding", "secretProperty" (of the body), "idHeader"}.
+	signatureExtension = "x-ferrule-webhook-signature"
+)
+
+// removal is a webhook trigger whose unsubscribe operation is still to be found.
+type removal struct {
+	webhook *connectorv1.WebhookTrigger
+	path    string
+}
+
+// trigger finds out whether the operation is a trigger, and of which kind.
+func (t *translation) trigger(op *connectorv1.Operation, in []*document.Node, item, n *document.Node) {
+	mode := n.Get("x-ms-trigger")
+	polling := n.Get(pollingExtension)
+	if mode == nil && !polling.Is(document.Object) {
+		return
+	}
+	callback := t.callback(in)
+	trigger := &connectorv1.Trigger{Batch: t.batch(mode), Hint: n.Str("x-ms-trigger-hint")}
+	op.Trigger = trigger
+	if polling.Is(document.Object) || (callback == "" && op.GetMethod() == "GET") {
+		op.Kind = connectorv1.OperationKind_OPERATION_KIND_POLLING_TRIGGER
+		trigger.Protocol = &connectorv1.Trigger_Polling{Polling: t.polling(polling)}
+		return
+	}
+	if callback == "" {
+		t.warn("CallbackMissing", n, "mark the property that takes the callback URL with \"x-ms-notification-url\": true",
+			"the webhook trigger has no place for the callback URL; it cannot be subscribed to")
+	}
+	op.Kind = connectorv1.OperationKind_OPERATION_KIND_WEBHOOK_TRIGGER
+	webhook := &connectorv1.WebhookTrigger{
+		CallbackPointer:    callback,
+		NotificationSchema: t.schemaOf(item.Get("x-ms-notification-content").Get("schema")),
+		Signature:          t.signature(n.Get(signatureExtension)),
+	}
+	trigger.Protocol = &connectorv1.Trigger_Webhook{Webhook: webhook}
+	t.removals = append(t.removals, removal{webhook: webhook, path: op.GetPath()})
+}
+
+// batch reads whether several things come at once. Lists do unless told
+// otherwise.
+func (t *translation) batch(mode *document.Node) bool {
+	switch strings.ToLower(mode.Text()) {
+	case "", "batch":
+		return true
+	case "single":
+		return false
+	}
+	t.warn("TriggerModeUnknown", mode, "write \"single\" or \"batch\"",
+		"the trigger mode %q is not known; it is taken as single", mode.Text())
+	return false
+}
+
+// polling reads our own extension; without it the API itself says what is new.
+func (t *translation) polling(n *document.Node) *connectorv1.PollingTrigger {
+	if !n.Is(document.Object) {
+		return &connectorv1.PollingTrigger{Protocol: connectorv1.PollingProtocol_POLLING_PROTOCOL_NATIVE}
+	}
+	p := &connectorv1.PollingTrigger{
+		Protocol:  connectorv1.PollingProtocol_POLLING_PROTOCOL_LIST,
+		ItemsPath: n.Str("items"),
+		KeyPath:   n.Str("key"),
+	}
+	switch order := n.Get("order"); order.Text() {
+	case "":
+	case "newestFirst":
+		p.Order = connectorv1.ListOrder_LIST_ORDER_NEWEST_FIRST
+	case "oldestFirst":
+		p.Order = connectorv1.ListOrder_LIST_ORDER_OLDEST_FIRST
+	default:
+		t.warn("ListOrderUnknown", order, "write \"newestFirst\" or \"oldestFirst\"",
+			"the order %q is not known; every page is looked at", order.Text())
+	}
+	return p
+}
+
+// signature reads our own extension. Without a header there is nothing to check.
+func (t *translation) signature(n *document.Node) *connectorv1.WebhookSignature {
+	if n == nil {
+		return nil
+	}
+	if n.Str("header") == "" {
+		t.warn("SignatureInvalid", n, "name the header that carries the signature",
+			"the webhook signature names no header; notifications are treated as unsigned")
+		return nil
+	}
+	s := &connectorv1.WebhookSignature{
+		Scheme: n.Str("scheme"), Header: n.Str("header"), Prefix: n.Str("prefix"),
+		Encoding: n.Str("encoding"), IdHeader: n.Str("idHeader"),
+	}
+	if s.GetScheme() == "" {
+		s.Scheme = "hmac-sha256"
+	}
+	if s.GetEncoding() == "" {
+		s.Encoding = "hex"
+	}
+	if property := n.Str("secretProperty"); property != "" {
+		s.SecretPointer = "/body/" + document.EscapeToken(property)
+	}
+	return s
+}
+
+// links finds the operation that removes each webhook: a DELETE of what the
+// trigger's path holds. Only one that is beyond doubt counts.
+func (t *translation) links() {
+	if len(t.removals) == 0 {
+		return
+	}
+	deletes := map[string][]string{}
+	for _, op := range t.def.GetOperations() {
+		slash := strings.LastIndexByte(op.GetPath(), '/')
+		last := op.GetPath()[slash+1:]
+		if op.GetMethod() == "DELETE" && last != "" && placeholder.FindString(last) == last {
+			deletes[op.GetPath()[:slash]] = append(deletes[op.GetPath()[:slash]], op.GetOperationId())
+		}
+	}
+	for _, r := range t.removals {
+		if found := deletes[strings.TrimSuffix(r.path, "/")]; len(found) == 1 {
+			r.webhook.UnsubscribeOperationId = found[0]
+		}
+	}
+}
