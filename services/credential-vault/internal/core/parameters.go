@@ -26,7 +26,7 @@ type form struct {
 
 func newForm(def *connectorv1.Definition, set *connectorv1.ParameterSet) form {
 	f := form{set: set, variables: map[string]*connectorv1.ServerVariable{}, inHost: hostVariables(def)}
-	for _, server := range def.GetServers() {
+	for server := range serversOf(def) {
 		for _, v := range server.GetVariables() {
 			if f.parameter(v.GetName()) == nil {
 				f.variables[v.GetName()] = v
@@ -237,7 +237,8 @@ func (v *violations) describe(format string, args ...any) error {
 }
 
 func isSecret(p *connectorv1.ConnectionParameter) bool {
-	return p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_SECRET
+	return p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_SECRET ||
+		p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_CERTIFICATE
 }
 
 func choices(allowed []*connectorv1.AllowedValue) string {

@@ -47,7 +47,12 @@ func unsupported(set *connectorv1.ParameterSet) string {
 			return "oauth2"
 		case p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_AGENT && p.GetRequired():
 			return "agent"
+		case p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_CERTIFICATE && p.GetRequired():
+			return "certificate"
 		}
+	}
+	if slices.ContainsFunc(set.GetPlacements(), func(p *connectorv1.CredentialPlacement) bool { return p.GetDigest() != nil }) {
+		return "digest"
 	}
 	return ""
 }
@@ -56,8 +61,10 @@ func unsupported(set *connectorv1.ParameterSet) string {
 func notSupported(set *connectorv1.ParameterSet, all []*connectorv1.ParameterSet) error {
 	kind := unsupported(set)
 	needs := map[string]string{
-		"oauth2": "signing in at the API's provider (OAuth 2.0)",
-		"agent":  "an agent in a private network",
+		"oauth2":      "signing in at the API's provider (OAuth 2.0)",
+		"agent":       "an agent in a private network",
+		"certificate": "a client certificate",
+		"digest":      "HTTP Digest authentication",
 	}[kind]
 	working := slices.DeleteFunc(slices.Clone(all), func(s *connectorv1.ParameterSet) bool { return unsupported(s) != "" })
 	remedy := "and the connector offers no other way to authenticate"

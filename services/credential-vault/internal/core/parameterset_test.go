@@ -46,6 +46,13 @@ func TestTheSetOfAConnection(t *testing.T) {
 	}
 }
 
+// digest is a set whose challenge would have to be answered.
+func digest() *connectorv1.ParameterSet {
+	s := set("digest", typeString, typeSecret)
+	s.Placements = []*connectorv1.CredentialPlacement{{Kind: &connectorv1.CredentialPlacement_Digest{Digest: &connectorv1.DigestPlacement{}}}}
+	return s
+}
+
 func TestSetsThatCannotBeUsed(t *testing.T) {
 	for name, c := range map[string]struct {
 		def    *connectorv1.Definition
@@ -67,6 +74,16 @@ func TestSetsThatCannotBeUsed(t *testing.T) {
 			sets(set("oauth", typeOAuth), set("key", typeSecret)), "oauth",
 			fault.ReasonAuthKindNotSupported,
 			[]string{`"oauth"`, "OAuth 2.0", `choose another one: "key"`},
+		},
+		"a client certificate": {
+			sets(set("tls", connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_CERTIFICATE)), "",
+			fault.ReasonAuthKindNotSupported,
+			[]string{"client certificate"},
+		},
+		"digest authentication": {
+			sets(digest()), "",
+			fault.ReasonAuthKindNotSupported,
+			[]string{"HTTP Digest"},
 		},
 		"an agent": {
 			sets(set("private", typeAgent)), "private",

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"iter"
 	"slices"
 	"strings"
 
@@ -22,12 +23,31 @@ func invalidURL(what string) error {
 		Field("connection.server_url", what)
 }
 
+// serversOf yields the servers of a definition, then those of the operations
+// that have their own.
+func serversOf(def *connectorv1.Definition) iter.Seq[*connectorv1.Server] {
+	return func(yield func(*connectorv1.Server) bool) {
+		for _, server := range def.GetServers() {
+			if !yield(server) {
+				return
+			}
+		}
+		for _, op := range def.GetOperations() {
+			for _, server := range op.GetServers() {
+				if !yield(server) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // serverOrigins returns where the servers of a definition are, with variables
 // from the connection's parameters or their defaults. A server whose host cannot
 // be worked out is left out.
 func serverOrigins(def *connectorv1.Definition, parameters map[string]string) []Origin {
 	var origins []Origin
-	for _, server := range def.GetServers() {
+	for server := range serversOf(def) {
 		address, ok := address(server, parameters)
 		if !ok {
 			continue
@@ -80,7 +100,7 @@ func hostSafe(value string) bool {
 // hostVariables returns the names of the variables that a host depends on.
 func hostVariables(def *connectorv1.Definition) map[string]bool {
 	names := map[string]bool{}
-	for _, server := range def.GetServers() {
+	for server := range serversOf(def) {
 		scheme, rest, _ := strings.Cut(server.GetUrlTemplate(), "://")
 		for _, variable := range server.GetVariables() {
 			if strings.Contains(scheme+authority(rest), "{"+variable.GetName()+"}") {

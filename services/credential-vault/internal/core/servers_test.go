@@ -25,6 +25,14 @@ func regional(template string, v *connectorv1.ServerVariable) *connectorv1.Defin
 	return def
 }
 
+// withOperation adds an operation with a server of its own.
+func withOperation(def *connectorv1.Definition, template string) *connectorv1.Definition {
+	def.Operations = append(def.Operations, &connectorv1.Operation{Servers: []*connectorv1.Server{{
+		UrlTemplate: template, Variables: []*connectorv1.ServerVariable{{Name: "zone", DefaultValue: "eu"}},
+	}}})
+	return def
+}
+
 func rules(t *testing.T, entries ...string) HostRules {
 	t.Helper()
 	r, err := ParseHostRules(entries)
@@ -55,6 +63,13 @@ func TestACredentialIsBoundToTheConnectorsServersOrTheOneThatWasChosen(t *testin
 		},
 		"a variable that the connection sets": {
 			def: regional("https://{region}.example.com", region), plain: map[string]string{"region": "us"}, want: []string{"us.example.com:443"},
+		},
+		"servers of single operations": {
+			def: withOperation(servers("https://api.example.com"), "https://{zone}.content.example.com/v2"), plain: map[string]string{"zone": "us"},
+			want: []string{"api.example.com:443", "us.content.example.com:443"},
+		},
+		"nothing but a server of an operation": {
+			def: withOperation(servers(), "https://{zone}.example.com"), want: []string{"eu.example.com:443"},
 		},
 		"a variable in the path only": {
 			def: regional("https://api.example.com/{region}", &connectorv1.ServerVariable{Name: "region"}), want: []string{"api.example.com:443"},

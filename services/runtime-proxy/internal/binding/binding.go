@@ -91,14 +91,28 @@ type Binding[R Compiled] struct {
 	RevisionID string
 	// Revision is what was compiled of it.
 	Revision R
-	// Base is where the API is.
-	Base request.Base
 	// Credential is what the connection proves itself with.
 	Credential *inject.Credential
 	// AllowedHosts are the hosts that the credential may be sent to.
 	AllowedHosts []string
 
-	bound bool // Base is one of them: known once, asked with every call
+	base    request.Base // where the API is
+	baseErr error        // why that is not known
+	bound   bool         // base is one of AllowedHosts: known once, asked with every call
+	// parameters fill the servers of single operations, unless the connection
+	// has a server URL of its own.
+	parameters map[string]string
+	moved      bool
+}
+
+// BaseOf returns where an operation is reached: at the connection's own server
+// URL, or else at the first server of the operation, or else at that of the
+// connector. For nil it is that of the API as a whole.
+func (b *Binding[R]) BaseOf(op *connectorv1.Operation) (request.Base, error) {
+	if b.moved || len(op.GetServers()) == 0 {
+		return b.base, b.baseErr
+	}
+	return baseAt(op.GetServers()[0], b.parameters)
 }
 
 // CheckRequest refuses a request that would carry the credential to a host that
@@ -119,7 +133,7 @@ func (b *Binding[R]) CheckRequest(req *request.Request) error {
 }
 
 func (b *Binding[R]) allow(base request.Base) error {
-	if (b.bound && base == b.Base) || base.AllowedBy(b.AllowedHosts) {
+	if (b.bound && base == b.base) || base.AllowedBy(b.AllowedHosts) {
 		return nil
 	}
 	if b.Credential.Empty() && len(b.AllowedHosts) == 0 {
@@ -145,7 +159,7 @@ func (e *entry[R]) bind(ask Ask, id string, revision R) (*Binding[R], error) {
 		return nil, err
 	}
 	base, err := resolveBase(revision.Definition(), e.lease)
-	if err != nil {
+	if err != nil && !hasServers(revision.Definition()) {
 		return nil, err
 	}
 	b := &Binding[R]{
@@ -153,10 +167,13 @@ func (e *entry[R]) bind(ask Ask, id string, revision R) (*Binding[R], error) {
 		Connector:    e.lease.Connector,
 		RevisionID:   id,
 		Revision:     revision,
-		Base:         base,
 		Credential:   inject.New(e.lease.Secrets, e.lease.Parameters, set),
 		AllowedHosts: e.lease.AllowedHosts,
-		bound:        base.AllowedBy(e.lease.AllowedHosts),
+		base:         base,
+		baseErr:      err,
+		bound:        err == nil && base.AllowedBy(e.lease.AllowedHosts),
+		parameters:   e.lease.Parameters,
+		moved:        e.lease.ServerURL != "",
 	}
 	if ask.Revision == "" { // a revision that is tried out does not push the real one aside
 		e.bound.Store(b)

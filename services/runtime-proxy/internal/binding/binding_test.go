@@ -156,7 +156,7 @@ func TestWhatWasFetchedBeforeAChangeIsNotUsedAfterIt(t *testing.T) {
 		<-done
 		release <- "new.example.com"
 		got, err := store.Bind(t.Context(), ask)
-		if err != nil || got.Base.Host != "new.example.com" {
+		if err != nil || baseOf(t, got).Host != "new.example.com" {
 			t.Errorf("host = %v, %v", got, err)
 		}
 	})
@@ -229,8 +229,81 @@ func TestServers(t *testing.T) {
 			}
 			store, _ := setUp(t, src)
 			got, err := store.Bind(t.Context(), binding.Ask{Connection: name, Principal: ada})
-			if fault.ReasonOf(err) != tt.reason || (err == nil && got.Base.String() != tt.want) {
+			if fault.ReasonOf(err) != tt.reason || (err == nil && baseOf(t, got).String() != tt.want) {
 				t.Errorf("got %v, %v; want %s %s", got, err, tt.want, tt.reason)
+			}
+		})
+	}
+}
+
+// baseOf returns where the API of a binding is.
+func baseOf(t *testing.T, b *binding.Binding[compiled]) request.Base {
+	t.Helper()
+	base, err := b.BaseOf(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base
+}
+
+func TestOperationsMayHaveServersOfTheirOwn(t *testing.T) {
+	main := &connectorv1.Server{UrlTemplate: "https://api.example.com/v1"}
+	own := &connectorv1.Operation{OperationId: "Upload", Servers: []*connectorv1.Server{
+		{UrlTemplate: "https://{zone}.content.example.com/v2", Variables: []*connectorv1.ServerVariable{{Name: "zone", DefaultValue: "eu"}}},
+		{UrlTemplate: "https://second.example.com"},
+	}}
+	plain := &connectorv1.Operation{OperationId: "List"}
+	tests := []struct {
+		name    string
+		servers []*connectorv1.Server
+		change  func(*binding.Lease)
+		op      *connectorv1.Operation
+		want    string
+		reason  fault.Reason
+	}{
+		{"one without is at the connector's", []*connectorv1.Server{main}, nil, plain, "https://api.example.com/v1", ""},
+		{"one with them is at its first", []*connectorv1.Server{main}, nil, own, "https://eu.content.example.com/v2", ""},
+		{
+			"the connection fills their variables",
+			[]*connectorv1.Server{main},
+			func(l *binding.Lease) { l.Parameters = map[string]string{"zone": "us"} },
+			own, "https://us.content.example.com/v2", "",
+		},
+		{
+			"a value that would be another host is refused",
+			[]*connectorv1.Server{main},
+			func(l *binding.Lease) { l.Parameters = map[string]string{"zone": "evil.org/"} },
+			own, "", fault.ReasonConnectionParametersInvalid,
+		},
+		{
+			"a connection with a server of its own uses it for all",
+			[]*connectorv1.Server{main},
+			func(l *binding.Lease) { l.ServerURL = "https://sandbox.example.com" },
+			own, "https://sandbox.example.com", "",
+		},
+		{"a connector may have none but theirs", nil, nil, own, "https://eu.content.example.com/v2", ""},
+		{"and then the others cannot be reached", nil, nil, plain, "", fault.ReasonConnectionNotReady},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			src := &source{
+				def: &connectorv1.Definition{Servers: tt.servers, Operations: []*connectorv1.Operation{own, plain}},
+				lease: func(context.Context, authn.Principal) (*binding.Lease, error) {
+					l := lease()
+					if tt.change != nil {
+						tt.change(l)
+					}
+					return l, nil
+				},
+			}
+			store, _ := setUp(t, src)
+			bound, err := store.Bind(t.Context(), binding.Ask{Connection: name, Principal: ada})
+			if err != nil {
+				t.Fatal(err)
+			}
+			base, err := bound.BaseOf(tt.op)
+			if fault.ReasonOf(err) != tt.reason || (err == nil && base.String() != tt.want) {
+				t.Errorf("base %s, %v; want %s %s", base, err, tt.want, tt.reason)
 			}
 		})
 	}

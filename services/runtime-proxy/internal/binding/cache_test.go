@@ -56,7 +56,7 @@ func TestLeasesBelongToThoseWhoGotThem(t *testing.T) {
 		got, err := store.Bind(t.Context(), binding.Ask{Connection: name, Principal: step.who})
 		host := ""
 		if err == nil {
-			host = got.Base.Host
+			host = baseOf(t, got).Host
 		}
 		if host != step.host || len(asked) != step.asked {
 			t.Errorf("%s: host %q, %v after %d questions; want %q after %d", step.name, host, err, len(asked), step.host, step.asked)
@@ -386,8 +386,11 @@ func TestVariablesOfServers(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || got.Base.String() != tt.want {
-				t.Errorf("got %v, %v; want %s", got, err, tt.want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if base := baseOf(t, got); base.String() != tt.want {
+				t.Errorf("base %s, want %s", base, tt.want)
 			}
 		})
 	}

@@ -32,17 +32,32 @@ func chooseSet(def *connectorv1.Definition, lease *Lease) (*connectorv1.Paramete
 
 // resolveBase returns where the API of a connection is.
 func resolveBase(def *connectorv1.Definition, lease *Lease) (request.Base, error) {
-	address := lease.ServerURL
-	if address == "" && len(def.GetServers()) > 0 {
-		var err error
-		if address, err = fill(def.GetServers()[0], lease.Parameters); err != nil {
-			return request.Base{}, err
-		}
+	switch {
+	case lease.ServerURL != "":
+		return parseBase(lease.ServerURL)
+	case len(def.GetServers()) > 0:
+		return baseAt(def.GetServers()[0], lease.Parameters)
 	}
-	if address == "" {
-		return request.Base{}, fault.Precondition(fault.ReasonConnectionNotReady,
-			"the connector names no server; give the connection a server_url")
+	return request.Base{}, fault.Precondition(fault.ReasonConnectionNotReady,
+		"the connector names no server; give the connection a server_url")
+}
+
+// hasServers reports whether any operation of a definition has a server of its
+// own.
+func hasServers(def *connectorv1.Definition) bool {
+	return slices.ContainsFunc(def.GetOperations(), func(op *connectorv1.Operation) bool { return len(op.GetServers()) > 0 })
+}
+
+// baseAt returns where a server is for a connection with these parameters.
+func baseAt(server *connectorv1.Server, parameters map[string]string) (request.Base, error) {
+	address, err := fill(server, parameters)
+	if err != nil {
+		return request.Base{}, err
 	}
+	return parseBase(address)
+}
+
+func parseBase(address string) (request.Base, error) {
 	base, err := request.ParseBase(address)
 	if err != nil {
 		return request.Base{}, fault.Precondition(fault.ReasonConnectionNotReady,

@@ -179,6 +179,10 @@ func (s *Store[R]) revision(ctx context.Context, now time.Time, name resource.Re
 		return found, nil
 	}
 	s.mu.Lock()
+	if found, ok := s.revisions.GetIfPresent(name); ok { // somebody else was faster
+		s.mu.Unlock()
+		return found, nil
+	}
 	fetching := s.fetching[name]
 	if fetching == nil {
 		fetching = &slot[R]{}
@@ -197,7 +201,9 @@ func (s *Store[R]) revision(ctx context.Context, now time.Time, name resource.Re
 		s.revisions.SetIfAbsent(name, compiled) // before the slot goes, so that nobody fetches in between
 	}
 	s.mu.Lock()
-	delete(s.fetching, name)
+	if s.fetching[name] == fetching {
+		delete(s.fetching, name)
+	}
 	s.mu.Unlock()
 	return compiled, err
 }

@@ -20,9 +20,13 @@ const ownCookies = "ferrule"
 // buildRequest makes the request that goes to the API: the caller's, without
 // what is between the caller and us.
 func buildRequest(_ context.Context, x *exchange) error {
+	base, err := x.binding.BaseOf(nil)
+	if err != nil {
+		return err
+	}
 	x.request = request.Request{
 		Method: x.in.Method,
-		Base:   x.binding.Base,
+		Base:   base,
 		Path:   x.target.path,
 		Query:  x.target.query,
 		Header: outgoingHeader(x.in.Header),

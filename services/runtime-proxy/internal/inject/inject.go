@@ -94,6 +94,9 @@ func (c *Credential) addPlacement(p *connectorv1.CredentialPlacement) {
 	case *connectorv1.CredentialPlacement_Basic:
 		placed.prefix = "Basic "
 		placed.slot, ok = c.basic(kind.Basic)
+	case *connectorv1.CredentialPlacement_Authorization:
+		placed.prefix = kind.Authorization.GetScheme() + " "
+		placed.slot, ok = c.slot(kind.Authorization.GetParameter())
 	}
 	if ok {
 		c.placements = append(c.placements, placed)

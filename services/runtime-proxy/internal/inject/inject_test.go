@@ -29,6 +29,9 @@ var (
 	bearer = &connectorv1.CredentialPlacement{SchemeId: "token", Kind: &connectorv1.CredentialPlacement_Bearer{
 		Bearer: &connectorv1.BearerPlacement{Parameter: "api_key"},
 	}}
+	token = &connectorv1.CredentialPlacement{SchemeId: "token", Kind: &connectorv1.CredentialPlacement_Authorization{
+		Authorization: &connectorv1.AuthorizationPlacement{Scheme: "Token", Parameter: "api_key"},
+	}}
 )
 
 func credential(placements ...*connectorv1.CredentialPlacement) *inject.Credential {
@@ -51,6 +54,7 @@ func TestPlacements(t *testing.T) {
 		{"a cookie", apiKey(connectorv1.CredentialLocation_CREDENTIAL_LOCATION_COOKIE, "sid"), func(r *request.Request) string { return r.HeaderValue("Cookie") }, "sid=" + strings.ReplaceAll(url.QueryEscape(value), "+", "%20")},
 		{"basic", basic, func(r *request.Request) string { return r.HeaderValue("Authorization") }, "Basic " + base64.StdEncoding.EncodeToString([]byte("ann:pa:ss"))},
 		{"bearer", bearer, func(r *request.Request) string { return r.HeaderValue("Authorization") }, "Bearer " + value},
+		{"a scheme of the API's own", token, func(r *request.Request) string { return r.HeaderValue("Authorization") }, "Token " + value},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

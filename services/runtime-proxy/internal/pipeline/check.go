@@ -111,7 +111,11 @@ func (p *Pipeline) checkServer(ctx context.Context, bound *Binding) (*Check, err
 }
 
 func (p *Pipeline) probe(ctx context.Context, bound *Binding, method string) (*upstream.Response, error) {
-	req := request.Request{Method: method, Base: bound.Base, Header: map[string][]string{"User-Agent": {"Ferrule"}}}
+	base, err := bound.BaseOf(nil)
+	if err != nil {
+		return nil, err
+	}
+	req := request.Request{Method: method, Base: base, Header: map[string][]string{"User-Agent": {"Ferrule"}}}
 	through, err := bound.Revision.Through(method, "/")
 	if err != nil {
 		return nil, err

@@ -117,7 +117,11 @@ func validateInput(ctx context.Context, c *Call, next Next) error {
 
 // buildRequest writes the request, still without credentials.
 func buildRequest(ctx context.Context, c *Call, next Next) error {
-	c.request.Base = c.Binding.Base
+	base, err := c.Binding.BaseOf(c.operation.plan.Source())
+	if err != nil {
+		return err
+	}
+	c.request.Base = base
 	if err := c.operation.plan.Build(c.arguments, &c.request); err != nil {
 		return err
 	}
