@@ -59,6 +59,9 @@ webhook trigger registers a callback at the API. Events are kept for a week:
 				return a.printMessage(&created)
 			}
 			a.printf("subscribed %s to %s of %s (%s)\n", id(created.GetName()), args[1], args[0], enumWord(created.GetState(), "SUBSCRIPTION_STATE_"))
+			if callback := created.GetCallbackUrl(); callback != "" {
+				a.printf("  enter this URL at the API: %s\n", callback)
+			}
 			a.printf("  ferrule events %s --follow\n", id(created.GetName()))
 			return nil
 		},

@@ -30,5 +30,5 @@ func (s *Server) CreateSubscription(ctx context.Context, req *triggerv1.CreateSu
 	if err != nil {
 		return nil, err
 	}
-	return toProto(created), nil
+	return s.toProto(created), nil
 }

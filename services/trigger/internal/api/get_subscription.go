@@ -14,7 +14,7 @@ func (s *Server) GetSubscription(ctx context.Context, req *triggerv1.GetSubscrip
 	if err != nil {
 		return nil, err
 	}
-	return toProto(found), nil
+	return s.toProto(found), nil
 }
 
 // named returns the subscription of a name that the caller may see.

@@ -25,7 +25,7 @@ func (s *Server) ListSubscriptions(ctx context.Context, req *triggerv1.ListSubsc
 	}
 	res := &triggerv1.ListSubscriptionsResponse{NextPageToken: page.Encode(scope, next)}
 	for _, sub := range list {
-		res.Subscriptions = append(res.Subscriptions, toProto(sub))
+		res.Subscriptions = append(res.Subscriptions, s.toProto(sub))
 	}
 	return res, nil
 }

@@ -12,12 +12,13 @@ import (
 )
 
 // toProto translates a subscription.
-func toProto(s core.Subscription) *triggerv1.Subscription {
+func (v *Server) toProto(s core.Subscription) *triggerv1.Subscription {
 	state, reason := s.State()
 	out := &triggerv1.Subscription{
 		Name: s.Name.String(), Connection: s.Connection.String(), OperationId: s.Operation, Input: s.Input,
 		UnsignedAccepted: s.UnsignedAccepted, State: triggerv1.SubscriptionState(state), StateReason: reason,
 		ActivityTime: timestamp(s.Activity()), Owner: s.Owner, CreateTime: timestamp(s.CreateTime), Etag: etag(s),
+		CallbackUrl: v.triggers.CallbackURL(s),
 	}
 	for _, sink := range s.Sinks {
 		out.Sinks = append(out.Sinks, &triggerv1.Sink{Kind: &triggerv1.Sink_Http{Http: &triggerv1.HttpSink{Url: sink.URL}}})

@@ -55,7 +55,7 @@ func cannotPoll(p *connectorv1.PollingTrigger) string {
 }
 
 func cannotRegister(w *connectorv1.WebhookTrigger) string {
-	if w.GetCallbackPointer() != "" {
+	if w.GetCallbackPointer() != "" || w.GetRegistration() == connectorv1.WebhookRegistration_WEBHOOK_REGISTRATION_MANUAL {
 		return ""
 	}
 	return "the connector does not say where its callback URL goes"

@@ -169,6 +169,9 @@ func (t *Triggers) postpone(ctx context.Context, s Subscription, cause error) ti
 // unregister removes the registration at the API. One that is not there any more
 // is removed.
 func (t *Triggers) unregister(ctx context.Context, s Subscription) error {
+	if s.Webhook.byHand() {
+		return nil // who removes it there is told that nobody listens any more
+	}
 	if s.Webhook.Unsubscribe != nil {
 		return t.remove(ctx, s, s.Webhook.Unsubscribe)
 	}

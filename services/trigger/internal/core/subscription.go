@@ -115,7 +115,8 @@ type Cursor struct {
 
 // Webhook is the registration of one subscription at its API.
 type Webhook struct {
-	// CallbackPointer says where the callback URL goes in the input.
+	// CallbackPointer says where the callback URL goes in the input; empty if a
+	// person enters it at the API.
 	CallbackPointer string
 	// SecretPointer says where the secret goes; empty if nowhere.
 	SecretPointer string
@@ -137,6 +138,10 @@ type Webhook struct {
 	// lag behind by some seconds.
 	Notified time.Time
 }
+
+// byHand reports whether a person registers the callback at the API, and removes
+// it there.
+func (w *Webhook) byHand() bool { return w.CallbackPointer == "" }
 
 // Removal is the call that removes a registration.
 type Removal struct {

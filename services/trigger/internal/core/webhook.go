@@ -38,6 +38,10 @@ func (t *Triggers) createWebhook(ctx context.Context, s Subscription, d Draft, a
 	if s.Webhook, err = t.webhookOf(s, at.op); err != nil {
 		return Subscription{}, err
 	}
+	if s.Webhook.byHand() {
+		s.Webhook.Registered = true // by somebody who is told the URL now
+		return t.insert(ctx, s, d, polling.Seen{})
+	}
 	input, err := t.registration(s)
 	if err != nil {
 		return Subscription{}, err
@@ -71,9 +75,12 @@ func (t *Triggers) webhookOf(s Subscription, op *connectorv1.Operation) (*Webhoo
 	}
 	rule, why := ruleOf(declared.GetSignature())
 	switch {
-	case why == "":
+	case why == "" && !w.byHand():
 		w.Signature, w.SecretPointer = rule, declared.GetSignature().GetSecretPointer()
 	case !s.UnsignedAccepted:
+		if w.byHand() {
+			why = "the callback is registered by hand, so that nobody tells the API a secret"
+		}
 		return nil, fault.Precondition(fault.ReasonWebhookSecretRequired,
 			"notifications of trigger %q cannot be verified: %s; set unsigned_accepted if that is acceptable", s.Operation, why).
 			With("operation", s.Operation)
@@ -128,6 +135,15 @@ func nonEmpty(list ...string) []string {
 		}
 	}
 	return out
+}
+
+// CallbackURL is what a person enters at the API of a subscription; empty where
+// nobody has to.
+func (t *Triggers) CallbackURL(s Subscription) string {
+	if s.Webhook == nil || !s.Webhook.byHand() {
+		return ""
+	}
+	return t.callbackURL(s)
 }
 
 // callbackURL is where the API of a subscription sends notifications.

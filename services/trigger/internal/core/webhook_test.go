@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/kv"
 	"github.com/ferrule-dev/ferrule/pkg/kv/faultkv"
@@ -434,5 +435,63 @@ func TestASettlementThatCannotReadTheStoreSaysSo(t *testing.T) {
 	r.restart(store)
 	if _, err := r.Settle(t.Context()); !errors.Is(err, errBroken) {
 		t.Errorf("err = %v", err)
+	}
+}
+
+// manual is a trigger whose callback a person enters at the API.
+func manual(signature *connectorv1.WebhookSignature) *connectorv1.Operation {
+	return &connectorv1.Operation{
+		OperationId: "OnPing", Kind: connectorv1.OperationKind_OPERATION_KIND_WEBHOOK_TRIGGER, Method: "POST",
+		Trigger: &connectorv1.Trigger{Protocol: &connectorv1.Trigger_Webhook{Webhook: &connectorv1.WebhookTrigger{
+			Registration: connectorv1.WebhookRegistration_WEBHOOK_REGISTRATION_MANUAL, Signature: signature,
+		}}},
+	}
+}
+
+func TestACallbackThatAPersonRegistersIsNeitherAnnouncedNorRemovedByUs(t *testing.T) {
+	r := newRig(t)
+	r.definition.Operations = append(r.definition.Operations, manual(nil))
+	d := draft("ping", "OnPing")
+	_, err := r.Create(t.Context(), ann, d)
+	wantReason(t, err, fault.ReasonWebhookSecretRequired)
+	d.UnsignedAccepted = true
+	s, err := r.Create(t.Context(), ann, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if state, why := s.State(); state != core.StateActive || why != "" {
+		t.Errorf("state %v %q", state, why)
+	}
+	if want := "https://ferrule.example.com/hooks/" + r.keys.Token(s.UID); r.CallbackURL(s) != want {
+		t.Errorf("callback URL %q, want %q", r.CallbackURL(s), want)
+	}
+	if calls := r.api.Calls("OnPing"); len(calls) != 0 {
+		t.Errorf("the API was called: %+v", calls)
+	}
+	if _, err := r.Ingest(t.Context(), r.notification(s, "1", `{"ping":1}`)); err != nil {
+		t.Errorf("a notification: %v", err)
+	}
+	if err := r.Delete(t.Context(), ann, named("ping")); err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.Ingest(t.Context(), r.notification(s, "2", `{}`))
+	wantReason(t, err, fault.ReasonWebhookUnknown)
+}
+
+func TestASignatureThatNobodyCanAgreeOnIsNoneAtAll(t *testing.T) {
+	r := newRig(t)
+	r.definition.Operations = append(r.definition.Operations, manual(inventorytest.Signed()))
+	_, err := r.Create(t.Context(), ann, draft("ping", "OnPing"))
+	wantReason(t, err, fault.ReasonWebhookSecretRequired)
+}
+
+func TestOnlyACallbackThatAPersonRegistersIsShown(t *testing.T) {
+	r := newRig(t)
+	s, err := r.Create(t.Context(), ann, draft("hook", inventorytest.Webhook))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if url := r.CallbackURL(s); url != "" {
+		t.Errorf("the callback %q is shown", url)
 	}
 }

@@ -121,7 +121,10 @@ type Subscription struct {
 	// When it was created.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// Changes with every change of the resource (AIP-154).
-	Etag          string `protobuf:"bytes,14,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,14,opt,name=etag,proto3" json:"etag,omitempty"`
+	// URL to be entered at the API by hand, for triggers that the API cannot be
+	// told about; empty for all others. Whoever knows it can send notifications.
+	CallbackUrl   string `protobuf:"bytes,15,opt,name=callback_url,json=callbackUrl,proto3" json:"callback_url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -254,6 +257,13 @@ func (x *Subscription) GetEtag() string {
 	return ""
 }
 
+func (x *Subscription) GetCallbackUrl() string {
+	if x != nil {
+		return x.CallbackUrl
+	}
+	return ""
+}
+
 // Sink is a place where events go.
 type Sink struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -376,7 +386,7 @@ var File_ferrule_trigger_v1_subscription_proto protoreflect.FileDescriptor
 
 const file_ferrule_trigger_v1_subscription_proto_rawDesc = "" +
 	"\n" +
-	"%ferrule/trigger/v1/subscription.proto\x12\x12ferrule.trigger.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x06\n" +
+	"%ferrule/trigger/v1/subscription.proto\x12\x12ferrule.trigger.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\a\n" +
 	"\fSubscription\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12I\n" +
 	"\n" +
@@ -396,7 +406,8 @@ const file_ferrule_trigger_v1_subscription_proto_rawDesc = "" +
 	"\x05owner\x18\f \x01(\tB\x03\xe0A\x03R\x05owner\x12@\n" +
 	"\vcreate_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"createTime\x12\x17\n" +
-	"\x04etag\x18\x0e \x01(\tB\x03\xe0A\x03R\x04etag:s\xeaAp\n" +
+	"\x04etag\x18\x0e \x01(\tB\x03\xe0A\x03R\x04etag\x12&\n" +
+	"\fcallback_url\x18\x0f \x01(\tB\x03\xe0A\x03R\vcallbackUrl:s\xeaAp\n" +
 	"\x18ferrule.dev/Subscription\x127environments/{environment}/subscriptions/{subscription}*\rsubscriptions2\fsubscription\"I\n" +
 	"\x04Sink\x122\n" +
 	"\x04http\x18\x01 \x01(\v2\x1c.ferrule.trigger.v1.HttpSinkH\x00R\x04httpB\r\n" +
