@@ -16,6 +16,9 @@ func (r *Revision) Match(method, path string) (id string, ok bool) {
 	for _, op := range r.definition.GetOperations() {
 		template, _, _ := strings.Cut(op.GetPath(), "?")
 		template, _, _ = strings.Cut(template, "#")
+		if notifies(op) {
+			continue
+		}
 		if !strings.EqualFold(op.GetMethod(), method) || !fitsTemplate(template, path) || (ok && !closer(template, best)) {
 			continue
 		}

@@ -44,10 +44,21 @@ func (o *Operation) Method() string { return o.method }
 // because its method promises it (RFC 9110, section 9.2.2) or its author does.
 func (o *Operation) Idempotent() bool { return o.idempotent }
 
+// notifies reports whether an operation is nothing but a notification, which the
+// API sends to a callback that a person registered there.
+func notifies(source *connectorv1.Operation) bool {
+	return source.GetTrigger().GetWebhook().GetRegistration() == connectorv1.WebhookRegistration_WEBHOOK_REGISTRATION_MANUAL
+}
+
 func (r *Revision) compile(source *connectorv1.Operation) (*Operation, error) {
 	if r.ScriptFor(source) {
 		return nil, fault.Unimplemented(fault.ReasonCustomCodeRequired,
 			"operation %q is handled by custom code, which this server cannot run; it is not called without it",
+			source.GetOperationId()).With("operation", source.GetOperationId())
+	}
+	if notifies(source) {
+		return nil, fault.Unimplemented(fault.ReasonOperationNotSupported,
+			"operation %q is what the API sends when something happens; it cannot be called, subscribe to it",
 			source.GetOperationId()).With("operation", source.GetOperationId())
 	}
 	o := &Operation{

@@ -405,6 +405,7 @@ func TestMatchFindsTheOperationOfARawRequest(t *testing.T) {
 	for id, path := range map[string]string{"list": "/items", "get": "/items/{id}", "me": "/items/me", "odata": "/sets('{id}')/rows"} {
 		def.Operations = append(def.Operations, &connectorv1.Operation{OperationId: id, Method: "GET", Path: path})
 	}
+	def.Operations = append(def.Operations, notification("GET"))
 	r := plan.New(def)
 	for path, want := range map[string]string{
 		"/items": "list", "/items/": "list", "/Items/7": "get", "/items/a%2Fb": "get", "/items/me?x=1": "me", "/sets('7')/rows": "odata", "/sets()/rows": "", "/items/7/8": "", "/": "",
@@ -415,6 +416,23 @@ func TestMatchFindsTheOperationOfARawRequest(t *testing.T) {
 	}
 	if got, ok := r.Match("POST", "/items"); ok {
 		t.Errorf("another method fits %q", got)
+	}
+}
+
+// notification is what an API sends to a callback that a person registered.
+func notification(method string) *connectorv1.Operation {
+	return &connectorv1.Operation{
+		OperationId: "OnPing", Method: method, Kind: connectorv1.OperationKind_OPERATION_KIND_WEBHOOK_TRIGGER,
+		Trigger: &connectorv1.Trigger{Protocol: &connectorv1.Trigger_Webhook{Webhook: &connectorv1.WebhookTrigger{
+			Registration: connectorv1.WebhookRegistration_WEBHOOK_REGISTRATION_MANUAL,
+		}}},
+	}
+}
+
+func TestANotificationCannotBeCalled(t *testing.T) {
+	def := &connectorv1.Definition{Operations: []*connectorv1.Operation{notification("POST")}}
+	if _, err := build(t, def, "{}"); fault.ReasonOf(err) != fault.ReasonOperationNotSupported {
+		t.Errorf("error = %v", err)
 	}
 }
 
