@@ -197,8 +197,16 @@ func TestEveryFailureHasAStatusAndAReason(t *testing.T) {
 		{"a query that is not UTF-8", "GET", "/v1/environments/default/connectors?page_token=%ff", goodToken, "", 400, fault.ReasonInvalidArgument},
 		{"an operation that is not UTF-8", "POST", "/v1/environments/default/connections/shop/operations/%ff:invoke", goodToken, "{}", 400, fault.ReasonInvalidArgument},
 		{
-			"a body that is too large", "POST", "/v1/environments/default/connectors:import", goodToken,
-			`{"url": "` + strings.Repeat("x", 33<<20) + `"}`, 413, fault.ReasonInputTooLarge,
+			"a body that is too large", "POST", "/v1/environments/default/connections", goodToken,
+			`{"id": "` + strings.Repeat("x", 33<<20) + `"}`, 413, fault.ReasonInputTooLarge,
+		},
+		{
+			"a description may be larger", "POST", "/v1/environments/default/connectors:import", goodToken,
+			`{"url": "` + strings.Repeat("x", 33<<20) + `"}`, 400, fault.ReasonInvalidArgument,
+		},
+		{
+			"but has its limit", "POST", "/v1/environments/default/connectors:import", goodToken,
+			`{"url": "` + strings.Repeat("x", 97<<20) + `"}`, 413, fault.ReasonInputTooLarge,
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -1,4 +1,7 @@
-// Package sources reads descriptions of APIs from the user's disk.
+// Package sources reads the files of an API description from disk.
+//
+// [Read] takes a file or a directory, and leaves out what does not belong to a
+// description. [Write] puts files that a server sent into a directory.
 package sources
 
 import (
@@ -14,77 +17,140 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 )
 
-// Limits of one description; the registry has the same.
+// The limits of a description. They are the registry's.
 const (
 	// MaxFile bounds one file in bytes.
-	MaxFile = 20 << 20
-	// maxFiles bounds the files of one directory.
-	maxFiles = 256
+	MaxFile = 64 << 20
+	// MaxFiles bounds the files of one description.
+	MaxFiles = 4096
+	// maxDepth bounds how many directories may lie inside each other.
+	maxDepth = 32
+	// maxPicture bounds a picture in bytes; larger ones are left where they are.
+	maxPicture = 1 << 20
 )
 
-// extensions are the kinds of files that belong to a description; whatever else
-// lies in its directory (icons, readme files) stays where it is.
-var extensions = []string{".json", ".yaml", ".yml", ".csx"}
+var (
+	// documents are the kinds of files that belong to a description; whatever
+	// else lies in its directory (readme files, tests) stays where it is.
+	documents = []string{".json", ".yaml", ".yml", ".csx"}
+	// pictures belong to it if they are called icon or logo.
+	pictures = []string{".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg"}
+)
 
-// Read returns the files of the description at path: the file itself, or all
-// files of a directory that can belong to a description, without its
-// subdirectories.
-func Read(path string) (*registryv1.SourceFiles, error) {
+// Read returns the files of the description at path: the file itself, which may
+// be a ZIP archive, or all files below a directory that can belong to a
+// description. Hidden files and symbolic links are left out. The files named
+// with it come along under their own names.
+func Read(path string, with ...string) (*registryv1.SourceFiles, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("read description: %w", err)
 	}
-	if !info.IsDir() {
-		file, err := readFile(path, info)
-		if err != nil {
-			return nil, err
-		}
-		return &registryv1.SourceFiles{Files: []*registryv1.SourceFile{file}}, nil
-	}
-	return readDir(path)
-}
-
-func readDir(dir string) (*registryv1.SourceFiles, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("read description: %w", err)
-	}
 	files := &registryv1.SourceFiles{}
-	for _, entry := range entries {
-		if !belongs(entry) {
-			continue
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return nil, fmt.Errorf("read description: %w", err)
-		}
-		file, err := readFile(filepath.Join(dir, entry.Name()), info)
-		if err != nil {
+	if info.IsDir() {
+		files, err = readDir(path)
+	} else {
+		err = add(files, path, filepath.Base(path))
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, extra := range with {
+		if err := add(files, extra, filepath.Base(extra)); err != nil {
 			return nil, err
 		}
-		files.Files = append(files.Files, file)
-	}
-	if len(files.GetFiles()) == 0 {
-		return nil, fmt.Errorf("read description: %s holds no %s file", dir, strings.Join(extensions, ", "))
-	}
-	if len(files.GetFiles()) > maxFiles {
-		return nil, fault.Invalid(fault.ReasonDocumentTooLarge, "%s holds more than %d files; name the document itself", dir, maxFiles)
 	}
 	return files, nil
 }
 
-func belongs(entry fs.DirEntry) bool {
-	return entry.Type().IsRegular() && slices.Contains(extensions, strings.ToLower(filepath.Ext(entry.Name())))
+func readDir(dir string) (*registryv1.SourceFiles, error) {
+	files := &registryv1.SourceFiles{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("read description: %w", err)
+		}
+		relative, err := filepath.Rel(dir, path)
+		if err != nil {
+			return fmt.Errorf("read description: %w", err)
+		}
+		hidden := strings.HasPrefix(entry.Name(), ".") && relative != "."
+		if entry.IsDir() {
+			if hidden || strings.Count(relative, string(filepath.Separator)) >= maxDepth {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if hidden || !belongs(entry) {
+			return nil
+		}
+		return add(files, path, filepath.ToSlash(relative))
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(files.GetFiles()) == 0 {
+		return nil, fmt.Errorf("read description: %s holds no %s file", dir, strings.Join(documents, ", "))
+	}
+	return files, nil
 }
 
-func readFile(path string, info fs.FileInfo) (*registryv1.SourceFile, error) {
+// belongs reports whether a file of a directory can be part of a description.
+func belongs(entry fs.DirEntry) bool {
+	extension := strings.ToLower(filepath.Ext(entry.Name()))
+	if !entry.Type().IsRegular() {
+		return false
+	}
+	if slices.Contains(documents, extension) {
+		return true
+	}
+	name := strings.ToLower(strings.TrimSuffix(entry.Name(), filepath.Ext(entry.Name())))
+	if !slices.Contains(pictures, extension) || (name != "icon" && name != "logo") {
+		return false
+	}
+	info, err := entry.Info()
+	return err == nil && info.Size() <= maxPicture
+}
+
+// add reads one file.
+func add(files *registryv1.SourceFiles, path, name string) error {
+	if len(files.GetFiles()) == MaxFiles {
+		return fault.Invalid(fault.ReasonDocumentTooLarge,
+			"there are more than %d files; name the document itself", MaxFiles).With("limit", strconv.Itoa(MaxFiles))
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("read description: %w", err)
+	}
 	if info.Size() > MaxFile {
-		return nil, fault.Invalid(fault.ReasonDocumentTooLarge, "%s is larger than %d MiB", path, MaxFile>>20).
+		return fault.Invalid(fault.ReasonDocumentTooLarge, "%s is larger than %d MiB", path, MaxFile>>20).
 			With("limit", strconv.Itoa(MaxFile))
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read description: %w", err)
+		return fmt.Errorf("read description: %w", err)
 	}
-	return &registryv1.SourceFile{Path: filepath.Base(path), Content: content}, nil
+	files.Files = append(files.Files, &registryv1.SourceFile{Path: name, Content: content})
+	return nil
+}
+
+// Write puts files into a directory, which is made if it does not exist. Files
+// that are there are replaced. Paths that leave the directory are refused.
+func Write(dir string, files []*registryv1.SourceFile) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // descriptions are no secrets
+		return fmt.Errorf("write description: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("write description: %w", err)
+	}
+	defer func() { _ = root.Close() }()
+	for _, f := range files {
+		if err := root.MkdirAll(filepath.Dir(filepath.FromSlash(f.GetPath())), 0o755); err != nil {
+			return fmt.Errorf("write description: %w", err)
+		}
+		if err := root.WriteFile(filepath.FromSlash(f.GetPath()), f.GetContent(), 0o644); err != nil {
+			return fmt.Errorf("write description: %w", err)
+		}
+	}
+	return nil
 }

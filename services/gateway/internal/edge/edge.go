@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -25,9 +26,24 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/service"
 )
 
-// MaxBody bounds the body of a request: the largest description that can be
-// imported (20 MiB), in base64, and what comes with it.
-const MaxBody = 32 << 20
+// The limits of a request's body in bytes.
+const (
+	// MaxBody is for all requests but those with a description.
+	MaxBody = 32 << 20
+	// MaxDescription is for requests with the files of a description: the
+	// largest that can be imported (64 MiB), in base64, and what comes with it.
+	MaxDescription = 96 << 20
+)
+
+// maxBody returns the limit of a request.
+func maxBody(r *http.Request) int64 {
+	for _, verb := range []string{":import", ":validate", ":diff"} {
+		if strings.HasSuffix(r.URL.Path, verb) {
+			return MaxDescription
+		}
+	}
+	return MaxBody
+}
 
 // requestID is the header that ties the logs of all services together.
 const requestID = "X-Request-Id"
@@ -90,7 +106,7 @@ func limit(next http.Handler) http.Handler {
 			httperr.Write(w, invalidRequest("its path or query is not UTF-8 text, escaped by RFC 3986"))
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody(r))
 		next.ServeHTTP(w, r)
 	})
 }

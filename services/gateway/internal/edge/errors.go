@@ -21,7 +21,7 @@ func classify(err error) error {
 		return err
 	}
 	if errors.As(err, new(*http.MaxBytesError)) || status.Convert(err).Message() == "http: request body too large" {
-		return fault.Invalid(fault.ReasonInputTooLarge, "the request's body is larger than %d bytes", MaxBody)
+		return fault.Invalid(fault.ReasonInputTooLarge, "the request's body is too large: up to %d bytes are accepted, with a description %d", MaxBody, MaxDescription)
 	}
 	if s, ok := status.FromError(err); ok && s.Code() == codes.InvalidArgument {
 		return invalidRequest(withoutValues(s.Message()))
