@@ -29,7 +29,10 @@ func (c *content) form(v jsontext.Value) (out []byte, mediaType, problem string)
 		}
 		l := c.fieldLayout(m.name)
 		value := m.value
-		_, styled := c.encodings[m.name]
+		encoding, styled := c.encodings[m.name]
+		if isDocument(encoding) && (value.Kind() == '{' || value.Kind() == '[') {
+			value = jsonString(text(value))
+		}
 		if value.Kind() == '{' && (!styled || (!l.deep && !l.explode && l.inside == ",")) {
 			value = jsonString(text(value))
 		}
@@ -42,10 +45,18 @@ func (c *content) form(v jsontext.Value) (out []byte, mediaType, problem string)
 	return bytes.ReplaceAll(out, []byte("%20"), []byte("+")), c.mediaType, "" // the form's own spelling of a space
 }
 
+// isDocument reports whether a property is written as JSON text, because its
+// encoding says so and names no style, which would go first.
+func isDocument(e *connectorv1.PropertyEncoding) bool {
+	base, _, _ := strings.Cut(strings.ToLower(e.GetContentType()), ";")
+	return e.GetStyle() == connectorv1.ParameterStyle_PARAMETER_STYLE_UNSPECIFIED &&
+		(base == "application/json" || strings.HasSuffix(base, "+json"))
+}
+
 func (c *content) fieldLayout(name string) layout {
 	p := &connectorv1.Parameter{Explode: true}
 	if e, ok := c.encodings[name]; ok {
-		p.Style, p.Explode = e.GetStyle(), e.GetExplode()
+		p.Style, p.Explode, p.AllowReserved = e.GetStyle(), e.GetExplode(), e.GetAllowReserved()
 	}
 	return layoutOf(inQuery, p)
 }
