@@ -110,7 +110,10 @@ Start a server, then try it:
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		a.up(), a.setup(), a.status(), a.issueToken(),
-		a.importCommand(), a.validate(), a.connectors(), a.revisions(), a.publish(), a.operations(), a.describe(), a.deleteCommand(),
+		a.importCommand(), a.validate(), a.create(), a.infer(), a.edit(),
+		a.connectors(), a.search(), a.operations(), a.describe(), a.deleteCommand(),
+		a.revisions(), a.diff(), a.publish(), a.deprecate(),
+		a.export(), a.apply(), a.environments(), a.promote(),
 		a.connect(), a.connections(), a.test(), a.invoke(),
 		a.subscribe(), a.subscriptions(), a.events(),
 	)

@@ -77,16 +77,7 @@ const connectorJSON = `{"name":"environments/default/connectors/crm","title":"CR
 func TestCommandsAskTheEdgeAndPrintForPeople(t *testing.T) {
 	const connectors = "GET /v1/environments/default/connectors"
 	revision := "/v1/environments/default/connectors/crm/revisions/0123456789abcdef0123456789abcdef"
-	for _, row := range []struct {
-		name    string
-		answers map[string]string
-		stdin   string
-		args    []string
-		code    int
-		out     []string // all of these
-		err     []string
-		sent    string // JSON that the last request carried
-	}{
+	for _, row := range []commandRow{
 		{
 			name: "connectors follow all pages", args: []string{"connectors"},
 			answers: map[string]string{
@@ -222,29 +213,44 @@ func TestCommandsAskTheEdgeAndPrintForPeople(t *testing.T) {
 			out: []string{"e1  1", "e2  2"},
 		},
 	} {
-		t.Run(row.name, func(t *testing.T) {
-			s := serve(t, row.answers)
-			got := run(t, s, row.stdin, row.args...)
-			if got.code != row.code {
-				t.Fatalf("exit code = %d, want %d\nasked: %q\n%s%s", got.code, row.code, s.asked, got.out, got.err)
-			}
-			for _, want := range row.out {
-				if !strings.Contains(got.out, want) {
-					t.Errorf("output lacks %q:\n%s", want, got.out)
-				}
-			}
-			for _, want := range row.err {
-				if !strings.Contains(got.err, want) {
-					t.Errorf("errors lack %q:\n%s", want, got.err)
-				}
-			}
-			if row.sent != "" && !sameJSON(t, s.body, []byte(row.sent)) {
-				t.Errorf("sent %s, want %s", s.body, row.sent)
-			}
-			if s.token != "Bearer token-of-ann" {
-				t.Errorf("Authorization = %q", s.token)
-			}
-		})
+		t.Run(row.name, row.check)
+	}
+}
+
+// commandRow is a command with what the edge answers and what is expected.
+type commandRow struct {
+	name    string
+	answers map[string]string
+	stdin   string
+	args    []string
+	code    int
+	out     []string // all of these
+	err     []string
+	sent    string // JSON that the last request carried
+}
+
+// check runs the command.
+func (row commandRow) check(t *testing.T) {
+	s := serve(t, row.answers)
+	got := run(t, s, row.stdin, row.args...)
+	if got.code != row.code {
+		t.Fatalf("exit code = %d, want %d\nasked: %q\n%s%s", got.code, row.code, s.asked, got.out, got.err)
+	}
+	for _, want := range row.out {
+		if !strings.Contains(got.out, want) {
+			t.Errorf("output lacks %q:\n%s", want, got.out)
+		}
+	}
+	for _, want := range row.err {
+		if !strings.Contains(got.err, want) {
+			t.Errorf("errors lack %q:\n%s", want, got.err)
+		}
+	}
+	if row.sent != "" && !sameJSON(t, s.body, []byte(row.sent)) {
+		t.Errorf("sent %s, want %s", s.body, row.sent)
+	}
+	if s.token != "Bearer token-of-ann" {
+		t.Errorf("Authorization = %q", s.token)
 	}
 }
 

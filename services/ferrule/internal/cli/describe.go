@@ -13,13 +13,21 @@ import (
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/reference"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
 )
 
 func (a *app) describe() *cobra.Command {
-	return &cobra.Command{
+	var markdown bool
+	cmd := &cobra.Command{
 		Use:   "describe CONNECTOR [OPERATION]",
 		Short: "Show how to connect to a connector, or what an operation takes and gives",
+		Long: `Describe shows how to connect to a connector, or what one of its operations takes
+and gives. With --markdown it writes the whole usage reference of the connector as
+a Markdown page.`,
+		Example: `  ferrule describe inventory
+  ferrule describe inventory GetItem
+  ferrule describe inventory --markdown > inventory.md`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 1 || len(args) > 2 {
 				return usage("describe takes one or two arguments: %s", cmd.UseLine())
@@ -31,12 +39,35 @@ func (a *app) describe() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if markdown {
+				return a.describeMarkdown(cmd.Context(), client, args)
+			}
 			if len(args) == 2 {
 				return a.describeOperation(cmd.Context(), client, args[0], args[1])
 			}
 			return a.describeConnector(cmd.Context(), client, args[0])
 		},
 	}
+	cmd.Flags().BoolVar(&markdown, "markdown", false, "write the usage reference as Markdown")
+	return cmd
+}
+
+// describeMarkdown writes the usage reference of a connector.
+func (a *app) describeMarkdown(ctx context.Context, client *rest.Client, args []string) error {
+	if len(args) > 1 {
+		return usage("--markdown describes a whole connector; leave out the operation")
+	}
+	name, err := a.revisionNamed(ctx, client, args[0])
+	if err != nil {
+		return err
+	}
+	def, err := fullDefinition(ctx, client, name)
+	if err != nil {
+		return err
+	}
+	page := reference.Page{Connector: connectorOf(name), Revision: shortRevision(name), Definition: def}
+	_, err = a.Out.Write(page.Markdown())
+	return err
 }
 
 func (a *app) describeConnector(ctx context.Context, client *rest.Client, connector string) error {

@@ -51,12 +51,14 @@ func (a *app) revisions() *cobra.Command {
 }
 
 func (a *app) publish() *cobra.Command {
-	return &cobra.Command{
+	var allowBreaking bool
+	cmd := &cobra.Command{
 		Use:   "publish CONNECTOR REVISION",
 		Short: "Make a revision the one that callers get",
 		Long: `Publish makes a revision the one that callers get, unless a connection pins
 another. "latest" stands for the revision that was imported last; an earlier
-revision can be published again.`,
+revision can be published again. A change that breaks callers is refused unless
+--allow-breaking accepts it; ` + "`ferrule diff`" + ` shows what would break.`,
 		Example: "  ferrule publish inventory latest",
 		Args:    exactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -64,9 +66,12 @@ revision can be published again.`,
 			if err != nil {
 				return err
 			}
-			name := a.resource("connectors", args[0]) + "/revisions/" + args[1]
+			name, err := a.revisionNamed(cmd.Context(), client, args[0]+"@"+args[1])
+			if err != nil {
+				return err
+			}
 			var revision registryv1.Revision
-			req := &registryv1.PublishRevisionRequest{Name: name}
+			req := &registryv1.PublishRevisionRequest{Name: name, AllowBreaking: allowBreaking}
 			if err := client.Call(cmd.Context(), http.MethodPost, rest.Path(name)+":publish", nil, req, &revision); err != nil {
 				return err
 			}
@@ -77,4 +82,40 @@ revision can be published again.`,
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&allowBreaking, "allow-breaking", false, "publish also if callers of the published revision break")
+	return cmd
+}
+
+func (a *app) deprecate() *cobra.Command {
+	var note string
+	cmd := &cobra.Command{
+		Use:   "deprecate CONNECTOR REVISION",
+		Short: "Say that a revision should not be used any more",
+		Long: `Deprecate marks a revision that connections may still pin. It goes on working. The
+revision that callers get cannot be deprecated: publish another one first.`,
+		Example: `  ferrule deprecate inventory 4e1f0c --note "use the revision with paging"`,
+		Args:    exactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			name, err := a.revisionNamed(cmd.Context(), client, args[0]+"@"+args[1])
+			if err != nil {
+				return err
+			}
+			var revision registryv1.Revision
+			req := &registryv1.DeprecateRevisionRequest{Name: name, Note: note}
+			if err := client.Call(cmd.Context(), http.MethodPost, rest.Path(name)+":deprecate", nil, req, &revision); err != nil {
+				return err
+			}
+			if a.json() {
+				return a.printMessage(&revision)
+			}
+			a.printf("deprecated %s of %s\n", shortRevision(revision.GetName()), args[0])
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&note, "note", "", "why, and what to use instead")
+	return cmd
 }

@@ -154,3 +154,14 @@ func Write(dir string, files []*registryv1.SourceFile) error {
 	}
 	return nil
 }
+
+// WriteFile writes one file; directories above it are made.
+func WriteFile(path string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // descriptions are no secrets
+		return fmt.Errorf("write file: %w", err)
+	}
+	if err := os.WriteFile(path, content, 0o644); err != nil { //nolint:gosec // nor are these
+		return fmt.Errorf("write file: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/spf13/cobra"
+
+	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bundle"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/sources"
+)
+
+// applyFlags are the flags of apply.
+type applyFlags struct {
+	dir           string
+	dryRun        bool
+	prune         bool
+	allowBreaking bool
+}
+
+func (a *app) apply() *cobra.Command {
+	var f applyFlags
+	cmd := &cobra.Command{
+		Use:   "apply -f DIR",
+		Short: "Make an environment hold the connectors of a bundle",
+		Long: `Apply brings the connectors of a bundle (see ` + "`ferrule export --bundle`" + `) into the
+environment: it prints what it is going to do, then does it. Applying the same
+bundle again changes nothing. A change that breaks callers stops everything before
+anything was done, unless --allow-breaking accepts it.
+
+--dry-run prints the plan only. --prune also removes the connectors that the
+bundle does not have.`,
+		Example: `  ferrule apply -f connectors/ --dry-run
+  ferrule apply -f connectors/ --env production`,
+		Args: exactArgs(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.dir == "" {
+				return usage("apply needs the directory of a bundle: %s", cmd.UseLine())
+			}
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			return a.applyBundle(cmd.Context(), client, f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&f.dir, "file", "f", "", "directory of the bundle")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "print the plan, and change nothing")
+	flags.BoolVar(&f.prune, "prune", false, "remove connectors that the bundle does not have")
+	flags.BoolVar(&f.allowBreaking, "allow-breaking", false, "publish also what breaks callers")
+	return cmd
+}
+
+// step is what apply does about one connector.
+type step struct {
+	id      string
+	request *registryv1.ImportConnectorRequest // nil to remove it
+	planned registryv1.ImportConnectorResponse
+	exists  bool
+}
+
+// verb says what the step does.
+func (s *step) verb() string {
+	switch {
+	case s.request == nil:
+		return "delete"
+	case !s.exists:
+		return "create"
+	case s.planned.GetCreated():
+		return "update"
+	case s.publishes():
+		return "publish"
+	}
+	return "unchanged"
+}
+
+// publishes reports whether the connector gets another published revision.
+func (s *step) publishes() bool {
+	return s.request.GetPublish() && s.planned.GetDiff() != nil
+}
+
+func (a *app) applyBundle(ctx context.Context, client *rest.Client, f applyFlags) error {
+	plan, err := a.plan(ctx, client, f)
+	if err != nil {
+		return err
+	}
+	breaking, changes := a.printPlan(plan)
+	switch {
+	case f.dryRun:
+		return nil
+	case changes == 0:
+		a.progress("environment %q is as the bundle says", a.environment)
+		return nil
+	case breaking > 0 && !f.allowBreaking:
+		a.progress("error: %s would break callers; nothing was done. --allow-breaking does it all the same", plural(breaking, "connector"))
+		return errReported
+	}
+	for _, s := range plan {
+		if err := a.execute(ctx, client, s); err != nil {
+			a.progress("%s %s failed:", s.verb(), s.id)
+			return err
+		}
+	}
+	a.progress("applied %s to environment %q", plural(changes, "change"), a.environment)
+	return nil
+}
+
+// plan asks the server what each connector of the bundle would change.
+func (a *app) plan(ctx context.Context, client *rest.Client, f applyFlags) ([]*step, error) {
+	entries, err := bundle.Read(f.dir)
+	if err != nil {
+		return nil, err
+	}
+	present, err := a.allConnectors(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	there := map[string]bool{}
+	for _, c := range present {
+		there[id(c.GetName())] = true
+	}
+	var plan []*step
+	for _, entry := range entries {
+		files, err := sources.Read(entry.Source)
+		if err != nil {
+			return nil, err
+		}
+		s := &step{id: entry.ID, exists: there[entry.ID], request: &registryv1.ImportConnectorRequest{
+			Parent: a.parent(), ConnectorId: entry.ID, Source: &registryv1.ImportConnectorRequest_Files{Files: files},
+			Selection: selection(entry.Only, entry.Except), Publish: entry.Publish, AllowBreaking: true, ValidateOnly: true,
+		}}
+		if err := a.send(ctx, client, s.request, &s.planned); err != nil {
+			a.progress("%s:", entry.ID)
+			return nil, err
+		}
+		delete(there, entry.ID)
+		plan = append(plan, s)
+	}
+	for _, c := range present {
+		if f.prune && there[id(c.GetName())] {
+			plan = append(plan, &step{id: id(c.GetName()), exists: true})
+		}
+	}
+	return plan, nil
+}
+
+func (a *app) send(ctx context.Context, client *rest.Client, req *registryv1.ImportConnectorRequest, res *registryv1.ImportConnectorResponse) error {
+	return client.Call(ctx, http.MethodPost, rest.Path(a.parent(), "connectors")+":import", nil, req, res)
+}
+
+// printPlan says what is going to happen, and returns how many connectors break
+// callers and how many change.
+func (a *app) printPlan(plan []*step) (breaking, changes int) {
+	for _, s := range plan {
+		verb := s.verb()
+		a.printf("%-9s %s\n", verb, s.id)
+		if verb == "unchanged" {
+			continue
+		}
+		changes++
+		if verb == "update" || verb == "publish" {
+			a.printDiff(s.planned.GetDiff(), fewChanges)
+		}
+		if s.request.GetPublish() && s.planned.GetDiff().GetBreakingCount() > 0 {
+			breaking++
+		}
+	}
+	return breaking, changes
+}
+
+// execute does what the plan says about one connector.
+func (a *app) execute(ctx context.Context, client *rest.Client, s *step) error {
+	switch s.verb() {
+	case "unchanged":
+		return nil
+	case "delete":
+		return client.Call(ctx, http.MethodDelete, rest.Path(a.resource("connectors", s.id)), nil, nil, nil)
+	}
+	s.request.ValidateOnly = false
+	return a.send(ctx, client, s.request, &registryv1.ImportConnectorResponse{})
+}

@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
+)
+
+func (a *app) environments() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "environments",
+		Short: "List, make and remove environments",
+		Long: `An environment is the boundary for names: development, test, production, or a
+tenant. Connectors, connections and subscriptions belong to one. The environment
+"default" always exists; --env chooses another one for any command.`,
+		Args: exactArgs(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			out := a.listing("ENVIRONMENT", "TITLE", "MADE")
+			err = everyPage(func(token string) (string, error) {
+				var res registryv1.ListEnvironmentsResponse
+				query := url.Values{"page_token": {token}, "page_size": {"1000"}}
+				if err := client.Call(cmd.Context(), http.MethodGet, rest.Path("environments"), query, nil, &res); err != nil {
+					return "", err
+				}
+				for _, e := range res.GetEnvironments() {
+					made := ""
+					if e.GetCreateTime() != nil {
+						made = e.GetCreateTime().AsTime().Local().Format(time.DateTime)
+					}
+					if err := out.add(e, []string{id(e.GetName()), short(e.GetTitle(), 48), made}); err != nil {
+						return "", err
+					}
+				}
+				return res.GetNextPageToken(), nil
+			})
+			if err != nil {
+				return err
+			}
+			return out.end("there are no environments")
+		},
+	}
+	cmd.AddCommand(a.createEnvironment(), a.deleteEnvironment())
+	return cmd
+}
+
+func (a *app) createEnvironment() *cobra.Command {
+	var title, description string
+	cmd := &cobra.Command{
+		Use:     "create ENVIRONMENT",
+		Short:   "Make an environment",
+		Example: `  ferrule environments create test --title "Integration tests"`,
+		Args:    exactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			var made registryv1.Environment
+			query := url.Values{"environment_id": {args[0]}}
+			in := &registryv1.Environment{Title: title, Description: description}
+			if err := client.Call(cmd.Context(), http.MethodPost, rest.Path("environments"), query, in, &made); err != nil {
+				return err
+			}
+			if a.json() {
+				return a.printMessage(&made)
+			}
+			a.printf("made environment %s\n", id(made.GetName()))
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&title, "title", "", "display title")
+	cmd.Flags().StringVar(&description, "description", "", "longer text")
+	return cmd
+}
+
+func (a *app) deleteEnvironment() *cobra.Command {
+	return &cobra.Command{
+		Use:   "delete ENVIRONMENT",
+		Short: "Remove an environment that holds no connectors",
+		Args:  exactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			if err := client.Call(cmd.Context(), http.MethodDelete, rest.Path("environments", args[0]), nil, nil, nil); err != nil {
+				return err
+			}
+			if !a.json() {
+				a.printf("deleted environment %s\n", args[0])
+			}
+			return nil
+		},
+	}
+}
