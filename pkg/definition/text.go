@@ -64,8 +64,7 @@ func (v *validation) textAt(at string, fd protoreflect.FieldDescriptor, value pr
 		}
 		err = errors.New("there is more text behind it")
 	}
-	var missing *missingSchema
-	if errors.As(err, &missing) {
+	if missing, ok := errors.AsType[*missingError](err); ok {
 		v.wrong(at, "refers to the schema %q at %q, which is not there", missing.name, missing.pointer)
 		return
 	}
@@ -84,13 +83,13 @@ const (
 	schemas
 )
 
-// missingSchema is a reference that leads nowhere.
-type missingSchema struct {
+// missingError is a reference to a schema that leads nowhere.
+type missingError struct {
 	name    string
 	pointer jsontext.Pointer
 }
 
-func (e *missingSchema) Error() string { return fmt.Sprintf("the schema %q is missing", e.name) }
+func (e *missingError) Error() string { return fmt.Sprintf("the schema %q is missing", e.name) }
 
 // textReader follows a JSON text. Its recursion is bounded by the text's depth,
 // which was checked.
@@ -177,7 +176,7 @@ func (r textReader) reference() error {
 	token, _, _ := strings.Cut(rest, "/")
 	name := strings.ReplaceAll(strings.ReplaceAll(token, "~1", "/"), "~0", "~")
 	if !r.schemas[name] {
-		return &missingSchema{name: name, pointer: r.in.StackPointer()}
+		return &missingError{name: name, pointer: r.in.StackPointer()}
 	}
 	return nil
 }

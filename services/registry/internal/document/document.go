@@ -11,17 +11,21 @@
 //	title := doc.Root().Get("info").Str("title")
 //	line, column := doc.Position(doc.Root().Get("paths"))
 //
-// Reading is strict: a file that is broken is refused with the place where it
-// breaks. A reader that repairs is one more function of the type reader that
-// adds a remark for each repair; nothing else would change.
+// Reading is tolerant and never silent. A file in another encoding is converted;
+// JSON with comments, commas too many or too few, brackets or quotes that are
+// missing, and the like is read as it was meant; and each of these is a
+// [Remark] with its place. What cannot be given one meaning is refused with the
+// place where it breaks. A file that is correct has the tree that a strict reader
+// would make of it, and no remark but those about duplicate keys.
 //
 // Nodes and documents are immutable once Parse has returned, and safe for
 // concurrent use.
 package document
 
 import (
-	"bytes"
+	"maps"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,9 +34,9 @@ import (
 
 // The limits of a document.
 const (
-	// MaxBytes is the greatest size of a file: 20 MiB. The largest public
-	// description that is known has 13 MB.
-	MaxBytes = 20 << 20
+	// MaxBytes is the greatest size of a file: 64 MiB. The largest public
+	// descriptions that are known have 47 MB.
+	MaxBytes = 64 << 20
 
 	// MaxDepth is the greatest number of objects and arrays inside each other.
 	// Real descriptions stay below 60; the limit keeps recursion over the tree
@@ -40,9 +44,9 @@ const (
 	MaxDepth = 512
 
 	// MaxNodes is the greatest number of values in a document, those that YAML
-	// aliases repeat included. It bounds the memory of a tree to about 250 MB;
-	// the largest known description has 600,000.
-	MaxNodes = 2_000_000
+	// aliases repeat included. It bounds the memory of a tree to about 700 MB;
+	// the largest known descriptions have 2,000,000.
+	MaxNodes = 8_000_000
 
 	// MaxRepeated is the greatest number of values that YAML aliases repeat:
 	// nine lines of nested aliases can stand for a billion values.
@@ -60,33 +64,16 @@ const (
 	YAML
 )
 
-// RemarkKind says what a reader noticed.
-type RemarkKind string
-
-// The kinds of remarks. The values are codes of findings.
-const (
-	// ByteOrderMark: the file starts with a UTF-8 byte order mark, which was
-	// skipped.
-	ByteOrderMark RemarkKind = "ByteOrderMark"
-	// DuplicateKey: an object has a key twice; the last value counts.
-	DuplicateKey RemarkKind = "DuplicateKey"
-)
-
-// Remark is something that was noticed while reading, and not refused.
-type Remark struct {
-	// Kind says what.
-	Kind RemarkKind
-	// Node is the value that counts; the root for the file as a whole.
-	Node *Node
-}
-
 // Document is one file that was read.
 type Document struct {
 	path    string
 	syntax  Syntax
 	root    *Node
 	remarks []Remark
-	lines   lineTable
+	// counts are the remarks of each kind, also those that are not kept; only
+	// while the document is being read.
+	counts map[RemarkKind]int
+	lines  lineTable
 }
 
 // Path returns the path under which the file was parsed.
@@ -108,18 +95,12 @@ func (d *Document) Position(n *Node) (line, column int) {
 	if n == nil {
 		return 0, 0
 	}
-	if d.syntax == YAML {
-		return unpackPosition(n.position)
-	}
-	return d.lines.locate(n.position)
+	return d.lines.locate(int(n.position))
 }
 
-// reader builds the tree of source, which is UTF-8 without a byte order mark.
-type reader func(d *Document, source []byte) error
-
 // Parse reads one file. The path decides nothing but the notation (".json" is
-// always JSON) and what errors call the file. A file that starts with an object
-// or array is read as JSON, anything else as YAML.
+// JSON) and what errors call the file. A file that starts with an object or
+// array is read as JSON, anything else as YAML.
 //
 // Errors are faults: DOCUMENT_TOO_LARGE, DOCUMENT_NOT_UTF8, DOCUMENT_TOO_DEEP
 // and DOCUMENT_SYNTAX; the last three with the metadata "line" and "column",
@@ -128,35 +109,98 @@ func Parse(name string, content []byte) (*Document, error) {
 	if len(content) > MaxBytes {
 		return nil, tooLarge(name, "bytes", MaxBytes)
 	}
-	content, hadMark := bytes.CutPrefix(content, []byte("\xef\xbb\xbf"))
-	if err := checkUTF8(name, content); err != nil {
+	d := &Document{path: name}
+	source, err := d.decode(content)
+	if err != nil {
 		return nil, err
 	}
-	d := &Document{path: name, syntax: YAML}
-	var read reader = readYAML
-	if looksLikeJSON(name, content) {
-		d.syntax, read = JSON, readJSON
+	if len(source) > MaxBytes {
+		return nil, tooLarge(name, "bytes", MaxBytes)
 	}
-	if len(bytes.TrimSpace(content)) == 0 {
+	d.lines.source = source
+	if strings.TrimSpace(source) == "" {
+		d.syntax = notation(name, source)
 		return nil, broken(name, d.syntax, "the file is empty", 1, 1)
 	}
-	if err := read(d, content); err != nil {
+	if err := d.read(); err != nil {
 		return nil, err
 	}
-	if hadMark {
-		d.remarks = append([]Remark{{Kind: ByteOrderMark, Node: d.root}}, d.remarks...)
-	}
+	d.finishRemarks()
 	return d, nil
+}
+
+// read reads the source in the notation that it is in, or else in the other one
+// if name and content disagree.
+func (d *Document) read() error {
+	source := d.lines.source
+	d.syntax = notation(d.path, source)
+	if d.syntax == YAML {
+		return readYAML(d)
+	}
+	start := strings.TrimLeft(source, " \t\r\n")
+	if start[0] != '{' && start[0] != '[' {
+		return d.misnamed()
+	}
+	asJSON := d.attempt(JSON, readJSON)
+	err := asJSON.err
+	if isYAMLName(d.path) && (err != nil || len(asJSON.doc.remarks) > len(d.remarks)) {
+		// JSON that needs repair may be YAML that does not.
+		if asYAML := d.attempt(YAML, readYAML); asYAML.err == nil {
+			return d.take(asYAML)
+		}
+	}
+	return d.take(asJSON)
+}
+
+// misnamed reads a file that is called JSON and does not look like it: some are
+// YAML.
+func (d *Document) misnamed() error {
+	asJSON := d.attempt(JSON, readJSON)
+	if asJSON.err == nil {
+		return d.take(asJSON)
+	}
+	asYAML := d.attempt(YAML, readYAML)
+	if asYAML.err != nil || asYAML.doc.root.kind != Object {
+		return asJSON.err
+	}
+	asYAML.doc.remark(YAMLCalledJSON, asYAML.doc.root, 0)
+	return d.take(asYAML)
+}
+
+// attempt is one way to read a document.
+type attempt struct {
+	doc *Document
+	err error
+}
+
+func (d *Document) attempt(syntax Syntax, read func(*Document) error) attempt {
+	try := &Document{path: d.path, syntax: syntax, remarks: slices.Clone(d.remarks), counts: maps.Clone(d.counts)}
+	try.lines.source = d.lines.source
+	return attempt{doc: try, err: read(try)}
+}
+
+// take makes the outcome of an attempt that of d.
+func (d *Document) take(a attempt) error {
+	d.syntax, d.root, d.remarks, d.counts = a.doc.syntax, a.doc.root, a.doc.remarks, a.doc.counts
+	return a.err
+}
+
+// notation is the one that a file is read in first.
+func notation(name, source string) Syntax {
+	if strings.EqualFold(path.Ext(name), ".json") || looksLikeJSON(name, source) {
+		return JSON
+	}
+	return YAML
 }
 
 // looksLikeJSON never says no to a file that is JSON and starts with an object
 // or array; scalars are no descriptions in either notation.
-func looksLikeJSON(name string, content []byte) bool {
-	if strings.EqualFold(path.Ext(name), ".json") {
-		return true
+func looksLikeJSON(name, source string) bool {
+	start := strings.TrimLeft(source, " \t\r\n")
+	if strings.HasPrefix(start, "//") || strings.HasPrefix(start, "/*") {
+		return true // a comment that no YAML has
 	}
-	start := bytes.TrimLeft(content, " \t\r\n")
-	return len(start) > 0 && (start[0] == '{' || (start[0] == '[' && !isYAMLName(name)))
+	return start != "" && (start[0] == '{' || (start[0] == '[' && !isYAMLName(name)))
 }
 
 func isYAMLName(name string) bool {

@@ -1,168 +1,292 @@
 package document
 
-import (
-	"bytes"
-	"errors"
-	"io"
-	"strings"
+import "strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-)
-
-// readJSON is the strict reader of RFC 8259.
-func readJSON(d *Document, source []byte) error {
-	d.lines.source = string(source)
-	r := &jsonReader{
-		builder: builder{doc: d},
-		source:  d.lines.source,
-		// Duplicate keys are a remark. The source is valid UTF-8, so what is
-		// allowed here are escapes of half a surrogate pair, which RFC 8259
-		// permits; they become U+FFFD.
-		tokens: jsontext.NewDecoder(bytes.NewBuffer(source),
-			jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
-	}
+// readJSON reads RFC 8259, and whatever is so close to it that its meaning is
+// beyond doubt: each deviation is repaired and becomes a remark. It looks at
+// each byte a fixed number of times.
+func readJSON(d *Document) error {
+	r := &jsonReader{builder: builder{doc: d}, s: d.lines.source}
+	r.space()
 	root, err := r.value(nil, 0)
 	if err == nil {
-		err = r.end()
+		err = r.end(root)
 	}
 	if err != nil {
-		return r.explain(err)
+		return err
 	}
 	d.root = root
 	return nil
 }
 
+// jsonReader walks through the source s; at is the next byte.
 type jsonReader struct {
 	builder
 
-	source string
-	tokens *jsontext.Decoder
+	s  string
+	at int
+	// here is the innermost open object or array.
+	here *Node
+	// objects and arrays count those that are open.
+	objects, arrays int
 }
 
-// token returns the next token and the offset of its first byte.
-func (r *jsonReader) token() (jsontext.Token, int, error) {
-	from := int(r.tokens.InputOffset())
-	t, err := r.tokens.ReadToken()
-	if err != nil {
-		return t, 0, err
-	}
-	for strings.IndexByte(" \t\r\n,:", r.source[from]) >= 0 {
-		from++ // the decoder has checked what stands between tokens
-	}
-	return t, from, nil
-}
+// note remarks a repair at the offset.
+func (r *jsonReader) note(kind RemarkKind, at int) { r.doc.remark(kind, r.here, at) }
 
-// text returns the value of a string token. Most have no escapes and are a part
-// of the source, which costs nothing.
-func (r *jsonReader) text(t jsontext.Token, from int) string {
-	raw := r.source[from:r.tokens.InputOffset()]
-	if strings.IndexByte(raw, '\\') < 0 {
-		return raw[1 : len(raw)-1]
-	}
-	return t.String()
-}
-
-func (r *jsonReader) value(parent *Node, depth int) (*Node, error) {
-	t, from, err := r.token()
-	if err != nil {
-		return nil, err
-	}
-	n, err := r.add(parent, kindOf(t.Kind()), int64(from))
-	if err != nil {
-		return nil, err
-	}
-	switch n.kind {
-	case Object, Array:
-		return n, r.container(n, depth+1)
-	case String:
-		n.text = r.text(t, from)
-	default:
-		n.text = r.source[from:r.tokens.InputOffset()]
-	}
-	return n, nil
-}
-
-func (r *jsonReader) container(n *Node, depth int) error {
-	if depth > MaxDepth {
-		line, column := r.doc.lines.locate(n.position)
-		return tooDeep(r.doc.path, line, column)
-	}
-	for {
-		if next := r.tokens.PeekKind(); next == '}' || next == ']' {
-			_, err := r.tokens.ReadToken()
-			r.close(n)
-			return err
-		}
-		key := ""
-		if n.kind == Object {
-			t, from, err := r.token()
-			if err != nil {
-				return err
-			}
-			key = r.text(t, from)
-		}
-		child, err := r.value(n, depth)
-		if err != nil {
-			return err
-		}
-		child.key = key
-		n.children = append(n.children, child)
-	}
-}
-
-// end makes sure that nothing follows the value.
-func (r *jsonReader) end() error {
-	_, from, err := r.token()
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	if err == nil {
-		return &jsontext.SyntacticError{ByteOffset: int64(from), Err: errors.New("text after the end of the document")}
-	}
-	return err
-}
-
-// explain turns the decoder's error into ours; faults pass.
-func (r *jsonReader) explain(err error) error {
-	syntactic, ok := errors.AsType[*jsontext.SyntacticError](err)
-	at := int64(len(r.source))
-	why := "the file ends too early"
-	switch {
-	case ok && !errors.Is(syntactic.Err, io.ErrUnexpectedEOF):
-		at, why = syntactic.ByteOffset, syntactic.Err.Error()
-	case !ok && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
-		return err
-	}
-	if r.trailingComma(at) {
-		why = "a comma without a value after it"
-	}
+func (r *jsonReader) broken(why string, at int) error {
 	line, column := r.doc.lines.locate(at)
 	return broken(r.doc.path, JSON, why, line, column)
 }
 
-// trailingComma recognises the most frequent fault of all, which the decoder
-// describes in a way that nobody understands.
-func (r *jsonReader) trailingComma(at int64) bool {
-	if at >= int64(len(r.source)) || r.source[at] != ',' {
-		return false
+// peek returns the next byte, 0 at the end; a NUL in the source is skipped by
+// space before anybody can take it for the end.
+func (r *jsonReader) peek() byte {
+	if r.at < len(r.s) {
+		return r.s[r.at]
 	}
-	rest := strings.TrimLeft(r.source[at+1:], " \t\r\n")
-	return rest != "" && (rest[0] == '}' || rest[0] == ']')
+	return 0
 }
 
-func kindOf(k jsontext.Kind) Kind {
-	switch k {
-	case '{':
-		return Object
-	case '[':
-		return Array
-	case '"':
-		return String
-	case '0':
-		return Number
-	case 't', 'f':
-		return Bool
-	default: // the decoder has refused all others
-		return Null
+// space skips what may stand between tokens.
+func (r *jsonReader) space() {
+	for r.at < len(r.s) {
+		switch c := r.s[r.at]; {
+		case c == ' ' || c == '\n' || c == '\r' || c == '\t':
+			r.at++
+		case c == '/' || c == '#' || c >= 0x80 || c < ' ':
+			if !r.oddSpace() {
+				return
+			}
+		default:
+			return
+		}
 	}
+}
+
+// value reads the next value, which starts here.
+func (r *jsonReader) value(parent *Node, depth int) (*Node, error) {
+	from := r.at
+	switch c := r.peek(); c {
+	case '{', '[':
+		kind := Object
+		if c == '[' {
+			kind = Array
+		}
+		n, err := r.add(parent, kind, from)
+		if err != nil {
+			return nil, err
+		}
+		r.at++
+		return n, r.container(n, depth+1)
+	case '"':
+		n, err := r.add(parent, String, from)
+		if err != nil {
+			return nil, err
+		}
+		n.text = r.text('"')
+		return n, nil
+	default:
+		kind, text, err := r.scalar(depth)
+		if err != nil {
+			return nil, err
+		}
+		n, err := r.add(parent, kind, from)
+		if err == nil {
+			n.text = text
+		}
+		return n, err
+	}
+}
+
+func (r *jsonReader) container(n *Node, depth int) error {
+	if depth > MaxDepth {
+		line, column := r.doc.lines.locate(int(n.position))
+		return tooDeep(r.doc.path, line, column)
+	}
+	outer, open := r.here, &r.arrays
+	if n.kind == Object {
+		open = &r.objects
+	}
+	r.here = n
+	*open++
+	mark := r.open()
+	err := r.children(n, depth)
+	*open--
+	r.here = outer
+	if err == nil {
+		r.close(n, mark)
+	}
+	return err
+}
+
+// between is what was last read inside an object or array.
+type between int
+
+const (
+	nothing between = iota
+	member
+	comma
+)
+
+// children reads members or items and the closing bracket.
+func (r *jsonReader) children(n *Node, depth int) error {
+	last, commaAt := nothing, 0
+	for {
+		r.space()
+		switch c := r.peek(); {
+		case c == ',':
+			if last != member {
+				r.note(JSONExtraComma, r.at)
+			}
+			last, commaAt = comma, r.at
+			r.at++
+			continue
+		case c == '}' || c == ']':
+			if done := r.closing(n, c, depth); !done {
+				last = member
+				continue
+			}
+			if last == comma {
+				r.note(JSONTrailingComma, commaAt)
+			}
+			return nil
+		case r.at == len(r.s):
+			r.note(JSONUnclosed, int(n.position))
+			return nil
+		}
+		if last == member {
+			r.note(JSONMissingComma, r.at)
+		}
+		if err := r.child(n, depth); err != nil {
+			return err
+		}
+		last = member
+	}
+}
+
+// child reads one member or item.
+func (r *jsonReader) child(n *Node, depth int) error {
+	key, missing := "", false
+	if n.kind == Object {
+		var err error
+		if key, missing, err = r.key(); err != nil {
+			return err
+		}
+	}
+	var c *Node
+	var err error
+	if missing {
+		if c, err = r.add(n, Null, r.at); err == nil {
+			c.text = "null"
+		}
+	} else {
+		c, err = r.value(n, depth)
+	}
+	if err != nil {
+		return err
+	}
+	c.key = key
+	r.builder.child(c)
+	return nil
+}
+
+// key reads a key and its colon. missing says that no value follows.
+func (r *jsonReader) key() (key string, missing bool, err error) {
+	from := r.at
+	switch c := r.peek(); {
+	case c == '"':
+		key = r.text('"')
+	case c == '\'':
+		r.note(JSONSingleQuotes, from)
+		key = r.text('\'')
+	case isWord(c):
+		for r.at < len(r.s) && isWord(r.s[r.at]) {
+			r.at++
+		}
+		key = r.s[from:r.at]
+		r.note(JSONUnquotedKey, from)
+	default:
+		return "", false, r.broken("a key in quotes is expected", from)
+	}
+	r.space()
+	switch c := r.peek(); {
+	case c == ':':
+		r.at++
+		r.space()
+	case r.at == len(r.s):
+	case r.s[from] != '"':
+		return "", false, r.broken("a key in quotes is expected", from)
+	case c == '{' || c == '[' || c == '-' || isDigit(c):
+		r.note(JSONMissingColon, r.at)
+	default:
+		return "", false, r.broken("a colon is expected after the key", r.at)
+	}
+	if c := r.peek(); c == ',' || c == '}' || r.at == len(r.s) {
+		r.note(JSONMissingValue, r.at)
+		return key, true, nil
+	}
+	return key, false, nil
+}
+
+// closing handles a closing bracket c inside n, and reports whether it ends n.
+func (r *jsonReader) closing(n *Node, c byte, depth int) (done bool) {
+	own, outer := byte('}'), r.arrays
+	if n.kind == Array {
+		own, outer = ']', r.objects
+	}
+	from := r.at
+	switch {
+	case c == own:
+		r.at++
+		if depth == 1 && n.kind == Object && r.goesOn() {
+			r.note(JSONExtraBracket, from)
+			return false
+		}
+		return true
+	case outer > 0:
+		// It closes something further out, which then closes this one too.
+		r.note(JSONMissingBracket, from)
+		return true
+	default:
+		r.at++
+		r.note(JSONExtraBracket, from)
+		return false
+	}
+}
+
+// goesOn reports whether a member follows the bracket that closed the outermost
+// object: one bracket too many in the middle of a file.
+func (r *jsonReader) goesOn() bool {
+	const longest = 256
+	r.space()
+	rest := r.s[r.at:min(r.at+longest, len(r.s))]
+	rest = strings.TrimLeft(strings.TrimPrefix(rest, ","), " \t\r\n")
+	if !strings.HasPrefix(rest, "\"") {
+		return false
+	}
+	_, after, _ := strings.Cut(rest[1:], "\"")
+	return strings.HasPrefix(strings.TrimLeft(after, " \t\r\n"), ":")
+}
+
+// end makes sure that nothing follows the root that means something.
+func (r *jsonReader) end(root *Node) error {
+	r.space()
+	if r.at == len(r.s) {
+		return nil
+	}
+	if root.kind != Object && root.kind != Array {
+		return r.broken("a document is an object or an array", int(root.position))
+	}
+	r.doc.remark(JSONTrailingText, root, r.at)
+	return nil
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isLetter(c byte) bool { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') }
+
+// isWord reports whether c may be part of a key, number or word without quotes.
+func isWord(c byte) bool {
+	return isDigit(c) || isLetter(c) || c == '_' || c == '$' || c == '-' || c == '+' || c == '.'
 }

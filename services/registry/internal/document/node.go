@@ -54,13 +54,21 @@ const indexFrom = 12
 // Node is one value. All methods accept a nil node, which behaves like a value
 // of no kind, so that a path of lookups needs one check at its end.
 type Node struct {
+	key    string
+	text   string
+	inside *container
+	parent *Node
+	// position is the offset of the first byte in the source.
+	position uint32
 	kind     Kind
-	key      string
-	text     string
+}
+
+// container is what only objects and arrays have: most nodes are scalars, and a
+// large document has millions of them.
+type container struct {
 	children []*Node
-	index    map[string]*Node
-	parent   *Node
-	position int64
+	// index finds members by key; only in objects with many.
+	index map[string]*Node
 }
 
 // Kind returns what the node is; [Invalid] for nil.
@@ -94,10 +102,10 @@ func (n *Node) Text() string {
 // Children returns the members of an object or the items of an array in the
 // order of the source. The slice belongs to the tree.
 func (n *Node) Children() []*Node {
-	if n == nil {
+	if n == nil || n.inside == nil {
 		return nil
 	}
-	return n.children
+	return n.inside.children
 }
 
 // Parent returns the object or array that holds the node, nil for the root.
@@ -113,10 +121,10 @@ func (n *Node) Get(key string) *Node {
 	if n == nil || n.kind != Object {
 		return nil
 	}
-	if n.index != nil {
-		return n.index[key]
+	if n.inside.index != nil {
+		return n.inside.index[key]
 	}
-	for _, c := range n.children {
+	for _, c := range n.inside.children {
 		if c.key == key {
 			return c
 		}
@@ -130,7 +138,7 @@ func (n *Node) GetFold(key string) *Node {
 	if exact := n.Get(key); exact != nil || !n.Is(Object) {
 		return exact
 	}
-	for _, c := range n.children {
+	for _, c := range n.inside.children {
 		if strings.EqualFold(c.key, key) {
 			return c
 		}
@@ -176,10 +184,10 @@ func (n *Node) At(pointer string) *Node {
 
 func (n *Node) item(token string) *Node {
 	i, err := strconv.Atoi(token)
-	if err != nil || i < 0 || i >= len(n.children) || strconv.Itoa(i) != token {
+	if err != nil || i < 0 || i >= len(n.inside.children) || strconv.Itoa(i) != token {
 		return nil
 	}
-	return n.children[i]
+	return n.inside.children[i]
 }
 
 // Pointer returns the JSON pointer (RFC 6901) from the root to the node; "" for
@@ -191,7 +199,7 @@ func (n *Node) Pointer() string {
 	var tokens []string
 	for ; n.parent != nil; n = n.parent {
 		if n.parent.kind == Array {
-			tokens = append(tokens, strconv.Itoa(slices.Index(n.parent.children, n)))
+			tokens = append(tokens, strconv.Itoa(slices.Index(n.parent.inside.children, n)))
 			continue
 		}
 		tokens = append(tokens, EscapeToken(n.key))

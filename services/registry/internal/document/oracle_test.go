@@ -165,17 +165,28 @@ func plain(v any) any {
 	return v
 }
 
-// TestEveryCutOfADocumentIsRefusedAtItsEnd cuts a document after each byte: no
-// part of a document is a document, and the fault is never beyond the end.
-func TestEveryCutOfADocumentIsRefusedAtItsEnd(t *testing.T) {
+// TestEveryCutOfADocumentIsClosedOrRefused cuts a document after each byte: what
+// is left is read with a remark, or refused at a place that is not beyond its end.
+func TestEveryCutOfADocumentIsClosedOrRefused(t *testing.T) {
 	const whole = "{\n \"a\": [1, -2.5e3, true, null, \"x\\u00e9\"],\n \"é\": {\"b\": {}}\n}"
 	for n := 1; n < len(whole); n++ {
-		_, err := document.Parse("a.json", []byte(whole[:n]))
-		if err == nil {
-			t.Fatalf("%q is read as a document", whole[:n])
+		doc, err := document.Parse("a.json", []byte(whole[:n]))
+		lines := strings.Count(whole[:n], "\n") + 1
+		if err != nil {
+			if !strings.Contains(err.Error(), "line ") || lineOf(t, err) > lines {
+				t.Errorf("%q: %v", whole[:n], err)
+			}
+			continue
 		}
-		if lines := strings.Count(whole[:n], "\n") + 1; !strings.Contains(err.Error(), "line ") || lineOf(t, err) > lines {
-			t.Errorf("%q: %v", whole[:n], err)
+		if !json.Valid(doc.Root().JSON()) {
+			t.Errorf("%q is read as %s", whole[:n], doc.Root().JSON())
+		}
+		kinds := map[document.RemarkKind]bool{}
+		for _, r := range doc.Remarks() {
+			kinds[r.Kind] = r.Line <= lines
+		}
+		if !kinds[document.JSONUnclosed] {
+			t.Errorf("%q is read with the remarks %v", whole[:n], doc.Remarks())
 		}
 	}
 }

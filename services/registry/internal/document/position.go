@@ -1,13 +1,10 @@
 package document
 
 import (
-	"bytes"
 	"sort"
 	"strings"
 	"sync"
 	"unicode/utf8"
-
-	"github.com/ferrule-dev/ferrule/pkg/fault"
 )
 
 // runesEvery is the distance in bytes between the places at which the number of
@@ -24,9 +21,9 @@ type lineTable struct {
 }
 
 // locate returns the line and column, in characters, of a byte offset.
-func (t *lineTable) locate(offset int64) (line, column int) {
+func (t *lineTable) locate(offset int) (line, column int) {
 	t.once.Do(t.build)
-	at := min(int(offset), len(t.source))
+	at := min(offset, len(t.source))
 	// The line is the last that starts at or before the offset.
 	line = sort.Search(len(t.starts), func(i int) bool { return t.starts[i] > at })
 	return line, t.before(at) - t.before(t.starts[line-1]) + 1
@@ -55,6 +52,24 @@ func (t *lineTable) before(at int) int {
 	return t.runes[known] + starts(t.source[known*runesEvery:at])
 }
 
+// skip returns the offset that is n characters after at.
+func (t *lineTable) skip(at, n int) int {
+	t.once.Do(t.build)
+	n += t.before(at)
+	known := sort.Search(len(t.runes), func(i int) bool { return t.runes[i] > n }) - 1
+	count := t.runes[known]
+	for at = known * runesEvery; at < len(t.source); at++ {
+		if !utf8.RuneStart(t.source[at]) {
+			continue
+		}
+		if count == n {
+			return at
+		}
+		count++
+	}
+	return at
+}
+
 // starts counts the first bytes of characters, so that parts of a text can be
 // counted one by one.
 func starts(s string) int {
@@ -65,48 +80,4 @@ func starts(s string) int {
 		}
 	}
 	return n
-}
-
-// YAML knows lines and columns itself; both share the position of a node.
-const columnBits = 32
-
-func packPosition(line, column int) int64 { return int64(line)<<columnBits | int64(column) }
-
-func unpackPosition(p int64) (line, column int) {
-	return int(p >> columnBits), int(p & (1<<columnBits - 1))
-}
-
-// locateIn is locate for a source that has no table: bytes before at are valid.
-func locateIn(source []byte, at int) (line, column int) {
-	before := source[:min(max(at, 0), len(source))]
-	start := bytes.LastIndexByte(before, '\n') + 1
-	return bytes.Count(before, []byte{'\n'}) + 1, utf8.RuneCount(before[start:]) + 1
-}
-
-// checkUTF8 refuses bytes that are not UTF-8 and says where the first one is:
-// readers would silently replace them.
-func checkUTF8(name string, content []byte) error {
-	if utf8.Valid(content) {
-		return nil
-	}
-	at := 0
-	for at < len(content) {
-		r, size := utf8.DecodeRune(content[at:])
-		if r == utf8.RuneError && size == 1 {
-			break
-		}
-		at += size
-	}
-	line, column := locateIn(content, at)
-	return placed(fault.Invalid(fault.ReasonDocumentNotUTF8,
-		"%q is not UTF-8 text: byte 0x%02x at line %d, column %d%s; save the file as UTF-8",
-		name, content[at], line, column, guess(content)), name, line, column)
-}
-
-// guess names the encoding where the first bytes give it away.
-func guess(content []byte) string {
-	if bytes.HasPrefix(content, []byte{0xff, 0xfe}) || bytes.HasPrefix(content, []byte{0xfe, 0xff}) {
-		return " (it looks like UTF-16)"
-	}
-	return ""
 }

@@ -12,7 +12,7 @@ func (n *Node) AppendJSON(b []byte) []byte {
 		return AppendString(b, n.text)
 	case Array:
 		b = append(b, '[')
-		for i, c := range n.children {
+		for i, c := range n.Children() {
 			if i > 0 {
 				b = append(b, ',')
 			}
@@ -21,7 +21,7 @@ func (n *Node) AppendJSON(b []byte) []byte {
 		return append(b, ']')
 	case Object:
 		b = append(b, '{')
-		for i, c := range n.children {
+		for i, c := range n.Children() {
 			if i > 0 {
 				b = append(b, ',')
 			}

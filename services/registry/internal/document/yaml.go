@@ -1,44 +1,76 @@
 package document
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
 // maxYAMLMarks bounds what can begin a value in YAML: line breaks and the
-// indicators of flow style. The parser's own nodes cost several times ours, so
-// a file that is made of nothing else is refused before it is parsed.
-const maxYAMLMarks = 2 * MaxNodes
+// indicators of flow style. The general parser's own nodes cost several times
+// ours, so a file that is made of nothing else is refused before it is parsed.
+const maxYAMLMarks = 4_000_000
 
 // readYAML reads one YAML document as if it were JSON: keys become strings,
 // aliases copies of what they repeat, and what JSON cannot say (tags, infinite
 // numbers) becomes text.
-func readYAML(d *Document, source []byte) error {
+//
+// Descriptions of tens of megabytes are block style throughout. [blockReader]
+// reads those, several times as fast and in a fraction of the memory; whatever it
+// does not know is left to the general parser, and both make the same tree.
+func readYAML(d *Document) error {
+	fast := &blockReader{builder: builder{doc: d}, s: d.lines.source}
+	root, err := fast.document()
+	if err == nil {
+		d.root = root
+		return nil
+	}
+	if !errors.Is(err, errOtherStyle) {
+		return err
+	}
+	d.forget()
+	return readGeneralYAML(d, fast)
+}
+
+func readGeneralYAML(d *Document, fast *blockReader) error {
+	source := d.lines.source
 	marks := 0
-	for _, c := range []byte("\n,[{") {
-		marks += bytes.Count(source, []byte{c})
+	for _, c := range []string{"\n", ",", "[", "{"} {
+		marks += strings.Count(source, c)
 	}
 	if marks > maxYAMLMarks {
-		return tooLarge(d.path, "values", MaxNodes)
+		return tooLarge(d.path, "values", maxYAMLMarks)
 	}
-	top, err := decodeYAML(source)
+	top, more, err := decodeYAML(withoutVersion(source))
 	if err != nil {
-		line, why := yamlError(err)
-		return broken(d.path, YAML, why, line, 1)
+		return explainYAML(d, fast, err)
 	}
-	r := &yamlReader{builder: builder{doc: d}, open: map[*yaml.Node]bool{}}
+	r := &yamlReader{builder: builder{doc: d}, around: map[*yaml.Node]bool{}, places: yamlPlaces{lines: &d.lines, source: source}}
+	if more > 0 {
+		d.remark(YAMLMoreDocuments, nil, r.places.offset(more, 1))
+	}
 	d.root, err = r.value(nil, top, top, 0)
 	return err
 }
 
-// decodeYAML returns the content of the only document in source.
-func decodeYAML(source []byte) (top *yaml.Node, err error) {
+// withoutVersion blanks out a %YAML directive: parsers refuse versions that they
+// do not know, and the differences are none that descriptions use.
+func withoutVersion(source string) string {
+	if !strings.HasPrefix(source, "%YAML") {
+		return source
+	}
+	line, rest, _ := strings.Cut(source, "\n")
+	return "#" + strings.Repeat(" ", len(line)-1) + "\n" + rest
+}
+
+// decodeYAML returns the content of the first document in source, and the line
+// on which a second one starts, 0 if there is none.
+func decodeYAML(source string) (top *yaml.Node, more int, err error) {
 	// The parser reports errors by panicking internally, and some of its panics
 	// on malformed input have slipped out in the past.
 	defer func() {
@@ -46,21 +78,33 @@ func decodeYAML(source []byte) (top *yaml.Node, err error) {
 			top, err = nil, fmt.Errorf("yaml: line 1: the parser gave up (%v)", p)
 		}
 	}()
-	decoder := yaml.NewDecoder(bytes.NewReader(source))
-	var document, more yaml.Node
+	decoder := yaml.NewDecoder(strings.NewReader(source))
+	var document, next yaml.Node
 	if err := decoder.Decode(&document); err != nil {
 		if errors.Is(err, io.EOF) {
-			return nil, errors.New("yaml: line 1: the file holds no document")
+			return nil, 0, errors.New("yaml: line 1: the file holds no document")
 		}
-		return nil, fmt.Errorf("decode: %w", err)
+		return nil, 0, fmt.Errorf("decode: %w", err)
 	}
-	switch err := decoder.Decode(&more); {
+	switch err := decoder.Decode(&next); {
 	case err == nil:
-		return nil, fmt.Errorf("yaml: line %d: a second document follows", more.Line)
+		more = next.Line
 	case !errors.Is(err, io.EOF):
-		return nil, fmt.Errorf("decode: %w", err)
+		return nil, 0, fmt.Errorf("decode: %w", err)
 	}
-	return document.Content[0], nil
+	return document.Content[0], more, nil
+}
+
+// explainYAML turns the parser's error into ours. Its messages name the line in
+// which the surrounding value starts; where the fast reader stopped at something
+// that is wrong in any style, that is the place.
+func explainYAML(d *Document, fast *blockReader, err error) error {
+	if fast.why != "" {
+		line, column := d.lines.locate(fast.at)
+		return broken(d.path, YAML, fast.why, line, column)
+	}
+	line, why := yamlError(err)
+	return broken(d.path, YAML, why, line, 1)
 }
 
 // yamlError takes line and sentence out of the parser's message, which has no
@@ -77,19 +121,21 @@ func yamlError(err error) (line int, why string) {
 type yamlReader struct {
 	builder
 
-	// open are the anchored nodes around the present one: an alias to one of
-	// them has no end.
-	open map[*yaml.Node]bool
+	// around are the nodes around the present one: an alias to one of them has no
+	// end.
+	around map[*yaml.Node]bool
 	// aliases is the number of aliases around the present value, repeated the
 	// number of values that were made inside aliases.
 	aliases, repeated int
+
+	places yamlPlaces
 }
 
 // value adds the node for y. Its position is that of at, which is the alias
 // where y is repeated by one.
 func (r *yamlReader) value(parent *Node, y, at *yaml.Node, depth int) (*Node, error) {
 	if y.Kind == yaml.AliasNode {
-		if r.open[y.Alias] {
+		if r.around[y.Alias] {
 			return nil, broken(r.doc.path, YAML, "an alias contains itself", y.Line, y.Column)
 		}
 		r.aliases++
@@ -101,7 +147,7 @@ func (r *yamlReader) value(parent *Node, y, at *yaml.Node, depth int) (*Node, er
 			return nil, tooLarge(r.doc.path, "values repeated by aliases", MaxRepeated)
 		}
 	}
-	position := packPosition(at.Line, at.Column)
+	position := r.places.offset(at.Line, at.Column)
 	if y.Kind == yaml.ScalarNode {
 		kind, text := scalar(y)
 		n, err := r.add(parent, kind, position)
@@ -113,8 +159,8 @@ func (r *yamlReader) value(parent *Node, y, at *yaml.Node, depth int) (*Node, er
 	if depth++; depth > MaxDepth {
 		return nil, tooDeep(r.doc.path, at.Line, at.Column)
 	}
-	r.open[y] = true
-	defer delete(r.open, y)
+	r.around[y] = true
+	defer delete(r.around, y)
 	if y.Kind == yaml.SequenceNode {
 		return r.sequence(parent, y, position, depth)
 	}
@@ -122,31 +168,34 @@ func (r *yamlReader) value(parent *Node, y, at *yaml.Node, depth int) (*Node, er
 	if err != nil {
 		return nil, err
 	}
-	if err := r.members(n, y, depth, nil); err != nil {
+	mark := r.open()
+	if err := r.members(n, y, depth, mark, nil); err != nil {
 		return nil, err
 	}
-	r.close(n)
+	r.close(n, mark)
 	return n, nil
 }
 
-func (r *yamlReader) sequence(parent *Node, y *yaml.Node, position int64, depth int) (*Node, error) {
+func (r *yamlReader) sequence(parent *Node, y *yaml.Node, position, depth int) (*Node, error) {
 	n, err := r.add(parent, Array, position)
 	if err != nil {
 		return nil, err
 	}
+	mark := r.open()
 	for _, item := range y.Content {
 		child, err := r.value(n, item, item, depth)
 		if err != nil {
 			return nil, err
 		}
-		n.children = append(n.children, child)
+		r.child(child)
 	}
+	r.close(n, mark)
 	return n, nil
 }
 
-// members adds the members of mapping y to n. Keys in taken are left out: they
-// are those that a merge must not replace.
-func (r *yamlReader) members(n *Node, y *yaml.Node, depth int, taken map[string]bool) error {
+// members adds the members of mapping y to n, whose list starts at mark. Keys in
+// taken are left out: they are those that a merge must not replace.
+func (r *yamlReader) members(n *Node, y *yaml.Node, depth, mark int, taken map[string]bool) error {
 	var merges []*yaml.Node
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		name, content := y.Content[i], y.Content[i+1]
@@ -166,14 +215,14 @@ func (r *yamlReader) members(n *Node, y *yaml.Node, depth int, taken map[string]
 			return err
 		}
 		child.key = key
-		n.children = append(n.children, child)
+		r.child(child)
 	}
-	return r.merge(n, merges, depth)
+	return r.merge(n, merges, depth, mark)
 }
 
 // merge adds what "<<" brings: keys that are there already win, and so do
 // earlier mappings of a list.
-func (r *yamlReader) merge(n *Node, merges []*yaml.Node, depth int) error {
+func (r *yamlReader) merge(n *Node, merges []*yaml.Node, depth, mark int) error {
 	r.aliases++
 	defer func() { r.aliases-- }()
 	for len(merges) > 0 {
@@ -186,17 +235,17 @@ func (r *yamlReader) merge(n *Node, merges []*yaml.Node, depth int) error {
 		case m.Kind == yaml.SequenceNode && depth < MaxDepth:
 			depth++ // a list of lists ends
 			merges = append(append([]*yaml.Node{}, m.Content...), merges...)
-		case m.Kind == yaml.MappingNode && !r.open[m]:
+		case m.Kind == yaml.MappingNode && !r.around[m]:
 			if r.repeated += len(m.Content); r.repeated > MaxRepeated {
 				return tooLarge(r.doc.path, "values repeated by aliases", MaxRepeated)
 			}
 			taken := map[string]bool{}
-			for _, c := range n.children {
+			for _, c := range r.stack[mark:] {
 				taken[c.key] = true
 			}
-			r.open[m] = true
-			err := r.members(n, m, depth, taken)
-			delete(r.open, m)
+			r.around[m] = true
+			err := r.members(n, m, depth, mark, taken)
+			delete(r.around, m)
 			if err != nil {
 				return err
 			}

@@ -16,7 +16,9 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/connectorpackage"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/native"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/openapi"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/postman"
 )
 
 // Set is an ordered list of importers: the first that detects its format reads
@@ -27,7 +29,10 @@ type Set []format.Importer
 func All() Set {
 	return Set{
 		connectorpackage.Importer{},
-		openapi.Importer{},
+		native.Importer{},
+		openapi.V3{},
+		openapi.V2{},
+		postman.Importer{},
 	}
 }
 
@@ -58,12 +63,12 @@ func unknown(src *format.Source) error {
 		for key, name := range foreign {
 			if v := doc.Root().Get(key); v != nil {
 				return fault.Invalid(fault.ReasonDocumentFormatUnknown,
-					"%q is %s, which cannot be imported yet; convert it to Swagger 2.0", path, strings.TrimSpace(name+" "+v.Text()))
+					"%q is %s, which cannot be imported; convert it to OpenAPI", path, strings.TrimSpace(name+" "+v.Text()))
 			}
 		}
 	}
 	return fault.Invalid(fault.ReasonDocumentFormatUnknown,
-		"no file is in a format that can be imported; send a Swagger 2.0 document or a connector package")
+		"no file is in a format that can be imported; send an OpenAPI document, a connector package or a Postman collection")
 }
 
 // foreign names formats by a member that only their documents have at the root.

@@ -23,6 +23,9 @@ func TestFormatsAreDetected(t *testing.T) {
 	}{
 		{"a Swagger document", []format.File{file("petstore.json", swagger)}, format.OpenAPI2},
 		{"without an extension", []format.File{file("petstore", swagger)}, format.OpenAPI2},
+		{"an OpenAPI 3 document", []format.File{file("petstore.json", `{"openapi":"3.0.3","paths":{}}`)}, format.OpenAPI3},
+		{"one in YAML, of several files", []format.File{file("openapi.yaml", "openapi: 3.1.0\npaths: {/x: {$ref: x.yaml}}\n"), file("x.yaml", "get: {}\n")}, format.OpenAPI3},
+		{"an older document that the newer one came with", []format.File{file("a.json", swagger), file("b.json", `{"openapi":"3.2.0","webhooks":{}}`)}, format.OpenAPI3},
 		{"in YAML", []format.File{file("petstore.yml", "swagger: '2.0'\npaths: {}\n")}, format.OpenAPI2},
 		{"with a byte order mark", []format.File{file("petstore.json", "\ufeff"+swagger)}, format.OpenAPI2},
 		{"among other files", []format.File{file("a.json", "{}"), file("icon.png", "\x89PNG\xff"), file("p.json", swagger)}, format.OpenAPI2},
@@ -53,11 +56,11 @@ func TestWhatIsNoDescriptionIsRefused(t *testing.T) {
 		{"a list", []format.File{file("a.json", `[]`)}, "", fault.ReasonDocumentFormatUnknown},
 		{"prose", []format.File{file("README", "Hello, world.")}, "", fault.ReasonDocumentFormatUnknown},
 		{"another version", []format.File{file("a.json", `{"swagger":"1.2","paths":{}}`)}, "", fault.ReasonDocumentFormatUnknown},
-		{"another format", []format.File{file("a.json", `{"openapi":"3.1.0","paths":{}}`)}, "", fault.ReasonDocumentFormatUnknown},
+		{"another major version", []format.File{file("a.json", `{"openapi":"4.0.0","paths":{}}`)}, "", fault.ReasonDocumentFormatUnknown},
 		{"only an icon", []format.File{file("icon.png", "\x89PNG"), file("b.png", "\x89PNG")}, "", fault.ReasonDocumentFormatUnknown},
-		{"a broken file says why", []format.File{file("a.json", `{"swagger":"2.0",`)}, "", fault.ReasonDocumentSyntax},
+		{"a broken file says why", []format.File{file("a.yaml", "swagger: [2.0\n")}, "", fault.ReasonDocumentSyntax},
 		{"an empty file says why", []format.File{file("a.json", "")}, "", fault.ReasonDocumentSyntax},
-		{"a broken file of the format that was asked for", []format.File{file("a.json", `{`)}, format.OpenAPI2, fault.ReasonDocumentSyntax},
+		{"a broken file of the format that was asked for", []format.File{file("a.yaml", "a: [\n")}, format.OpenAPI2, fault.ReasonDocumentSyntax},
 		{"a file that is not of the format that was asked for", []format.File{file("a.json", `{}`)}, format.OpenAPI2, fault.ReasonDocumentInvalid},
 		{"a document that is no package", []format.File{file("a.json", swagger)}, format.ConnectorPackage, fault.ReasonDocumentInvalid},
 		{"two documents at once", []format.File{file("a.json", swagger), file("b.json", swagger)}, format.OpenAPI2, fault.ReasonDocumentInvalid},
@@ -88,8 +91,8 @@ func TestEveryFormatIsListedOnce(t *testing.T) {
 
 func TestFormatsThatAreKnownElsewhereAreNamed(t *testing.T) {
 	for _, row := range []struct{ name, content, want string }{
-		{"a.json", `{"openapi": "3.1.0", "paths": {}}`, "OpenAPI 3.1.0"},
-		{"a.yaml", "openapi: 3.0.3\npaths: {}\n", "OpenAPI 3.0.3"},
+		{"a.json", `{"openapi": "4.0.0", "paths": {}}`, "OpenAPI 4.0.0"},
+		{"a.yaml", "asyncapi: 3.0.0\nchannels: {}\n", "AsyncAPI 3.0.0"},
 		{"a.json", `{"swaggerVersion": "1.2"}`, "Swagger 1.2"},
 	} {
 		src, err := format.NewSource([]format.File{file(row.name, row.content)})

@@ -1,17 +1,20 @@
 // Package connectorpackage imports connector packages: a directory with a
 // Swagger 2.0 document (apiDefinition.swagger.json), what a connection asks for
 // and how calls are transformed (apiProperties.json), and optionally custom code
-// (script.csx). Other files are kept as part of the source and not read.
+// (script.csx) and a picture (icon.png). Other files are kept as part of the
+// source and not read. The same connector as part of a solution, where each of
+// these things is a file of its own, is read as well: see [layout].
 //
 // The document is translated by package openapi. The properties then replace
 // the parameter sets, which the document can only guess at, and add policies,
 // scripts and branding. How the value of a connection parameter reaches a
 // request is nowhere written down in such a package: [pair] holds the rules.
+// Policies are compared with the catalogue of templates; their expressions are
+// left to the runtime.
 package connectorpackage
 
 import (
 	"context"
-	"path"
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -19,13 +22,6 @@ import (
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/openapi"
-)
-
-// The files of a package.
-const (
-	definitionFile = "apiDefinition.swagger.json"
-	propertiesFile = "apiProperties.json"
-	scriptFile     = "script.csx"
 )
 
 // Importer reads connector packages.
@@ -36,61 +32,52 @@ var _ format.Importer = Importer{}
 // Format returns [format.ConnectorPackage].
 func (Importer) Format() format.ID { return format.ConnectorPackage }
 
-// Detect reports whether both files of a package are there. Their content is
-// looked at by Import: a package with a broken file is a broken package, not an
-// unknown format.
+// Detect reports whether both files of a package are there, or a connector of a
+// solution. Their content is looked at by Import: a package with a broken file is
+// a broken package, not an unknown format.
 func (Importer) Detect(src *format.Source) bool {
-	return len(src.Named(definitionFile)) > 0 && len(src.Named(propertiesFile)) > 0
+	return (len(src.Named(definitionFile)) > 0 && len(src.Named(propertiesFile)) > 0) || len(definitionParts(src)) > 0
 }
 
 // Import translates the package. Files that are missing or there several times
 // are DOCUMENT_INVALID.
 func (Importer) Import(ctx context.Context, src *format.Source) (*format.Result, error) {
-	definition, err := only(src, definitionFile)
+	files, err := find(src)
 	if err != nil {
 		return nil, err
 	}
-	properties, err := only(src, propertiesFile)
-	if err != nil {
-		return nil, err
-	}
-	if !openapi.IsSwagger(definition) {
-		return nil, invalid(definition, "/swagger", "it does not say that it is Swagger 2.0; add \"swagger\": \"2.0\"")
-	}
-	root := properties.Root().GetFold("properties")
-	if !root.Is(document.Object) {
-		return nil, invalid(properties, "/properties", "it has no object \"properties\"; add one")
+	if !openapi.IsSwagger(files.definition) && !openapi.IsOpenAPI3(files.definition) {
+		return nil, invalid(files.definition, "/swagger", "it does not say that it is Swagger 2.0; add \"swagger\": \"2.0\"")
 	}
 	var findings format.Findings
-	def, err := openapi.Translate(ctx, definition, findings.In(definition, format.SeveralFiles))
+	place := findings.In(files.definition, format.SeveralFiles)
+	def, err := openapi.Translate(ctx, files.definition, place)
 	if err != nil {
 		return nil, err
 	}
-	p := &pack{
-		def: def, root: root, place: findings.In(properties, format.SeveralFiles), kinds: kindsOf(def),
-		stated: map[*connectorv1.ConnectionParameter]bool{},
+	if openapi.IsOpenAPI3(files.definition) {
+		place.Report(format.Info, "DefinitionIsOpenAPI3", files.definition.Root().Get("openapi"), "",
+			"the definition is OpenAPI %s; other platforms read packages with Swagger 2.0 only", files.definition.Root().Str("openapi"))
 	}
-	p.place.Remarks()
+	p := &pack{
+		def: def, layout: files, places: map[*document.Node]*format.Place{}, kinds: kindsOf(def),
+		stated: map[*connectorv1.ConnectionParameter]bool{}, catalogue: templates(),
+	}
+	for _, doc := range files.documents {
+		p.places[doc.Root()] = findings.In(doc, format.SeveralFiles)
+		p.places[doc.Root()].Remarks()
+		p.main = p.places[doc.Root()]
+	}
+	if p.main == nil {
+		p.main = place
+	}
+	p.wrapper()
 	p.branding()
+	p.icon()
 	p.sets()
 	p.policies()
-	p.scripts(src.Named(scriptFile))
+	p.scripts()
 	return &format.Result{Format: format.ConnectorPackage, Definition: def, Findings: findings.Sorted()}, nil
-}
-
-// only parses the one file of that name.
-func only(src *format.Source, name string) (*document.Document, error) {
-	paths := src.Named(name)
-	switch {
-	case len(paths) == 0:
-		return nil, fault.Invalid(fault.ReasonDocumentInvalid,
-			"a connector package needs the file %q; add it", name).With("path", name)
-	case len(paths) > 1:
-		return nil, fault.Invalid(fault.ReasonDocumentInvalid,
-			"there are several files %q, in %q and %q; import one package at a time", name, path.Dir(paths[0]), path.Dir(paths[1])).
-			With("path", paths[1])
-	}
-	return src.Document(paths[0])
 }
 
 func invalid(doc *document.Document, pointer, why string) error {
@@ -100,14 +87,21 @@ func invalid(doc *document.Document, pointer, why string) error {
 
 // pack is the work on one package.
 type pack struct {
-	def   *connectorv1.Definition
-	root  *document.Node
-	place *format.Place
+	*layout
+
+	def *connectorv1.Definition
+	// places are where findings about the documents go, by their roots; main is
+	// that of findings about nothing in particular.
+	places map[*document.Node]*format.Place
+	main   *format.Place
 	// kinds are the kinds of the operations by id.
 	kinds map[string]connectorv1.OperationKind
 	// stated are the parameters of which the package says whether they are
 	// required.
-	stated map[*connectorv1.ConnectionParameter]bool
+	stated    map[*connectorv1.ConnectionParameter]bool
+	catalogue map[string]*template
+	// policyFaults counts what is wrong with policies.
+	policyFaults int
 }
 
 func kindsOf(def *connectorv1.Definition) map[string]connectorv1.OperationKind {
@@ -119,7 +113,44 @@ func kindsOf(def *connectorv1.Definition) map[string]connectorv1.OperationKind {
 }
 
 func (p *pack) warn(code string, at *document.Node, remedy, message string, args ...any) {
-	p.place.Report(format.Warning, code, at, remedy, message, args...)
+	p.report(format.Warning, code, at, remedy, message, args...)
+}
+
+func (p *pack) report(s format.Severity, code string, at *document.Node, remedy, message string, args ...any) {
+	root := at
+	for root.Parent() != nil {
+		root = root.Parent()
+	}
+	place := p.places[root]
+	if place == nil {
+		place, at = p.main, nil
+	}
+	place.Report(s, code, at, remedy, message, args...)
+}
+
+// property returns one of the properties of the package, by its name in any case.
+func (p *pack) property(name string) *document.Node {
+	if part, ok := p.parts[strings.ToLower(name)]; ok {
+		return part
+	}
+	return p.root.GetFold(name)
+}
+
+// wrapper reports what stands beside the properties instead of among them.
+func (p *pack) wrapper() {
+	if p.root == nil {
+		return
+	}
+	if p.root.Parent() == nil {
+		p.warn("PropertiesWrapperMissing", p.root, "put everything into an object \"properties\"",
+			"the file has no object \"properties\"; its members were taken for the properties")
+		return
+	}
+	for _, c := range p.root.Parent().Children() {
+		if c != p.root {
+			p.report(format.Info, "PropertyUnknown", c, "", "%q has no meaning beside \"properties\" and is ignored", c.Key())
+		}
+	}
 }
 
 // knownKeys are the members of "properties" that something reads.
@@ -132,23 +163,31 @@ var knownKeys = map[string]bool{
 // who write these files do.
 func (p *pack) branding() {
 	info := p.def.GetInfo()
-	info.Publisher = strings.TrimSpace(p.root.GetFold("publisher").Text())
-	info.StackOwner = strings.TrimSpace(p.root.GetFold("stackOwner").Text())
-	for _, c := range p.root.GetFold("capabilities").Children() {
+	info.Publisher = strings.TrimSpace(firstText(p.property("publisher")))
+	info.StackOwner = strings.TrimSpace(firstText(p.property("stackOwner")))
+	for _, c := range p.property("capabilities").Children() {
 		if c.Is(document.String) {
 			info.Capabilities = append(info.Capabilities, c.Text())
 		}
 	}
-	color := p.root.GetFold("iconBrandColor")
-	switch text := strings.ToLower(strings.TrimSpace(color.Text())); {
+	color := p.property("iconBrandColor")
+	written := color.Text()
+	if written == "" {
+		written = p.color
+	}
+	switch text := strings.ToLower(strings.TrimSpace(written)); {
 	case isColor(text):
 		info.BrandColor = text
 	case text != "":
-		p.warn("BrandColorInvalid", color, "write \"#rrggbb\"", "the brand colour %q is none; it is ignored", color.Text())
+		p.warn("BrandColorInvalid", color, "write \"#rrggbb\"", "the brand colour %q is none; it is ignored", written)
 	}
 	for _, c := range p.root.Children() {
-		if !knownKeys[strings.ToLower(c.Key())] {
-			p.place.Report(format.Info, "PropertyUnknown", c, "", "%q has no meaning in a connector package and is ignored", c.Key())
+		switch key := strings.ToLower(c.Key()); {
+		case knownKeys[key]:
+		case strings.Contains(key, ":") && c.Is(document.Object):
+			p.warn("PropertyMisplaced", c, "move it into \"connectionParameters\"", "%q is a connection parameter in the wrong place; it is ignored", c.Key())
+		default:
+			p.report(format.Info, "PropertyUnknown", c, "", "%q has no meaning in a connector package and is ignored", c.Key())
 		}
 	}
 }

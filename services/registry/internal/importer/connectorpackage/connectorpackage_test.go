@@ -86,7 +86,7 @@ func TestConnectionParameters(t *testing.T) {
 	}{
 		{
 			"all that a parameter may say", `{"type":"string","defaultValue":"eu","allowedValues":[{"value":"eu","uiDefinition":{"displayName":"Europe"}}],"uiDefinition":{"displayName":"Region","description":"D","tooltip":"T","constraints":{"required":"true","hidden":"true","tabIndex":2}}}`,
-			&connectorv1.ConnectionParameter{Type: plain, Title: "Region", Description: "D", Required: true, Hidden: true, DefaultValue: "eu", AllowedValues: []*connectorv1.AllowedValue{{Value: "eu", Title: "Europe"}}}, nil,
+			&connectorv1.ConnectionParameter{Type: plain, Title: "Region", Description: "D", Required: true, Hidden: true, DefaultValue: "eu", Order: 2, AllowedValues: []*connectorv1.AllowedValue{{Value: "eu", Title: "Europe"}}}, nil,
 		},
 		{
 			"other spellings", `{"Type":"SecureString","uiDefinition":{"displayname":"Key","tooltip":"T","constraints":{"required":true,"default":"x","allowedValues":[{"text":"X","value":"x"},"y"]}}}`,
@@ -226,7 +226,7 @@ func TestParameterSets(t *testing.T) {
 		t.Errorf("sets (-want +got):\n%s", diff)
 	}
 	want := &connectorv1.ParameterSet{
-		Name: "key", Title: "Key", Description: "D", SharingForbidden: true,
+		Name: "key", Title: "Key", Description: "D", SharingForbidden: true, Metadata: []byte(`{"allowSharing":false}`),
 		Parameters: []*connectorv1.ConnectionParameter{{Name: "api_key", Type: secret, Required: true, Source: []byte(`{"type":"securestring"}`)}},
 		Placements: []*connectorv1.CredentialPlacement{{SchemeId: "API Key", Kind: &connectorv1.CredentialPlacement_ApiKey{ApiKey: &connectorv1.ApiKeyPlacement{Parameter: "api_key", Location: header, Name: "X-Key"}}}},
 	}
@@ -268,7 +268,7 @@ func TestPolicies(t *testing.T) {
 	}
 	const at = " apiProperties.json /properties/policyTemplateInstances/"
 	wantCodes := []string{
-		"PolicyTemplateUnknown" + at + "2", "PolicySectionUnknown" + at + "2/parameters/x-ms-apimTemplate-policySection", "PolicyTemplateMissing" + at + "3",
+		"PolicyParameterMissing" + at + "1", "PolicySectionUnknown" + at + "2/parameters/x-ms-apimTemplate-policySection", "PolicyTemplateUnknown" + at + "2", "PolicyTemplateMissing" + at + "3",
 		"OperationUnknown" + at + "0/parameters/x-ms-apimTemplate-operationName/1",
 	}
 	if diff := cmp.Diff(wantCodes, codes); diff != "" {
@@ -345,10 +345,10 @@ func TestPackagesThatCannotBeImported(t *testing.T) {
 		{"no properties", good[:1], fault.ReasonDocumentInvalid, "apiProperties.json", ""},
 		{"no definition", good[1:], fault.ReasonDocumentInvalid, "apiDefinition.swagger.json", ""},
 		{"two packages", append(good, format.File{Path: "b/apiproperties.json", Content: []byte("{}")}), fault.ReasonDocumentInvalid, "b/apiproperties.json", ""},
-		{"a definition that is broken", files(`{"swagger":"2.0",}`, `{}`), fault.ReasonDocumentSyntax, "apiDefinition.swagger.json", "17"},
-		{"properties that are broken", files(swagger(""), `{"properties": [}`), fault.ReasonDocumentSyntax, "apiProperties.json", "17"},
-		{"a definition of another version", files(`{"openapi":"3.0.0"}`, `{"properties":{}}`), fault.ReasonDocumentInvalid, "apiDefinition.swagger.json", ""},
-		{"properties without properties", files(swagger(""), `{"connectionParameters":{}}`), fault.ReasonDocumentInvalid, "apiProperties.json", ""},
+		{"a definition that is broken", files(`{"swagger":"2.0", 1}`, `{"properties":{}}`), fault.ReasonDocumentSyntax, "apiDefinition.swagger.json", "19"},
+		{"properties that are broken", files(swagger(""), `{"properties": )}`), fault.ReasonDocumentSyntax, "apiProperties.json", "16"},
+		{"a definition of another version", files(`{"swagger":"1.2"}`, `{"properties":{}}`), fault.ReasonDocumentInvalid, "apiDefinition.swagger.json", ""},
+		{"properties without properties", files(swagger(""), `{"other":{}}`), fault.ReasonDocumentInvalid, "apiProperties.json", ""},
 		{"a definition without paths", files(`{"swagger":"2.0"}`, `{"properties":{}}`), fault.ReasonDocumentInvalid, "apiDefinition.swagger.json", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -119,7 +119,7 @@ func (p *pack) placements() {
 			}
 		}
 		if !placed {
-			p.warn("CredentialParameterMissing", p.root.GetFold("connectionParameters"),
+			p.warn("CredentialParameterMissing", p.property("connectionParameters"),
 				"add the connection parameter, or remove the security definition",
 				"no connection parameter holds the value for the security definition %q; it is not used", s.GetId())
 			p.unrequire(s.GetId())

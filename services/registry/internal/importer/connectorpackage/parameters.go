@@ -2,6 +2,7 @@ package connectorpackage
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -19,7 +20,7 @@ const (
 // parameters, which may exist beside them.
 func (p *pack) sets() {
 	p.def.ParameterSets = nil
-	values := p.root.GetFold("connectionParameterSets").GetFold("values").Children()
+	values := p.property("connectionParameterSets").GetFold("values").Children()
 	for i, n := range values {
 		if i == maxSets {
 			p.warn("ParameterSetsTooMany", n, "remove some", "there are more than %d parameter sets; the rest is ignored", maxSets)
@@ -27,7 +28,7 @@ func (p *pack) sets() {
 		}
 		p.addSet(n)
 	}
-	plain := p.root.GetFold("connectionParameters")
+	plain := p.property("connectionParameters")
 	if len(p.def.GetParameterSets()) == 0 || len(plain.Children()) > 0 {
 		p.def.ParameterSets = append(p.def.ParameterSets, &connectorv1.ParameterSet{
 			Name: p.freeName("default"), Parameters: p.parameters(plain),
@@ -37,7 +38,7 @@ func (p *pack) sets() {
 }
 
 func (p *pack) addSet(n *document.Node) {
-	name := n.Str("name")
+	name := firstText(n.GetFold("name"))
 	if name == "" || p.freeName(name) != name {
 		old := name
 		if name == "" {
@@ -50,7 +51,10 @@ func (p *pack) addSet(n *document.Node) {
 		Name:        name,
 		Title:       n.GetFold("uiDefinition").GetFold("displayName").Text(),
 		Description: n.GetFold("uiDefinition").GetFold("description").Text(),
-		Parameters:  p.parameters(n.Get("parameters")),
+		Parameters:  p.parameters(n.GetFold("parameters")),
+	}
+	if metadata := n.GetFold("metadata"); metadata.Is(document.Object) {
+		set.Metadata = withoutSecret(metadata)
 	}
 	if sharing, stated := truth(n.GetFold("metadata").GetFold("allowSharing")); stated {
 		set.SharingForbidden = !sharing
@@ -80,19 +84,62 @@ func (p *pack) parameters(n *document.Node) []*connectorv1.ConnectionParameter {
 		}
 		list = append(list, p.parameter(c))
 	}
+	p.checkSubParameters(n, list)
 	return list
 }
 
+// checkSubParameters looks at parameters like "token:tenant", which give settings
+// of the OAuth parameter before the colon.
+func (p *pack) checkSubParameters(n *document.Node, list []*connectorv1.ConnectionParameter) {
+	for _, parameter := range list {
+		owner, _, isSub := strings.Cut(parameter.GetName(), ":")
+		if !isSub {
+			continue
+		}
+		at := n.Get(parameter.GetName())
+		if !slices.ContainsFunc(list, func(o *connectorv1.ConnectionParameter) bool {
+			return strings.EqualFold(o.GetName(), owner) && o.GetType() == oauthType
+		}) {
+			p.warn("SubParameterWithoutOwner", at, "add the OAuth parameter, or rename this one",
+				"the parameter %q belongs to the OAuth parameter %q, which does not exist; it has no effect", parameter.GetName(), owner)
+		}
+		switch parameter.GetType() {
+		case stringType, secretType, boolType, integerType:
+		default:
+			p.warn("SubParameterTypeInvalid", at, "use \"string\" or \"securestring\"",
+				"the parameter %q gives a setting of %q, which is always text", parameter.GetName(), owner)
+		}
+	}
+}
+
+const (
+	stringType  = connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_STRING
+	boolType    = connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_BOOL
+	integerType = connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_INTEGER
+)
+
 // types are the spellings of the parameter types in lower case.
 var types = map[string]connectorv1.ConnectionParameterType{
-	"string":         connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_STRING,
-	"securestring":   connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_SECRET,
-	"bool":           connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_BOOL,
-	"boolean":        connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_BOOL,
-	"int":            connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_INTEGER,
-	"integer":        connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_INTEGER,
-	"oauthsetting":   connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH,
-	"gatewaysetting": connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_AGENT,
+	"string":            stringType,
+	"securestring":      secretType,
+	"bool":              boolType,
+	"boolean":           boolType,
+	"int":               integerType,
+	"integer":           integerType,
+	"oauthsetting":      oauthType,
+	"gatewaysetting":    connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_AGENT,
+	"clientcertificate": connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_CERTIFICATE,
+	// What other platforms have, as the next best thing; substitutes says so.
+	"array": stringType, "object": stringType, "secureobject": secretType, "connection": stringType, "managedidentity": stringType,
+}
+
+// substitutes says what becomes of the types that the model does not have.
+var substitutes = map[string]string{
+	"array":           "its value is a list as JSON text",
+	"object":          "its value is an object as JSON text",
+	"secureobject":    "its value is an object as JSON text, kept as a secret",
+	"connection":      "connections to other connectors do not exist here; its value is plain text",
+	"managedidentity": "managed identities do not exist here; its value is plain text that nothing uses",
 }
 
 func (p *pack) parameter(n *document.Node) *connectorv1.ConnectionParameter {
@@ -109,6 +156,10 @@ func (p *pack) parameter(n *document.Node) *connectorv1.ConnectionParameter {
 	}
 	parameter.Required, p.stated[parameter] = truth(constraints.GetFold("required"))
 	parameter.Hidden, _ = truth(constraints.GetFold("hidden"))
+	parameter.ClearText, _ = truth(constraints.GetFold("clearText"))
+	parameter.Order = p.order(ui, constraints)
+	parameter.Capabilities = texts(constraints.GetFold("capability"))
+	parameter.Conditions = conditions(constraints)
 	if parameter.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH {
 		parameter.Oauth = p.oauth(n.GetFold("oAuthSettings"))
 	}
@@ -117,12 +168,67 @@ func (p *pack) parameter(n *document.Node) *connectorv1.ConnectionParameter {
 
 func (p *pack) typeOf(n *document.Node) connectorv1.ConnectionParameterType {
 	written := n.GetFold("type")
-	if t, known := types[strings.ToLower(strings.TrimSpace(written.Text()))]; known {
+	name := strings.ToLower(strings.TrimSpace(written.Text()))
+	if t, known := types[name]; known {
+		if substitute := substitutes[name]; substitute != "" {
+			p.warn("ConnectionParameterTypeUnsupported", n, "use another type",
+				"the type %q of connection parameter %q has no counterpart: %s", written.Text(), n.Key(), substitute)
+		}
 		return t
 	}
 	p.warn("ConnectionParameterTypeUnknown", n, "write \"string\", \"securestring\", \"int\", \"bool\" or \"oauthSetting\"",
 		"the type %q of connection parameter %q is not known; it is kept as a secret", written.Text(), n.Key())
 	return connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_SECRET
+}
+
+// order reads the position among the parameters, which is in one of two places.
+func (p *pack) order(ui, constraints *document.Node) int32 {
+	n := constraints.GetFold("tabIndex")
+	if n == nil {
+		n = ui.GetFold("tabIndex")
+	}
+	if n == nil {
+		return 0
+	}
+	position, err := strconv.ParseInt(n.Text(), 10, 32)
+	if err != nil {
+		p.warn("ParameterOrderInvalid", n, "write a number", "the position %q is no number; the parameter comes last", n.Text())
+		return 0
+	}
+	return int32(position)
+}
+
+// conditions reads which values of other parameters a parameter depends on.
+func conditions(constraints *document.Node) []*connectorv1.ParameterCondition {
+	var list []*connectorv1.ParameterCondition
+	for _, c := range constraints.GetFold("dependencies").Children() {
+		values := texts(c.GetFold("values"))
+		if len(values) == 0 {
+			values = texts(c)
+		}
+		list = append(list, &connectorv1.ParameterCondition{Parameter: c.Key(), Values: values})
+	}
+	if d := constraints.GetFold("dependentParameter"); d.Is(document.Object) {
+		list = append(list, &connectorv1.ParameterCondition{
+			Parameter: firstText(d.GetFold("parameter")), Values: texts(d.GetFold("value")),
+		})
+	}
+	return list
+}
+
+// texts returns the scalars of a list as text; one scalar is a list of one.
+func texts(n *document.Node) []string {
+	nodes := n.Children()
+	if !n.Is(document.Array) && !n.Is(document.Object) {
+		nodes = []*document.Node{n}
+	}
+	var list []string
+	for _, c := range nodes {
+		if value := text(c); value != "" && !c.Is(document.Object) && !c.Is(document.Array) {
+			list = append(list, value)
+		}
+	}
+	return list
 }
 
 // description returns the help text, which moved over the years.

@@ -21,19 +21,10 @@ const (
 	maxPolicies = 1000
 )
 
-// templates are the policy templates that are known.
-var templates = map[string]bool{
-	"setheader": true, "dynamichosturl": true, "routerequesttoendpoint": true, "setproperty": true,
-	"setqueryparameter": true, "pollingtrigger": true, "stringreplace": true, "updatenextlink": true,
-	"convertobjecttoarray": true, "setvaluefromurl": true, "convertarraytoobject": true, "stringtoarray": true,
-	"encodepropertyvalue": true, "moveproperties": true, "dynamicsubdomain": true,
-	"setconnectionstatustounauthenticated": true, "routerequesttocode": true,
-}
-
 // policies reads the policy instances, whose order is the order in which they
 // are applied.
 func (p *pack) policies() {
-	for i, n := range p.root.GetFold("policyTemplateInstances").Children() {
+	for i, n := range p.property("policyTemplateInstances").Children() {
 		if i == maxPolicies {
 			p.warn("PoliciesTooMany", n, "remove some", "there are more than %d policies; the rest is ignored", maxPolicies)
 			return
@@ -43,13 +34,11 @@ func (p *pack) policies() {
 			p.warn("PolicyTemplateMissing", n, "add templateId", "the policy names no template; it is ignored")
 			continue
 		}
-		if !templates[id] {
-			p.warn("PolicyTemplateUnknown", n, "use a known template", "the policy template %q is not known; calls that need it fail", id)
-		}
 		policy := p.policy(id, n)
+		p.checkPolicy(policy, n)
 		p.def.Policies = append(p.def.Policies, policy)
 		if id == pollingTemplate {
-			p.poll(policy)
+			p.poll(policy, n)
 		}
 	}
 }
@@ -108,7 +97,7 @@ func (p *pack) operationIDs(n *document.Node, what string) []string {
 			continue
 		}
 		if _, known := p.kinds[c.Text()]; !known {
-			p.place.Report(format.Info, "OperationUnknown", c, "name an operation of the definition",
+			p.report(format.Info, "OperationUnknown", c, "name an operation of the definition",
 				"the operation %q of %s does not exist", c.Text(), what)
 		}
 		ids = append(ids, c.Text())
@@ -118,13 +107,17 @@ func (p *pack) operationIDs(n *document.Node, what string) []string {
 
 // poll makes the operations of a polling policy polling triggers by policy; one
 // without a list is for all triggers that poll.
-func (p *pack) poll(policy *connectorv1.Policy) {
+func (p *pack) poll(policy *connectorv1.Policy, n *document.Node) {
 	listed := map[string]bool{}
 	for _, id := range policy.GetOperationIds() {
 		listed[id] = true
 	}
 	for _, op := range p.def.GetOperations() {
 		polling := op.GetTrigger().GetPolling()
+		if polling == nil && listed[op.GetOperationId()] {
+			p.warn("PollingPolicyWithoutTrigger", n, "mark the operation with \"x-ms-trigger\", or remove the policy",
+				"the operation %q is no polling trigger; the policy has no effect on it", op.GetOperationId())
+		}
 		if polling == nil || (len(listed) > 0 && !listed[op.GetOperationId()]) {
 			continue
 		}

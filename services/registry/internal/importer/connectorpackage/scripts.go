@@ -9,15 +9,15 @@ import (
 // absent means all, provided that there is code. Operations that the list names
 // need the code even where the package came without it: sent as they are, they
 // would do something else.
-func (p *pack) scripts(files []string) {
-	n := p.root.GetFold("scriptOperations")
+func (p *pack) scripts() {
+	n := p.property("scriptOperations")
 	ids := p.operationIDs(n, "scriptOperations")
-	if len(files) == 0 && len(ids) == 0 {
+	if len(p.code) == 0 && len(ids) == 0 {
 		return
 	}
 	script := &connectorv1.Script{Language: "csharp", Path: scriptFile, OperationIds: ids}
-	if len(files) > 0 {
-		script.Path = files[0]
+	if len(p.code) > 0 {
+		script.Path = p.code[0]
 	} else {
 		p.warn("ScriptMissing", n, "add "+scriptFile,
 			"custom code handles %d operations and is not among the files; they cannot be called", len(ids))

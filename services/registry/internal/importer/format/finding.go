@@ -48,6 +48,8 @@ type Finding struct {
 type Findings struct {
 	list    []Finding
 	dropped int
+	// kept counts those in the list by severity.
+	kept [Error + 1]int
 }
 
 // In returns the place to report what is found in doc. The findings have its
@@ -89,31 +91,23 @@ func (p *Place) Report(s Severity, code string, at *document.Node, remedy, forma
 	}, s)
 }
 
-// Remarks adds a finding for each remark of the document.
-func (p *Place) Remarks() {
-	for _, r := range p.doc.Remarks() {
-		switch r.Kind {
-		case document.ByteOrderMark:
-			p.Report(Info, string(r.Kind), r.Node, "save the file without a byte order mark",
-				"the file starts with a byte order mark, which was skipped")
-		case document.DuplicateKey:
-			p.Report(Warning, string(r.Kind), r.Node, "remove one of them",
-				"the key %q is there more than once; the last one counts", r.Node.Key())
-		}
-	}
-}
-
 // add keeps the finding, at the cost of a lesser one if there are too many.
 func (f *Findings) add(finding func() Finding, s Severity) {
 	if len(f.list) < MaxFindings-1 {
 		f.list = append(f.list, finding())
+		f.kept[s]++
 		return
 	}
 	f.dropped++
 	for lesser := Info; lesser < s; lesser++ {
+		if f.kept[lesser] == 0 {
+			continue
+		}
 		for i, old := range slices.Backward(f.list) {
 			if old.Severity == lesser {
 				f.list = append(slices.Delete(f.list, i, i+1), finding())
+				f.kept[lesser]--
+				f.kept[s]++
 				return
 			}
 		}

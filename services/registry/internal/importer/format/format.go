@@ -26,6 +26,8 @@ type ID string
 const (
 	// OpenAPI2 is OpenAPI (Swagger) 2.0, JSON or YAML.
 	OpenAPI2 ID = "openapi2"
+	// OpenAPI3 is OpenAPI 3.0, 3.1 or 3.2, JSON or YAML.
+	OpenAPI3 ID = "openapi3"
 	// ConnectorPackage is a directory with apiDefinition.swagger.json and
 	// apiProperties.json.
 	ConnectorPackage ID = "connector-package"

@@ -54,7 +54,7 @@ func TestAnOnlyFileIsACandidateWhateverItsName(t *testing.T) {
 }
 
 func TestDocumentsAreParsedOnce(t *testing.T) {
-	src := source(t, file("a.json", "{}"), file("b.json", "{"))
+	src := source(t, file("a.json", "{}"), file("b.json", "no"))
 	first, err := src.Document("a.json")
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestSourcesThatAreRefused(t *testing.T) {
 		{"no files", nil, fault.ReasonInvalidArgument},
 		{"too many files", many, fault.ReasonDocumentTooLarge},
 		{"a file that is too large", []format.File{{Path: "a", Content: append(big, 'x')}}, fault.ReasonDocumentTooLarge},
-		{"files that are too large together", []format.File{{"a", big}, {"b", big}, {"c", big}, {"d", big}}, fault.ReasonDocumentTooLarge},
+		{"files that are too large together", []format.File{{Path: "a", Content: big}, {Path: "b", Content: big}, {Path: "c", Content: []byte("x")}}, fault.ReasonDocumentTooLarge},
 		{"no path", []format.File{file("", "")}, fault.ReasonInvalidArgument},
 		{"a path that is too long", []format.File{file(strings.Repeat("x", format.MaxPath+1), "")}, fault.ReasonInvalidArgument},
 		{"an absolute path", []format.File{file("/etc/passwd", "")}, fault.ReasonInvalidArgument},
@@ -111,7 +111,7 @@ func TestSourcesAtTheLimitAreAccepted(t *testing.T) {
 	}
 	source(t, many...)
 	big := bytes.Repeat([]byte{'x'}, document.MaxBytes)
-	source(t, format.File{Path: strings.Repeat("x", format.MaxPath), Content: big}, format.File{Path: "b", Content: big}, format.File{Path: "c", Content: big})
+	source(t, format.File{Path: strings.Repeat("x", format.MaxPath), Content: big}, format.File{Path: "b", Content: big})
 }
 
 func TestFindingsPointIntoTheirFile(t *testing.T) {
@@ -149,6 +149,44 @@ func TestRemarksBecomeFindings(t *testing.T) {
 	}
 }
 
+func TestEveryRepairSaysWhatItDidAndWhereAndHowToAvoidIt(t *testing.T) {
+	const content = "{'a': \"x\ty\\d\", b: string /* c */, \"c\": [1,,2 3,], \"d\" {\"e\": }, \"f\": +1, \"g\": None,\u00a0\"h\": \"y \"z\" y\",\n" +
+		"\"i\": \"no end,\n\"j\": {\"k\": [1}},\"l\": \"\xe9\" ]"
+	doc, err := document.Parse("a.json", []byte(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var findings format.Findings
+	findings.In(doc, format.OneFile).Remarks()
+	seen := map[string]bool{}
+	messages := map[string]bool{}
+	for _, f := range findings.Sorted() {
+		if f.Severity != format.Warning || f.Message == "" || f.Remedy == "" || f.Line == 0 || f.Column == 0 || f.Message == "the file was repaired" {
+			t.Errorf("the finding is incomplete: %+v", f)
+		}
+		if messages[f.Message] && !seen[f.Code] {
+			t.Errorf("%s says the same as another: %s", f.Code, f.Message)
+		}
+		seen[f.Code], messages[f.Message] = true, true
+	}
+	if len(seen) != 20 {
+		t.Errorf("%d codes: %v", len(seen), seen)
+	}
+}
+
+func TestRemarksPastTheLimitAreCounted(t *testing.T) {
+	doc, err := document.Parse("a.json", []byte("["+strings.Repeat("1,,", 100)+"1]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var findings format.Findings
+	findings.In(doc, format.OneFile).Remarks()
+	list := findings.Sorted()
+	if last := list[len(list)-1].Message; len(list) != 50 || !strings.HasSuffix(last, "in 50 more places") {
+		t.Errorf("%d findings, the last is %q", len(list), last)
+	}
+}
+
 func TestTooManyFindingsKeepTheWorst(t *testing.T) {
 	doc, err := document.Parse("a.json", []byte("{}"))
 	if err != nil {
@@ -173,5 +211,18 @@ func TestTooManyFindingsKeepTheWorst(t *testing.T) {
 	last := sorted[len(sorted)-1]
 	if want := fmt.Sprintf("%d more findings are not listed", 2*format.MaxFindings+11-(format.MaxFindings-1)); last.Code != "FindingsOmitted" || last.Message != want {
 		t.Errorf("the last finding is %+v, want %q", last, want)
+	}
+}
+
+func TestFilesAreFoundByWhereTheyWereFetched(t *testing.T) {
+	src := source(t, format.File{Path: "b.yaml", URL: "https://a.example/b"}, file("a.yaml", ""), format.File{Path: "c.yaml", URL: "https://a.example/c"})
+	if got := src.FetchedFrom("https://a.example/c"); got != "c.yaml" {
+		t.Errorf("FetchedFrom = %q", got)
+	}
+	if got := src.FetchedFrom("https://a.example/d") + src.FetchedFrom("") + src.URL("a.yaml") + src.URL("none"); got != "" {
+		t.Errorf("what was not fetched is %q", got)
+	}
+	if src.URL("b.yaml") != "https://a.example/b" || !src.Has("a.yaml") || src.Has("d.yaml") || src.Has("") {
+		t.Errorf("URL = %q, Has = %t, %t", src.URL("b.yaml"), src.Has("a.yaml"), src.Has("d.yaml"))
 	}
 }

@@ -14,10 +14,10 @@ import (
 // The limits of a source.
 const (
 	// MaxFiles is the greatest number of files.
-	MaxFiles = 256
-	// MaxTotalBytes is the greatest size of all files together: 64 MiB, three
-	// of the largest documents. A single file has document.MaxBytes.
-	MaxTotalBytes = 64 << 20
+	MaxFiles = 4096
+	// MaxTotalBytes is the greatest size of all files together: 128 MiB. A single
+	// file has document.MaxBytes.
+	MaxTotalBytes = 128 << 20
 	// MaxPath is the greatest length of a file's path in bytes.
 	MaxPath = 512
 )
@@ -29,6 +29,10 @@ type File struct {
 	Path string
 	// Content is the exact bytes. They are never changed.
 	Content []byte
+	// URL is where it was fetched, after redirects; empty if it was sent.
+	// References between documents and relative server URLs are resolved
+	// against it.
+	URL string
 }
 
 // Source is the files of one API description. Documents are parsed when they
@@ -43,11 +47,19 @@ type parsed struct {
 	err error
 }
 
-// NewSource checks the files against the limits and sorts them by path. Its
-// errors are faults: DOCUMENT_TOO_LARGE for what is too large or too much,
+// NewSource checks the files against the limits and sorts them by path. A single
+// file that is a ZIP archive stands for the files in it: see [Unpack]. Its errors
+// are those of Unpack and faults: DOCUMENT_TOO_LARGE for what is too large or too much,
 // INVALID_ARGUMENT for paths that are empty, too long, absolute, repeated or
 // that leave the directory. It keeps the contents, not the slice.
 func NewSource(files []File) (*Source, error) {
+	if len(files) == 1 && IsArchive(files[0].Content) {
+		unpacked, err := Unpack(files[0].Path, files[0].Content)
+		if err != nil {
+			return nil, err
+		}
+		files = unpacked
+	}
 	if len(files) == 0 {
 		return nil, fault.Invalid(fault.ReasonInvalidArgument,
 			"there are no files; send at least one").Field("files", "must not be empty")
@@ -143,14 +155,45 @@ func (s *Source) Candidates() []string {
 	return found
 }
 
+// Has reports whether there is a file with this path.
+func (s *Source) Has(name string) bool {
+	_, found := s.index(name)
+	return found
+}
+
+// URL returns where the file with this path was fetched; "" if it was sent or
+// does not exist.
+func (s *Source) URL(name string) string {
+	i, found := s.index(name)
+	if !found {
+		return ""
+	}
+	return s.files[i].URL
+}
+
+// FetchedFrom returns the path of the file that was fetched from an absolute URL
+// without a fragment, or "".
+func (s *Source) FetchedFrom(url string) string {
+	for _, f := range s.files {
+		if f.URL == url && url != "" {
+			return f.Path
+		}
+	}
+	return ""
+}
+
+func (s *Source) index(name string) (at int, found bool) {
+	return slices.BinarySearchFunc(s.files, name, func(f File, name string) int { return cmp.Compare(f.Path, name) })
+}
+
 // Document parses the file with this path, or returns what came of it before.
 func (s *Source) Document(name string) (*document.Document, error) {
 	if p, ok := s.parsed[name]; ok {
 		return p.doc, p.err
 	}
 	var p parsed
-	i := slices.IndexFunc(s.files, func(f File) bool { return f.Path == name })
-	if i < 0 {
+	i, found := s.index(name)
+	if !found {
 		p.err = fault.Invalid(fault.ReasonDocumentInvalid, "the file %q is missing; add it", name).With("path", name)
 	} else {
 		p.doc, p.err = document.Parse(name, s.files[i].Content)

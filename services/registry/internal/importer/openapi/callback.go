@@ -1,6 +1,9 @@
 package openapi
 
-import "github.com/ferrule-dev/ferrule/services/registry/internal/document"
+import (
+	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/vendor"
+)
 
 // callbackMark is the extension on the property that takes the callback URL.
 const callbackMark = "x-ms-notification-url"
@@ -8,20 +11,13 @@ const callbackMark = "x-ms-notification-url"
 // callback returns the JSON pointer into an invocation's input where the callback
 // URL goes, or "" if nothing is marked. The first mark in the order of the
 // source counts.
-func (t *translation) callback(in []*document.Node) string {
-	for _, p := range in {
-		where := "/" + document.EscapeToken(p.Str("name"))
-		switch p.Str("in") {
-		case "body":
-			where = "/body"
-		case "formData":
-			where = "/body" + where
+func (t *translation) callback(places []place) string {
+	for _, p := range places {
+		if marked(p.node) {
+			return p.pointer
 		}
-		if marked(p) && p.Str("in") != "body" {
-			return where
-		}
-		if found, ok := t.findMark(p.Get("schema"), map[*document.Node]bool{}); ok {
-			return where + found
+		if found, ok := t.findMark(p.schema, map[*document.Node]bool{}); ok {
+			return p.pointer + found
 		}
 	}
 	return ""
@@ -40,7 +36,7 @@ func (t *translation) findMark(schema *document.Node, seen map[*document.Node]bo
 		return "", true
 	}
 	if ref := schema.Get("$ref"); ref.Is(document.String) {
-		if _, target := t.target(ref.Text()); target != nil {
+		if target := t.lookup(ref, ref.Text()); target != nil {
 			if pointer, found = t.findMark(target, seen); found {
 				return pointer, true
 			}
@@ -66,6 +62,6 @@ func (t *translation) findMark(schema *document.Node, seen map[*document.Node]bo
 }
 
 func marked(n *document.Node) bool {
-	value, _ := flag(n.Get(callbackMark))
+	value, _ := vendor.Flag(n.Get(callbackMark))
 	return value
 }

@@ -134,9 +134,9 @@ func TestTestOperations(t *testing.T) {
 	}{
 		{"with parameters", "x-ms-capabilities: {testConnection: {operationId: Me, parameters: {a: 1}}}\n", &connectorv1.ConnectionTest{OperationId: "Me", Input: []byte(`{"a":1}`)}, nil, 0},
 		{"without parameters", "x-ms-capabilities: {testConnection: {operationId: Me}}\n", &connectorv1.ConnectionTest{OperationId: "Me", Input: []byte(`{}`)}, nil, 0},
-		{"that does not exist", "x-ms-capabilities: {testConnection: {operationId: You}}\n", nil, []string{"TestOperationUnknown /x-ms-capabilities/testConnection"}, 0},
-		{"beside other capabilities", "x-ms-capabilities: {file-picker: {}, testConnection: {operationId: Me}}\n", &connectorv1.ConnectionTest{OperationId: "Me", Input: []byte(`{}`)}, nil, 1},
-		{"only other capabilities", "x-ms-capabilities: {file-picker: {}}\n", nil, nil, 1},
+		{"that does not exist", "x-ms-capabilities: {testConnection: {operationId: You}}\n", nil, []string{"TestOperationUnknown /x-ms-capabilities/testConnection"}, 1},
+		{"beside other capabilities", "x-ms-capabilities: {chat: {}, testConnection: {operationId: Me}}\n", &connectorv1.ConnectionTest{OperationId: "Me", Input: []byte(`{}`)}, nil, 1},
+		{"only other capabilities", "x-ms-capabilities: {chat: {}}\n", nil, nil, 1},
 		{"none", "", nil, nil, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {

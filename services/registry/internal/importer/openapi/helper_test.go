@@ -39,7 +39,7 @@ func tryImport(t *testing.T, content string) (*format.Result, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return openapi.Importer{}.Import(t.Context(), src)
+	return openapi.V2{}.Import(t.Context(), src)
 }
 
 // head is the start of a document in which nothing is worth a finding.
@@ -102,3 +102,35 @@ var base64Member = regexp.MustCompile(`("(?:schema|json)":")([^"]*)"`)
 
 // sorted returns a sorted copy, nil for nothing.
 func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }
+
+// head3 is the start of an OpenAPI 3.1 document in which nothing is worth a
+// finding.
+const head3 = "openapi: 3.1.0\ninfo: {title: Test, version: '1'}\nservers: [{url: 'https://api.example.com'}]\n"
+
+// import3 imports an OpenAPI 3 document.
+func import3(t *testing.T, content string) imported {
+	t.Helper()
+	return importFiles(t, format.File{Path: "openapi", Content: []byte(content)})
+}
+
+// importFiles imports an OpenAPI 3 document of several files.
+func importFiles(t *testing.T, files ...format.File) imported {
+	t.Helper()
+	src, err := format.NewSource(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := openapi.V3{}.Import(t.Context(), src)
+	if err != nil {
+		t.Fatalf("import: %v", err)
+	}
+	if result.Format != format.OpenAPI3 {
+		t.Errorf("the format is %q", result.Format)
+	}
+	return imported{t: t, Definition: result.Definition, findings: result.Findings}
+}
+
+// text is a file of a description.
+func text(path, content string) format.File {
+	return format.File{Path: path, Content: []byte(content)}
+}

@@ -135,8 +135,17 @@ func TestAnImportStopsWithItsContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (openapi.Importer{}).Import(ctx, src); !errors.Is(err, context.Canceled) {
+	if _, err := (openapi.V2{}).Import(ctx, src); !errors.Is(err, context.Canceled) {
 		t.Errorf("Import: %v", err)
+	}
+	for _, part := range []string{onePath, "webhooks: {w: {post: {}}}\n", "components: {schemas: {A: {}}}\n"} {
+		src, err := format.NewSource([]format.File{{Path: "a.yaml", Content: []byte(head3 + part)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (openapi.V3{}).Import(ctx, src); !errors.Is(err, context.Canceled) {
+			t.Errorf("Import of %s: %v", part, err)
+		}
 	}
 }
 

@@ -19,8 +19,8 @@ var typeNames = map[string]string{
 	"date time": "string", "uuid": "string",
 }
 
-// typeKeyword writes the type. x-nullable, which JSON Schema does not know, adds
-// null to it.
+// typeKeyword writes the type. x-nullable and nullable, which JSON Schema does
+// not know, add null to it.
 func (t *translation) typeKeyword(w *objectWriter, n, c *document.Node) {
 	var types []string
 	for _, written := range texts(c) {
@@ -41,7 +41,7 @@ func (t *translation) typeKeyword(w *objectWriter, n, c *document.Node) {
 		t.dropped(c, "the name of a type")
 		return
 	}
-	if n.True("x-nullable") && !slices.Contains(types, "null") {
+	if isNullable(n) && !slices.Contains(types, "null") {
 		types = append(types, "null")
 	}
 	if w.key("type"); len(types) == 1 && !c.Is(document.Array) {
@@ -61,14 +61,15 @@ var kinds = map[string]document.Kind{
 	"pattern": document.String, "$comment": document.String, "contentMediaType": document.String,
 	"contentEncoding": document.String, "readOnly": document.Bool, "writeOnly": document.Bool,
 	"deprecated": document.Bool, "uniqueItems": document.Bool, "examples": document.Array,
-	"enum": document.Array, "required": document.Array, "multipleOf": document.Number,
+	"enum": document.Array, "required": document.Array, "dependentRequired": document.Object,
+	"maxContains": document.Number, "minContains": document.Number, "multipleOf": document.Number,
 	"maximum": document.Number, "minimum": document.Number, "maxLength": document.Number,
 	"minLength": document.Number, "maxItems": document.Number, "minItems": document.Number,
 	"maxProperties": document.Number, "minProperties": document.Number,
 }
 
 // counts are the keywords whose values are no negative numbers and no fractions.
-var counts = []string{"maxLength", "minLength", "maxItems", "minItems", "maxProperties", "minProperties"}
+var counts = []string{"maxContains", "minContains", "maxLength", "minLength", "maxItems", "minItems", "maxProperties", "minProperties"}
 
 // plainKeyword writes a keyword that holds no schema.
 func (t *translation) plainKeyword(w *objectWriter, n, c *document.Node) {
@@ -79,10 +80,16 @@ func (t *translation) plainKeyword(w *objectWriter, n, c *document.Node) {
 	}
 	switch {
 	case isExtension(key):
-		t.checkName(c)
+		t.vendor.Name(c)
+	case key == "nullable":
+		t.nullable(c)
+		return
+	case key == "example", key == "examples":
+		t.examples(w, n, c)
+		return
 	case key == "$schema", key == "$id", key == "$anchor", key == "$dynamicAnchor", key == "$dynamicRef",
-		key == "$recursiveRef", key == "$vocabulary", key == "dependencies", key == "dependentSchemas":
-		t.note("SchemaKeywordUnsupported", c, "%q is not part of Swagger 2.0 and is left out", key)
+		key == "$recursiveRef", key == "$vocabulary", key == "dependencies":
+		t.note("SchemaKeywordUnsupported", c, "%q has no meaning in the schemas of a connector and is left out", key)
 		return
 	case key == "exclusiveMinimum", key == "exclusiveMaximum":
 		t.exclusive(w, n, c)
@@ -95,14 +102,43 @@ func (t *translation) plainKeyword(w *objectWriter, n, c *document.Node) {
 	case slices.Contains(counts, key) && !isCount(c.Text()), key == "multipleOf" && !isPositive(c.Text()):
 		t.dropped(c, "a number that makes sense here")
 		return
-	case key == "pattern" && !compiles(c.Text()):
+	case key == "pattern" && !t.compiles(c.Text()):
 		t.note("PatternUnsupported", c, "the pattern %q cannot be checked and is left out", c.Text())
 		return
 	}
 	w.key(key).node(c)
 }
 
-// exclusive turns the boolean bounds of Swagger 2.0 into the numbers of today.
+// nullable checks the keyword that typeKeyword and list have read.
+func (t *translation) nullable(c *document.Node) {
+	if !c.Is(document.Bool) {
+		t.dropped(c, "a boolean")
+	}
+}
+
+// examples writes the examples of JSON Schema, of which "example" is the first.
+func (t *translation) examples(w *objectWriter, n, c *document.Node) {
+	one, several := n.Get("example"), n.Get("examples")
+	switch {
+	case c == several && one != nil:
+		return // written with the other
+	case one != nil:
+		w.key("examples")
+		w.b = append(w.b, '[')
+		w.node(one)
+		for _, e := range several.Children() {
+			if several.Is(document.Array) {
+				w.b = append(w.b, ',')
+				w.node(e)
+			}
+		}
+		w.b = append(w.b, ']')
+	default:
+		w.key("examples").node(several)
+	}
+}
+
+// exclusive turns the boolean bounds of Swagger 2.0 and OpenAPI 3.0 into the numbers of today.
 func (t *translation) exclusive(w *objectWriter, n, c *document.Node) {
 	bound := n.Get(strings.ToLower(strings.TrimPrefix(c.Key(), "exclusive")))
 	switch {
@@ -135,7 +171,7 @@ func (t *translation) list(w *objectWriter, n, c *document.Node) {
 		w.node(v)
 		hasNull = hasNull || v.Is(document.Null)
 	}
-	if n.True("x-nullable") && !hasNull {
+	if isNullable(n) && !hasNull {
 		w.b = append(w.b, ",null"...)
 	}
 	w.b = append(w.b, ']')
@@ -162,9 +198,14 @@ func isPositive(text string) bool {
 
 // compiles reports whether the validators of this suite, which guarantee linear
 // time, can check the pattern. They know neither lookaround nor back references.
-func compiles(pattern string) bool {
-	_, err := regexp.Compile(pattern)
-	return err == nil
+func (t *translation) compiles(pattern string) bool {
+	valid, known := t.patterns[pattern]
+	if !known {
+		_, err := regexp.Compile(pattern)
+		valid = err == nil
+		t.patterns[pattern] = valid
+	}
+	return valid
 }
 
 // valueKeywords are those members of a parameter or header that describe its
@@ -180,6 +221,10 @@ func (t *translation) valueSchema(p *document.Node) []byte {
 	if p.Get("type") == nil && p.Get("schema").Is(document.Object) {
 		return t.schemaOf(p.Get("schema"))
 	}
+	key := writing{p, asValue}
+	if text, ok := t.written[key]; ok {
+		return text
+	}
 	if t.budget.exhausted() {
 		return nil
 	}
@@ -189,7 +234,8 @@ func (t *translation) valueSchema(p *document.Node) []byte {
 			t.keyword(w, p, c)
 		}
 	}
-	return t.budget.spend(w.end())
+	t.written[key] = t.budget.spend(w.end())
+	return t.written[key]
 }
 
 // appendField writes the schema of a form field. All that the model knows of a

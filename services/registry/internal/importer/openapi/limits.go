@@ -14,12 +14,12 @@ import (
 // the work on a hostile one linear: references let a few bytes stand for many.
 const (
 	// MaxOperations is the greatest number of operations of one document. The
-	// largest known API has 1,200. More is DOCUMENT_TOO_LARGE.
-	MaxOperations = 10_000
+	// largest known API has 16,000. More is DOCUMENT_TOO_LARGE.
+	MaxOperations = 50_000
 	// MaxDefinitionBytes is the greatest size of the operations of a definition,
-	// and of all schemas that are made for it: three of the largest documents.
-	// More is DOCUMENT_TOO_LARGE.
-	MaxDefinitionBytes = 60 << 20
+	// and of all schemas that are made for it: 72 MiB, more than the largest
+	// source. More is DOCUMENT_TOO_LARGE.
+	MaxDefinitionBytes = 72 << 20
 	// MaxParameters is the greatest number of parameters of one list; the rest
 	// is ignored with a finding.
 	MaxParameters = 1000
@@ -33,22 +33,25 @@ const (
 	maxPathBytes = 8 << 10
 	// maxVisits is how many schemas are searched for callback URLs.
 	maxVisits = 2_000_000
-	// maxUnknownNames is how many unknown extensions are compared with known
-	// ones: spelling is a courtesy.
-	maxUnknownNames = 200
+	// maxWork is how many members of objects that references lead to are looked
+	// at: five times what the largest description needs.
+	maxWork = 10_000_000
+	// maxServers is the number of servers of one list that are read.
+	maxServers = 256
 )
 
 // budget is what a translation may still use up.
 type budget struct {
 	// text counts the bytes of schemas and extensions, wire those of operations.
-	text, wire   int
-	visits       int
-	unknownNames int
+	text, wire int
+	// visits counts schemas that are searched, work the members of objects that
+	// references lead to.
+	visits, work int
 }
 
 // exhausted reports whether so much text was made that the translation fails
 // anyway; nothing more is made then.
-func (b *budget) exhausted() bool { return b.text > MaxDefinitionBytes }
+func (b *budget) exhausted() bool { return b.text > MaxDefinitionBytes || b.work > maxWork }
 
 // spend counts text and returns it.
 func (b *budget) spend(text []byte) []byte {

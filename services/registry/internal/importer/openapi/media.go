@@ -69,12 +69,6 @@ func bodyKind(media string) connectorv1.BodyKind {
 // isBinary reports whether a body's schema says that it is a file and nothing
 // else, whatever its media type.
 func (t *translation) isBinary(schema *document.Node) bool {
-	for range maxHops {
-		ref := schema.Get("$ref")
-		if !ref.Is(document.String) {
-			break
-		}
-		_, schema = t.target(ref.Text())
-	}
+	schema = t.peek(schema)
 	return schema.Str("type") == "file" || (schema.Str("type") == "string" && schema.Str("format") == "binary")
 }

@@ -1,21 +1,30 @@
-// Package openapi imports OpenAPI (Swagger) 2.0 documents, JSON or YAML, with
-// the vendor extensions that connectors use.
+// Package openapi imports OpenAPI documents of the versions 2.0 (Swagger), 3.0,
+// 3.1 and 3.2, JSON or YAML, in one file or several, with the vendor extensions
+// that connectors use.
 //
-// [Importer] is the source format of single documents. [Translate] is the part
-// that connector packages reuse: it turns one document into a definition and
-// reports what it repaired. Documents in the wild break their specification
-// constantly, so nothing is refused that can be given a meaning: unknown types,
-// keywords of the wrong kind, references to nowhere, missing operation ids and
-// undeclared path parameters are repaired and reported.
+// [V2] and [V3] are the source formats. [Translate] is the part that connector
+// packages reuse: it turns one Swagger 2.0 document into a definition and
+// reports what it repaired. [References] lists the other documents that a
+// document is made of, for those who have to fetch them first. Documents in the
+// wild break their specification constantly, so nothing is refused that can be
+// given a meaning: unknown types, keywords of the wrong kind, references to
+// nowhere, missing operation ids and undeclared path parameters are repaired and
+// reported.
 //
-// Schemas come out as JSON Schema 2020-12 whatever they were: boolean
-// exclusive bounds become numbers, files become binary strings, references to
-// definitions read "#/$defs/{name}". The order of properties and all vendor
-// extensions are those of the source.
+// Both versions share one [translation]: references, schemas, ids, extensions,
+// security, triggers. What differs is behind the interface [dialect], in the
+// files swagger2*.go and openapi3*.go.
+//
+// Schemas come out as JSON Schema 2020-12 whatever they were: boolean exclusive
+// bounds become numbers, files become binary strings, "nullable" a type,
+// "example" a list of examples; references to named schemas read
+// "#/$defs/{name}". The order of properties and all vendor extensions are those
+// of the source.
 package openapi
 
 import (
 	"context"
+	"slices"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
@@ -23,53 +32,106 @@ import (
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 )
 
-// Importer reads sources that are one Swagger 2.0 document. Other files beside
-// it are kept and not read.
-type Importer struct{}
+// V2 reads sources with one Swagger 2.0 document, which may refer to the other
+// files. Files that nothing refers to are kept and not read.
+type V2 struct{}
 
-var _ format.Importer = Importer{}
+// V3 reads sources with one OpenAPI 3 document, which may refer to the other
+// files. Files that nothing refers to are kept and not read.
+type V3 struct{}
+
+var (
+	_ format.Importer = V2{}
+	_ format.Importer = V3{}
+)
 
 // Format returns [format.OpenAPI2].
-func (Importer) Format() format.ID { return format.OpenAPI2 }
+func (V2) Format() format.ID { return format.OpenAPI2 }
 
-// Detect reports whether exactly one file is a Swagger 2.0 document.
-func (Importer) Detect(src *format.Source) bool {
-	_, count := find(src)
+// Detect reports whether exactly one file is a Swagger 2.0 document, or exactly
+// one of several is not part of another.
+func (V2) Detect(src *format.Source) bool {
+	_, count := find(src, IsSwagger)
 	return count == 1
 }
 
 // Import translates the document. If the format was asked for and no file has
 // it, the error is the fault of the only file that could not be parsed, or else
 // DOCUMENT_INVALID.
-func (Importer) Import(ctx context.Context, src *format.Source) (*format.Result, error) {
-	doc, count := find(src)
+func (V2) Import(ctx context.Context, src *format.Source) (*format.Result, error) {
+	doc, count := find(src, IsSwagger)
 	if count != 1 {
-		return nil, notOne(src, count)
+		return nil, notOne(src, count, "Swagger 2.0", "swagger", "2.0")
 	}
+	return translateSource(ctx, src, doc, format.OpenAPI2)
+}
+
+// Format returns [format.OpenAPI3].
+func (V3) Format() format.ID { return format.OpenAPI3 }
+
+// Detect reports whether exactly one file is an OpenAPI 3 document, or exactly
+// one of several is not part of another.
+func (V3) Detect(src *format.Source) bool {
+	_, count := find(src, IsOpenAPI3)
+	return count == 1
+}
+
+// Import translates the document, with errors like those of [V2.Import].
+func (V3) Import(ctx context.Context, src *format.Source) (*format.Result, error) {
+	doc, count := find(src, IsOpenAPI3)
+	if count != 1 {
+		return nil, notOne(src, count, "OpenAPI 3", "openapi", "3.1.0")
+	}
+	return translateSource(ctx, src, doc, format.OpenAPI3)
+}
+
+// translateSource translates the document doc of src.
+func translateSource(ctx context.Context, src *format.Source, doc *document.Document, id format.ID) (*format.Result, error) {
 	var findings format.Findings
-	files := format.OneFile
+	count := format.OneFile
 	if len(src.Files()) > 1 {
-		files = format.SeveralFiles
+		count = format.SeveralFiles
 	}
-	def, err := Translate(ctx, doc, findings.In(doc, files))
+	set := newFiles(doc, findings.In(doc, count))
+	set.source, set.findings = src, &findings
+	set.main.url = addressOf(src, doc)
+	def, err := newTranslation(set).run(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &format.Result{Format: format.OpenAPI2, Definition: def, Findings: findings.Sorted()}, nil
+	return &format.Result{Format: id, Definition: def, Findings: findings.Sorted()}, nil
 }
 
-// find returns the first Swagger 2.0 document and how many there are.
-func find(src *format.Source) (found *document.Document, count int) {
+// find returns the only document of a version that is not part of another one,
+// and how many there are.
+func find(src *format.Source, is func(*document.Document) bool) (found *document.Document, count int) {
+	var all []*document.Document
 	for _, path := range src.Candidates() {
-		doc, err := src.Document(path)
-		if err != nil || !IsSwagger(doc) {
-			continue
-		}
-		if count++; found == nil {
-			found = doc
+		if doc, err := src.Document(path); err == nil && is(doc) {
+			all = append(all, doc)
 		}
 	}
-	return found, count
+	if len(all) > 1 {
+		all = roots(src, all)
+	}
+	if len(all) == 0 {
+		return nil, 0
+	}
+	return all[0], len(all)
+}
+
+// roots returns those documents that no other one refers to.
+func roots(src *format.Source, all []*document.Document) []*document.Document {
+	parts := map[string]bool{}
+	for _, doc := range all {
+		base := &file{path: doc.Path(), url: addressOf(src, doc)}
+		for _, ref := range References(doc) {
+			if path := base.relative(src, ref); path != doc.Path() {
+				parts[path] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(all, func(doc *document.Document) bool { return parts[doc.Path()] })
 }
 
 // IsSwagger reports whether the document says that it is Swagger 2.0.
@@ -81,10 +143,16 @@ func IsSwagger(doc *document.Document) bool {
 	return false
 }
 
-func notOne(src *format.Source, count int) error {
+// IsOpenAPI3 reports whether the document says that it is OpenAPI 3 of any minor
+// version.
+func IsOpenAPI3(doc *document.Document) bool {
+	return doc.Root().Get("swagger") == nil && minorOf(doc.Root()) >= 0
+}
+
+func notOne(src *format.Source, count int, name, key, value string) error {
 	if count > 1 {
 		return fault.Invalid(fault.ReasonDocumentInvalid,
-			"%d of the files are Swagger 2.0 documents; import them one at a time", count)
+			"%d of the files are %s documents; import them one at a time", count, name)
 	}
 	for _, path := range src.Candidates() {
 		if _, err := src.Document(path); err != nil {
@@ -92,72 +160,14 @@ func notOne(src *format.Source, count int) error {
 		}
 	}
 	return fault.Invalid(fault.ReasonDocumentInvalid,
-		"no file says that it is Swagger 2.0; add \"swagger\": \"2.0\" or choose another format").With("pointer", "/swagger")
+		"no file says that it is %s; add %q: %q or choose another format", name, key, value).With("pointer", "/"+key)
 }
 
 // Translate turns a Swagger 2.0 document into a definition, with parameter sets
-// derived from its security definitions, and reports to place. Its errors are
-// DOCUMENT_INVALID, where there is nothing to import, DOCUMENT_TOO_LARGE for
-// more than [MaxOperations], and those of ctx.
+// derived from its security definitions, and reports to place. References to
+// other files lead nowhere. Its errors are DOCUMENT_INVALID, where there is
+// nothing to import, DOCUMENT_TOO_LARGE for what exceeds the limits of this
+// package, and those of ctx.
 func Translate(ctx context.Context, doc *document.Document, place *format.Place) (*connectorv1.Definition, error) {
-	t := &translation{
-		root: doc.Root(), place: place, def: &connectorv1.Definition{},
-		ids: map[string]bool{}, suffixes: map[string]int{}, promoted: map[string]string{},
-		schemes: map[string]*connectorv1.SecurityScheme{},
-	}
-	place.Remarks()
-	if !t.root.Get("paths").Is(document.Object) {
-		return nil, fault.Invalid(fault.ReasonDocumentInvalid,
-			"%q has no operations: \"paths\" is %s; add an object", doc.Path(), t.root.Get("paths").Kind()).
-			With("path", doc.Path()).With("pointer", "/paths")
-	}
-	t.info()
-	t.servers()
-	t.tags()
-	t.securitySchemes()
-	if err := t.operations(ctx); err != nil {
-		return nil, err
-	}
-	t.links()
-	t.schemas()
-	if err := t.budget.check(t.root.Get("definitions"), nil); err != nil {
-		return nil, err
-	}
-	t.capabilities()
-	t.def.ParameterSets = t.parameterSets()
-	t.def.Extensions = append(t.def.Extensions, t.extensions(t.root,
-		"x-ms-capabilities", "x-ms-connector-metadata", "x-ms-docs")...)
-	return t.def, nil
-}
-
-// translation is the work on one document.
-type translation struct {
-	root  *document.Node
-	place *format.Place
-	def   *connectorv1.Definition
-
-	budget budget
-
-	// ids are the operation ids that the document gives, true once they are
-	// taken, and those that were made up. suffixes are how often one was.
-	ids      map[string]bool
-	suffixes map[string]int
-	// schemes are the security schemes by id.
-	schemes map[string]*connectorv1.SecurityScheme
-	// promoted maps pointers outside "/definitions" that schemas refer to, to
-	// the names under which those schemas are added; queue holds those that are
-	// still to be written.
-	promoted map[string]string
-	queue    []string
-	// removals are webhook registrations that wait for the operation that
-	// removes them.
-	removals []removal
-}
-
-func (t *translation) note(code string, at *document.Node, message string, args ...any) {
-	t.place.Report(format.Info, code, at, "", message, args...)
-}
-
-func (t *translation) warn(code string, at *document.Node, remedy, message string, args ...any) {
-	t.place.Report(format.Warning, code, at, remedy, message, args...)
+	return newTranslation(newFiles(doc, place)).run(ctx)
 }

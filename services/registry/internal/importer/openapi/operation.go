@@ -2,15 +2,15 @@ package openapi
 
 import (
 	"slices"
-	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/vendor"
 )
 
-// operation reads the operation n of a path item.
-func (t *translation) operation(path string, item, n *document.Node) *connectorv1.Operation {
-	method := strings.ToUpper(n.Key())
+// operation reads the operation n of a path item. Its pointer is left to the
+// caller.
+func (t *translation) operation(path, method string, item, n *document.Node) *connectorv1.Operation {
 	op := &connectorv1.Operation{
 		OperationId:      t.operationID(method, path, n),
 		Summary:          n.Str("summary"),
@@ -20,40 +20,31 @@ func (t *translation) operation(path string, item, n *document.Node) *connectorv
 		Path:             path,
 		Tags:             texts(n.Get("tags")),
 		Visibility:       t.visibility(n),
-		Safety:           safety(method, n),
+		Safety:           safety(method),
 		Security:         t.requirements(n),
 		DocumentationUrl: n.Get("externalDocs").Str("url"),
-		SourcePointer:    n.Pointer(),
 	}
 	if op.GetSummary() == "" {
 		op.Summary = n.Str("x-ms-summary")
 	}
-	op.Deprecated, _ = flag(n.Get("deprecated"))
-	in := t.inputs(item, n)
-	op.Parameters = t.parameters(path, in, n)
-	op.RequestBody = t.requestBody(in, n)
+	op.Deprecated, _ = vendor.Flag(n.Get("deprecated"))
+	places := t.dialect.readOperation(op, path, item, n)
 	op.Responses = t.responses(n)
-	t.trigger(op, in, item, n)
+	t.trigger(op, places, item, n)
 	t.operationExtensions(op, item, n)
 	return op
 }
 
-// operationExtensions keeps what nothing above has read. The model has no path
-// items, so that what stands there goes to each of its operations, unless they
-// say something else themselves.
+// operationExtensions reads what extensions say about the operation as a whole,
+// and keeps what nobody has read. The model has no path items, so that what
+// stands there goes to each of its operations, unless they say something else
+// themselves.
 func (t *translation) operationExtensions(op *connectorv1.Operation, item, n *document.Node) {
-	interpreted := []string{
-		"x-ms-visibility", "x-ms-trigger", "x-ms-trigger-hint", "x-ms-safe-operation",
-		"x-ms-require-user-confirmation", pollingExtension, signatureExtension,
-	}
+	interpreted := []string{"x-ms-visibility", "x-ms-trigger", "x-ms-trigger-hint", pollingExtension, signatureExtension}
 	if n.Str("summary") == "" {
 		interpreted = append(interpreted, "x-ms-summary")
 	}
-	f, complete := family(n.Get("x-ms-api-annotation"))
-	op.Family = f
-	if complete {
-		interpreted = append(interpreted, "x-ms-api-annotation")
-	}
+	interpreted = append(interpreted, t.vendor.Operation(op, item, n)...)
 	op.Extensions = t.extensions(n, interpreted...)
 	for _, e := range item.Children() {
 		isContent := e.Key() == "x-ms-notification-content" && op.GetTrigger().GetWebhook() != nil
@@ -63,26 +54,10 @@ func (t *translation) operationExtensions(op *connectorv1.Operation, item, n *do
 	}
 }
 
-// safety reads what the method promises (RFC 9110, section 9.2), and what the
-// document says against it.
-func safety(method string, n *document.Node) *connectorv1.Safety {
-	s := &connectorv1.Safety{
-		Safe:       slices.Contains([]string{"GET", "HEAD", "OPTIONS"}, method),
-		Idempotent: slices.Contains([]string{"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}, method),
-	}
-	if safe, ok := flag(n.Get("x-ms-safe-operation")); ok {
-		s.Safe = safe
-		s.Idempotent = s.Idempotent || safe
-	}
-	s.NeedsConfirmation, _ = flag(n.Get("x-ms-require-user-confirmation"))
-	for _, ai := range n.Get("x-ms-openai-data").Get("operations").Children() {
-		id := ai.Str("operationId")
-		confirm, _ := flag(ai.Get("x-ms-require-user-confirmation"))
-		if confirm && (id == "" || id == n.Str("operationId")) {
-			s.NeedsConfirmation = true
-		}
-	}
-	return s
+// safety is what the method promises (RFC 9110, section 9.2).
+func safety(method string) *connectorv1.Safety {
+	safe := slices.Contains([]string{"GET", "HEAD", "OPTIONS", "TRACE", "QUERY"}, method)
+	return &connectorv1.Safety{Safe: safe, Idempotent: safe || method == "PUT" || method == "DELETE"}
 }
 
 // texts returns the strings of a list; a single string is a list of one.

@@ -44,9 +44,9 @@ paths:
 		DocumentationUrl: "https://example.com/get",
 		Extensions: []*connectorv1.Extension{
 			{Name: "x-own", Json: []byte("2")},
-			{Name: "x-ms-pageable", Json: []byte(`{"nextLinkName":"nextLink"}`)},
 			{Name: "x-shared", Json: []byte("1")},
 		},
+		Pagination:    &connectorv1.Pagination{NextLinkProperty: "nextLink"},
 		SourcePointer: "/paths/~1items~1{id}/get",
 	}
 	if diff := cmp.Diff(want, got.operation("GetItem"), protocmp.Transform()); diff != "" {
@@ -155,27 +155,6 @@ func TestSafety(t *testing.T) {
 			got := importDocument(t, fmt.Sprintf("%spaths:\n  /x:\n    %s:\n      operationId: X\n      responses: {}\n      %s\n", head, row.method, row.content))
 			if diff := cmp.Diff(row.want, got.operation("X").GetSafety(), protocmp.Transform()); diff != "" {
 				t.Errorf("safety (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-func TestVersionsOfOperations(t *testing.T) {
-	for _, row := range []struct {
-		name, annotation string
-		want             *connectorv1.OperationFamily
-		kept             bool
-	}{
-		{"family, revision and status", "{family: F, revision: 3, status: Preview}", &connectorv1.OperationFamily{Name: "F", Revision: 3, Status: "Preview"}, false},
-		{"a revision as text", "{family: F, revision: '4'}", &connectorv1.OperationFamily{Name: "F", Revision: 4}, false},
-		{"a revision that is no number", "{family: F, revision: new}", &connectorv1.OperationFamily{Name: "F"}, false},
-		{"a replacement, which the model does not know", "{family: F, revision: 1, replacement: {operationId: G}}", &connectorv1.OperationFamily{Name: "F", Revision: 1}, true},
-		{"only a status", "{status: Preview}", nil, true},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			op := importDocument(t, head+"paths: {/x: {get: {operationId: X, responses: {}, x-ms-api-annotation: "+row.annotation+"}}}\n").operation("X")
-			if diff := cmp.Diff(row.want, op.GetFamily(), protocmp.Transform()); diff != "" || (len(op.GetExtensions()) == 1) != row.kept {
-				t.Errorf("extensions %v, family (-want +got):\n%s", op.GetExtensions(), diff)
 			}
 		})
 	}

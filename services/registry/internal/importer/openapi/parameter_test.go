@@ -20,8 +20,8 @@ func TestParameters(t *testing.T) {
 	}{
 		{
 			"all that a parameter may say", "/x",
-			"{name: q, in: query, type: integer, format: int32, default: 5, minimum: 1, maximum: 9, description: D, x-ms-summary: S, x-ms-visibility: advanced, allowEmptyValue: true, x-deprecated: true, x-own: [1], x-ms-dynamic-values: {operationId: Y}}",
-			`{"name":"q","location":"PARAMETER_LOCATION_QUERY","summary":"S","description":"D","deprecated":true,"visibility":"VISIBILITY_ADVANCED","allow_empty_value":true,"schema":"{"type":"integer","format":"int32","default":5,"minimum":1,"maximum":9}","extensions":[{"name":"x-own","json":"[1]"},{"name":"x-ms-dynamic-values","json":"{"operationId":"Y"}"}]}`,
+			"{name: q, in: query, type: integer, format: int32, default: 5, minimum: 1, maximum: 9, description: D, x-ms-summary: S, x-ms-visibility: advanced, allowEmptyValue: true, x-deprecated: true, x-own: [1], x-ms-dynamic-values: {operationId: X, value-path: id}}",
+			`{"name":"q","location":"PARAMETER_LOCATION_QUERY","summary":"S","description":"D","deprecated":true,"visibility":"VISIBILITY_ADVANCED","allow_empty_value":true,"schema":"{"type":"integer","format":"int32","default":5,"minimum":1,"maximum":9}","extensions":[{"name":"x-own","json":"[1]"},{"name":"x-ms-dynamic-values","json":"{"operationId":"X","value-path":"id"}"}]}`,
 			nil,
 		},
 		{"a header", "/x", "{name: X-Id, in: header, type: string, required: true}", `{"name":"X-Id","location":"PARAMETER_LOCATION_HEADER","required":true,"schema":"{"type":"string"}"}`, nil},

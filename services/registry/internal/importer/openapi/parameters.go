@@ -6,6 +6,7 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/vendor"
 )
 
 // inputs returns the parameters of an operation with references resolved: those
@@ -46,8 +47,8 @@ func (t *translation) parameterList(list *document.Node) []*document.Node {
 		switch {
 		case name == "" && in != "body":
 			t.warn("ParameterNameMissing", c, "add a name", "the parameter has no name; it is ignored")
-		case !slices.Contains([]string{"path", "query", "header", "body", "formData"}, in):
-			t.warn("ParameterLocationUnknown", c, "write \"path\", \"query\", \"header\", \"body\" or \"formData\"",
+		case !slices.Contains(t.dialect.locations(), in):
+			t.warn("ParameterLocationUnknown", c, "write one of \""+strings.Join(t.dialect.locations(), "\", \"")+"\"",
 				"the location %q of parameter %q is not known; it is ignored", in, name)
 		case slices.ContainsFunc(found, func(o *document.Node) bool { return o.Str("name") == name && o.Str("in") == in }):
 			t.warn("ParameterDuplicate", c, "remove one of them",
@@ -64,18 +65,19 @@ var locations = map[string]connectorv1.ParameterLocation{
 	"path":   connectorv1.ParameterLocation_PARAMETER_LOCATION_PATH,
 	"query":  connectorv1.ParameterLocation_PARAMETER_LOCATION_QUERY,
 	"header": connectorv1.ParameterLocation_PARAMETER_LOCATION_HEADER,
+	"cookie": connectorv1.ParameterLocation_PARAMETER_LOCATION_COOKIE,
 }
 
-// parameters reads those that are not the body, and makes up those that the
-// path needs and nobody declares.
-func (t *translation) parameters(path string, in []*document.Node, n *document.Node) []*connectorv1.Parameter {
-	var list []*connectorv1.Parameter
+// parameters reads those that are not the body with read, and makes up those that
+// the path needs and nobody declares.
+func (t *translation) parameters(path string, in []*document.Node, n *document.Node, read func(*document.Node) *connectorv1.Parameter) []*connectorv1.Parameter {
+	list := make([]*connectorv1.Parameter, 0, len(in))
 	declared := map[string]bool{}
 	for _, p := range in {
 		if _, ok := locations[p.Str("in")]; !ok {
 			continue
 		}
-		parameter := t.parameter(p)
+		parameter := read(p)
 		if p.Str("in") == "path" {
 			declared[parameter.GetName()] = true
 			if !strings.Contains(path, "{"+parameter.GetName()+"}") {
@@ -86,43 +88,45 @@ func (t *translation) parameters(path string, in []*document.Node, n *document.N
 		}
 		list = append(list, parameter)
 	}
-	for _, m := range placeholder.FindAllStringSubmatch(path, -1) {
-		if declared[m[1]] {
+	if !strings.Contains(path, "{") {
+		return list
+	}
+	for _, name := range placeholders(path) {
+		if declared[name] {
 			continue
 		}
-		declared[m[1]] = true
 		t.warn("PathParameterUndeclared", n, "declare the parameter",
-			"the path parameter %q is not declared; it is taken as a required string", m[1])
+			"the path parameter %q is not declared; it is taken as a required string", name)
 		list = append(list, &connectorv1.Parameter{
-			Name: m[1], Location: connectorv1.ParameterLocation_PARAMETER_LOCATION_PATH,
+			Name: name, Location: connectorv1.ParameterLocation_PARAMETER_LOCATION_PATH,
 			Required: true, Schema: []byte(`{"type":"string"}`),
 		})
 	}
 	return list
 }
 
-func (t *translation) parameter(p *document.Node) *connectorv1.Parameter {
-	in := p.Str("in")
+// parameter reads what parameters have in common in all versions. The keys are
+// extensions that the caller has read.
+func (t *translation) parameter(p *document.Node, keys ...string) *connectorv1.Parameter {
 	parameter := &connectorv1.Parameter{
 		Name:        p.Str("name"),
-		Location:    locations[in],
+		Location:    locations[p.Str("in")],
 		Summary:     p.Str("x-ms-summary"),
 		Description: p.Str("description"),
 		Required:    t.required(p),
 		Visibility:  t.visibility(p),
 		UrlEncoding: t.urlEncoding(p),
-		Schema:      t.valueSchema(p),
-		Extensions:  t.extensions(p, "x-ms-summary", "x-ms-visibility", "x-ms-url-encoding", "x-deprecated"),
 	}
-	parameter.AllowEmptyValue, _ = flag(p.Get("allowEmptyValue"))
-	parameter.Deprecated, _ = flag(p.Get("x-deprecated"))
-	parameter.Style, parameter.Explode = t.style(p)
+	parameter.AllowEmptyValue, _ = vendor.Flag(p.Get("allowEmptyValue"))
+	keys = append(keys, "x-ms-summary", "x-ms-visibility", "x-ms-url-encoding")
+	keys = append(keys, t.vendor.Parameter(parameter, p)...)
+	parameter.Extensions = t.extensions(p, keys...)
 	return parameter
 }
 
 func (t *translation) required(p *document.Node) bool {
 	n := p.Get("required")
-	value, present := flag(n)
+	value, present := vendor.Flag(n)
 	if p.Str("in") == "path" {
 		if !value {
 			t.note("PathParameterOptional", p, "the path parameter %q is not marked as required; it is taken as such", p.Str("name"))
@@ -150,29 +154,4 @@ func (t *translation) urlEncoding(p *document.Node) connectorv1.UrlEncoding {
 	t.warn("UrlEncodingUnknown", n, "write \"single\" or \"double\"",
 		"the encoding %q is not known; the value is encoded once", n.Text())
 	return connectorv1.UrlEncoding_URL_ENCODING_UNSPECIFIED
-}
-
-// style reads collectionFormat, which has a meaning for arrays only.
-func (t *translation) style(p *document.Node) (style connectorv1.ParameterStyle, explode bool) {
-	n := p.Get("collectionFormat")
-	if p.Str("type") != "array" {
-		return connectorv1.ParameterStyle_PARAMETER_STYLE_UNSPECIFIED, false
-	}
-	switch n.Text() {
-	case "", "csv":
-		return connectorv1.ParameterStyle_PARAMETER_STYLE_SIMPLE, false
-	case "ssv":
-		return connectorv1.ParameterStyle_PARAMETER_STYLE_SPACE_DELIMITED, false
-	case "tsv":
-		return connectorv1.ParameterStyle_PARAMETER_STYLE_TAB_DELIMITED, false
-	case "pipes":
-		return connectorv1.ParameterStyle_PARAMETER_STYLE_PIPE_DELIMITED, false
-	case "multi":
-		if in := p.Str("in"); in == "query" || in == "formData" {
-			return connectorv1.ParameterStyle_PARAMETER_STYLE_FORM, true
-		}
-	}
-	t.warn("CollectionFormatUnknown", n, "write \"csv\", \"ssv\", \"tsv\", \"pipes\" or, in queries and forms, \"multi\"",
-		"the collection format %q cannot be used here; values are separated by commas", n.Text())
-	return connectorv1.ParameterStyle_PARAMETER_STYLE_SIMPLE, false
 }

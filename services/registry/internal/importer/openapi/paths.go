@@ -2,45 +2,65 @@ package openapi
 
 import (
 	"context"
-	"fmt"
-	"slices"
+	"iter"
+	"regexp"
 	"strconv"
 	"strings"
 
-	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
 )
 
-// methods are those of Swagger 2.0.
-var methods = []string{"get", "put", "post", "delete", "options", "head", "patch"}
-
-// isMethod tells operations from other members of a path item. Some authors
-// write methods in upper case.
-func isMethod(key string) bool { return slices.Contains(methods, strings.ToLower(key)) }
+// pathsExtension holds path items whose keys have a query string, which the
+// specification does not allow.
+const pathsExtension = "x-ms-paths"
 
 // operations reads all paths in the order of the source.
 func (t *translation) operations(ctx context.Context) error {
 	t.reserveIDs()
-	for _, p := range t.root.Get("paths").Children() {
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("import paths: %w", err)
+	seen := map[string]*document.Node{}
+	for _, container := range []*document.Node{t.root.Get("paths"), t.root.Get(pathsExtension)} {
+		for _, p := range container.Children() {
+			if err := canceled(ctx, "import paths"); err != nil {
+				return err
+			}
+			if isExtension(p.Key()) {
+				t.def.Extensions = append(t.def.Extensions, t.extension(p))
+				continue
+			}
+			item := t.resolve(p)
+			if item == nil {
+				continue
+			}
+			t.checkAmbiguity(p, seen)
+			if err := t.pathItem(p, item); err != nil {
+				return err
+			}
 		}
-		if isExtension(p.Key()) {
-			t.def.Extensions = append(t.def.Extensions, t.extension(p))
-			continue
-		}
-		item := t.resolve(p)
-		if item == nil {
-			continue
-		}
-		if err := t.pathItem(p, item); err != nil {
-			return err
-		}
+	}
+	if err := t.webhooks(ctx); err != nil {
+		return err
 	}
 	if len(t.def.GetOperations()) == 0 {
 		t.warn("NoOperations", t.root.Get("paths"), "add operations", "the document has no operations")
 	}
 	return nil
+}
+
+// checkAmbiguity reports paths that differ only in case or in the names of their
+// parameters: many servers cannot tell them apart.
+func (t *translation) checkAmbiguity(p *document.Node, seen map[string]*document.Node) {
+	if len(p.Key()) > maxPathBytes {
+		return
+	}
+	shape := strings.ToLower(p.Key())
+	if strings.Contains(shape, "{") {
+		shape = placeholder.ReplaceAllString(shape, "{}")
+	}
+	if other := seen[shape]; other != nil {
+		t.note("PathAmbiguous", p, "the path differs from %q only in case or in the names of parameters; both are kept", other.Key())
+		return
+	}
+	seen[shape] = p
 }
 
 // pathOf returns the path template of a path item.
@@ -59,38 +79,127 @@ func (t *translation) pathItem(p, item *document.Node) error {
 		t.warn("PathTooLong", p, "shorten the path", "the path is longer than %d bytes; it is ignored", maxPathBytes)
 		return nil
 	}
+	return t.each(item, func(method string, n *document.Node) error {
+		op := t.operation(path, method, item, n)
+		op.SourcePointer = t.sourcePointer(p, item, n)
+		t.def.Operations = append(t.def.Operations, op)
+		return t.budget.check(n, t.def.GetOperations())
+	})
+}
+
+// each calls do for the operations of a path item, and reports what is neither
+// an operation nor anything else.
+func (t *translation) each(item *document.Node, do func(method string, n *document.Node) error) error {
+	if err := t.budget.check(item, nil); err != nil {
+		return err
+	}
+	known := t.items[item]
+	t.items[item] = true
 	for _, n := range item.Children() {
-		switch {
-		case isMethod(n.Key()):
-			if !n.Is(document.Object) {
-				t.warn("ObjectExpected", n, "write an object", "the operation is %s instead of an object; it is ignored", n.Kind())
-				continue
+		switch key := n.Key(); {
+		case key == additional && t.dialect.isMember(key):
+			for _, extra := range n.Children() {
+				if err := t.additional(extra, do); err != nil {
+					return err
+				}
 			}
-			if strings.ToLower(n.Key()) != n.Key() {
-				t.note("MethodUpperCase", n, "the method %q is written in lower case in Swagger 2.0", n.Key())
-			}
-			t.def.Operations = append(t.def.Operations, t.operation(path, item, n))
-			if err := t.budget.check(n, t.def.GetOperations()); err != nil {
+		case t.dialect.isMethod(key):
+			if err := t.method(n, do); err != nil {
 				return err
 			}
-		case n.Key() == "parameters", n.Key() == "$ref", isExtension(n.Key()):
+		case known, t.dialect.isMember(key), isExtension(key):
 		default:
-			t.note("KeyUnknown", n, "%q has no meaning in a path and is ignored", n.Key())
+			t.note("KeyUnknown", n, "%q has no meaning in a path and is ignored", key)
 		}
 	}
 	return nil
 }
 
+// method reads the operation whose key is its method.
+func (t *translation) method(n *document.Node, do func(method string, n *document.Node) error) error {
+	if !n.Is(document.Object) {
+		t.warn("ObjectExpected", n, "write an object", "the operation is %s instead of an object; it is ignored", n.Kind())
+		return nil
+	}
+	if strings.ToLower(n.Key()) != n.Key() {
+		t.note("MethodUpperCase", n, "the method %q is written in lower case in OpenAPI", n.Key())
+	}
+	return do(strings.ToUpper(n.Key()), n)
+}
+
+// additional is the member of a path item that holds the operations of other
+// methods.
+const additional = "additionalOperations"
+
+// token is what a method may be (RFC 9110, section 5.6.2).
+var token = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$")
+
+// additional reads one operation whose key is its method as it is sent.
+func (t *translation) additional(n *document.Node, do func(method string, n *document.Node) error) error {
+	if !n.Is(document.Object) || !token.MatchString(n.Key()) {
+		t.warn("MethodInvalid", n, "write an operation under the name of its method",
+			"%q is no method with an operation; it is ignored", n.Key())
+		return nil
+	}
+	return do(strings.ToUpper(n.Key()), n)
+}
+
+// sourcePointer returns where the operation n stands. The item of the path p may
+// be elsewhere.
+func (t *translation) sourcePointer(p, item, n *document.Node) string {
+	if p == item && n.Parent() == item {
+		return "/" + document.EscapeToken(p.Parent().Key()) + "/" + document.EscapeToken(p.Key()) + "/" + document.EscapeToken(n.Key())
+	}
+	pointer := n.Pointer()
+	if in := t.files.of(n); in != t.files.main {
+		pointer = in.path + "#" + pointer
+	}
+	return pointer
+}
+
 // reserveIDs notes the ids that the document gives, so that no generated one
 // takes an id that stands further down.
 func (t *translation) reserveIDs() {
-	for _, p := range t.root.Get("paths").Children() {
-		for _, n := range p.Children() {
-			if id := scalarText(n.Get("operationId")); isMethod(n.Key()) && id != "" {
-				t.ids[id] = false
+	for n := range t.allOperations() {
+		if id := scalarText(n.Get("operationId")); id != "" {
+			t.ids[id] = false
+		}
+	}
+}
+
+// allOperations goes through the operations of all paths and webhooks, without
+// reporting anything.
+func (t *translation) allOperations() iter.Seq[*document.Node] {
+	return func(yield func(*document.Node) bool) {
+		for _, container := range []*document.Node{t.root.Get("paths"), t.root.Get(pathsExtension), t.root.Get(webhooksKey)} {
+			for _, p := range container.Children() {
+				item := t.peek(p)
+				if item != p {
+					t.budget.work += len(item.Children())
+				}
+				if t.budget.exhausted() || !t.yieldItem(item, yield) {
+					return
+				}
 			}
 		}
 	}
+}
+
+func (t *translation) yieldItem(item *document.Node, yield func(*document.Node) bool) bool {
+	for _, n := range item.Children() {
+		if t.dialect.isMethod(n.Key()) && !yield(n) {
+			return false
+		}
+		if n.Key() != additional {
+			continue
+		}
+		for _, extra := range n.Children() {
+			if !yield(extra) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // operationID returns the id that the source gives, or one that depends on
@@ -109,6 +218,7 @@ func (t *translation) operationID(method, path string, n *document.Node) string 
 			"the id %q is used before; %q is used here", old, id)
 	}
 	t.ids[id] = true
+	t.operationIDs[n] = id
 	return id
 }
 
@@ -140,24 +250,4 @@ func generatedID(method, path string) string {
 		}
 	}
 	return b.String()
-}
-
-// family reads x-ms-api-annotation, which ties versions of an operation
-// together. It reports whether nothing else is in it.
-func family(n *document.Node) (f *connectorv1.OperationFamily, complete bool) {
-	if n.Str("family") == "" {
-		return nil, false
-	}
-	// A revision that is no number is left at zero: it is older than all others.
-	revision, err := strconv.ParseInt(scalarText(n.Get("revision")), 10, 32)
-	if err != nil {
-		revision = 0
-	}
-	f = &connectorv1.OperationFamily{Name: n.Str("family"), Revision: int32(revision), Status: n.Str("status")}
-	for _, c := range n.Children() {
-		if !slices.Contains([]string{"family", "revision", "status"}, c.Key()) {
-			return f, false
-		}
-	}
-	return f, true
 }

@@ -1,40 +1,47 @@
 package openapi
 
 import (
+	"strings"
+
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/vendor"
 )
 
-// securitySchemes reads the security definitions.
+// securitySchemes reads the schemes that the document defines.
 func (t *translation) securitySchemes() {
-	definitions := t.root.Get("securityDefinitions").Children()
+	definitions := t.dialect.schemeMap().Children()
 	if len(definitions) > MaxSchemes {
 		t.warn("SecuritySchemesTooMany", definitions[MaxSchemes], "remove those that nothing uses",
-			"there are more than %d security definitions; the rest is ignored", MaxSchemes)
+			"there are more than %d security schemes; the rest is ignored", MaxSchemes)
 	}
-	for _, n := range firstOf(definitions, MaxSchemes) {
-		s := &connectorv1.SecurityScheme{
-			Id: n.Key(), Description: n.Str("description"), Extensions: t.extensions(n),
-		}
-		switch n.Str("type") {
-		case "apiKey":
-			key := t.apiKey(n)
-			if key == nil {
-				continue
-			}
-			s.Kind = &connectorv1.SecurityScheme_ApiKey{ApiKey: key}
-		case "basic":
-			s.Kind = &connectorv1.SecurityScheme_Http{Http: &connectorv1.HttpScheme{Scheme: "basic"}}
-		case "oauth2":
-			s.Kind = &connectorv1.SecurityScheme_Oauth2{Oauth2: t.oauth2(n)}
-		default:
-			t.warn("SecuritySchemeUnknown", n, "write \"apiKey\", \"basic\" or \"oauth2\"",
-				"the type %q of security definition %q is not known; it is ignored", n.Str("type"), n.Key())
+	for _, c := range firstOf(definitions, MaxSchemes) {
+		if c.Key() == "" {
+			t.warn("SecuritySchemeInvalid", c, "give the security scheme a name", "the security scheme has no name; it is ignored")
 			continue
 		}
-		t.def.SecuritySchemes = append(t.def.SecuritySchemes, s)
-		t.schemes[s.GetId()] = s
+		n := c
+		if c.Is(document.Object) {
+			if n = t.resolve(c); n == nil {
+				continue
+			}
+		}
+		s := &connectorv1.SecurityScheme{
+			Id: c.Key(), Description: n.Str("description"), Extensions: t.extensions(n),
+		}
+		s.Deprecated, _ = vendor.Flag(n.Get("deprecated"))
+		if t.dialect.readScheme(s, n) {
+			t.def.SecuritySchemes = append(t.def.SecuritySchemes, s)
+			t.schemes[s.GetId()] = s
+		}
 	}
+}
+
+// unknownScheme reports a type of security scheme that is none.
+func (t *translation) unknownScheme(n *document.Node, id string, known ...string) bool {
+	t.warn("SecuritySchemeUnknown", n, "write one of \""+strings.Join(known, "\", \"")+"\"",
+		"the type %q of security scheme %q is not known; it is ignored", n.Str("type"), id)
+	return false
 }
 
 func (t *translation) apiKey(n *document.Node) *connectorv1.ApiKeyScheme {
@@ -44,36 +51,26 @@ func (t *translation) apiKey(n *document.Node) *connectorv1.ApiKeyScheme {
 		key.Location = connectorv1.CredentialLocation_CREDENTIAL_LOCATION_HEADER
 	case "query":
 		key.Location = connectorv1.CredentialLocation_CREDENTIAL_LOCATION_QUERY
+	case "cookie":
+		key.Location = connectorv1.CredentialLocation_CREDENTIAL_LOCATION_COOKIE
 	}
 	if key.GetName() == "" || key.GetLocation() == connectorv1.CredentialLocation_CREDENTIAL_LOCATION_UNSPECIFIED {
 		t.warn("SecuritySchemeInvalid", n, "say where the key goes: \"name\" and \"in\"",
-			"the security definition %q does not say where the key goes; it is ignored", n.Key())
+			"the security scheme %q does not say where the key goes; it is ignored", n.Key())
 		return nil
 	}
 	return key
 }
 
-// grants are today's names of the flows.
-var grants = map[string]string{
-	"implicit": "implicit", "password": "password", "application": "clientCredentials", "accessCode": "authorizationCode",
-}
-
-func (t *translation) oauth2(n *document.Node) *connectorv1.OAuth2Scheme {
-	grant, known := grants[n.Str("flow")]
-	if !known {
-		grant = "authorizationCode"
-		t.warn("OAuthFlowUnknown", n, "write \"implicit\", \"password\", \"application\" or \"accessCode\"",
-			"the flow %q is not known; the authorization code flow is used", n.Str("flow"))
-	}
-	flow := &connectorv1.OAuth2Flow{
-		Grant: grant, AuthorizationUrl: n.Str("authorizationUrl"), TokenUrl: n.Str("tokenUrl"),
-	}
+// scopes reads the scopes of a flow.
+func scopes(n *document.Node) []*connectorv1.OAuth2Scope {
+	var list []*connectorv1.OAuth2Scope
 	for _, s := range n.Get("scopes").Children() {
 		if s.Key() != "" {
-			flow.Scopes = append(flow.Scopes, &connectorv1.OAuth2Scope{Name: s.Key(), Description: scalarText(s)})
+			list = append(list, &connectorv1.OAuth2Scope{Name: s.Key(), Description: scalarText(s)})
 		}
 	}
-	return &connectorv1.OAuth2Scheme{Flows: []*connectorv1.OAuth2Flow{flow}}
+	return list
 }
 
 // requirements reads the alternatives of an operation, or else the document's.
@@ -102,7 +99,7 @@ func (t *translation) requirements(n *document.Node) []*connectorv1.SecurityRequ
 // names exists: an empty requirement would mean that none is needed.
 func (t *translation) requirement(r *document.Node) (*connectorv1.SecurityRequirement, bool) {
 	requirement := &connectorv1.SecurityRequirement{}
-	for _, s := range r.Children() {
+	for _, s := range firstOf(r.Children(), MaxSchemes) {
 		if t.schemes[s.Key()] == nil {
 			continue
 		}
@@ -119,7 +116,7 @@ func (t *translation) checkSecurity(list *document.Node, seen map[string]bool) {
 		for _, s := range r.Children() {
 			if t.schemes[s.Key()] == nil && !seen[s.Key()] {
 				seen[s.Key()] = true
-				t.warn("SecuritySchemeUndefined", s, "define it under \"securityDefinitions\" or remove it",
+				t.warn("SecuritySchemeUndefined", s, "define it or remove it",
 					"the security scheme %q is not defined; it is ignored", s.Key())
 			}
 		}

@@ -136,7 +136,7 @@ func TestParameterSetsOfPlainDocuments(t *testing.T) {
 			[]*connectorv1.ParameterSet{{
 				Name: "default", Title: "o",
 				Parameters: []*connectorv1.ConnectionParameter{{Name: "token", Type: oauth, Title: "Sign in", Required: true, Oauth: &connectorv1.OAuthSettings{
-					IdentityProvider: "oauth2", Scopes: []string{"r"},
+					IdentityProvider: "oauth2", Grant: "authorizationCode", Scopes: []string{"r"},
 					CustomParameters: map[string]string{"authorizationUrl": "https://a.example/a", "tokenUrl": "https://a.example/t", "refreshUrl": "https://a.example/t"},
 				}}},
 				Placements: []*connectorv1.CredentialPlacement{{SchemeId: "o", Kind: &connectorv1.CredentialPlacement_Bearer{Bearer: &connectorv1.BearerPlacement{Parameter: "token"}}}},

@@ -10,77 +10,51 @@ import (
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
 )
 
-// placeholder is a name in braces, in host names and in paths.
+// placeholder is a name in braces, in server URLs and in paths.
 var placeholder = regexp.MustCompile(`\{([^{}]*)\}`)
 
-// servers makes one server of each scheme of the host.
-func (t *translation) servers() {
-	host := t.host()
-	if host == "" {
-		return
-	}
-	base := strings.Trim(t.root.Str("basePath"), "/ ")
-	if base != "" {
-		base = "/" + base
-	}
-	for _, scheme := range t.transports() {
-		template := scheme + "://" + host + base
-		if u, err := url.Parse(placeholder.ReplaceAllString(template, "x")); err != nil || u.Hostname() == "" {
-			t.warn("HostInvalid", t.root.Get("host"), "write the host name, with a port if needed, and nothing else",
-				"the host %q is not one; every connection needs a server URL", host)
-			return
+// placeholders returns the names in a template, each once.
+func placeholders(template string) []string {
+	var names []string
+	for _, m := range placeholder.FindAllStringSubmatch(template, -1) {
+		if !slices.Contains(names, m[1]) {
+			names = append(names, m[1])
 		}
-		server := &connectorv1.Server{UrlTemplate: template}
-		for _, v := range placeholder.FindAllStringSubmatch(template, -1) {
-			server.Variables = append(server.Variables, &connectorv1.ServerVariable{Name: v[1]})
-		}
-		t.def.Servers = append(t.def.Servers, server)
 	}
+	return names
 }
 
-// host returns the host without what does not belong there.
-func (t *translation) host() string {
-	n := t.root.Get("host")
-	host := strings.TrimSpace(n.Text())
-	if host == "" {
-		t.warn("HostMissing", t.root, "add the host",
-			"the document names no host; every connection needs a server URL")
-		return ""
+// isAddress reports whether a template can become the URL of a server.
+func isAddress(template string) bool {
+	if strings.Contains(template, "{}") || strings.ContainsAny(placeholder.ReplaceAllString(template, ""), "{}") {
+		return false
 	}
-	clean := host
-	if _, rest, ok := strings.Cut(clean, "://"); ok {
-		clean = rest
-	}
-	clean, _, _ = strings.Cut(clean, "/")
-	if clean != host {
-		t.warn("HostInvalid", n, "write the host name, with a port if needed, and nothing else",
-			"the host %q has a scheme or a path; %q is used", host, clean)
-	}
-	return clean
+	u, err := url.Parse(placeholder.ReplaceAllString(template, "1")) // it may be a port
+	return err == nil && u.Hostname() != "" && len(template) <= maxPathBytes
 }
 
-// transports returns http and https as far as the document lists them. https comes
-// first: the first server is used by default, and it carries credentials.
-func (t *translation) transports() []string {
-	n := t.root.Get("schemes")
-	var schemes []string
-	for _, s := range n.Children() {
-		switch scheme := strings.ToLower(s.Text()); scheme {
-		case "https", "http":
-			if !slices.Contains(schemes, scheme) {
-				schemes = append(schemes, scheme)
-			}
-		default:
-			t.note("SchemeUnsupported", s, "the scheme %q is not supported and ignored", s.Text())
+// checkServer makes a server consistent: each variable of its template is listed,
+// and nothing else. It is false, and reported at n, if the template cannot become
+// a URL.
+func (t *translation) checkServer(server *connectorv1.Server, n *document.Node) bool {
+	if !isAddress(server.GetUrlTemplate()) {
+		t.warn("ServerInvalid", n, "write an absolute URL", "the server %q is no URL; it is ignored", server.GetUrlTemplate())
+		return false
+	}
+	names := placeholders(server.GetUrlTemplate())
+	defined := map[string]bool{}
+	server.Variables = slices.DeleteFunc(server.GetVariables(), func(v *connectorv1.ServerVariable) bool {
+		superfluous := !slices.Contains(names, v.GetName()) || defined[v.GetName()]
+		defined[v.GetName()] = true
+		return superfluous
+	})
+	for _, name := range names {
+		if !slices.ContainsFunc(server.GetVariables(), func(v *connectorv1.ServerVariable) bool { return v.GetName() == name }) {
+			t.warn("ServerVariableUndefined", n, "define it under \"variables\"",
+				"the variable %q of the server is not defined; every connection has to give it", name)
+			server.Variables = append(server.Variables, &connectorv1.ServerVariable{Name: name})
 		}
 	}
-	if len(schemes) == 0 {
-		if n.Is(document.Invalid) {
-			t.note("SchemeMissing", t.root, "the document names no scheme; https is used")
-		}
-		return []string{"https"}
-	}
-	slices.Sort(schemes)
-	slices.Reverse(schemes)
-	return schemes
+	server.UrlTemplate = strings.TrimRight(server.GetUrlTemplate(), "/")
+	return true
 }

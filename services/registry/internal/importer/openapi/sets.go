@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,30 @@ import (
 // that only operations require, or that nobody does.
 func (t *translation) parameterSets() []*connectorv1.ParameterSet {
 	t.checkAllSecurity()
+	alternatives := t.alternatives()
+	if len(alternatives) == 0 {
+		return []*connectorv1.ParameterSet{{Name: "default"}}
+	}
+	var sets []*connectorv1.ParameterSet
+	for _, schemes := range alternatives {
+		set := parameterSet(schemes)
+		if len(alternatives) == 1 {
+			set.Name = "default"
+		}
+		for _, p := range set.GetPlacements() {
+			if a := p.GetAuthorization(); a != nil {
+				a.Scheme = t.spelling[p.GetSchemeId()]
+			}
+		}
+		if !slices.ContainsFunc(sets, func(s *connectorv1.ParameterSet) bool { return s.GetName() == set.GetName() }) {
+			sets = append(sets, set)
+		}
+	}
+	return sets
+}
+
+// alternatives are the schemes of each set.
+func (t *translation) alternatives() [][]*connectorv1.SecurityScheme {
 	var alternatives [][]*connectorv1.SecurityScheme
 	used := map[string]bool{}
 	if list := t.root.Get("security"); list.Is(document.Array) && len(list.Children()) > 0 {
@@ -31,30 +56,17 @@ func (t *translation) parameterSets() []*connectorv1.ParameterSet {
 			alternatives = append(alternatives, []*connectorv1.SecurityScheme{s})
 		}
 	}
-	if len(alternatives) == 0 {
-		return []*connectorv1.ParameterSet{{Name: "default"}}
-	}
-	var sets []*connectorv1.ParameterSet
-	for _, schemes := range alternatives {
-		set := parameterSet(schemes)
-		if len(alternatives) == 1 {
-			set.Name = "default"
-		}
-		if !slices.ContainsFunc(sets, func(s *connectorv1.ParameterSet) bool { return s.GetName() == set.GetName() }) {
-			sets = append(sets, set)
-		}
-	}
-	return sets
+	return alternatives
 }
 
 func (t *translation) checkAllSecurity() {
 	seen := map[string]bool{}
 	t.checkSecurity(t.root.Get("security"), seen)
-	for _, p := range t.root.Get("paths").Children() {
-		for _, n := range p.Children() {
-			if isMethod(n.Key()) {
-				t.checkSecurity(n.Get("security"), seen)
-			}
+	checked := map[*document.Node]bool{}
+	for n := range t.allOperations() {
+		if !checked[n] {
+			checked[n] = true
+			t.checkSecurity(n.Get("security"), seen)
 		}
 	}
 }
@@ -79,33 +91,75 @@ func addScheme(set *connectorv1.ParameterSet, s *connectorv1.SecurityScheme) {
 	placement := &connectorv1.CredentialPlacement{SchemeId: s.GetId()}
 	switch kind := s.GetKind().(type) {
 	case *connectorv1.SecurityScheme_ApiKey:
-		name := addParameter(set, "api_key", &connectorv1.ConnectionParameter{
-			Type:  connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_SECRET,
-			Title: "API key", Description: s.GetDescription(),
-		})
+		name := addSecret(set, "api_key", "API key", s.GetDescription())
 		placement.Kind = &connectorv1.CredentialPlacement_ApiKey{ApiKey: &connectorv1.ApiKeyPlacement{
 			Parameter: name, Location: kind.ApiKey.GetLocation(), Name: kind.ApiKey.GetName(),
 		}}
 	case *connectorv1.SecurityScheme_Http:
-		user := addParameter(set, "username", &connectorv1.ConnectionParameter{
-			Type:  connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_STRING,
-			Title: "User name", Description: s.GetDescription(),
+		addHTTP(set, placement, kind.Http, s.GetDescription())
+	case *connectorv1.SecurityScheme_Oauth2:
+		addOAuth(set, placement, s.GetDescription(), oauthSettings(kind.Oauth2))
+	case *connectorv1.SecurityScheme_OpenIdConnect:
+		settings := &connectorv1.OAuthSettings{IdentityProvider: "openidconnect", CustomParameters: map[string]string{}}
+		if url := kind.OpenIdConnect.GetUrl(); url != "" {
+			settings.CustomParameters["discoveryUrl"] = url
+		}
+		addOAuth(set, placement, s.GetDescription(), settings)
+	case *connectorv1.SecurityScheme_MutualTls:
+		name := addParameter(set, "certificate", &connectorv1.ConnectionParameter{
+			Type:  connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_CERTIFICATE,
+			Title: "Client certificate", Description: s.GetDescription(),
 		})
-		password := addParameter(set, "password", &connectorv1.ConnectionParameter{
-			Type:  connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_SECRET,
-			Title: "Password",
-		})
+		placement.Kind = &connectorv1.CredentialPlacement_Certificate{Certificate: &connectorv1.CertificatePlacement{Parameter: name}}
+	}
+	set.Placements = append(set.Placements, placement)
+}
+
+// addHTTP asks for what a scheme of the Authorization header needs.
+func addHTTP(set *connectorv1.ParameterSet, placement *connectorv1.CredentialPlacement, s *connectorv1.HttpScheme, description string) {
+	switch s.GetScheme() {
+	case "basic":
+		user, password := addLogin(set, description)
 		placement.Kind = &connectorv1.CredentialPlacement_Basic{Basic: &connectorv1.BasicPlacement{
 			UsernameParameter: user, PasswordParameter: password,
 		}}
-	case *connectorv1.SecurityScheme_Oauth2:
-		name := addParameter(set, "token", &connectorv1.ConnectionParameter{
-			Type:  connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH,
-			Title: "Sign in", Description: s.GetDescription(), Oauth: oauthSettings(kind.Oauth2),
-		})
+	case "digest":
+		user, password := addLogin(set, description)
+		placement.Kind = &connectorv1.CredentialPlacement_Digest{Digest: &connectorv1.DigestPlacement{
+			UsernameParameter: user, PasswordParameter: password,
+		}}
+	case "bearer":
+		name := addSecret(set, "token", "Token", description)
 		placement.Kind = &connectorv1.CredentialPlacement_Bearer{Bearer: &connectorv1.BearerPlacement{Parameter: name}}
+	default:
+		name := addSecret(set, "token", "Credentials", description)
+		placement.Kind = &connectorv1.CredentialPlacement_Authorization{Authorization: &connectorv1.AuthorizationPlacement{
+			Scheme: s.GetScheme(), Parameter: name,
+		}}
 	}
-	set.Placements = append(set.Placements, placement)
+}
+
+func addLogin(set *connectorv1.ParameterSet, description string) (user, password string) {
+	user = addParameter(set, "username", &connectorv1.ConnectionParameter{
+		Type:  connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_STRING,
+		Title: "User name", Description: description,
+	})
+	return user, addSecret(set, "password", "Password", "")
+}
+
+func addSecret(set *connectorv1.ParameterSet, name, title, description string) string {
+	return addParameter(set, name, &connectorv1.ConnectionParameter{
+		Type:  connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_SECRET,
+		Title: title, Description: description,
+	})
+}
+
+func addOAuth(set *connectorv1.ParameterSet, placement *connectorv1.CredentialPlacement, description string, settings *connectorv1.OAuthSettings) {
+	name := addParameter(set, "token", &connectorv1.ConnectionParameter{
+		Type:  connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH,
+		Title: "Sign in", Description: description, Oauth: settings,
+	})
+	placement.Kind = &connectorv1.CredentialPlacement_Bearer{Bearer: &connectorv1.BearerPlacement{Parameter: name}}
 }
 
 // addParameter adds a required parameter under the name, or that name with a
@@ -120,18 +174,37 @@ func addParameter(set *connectorv1.ParameterSet, name string, p *connectorv1.Con
 	return p.GetName()
 }
 
+// preferred are the grants of OAuth 2.0, best first: those with which a person
+// signs in and a refresh token keeps the connection alive.
+var preferred = []string{"authorizationCode", "clientCredentials", "password", "implicit", "deviceAuthorization"}
+
+// oauthSettings are those of the best flow.
 func oauthSettings(s *connectorv1.OAuth2Scheme) *connectorv1.OAuthSettings {
-	flow := s.GetFlows()[0]
 	settings := &connectorv1.OAuthSettings{IdentityProvider: "oauth2", CustomParameters: map[string]string{}}
+	flow := bestFlow(s)
+	settings.Grant = flow.GetGrant()
 	for _, scope := range flow.GetScopes() {
 		settings.Scopes = append(settings.Scopes, scope.GetName())
 	}
 	for name, value := range map[string]string{
-		"authorizationUrl": flow.GetAuthorizationUrl(), "tokenUrl": flow.GetTokenUrl(), "refreshUrl": flow.GetTokenUrl(),
+		"authorizationUrl": flow.GetAuthorizationUrl(), "tokenUrl": flow.GetTokenUrl(),
+		"refreshUrl":             cmp.Or(flow.GetRefreshUrl(), flow.GetTokenUrl()),
+		"deviceAuthorizationUrl": flow.GetDeviceAuthorizationUrl(), "metadataUrl": s.GetMetadataUrl(),
 	} {
 		if value != "" {
 			settings.CustomParameters[name] = value
 		}
 	}
 	return settings
+}
+
+func bestFlow(s *connectorv1.OAuth2Scheme) *connectorv1.OAuth2Flow {
+	for _, grant := range preferred {
+		for _, f := range s.GetFlows() {
+			if f.GetGrant() == grant {
+				return f
+			}
+		}
+	}
+	return nil
 }

@@ -24,13 +24,17 @@ type removal struct {
 }
 
 // trigger finds out whether the operation is a trigger, and of which kind.
-func (t *translation) trigger(op *connectorv1.Operation, in []*document.Node, item, n *document.Node) {
+func (t *translation) trigger(op *connectorv1.Operation, places []place, item, n *document.Node) {
 	mode := n.Get("x-ms-trigger")
 	polling := n.Get(pollingExtension)
 	if mode == nil && !polling.Is(document.Object) {
 		return
 	}
-	callback := t.callback(in)
+	callback := t.callback(places)
+	known := op.GetTrigger().GetWebhook() // from the callbacks of OpenAPI 3
+	if callback == "" {
+		callback = known.GetCallbackPointer()
+	}
 	trigger := &connectorv1.Trigger{Batch: t.batch(mode), Hint: n.Str("x-ms-trigger-hint")}
 	op.Trigger = trigger
 	if polling.Is(document.Object) || (callback == "" && op.GetMethod() == "GET") {
@@ -47,6 +51,13 @@ func (t *translation) trigger(op *connectorv1.Operation, in []*document.Node, it
 		CallbackPointer:    callback,
 		NotificationSchema: t.schemaOf(item.Get("x-ms-notification-content").Get("schema")),
 		Signature:          t.signature(n.Get(signatureExtension)),
+	}
+	if known != nil {
+		webhook.EventName, webhook.NotificationHeaders = known.GetEventName(), known.GetNotificationHeaders()
+		webhook.NotificationDescription = known.GetNotificationDescription()
+		if webhook.GetNotificationSchema() == nil {
+			webhook.NotificationSchema = known.GetNotificationSchema()
+		}
 	}
 	trigger.Protocol = &connectorv1.Trigger_Webhook{Webhook: webhook}
 	t.removals = append(t.removals, removal{webhook: webhook, path: op.GetPath()})
@@ -115,15 +126,18 @@ func (t *translation) signature(n *document.Node) *connectorv1.WebhookSignature 
 	return s
 }
 
-// links finds the operation that removes each webhook: a DELETE of what the
+// linkRemovals finds the operation that removes each webhook: a DELETE of what the
 // trigger's path holds. Only one that is beyond doubt counts.
-func (t *translation) links() {
+func (t *translation) linkRemovals() {
 	if len(t.removals) == 0 {
 		return
 	}
 	deletes := map[string][]string{}
 	for _, op := range t.def.GetOperations() {
 		slash := strings.LastIndexByte(op.GetPath(), '/')
+		if slash < 0 {
+			continue
+		}
 		last := op.GetPath()[slash+1:]
 		if op.GetMethod() == "DELETE" && last != "" && placeholder.FindString(last) == last {
 			deletes[op.GetPath()[:slash]] = append(deletes[op.GetPath()[:slash]], op.GetOperationId())

@@ -34,6 +34,7 @@ definitions:
 		Hint: "Create an item.",
 		Protocol: &connectorv1.Trigger_Webhook{Webhook: &connectorv1.WebhookTrigger{
 			CallbackPointer: "/body/target/call~1back", NotificationSchema: []byte(`{"$ref":"#/$defs/Item"}`), UnsubscribeOperationId: "DeleteHook",
+			NotificationDescription: "An item",
 			Signature: &connectorv1.WebhookSignature{
 				Scheme: "hmac-sha256", Header: "X-Signature", Prefix: "sha256=", Encoding: "hex", SecretPointer: "/body/se~1cret", IdHeader: "X-Id",
 			},

@@ -7,8 +7,8 @@ import (
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
 )
 
-// requestBody reads the body parameter, or else the form.
-func (t *translation) requestBody(in []*document.Node, n *document.Node) *connectorv1.RequestBody {
+// bodyOf reads the body parameter, or else the form.
+func (t *translation) bodyOf(in []*document.Node, n *document.Node) *connectorv1.RequestBody {
 	var bodies, fields []*document.Node
 	for _, p := range in {
 		switch p.Str("in") {
@@ -26,14 +26,14 @@ func (t *translation) requestBody(in []*document.Node, n *document.Node) *connec
 	}
 	switch {
 	case len(bodies) > 0:
-		return t.body(bodies[0], n)
+		return t.bodyParameter(bodies[0], n)
 	case len(fields) > 0:
 		return t.form(fields, n)
 	}
 	return nil
 }
 
-func (t *translation) body(p, n *document.Node) *connectorv1.RequestBody {
+func (t *translation) bodyParameter(p, n *document.Node) *connectorv1.RequestBody {
 	body := &connectorv1.RequestBody{
 		Required:    t.required(p),
 		Description: p.Str("description"),

@@ -1,0 +1,15 @@
+package openapi
+
+import (
+	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/overlay"
+)
+
+// ferrule reads the extensions of this platform, which say what OpenAPI cannot:
+// see package overlay. They count whatever else the document says, so that this
+// is the last step of a translation, after which nothing else is derived.
+func (t *translation) ferrule() {
+	overlay.Apply(t.root, t.def, func(at *document.Node, err error) {
+		t.warn("ExtensionInvalid", at, "correct it or remove it", "the extension is ignored: %v", err)
+	})
+}
