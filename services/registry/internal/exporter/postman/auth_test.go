@@ -1,0 +1,125 @@
+package postman_test
+
+import (
+	"slices"
+	"testing"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/exporter/target"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
+	importing "github.com/ferrule-dev/ferrule/services/registry/internal/importer/postman"
+)
+
+func basic(scheme string) *connectorv1.CredentialPlacement {
+	return &connectorv1.CredentialPlacement{SchemeId: scheme, Kind: &connectorv1.CredentialPlacement_Basic{
+		Basic: &connectorv1.BasicPlacement{UsernameParameter: "username", PasswordParameter: "password"},
+	}}
+}
+
+func bearer(scheme string) *connectorv1.CredentialPlacement {
+	return &connectorv1.CredentialPlacement{SchemeId: scheme, Kind: &connectorv1.CredentialPlacement_Bearer{
+		Bearer: &connectorv1.BearerPlacement{Parameter: "token"},
+	}}
+}
+
+func apiKey(name string, in connectorv1.CredentialLocation) *connectorv1.CredentialPlacement {
+	return &connectorv1.CredentialPlacement{SchemeId: name, Kind: &connectorv1.CredentialPlacement_ApiKey{
+		ApiKey: &connectorv1.ApiKeyPlacement{Parameter: "api_key", Name: name, Location: in},
+	}}
+}
+
+const (
+	keyHeader = connectorv1.CredentialLocation_CREDENTIAL_LOCATION_HEADER
+	keyQuery  = connectorv1.CredentialLocation_CREDENTIAL_LOCATION_QUERY
+	keyCookie = connectorv1.CredentialLocation_CREDENTIAL_LOCATION_COOKIE
+)
+
+func TestCredentialsOfTheCollection(t *testing.T) {
+	oauth := &connectorv1.SecurityScheme{Id: "oauth", Kind: &connectorv1.SecurityScheme_Oauth2{Oauth2: &connectorv1.OAuth2Scheme{Flows: []*connectorv1.OAuth2Flow{
+		{Grant: "authorizationCode", AuthorizationUrl: "https://example.com/auth", TokenUrl: "https://example.com/token", Scopes: []*connectorv1.OAuth2Scope{{Name: "a"}, {Name: "b"}}},
+		{Grant: "implicit", AuthorizationUrl: "https://example.com/auth"},
+	}}}}
+	for _, row := range []struct {
+		name       string
+		placements []*connectorv1.CredentialPlacement
+		auth       string
+		extra      map[string]string
+		lossy      bool
+		schemes    int
+	}{
+		{"nothing", nil, ``, nil, false, 0},
+		{"basic", []*connectorv1.CredentialPlacement{basic("b")}, `{"type":"basic","basic":[{"key":"username","value":"{{credential_username}}","type":"string"},{"key":"password","value":"{{credential_password}}","type":"string"}]}`, map[string]string{
+			"/variable/1": `{"key":"credential_username","value":"","type":"string"}`, "/variable/2": `{"key":"credential_password","value":"","type":"string"}`,
+		}, false, 1},
+		{"bearer", []*connectorv1.CredentialPlacement{bearer("t")}, `{"type":"bearer","bearer":[{"key":"token","value":"{{credential_token}}","type":"string"}]}`, nil, false, 1},
+		{"OAuth", []*connectorv1.CredentialPlacement{bearer("oauth")}, `{"type":"oauth2","oauth2":[{"key":"grant_type","value":"authorization_code","type":"string"},{"key":"authUrl","value":"https://example.com/auth","type":"string"},{"key":"accessTokenUrl","value":"https://example.com/token","type":"string"},{"key":"scope","value":"a b","type":"string"},{"key":"clientId","value":"{{credential_token_client_id}}","type":"string"},{"key":"clientSecret","value":"{{credential_token_client_secret}}","type":"string"},{"key":"addTokenTo","value":"header","type":"string"}]}`, nil, true, 1},
+		{"a key", []*connectorv1.CredentialPlacement{apiKey("X-Key", keyHeader)}, `{"type":"apikey","apikey":[{"key":"key","value":"X-Key","type":"string"},{"key":"value","value":"{{credential_api_key}}","type":"string"},{"key":"in","value":"header","type":"string"}]}`, nil, false, 1},
+		{"two keys", []*connectorv1.CredentialPlacement{apiKey("X-Key", keyHeader), apiKey("k", keyQuery)}, `{"type":"apikey","apikey":[{"key":"key","value":"X-Key","type":"string"},{"key":"value","value":"{{credential_api_key}}","type":"string"},{"key":"in","value":"header","type":"string"}]}`, map[string]string{
+			"/item/0/request/url/query": `[{"key":"k","value":"{{credential_api_key}}"}]`,
+		}, false, 2},
+		{"a key before a token", []*connectorv1.CredentialPlacement{apiKey("X-Key", keyHeader), bearer("t")}, `{"type":"bearer","bearer":[{"key":"token","value":"{{credential_token}}","type":"string"}]}`, map[string]string{
+			"/item/0/request/header": `[{"key":"X-Key","value":"{{credential_api_key}}"}]`,
+		}, false, 2},
+		{"a token and a password", []*connectorv1.CredentialPlacement{bearer("t"), basic("b")}, `{"type":"bearer","bearer":[{"key":"token","value":"{{credential_token}}","type":"string"}]}`, nil, true, 1},
+		{"digest", []*connectorv1.CredentialPlacement{{Kind: &connectorv1.CredentialPlacement_Digest{Digest: &connectorv1.DigestPlacement{UsernameParameter: "u", PasswordParameter: "p"}}}}, `{"type":"digest","digest":[{"key":"username","value":"{{credential_u}}","type":"string"},{"key":"password","value":"{{credential_p}}","type":"string"}]}`, nil, false, 1},
+		{"another scheme", []*connectorv1.CredentialPlacement{{Kind: &connectorv1.CredentialPlacement_Authorization{Authorization: &connectorv1.AuthorizationPlacement{Scheme: "Token", Parameter: "t"}}}}, `{"type":"apikey","apikey":[{"key":"key","value":"Authorization","type":"string"},{"key":"value","value":"Token {{credential_t}}","type":"string"},{"key":"in","value":"header","type":"string"}]}`, nil, true, 1},
+		{"a cookie", []*connectorv1.CredentialPlacement{apiKey("sid", keyCookie)}, ``, nil, true, 0},
+		{"a certificate", []*connectorv1.CredentialPlacement{{Kind: &connectorv1.CredentialPlacement_Certificate{Certificate: &connectorv1.CertificatePlacement{}}}}, ``, nil, true, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			def := definition(operation("GET", "/a"))
+			def.SecuritySchemes = []*connectorv1.SecurityScheme{oauth}
+			def.ParameterSets[0].Placements = row.placements
+			collection := root(t, def)
+			isAt(t, collection, map[string]string{"/auth": row.auth, "/item/0/request/auth": ""})
+			isAt(t, collection, row.extra)
+			out := exported(t, def)
+			lossy := slices.ContainsFunc(out.Findings, func(f format.Finding) bool {
+				return f.Code == target.CodeLost || f.Code == target.CodeApproximated
+			})
+			if lossy != row.lossy {
+				t.Errorf("findings %+v", out.Findings)
+			}
+			again := imported(t, importing.Importer{}, out.Files...)
+			if n := len(again.GetSecuritySchemes()); n != row.schemes {
+				t.Errorf("%d schemes come back, want %d", n, row.schemes)
+			}
+			comesBack(t, row.name, def)
+		})
+	}
+}
+
+func TestCredentialsOfRequests(t *testing.T) {
+	need := func(ids ...string) *connectorv1.SecurityRequirement {
+		r := &connectorv1.SecurityRequirement{}
+		for _, id := range ids {
+			r.Schemes = append(r.Schemes, &connectorv1.SchemeReference{SchemeId: id})
+		}
+		return r
+	}
+	for _, row := range []struct {
+		name     string
+		security []*connectorv1.SecurityRequirement
+		auth     string
+	}{
+		{"nothing said is as the collection", nil, ``},
+		{"the same as the collection", []*connectorv1.SecurityRequirement{need("b")}, ``},
+		{"none", []*connectorv1.SecurityRequirement{need()}, `{"type":"noauth"}`},
+		{"another", []*connectorv1.SecurityRequirement{need("t")}, `{"type":"bearer","bearer":[{"key":"token","value":"{{credential_token}}","type":"string"}]}`},
+		{"the first of two", []*connectorv1.SecurityRequirement{need("t"), need("b")}, `{"type":"bearer","bearer":[{"key":"token","value":"{{credential_token}}","type":"string"}]}`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			op := operation("GET", "/a")
+			op.Security = row.security
+			def := definition(op)
+			def.ParameterSets = []*connectorv1.ParameterSet{
+				{Name: "b", Placements: []*connectorv1.CredentialPlacement{basic("b")}}, {Name: "t", Placements: []*connectorv1.CredentialPlacement{bearer("t")}},
+			}
+			isAt(t, root(t, def), map[string]string{"/item/0/request/auth": row.auth})
+			lost := slices.ContainsFunc(exported(t, def).Findings, func(f format.Finding) bool { return f.Pointer == "/operations" })
+			if lost != (len(row.security) > 1) {
+				t.Error("alternatives are lost in silence, or not lost and said to be")
+			}
+		})
+	}
+}
