@@ -1,0 +1,51 @@
+package nearest_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ferrule-dev/ferrule/services/registry/internal/edit/nearest"
+)
+
+func TestTheNearestNames(t *testing.T) {
+	names := []string{"info", "servers", "operations", "schemas", "security_schemes", "parameter_sets", "policies", "getItem"}
+	for _, row := range []struct {
+		name, wanted string
+		want         []string
+	}{
+		{"a letter too few", "operatons", []string{"operations"}},
+		{"a letter too many", "serverss", []string{"servers"}},
+		{"two letters swapped", "polciies", []string{"policies"}},
+		{"another case", "GetItem", []string{"getItem"}},
+		{"a part of it", "security", []string{"security_schemes"}},
+		{"more than it", "schemas_of_items", []string{"schemas"}},
+		{"nothing like it", "zzzzzz", nil},
+		{"nothing", "", nil},
+		{"the very name", "info", []string{"info"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := nearest.To(row.wanted, names); !slices.Equal(got, row.want) {
+				t.Errorf("To(%q) = %q, want %q", row.wanted, got, row.want)
+			}
+		})
+	}
+}
+
+func TestAtMostThreeNamesEachOnce(t *testing.T) {
+	got := nearest.To("item", []string{"items", "item1", "item2", "items", "item", "ITEM"})
+	if want := []string{"item", "ITEM", "items"}; !slices.Equal(got, want) {
+		t.Errorf("To = %q, want %q", got, want)
+	}
+}
+
+func TestLongNamesAndManyAreNoTrouble(t *testing.T) {
+	names := make([]string, 50_000)
+	for i := range names {
+		names[i] = strings.Repeat("x", 40) + fmt.Sprint(i)
+	}
+	if got := nearest.To(strings.Repeat("x", 1<<16), names); len(got) != 3 {
+		t.Errorf("To = %q", got)
+	}
+}
