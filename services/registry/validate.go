@@ -2,10 +2,14 @@ package registry
 
 import (
 	"context"
+	"fmt"
 
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/core"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/lint"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/selection"
 )
 
 // File is one file of an API description.
@@ -27,9 +31,77 @@ const (
 // Report is what an import of some files would find.
 type Report = core.Report
 
-// Validate says what an import of the files would find. It needs no server and
-// keeps nothing. The error, a fault with the place in its metadata, is the one
-// with which an import would be refused.
-func Validate(ctx context.Context, files []File) (Report, error) {
-	return core.Validate(ctx, importer.All(), files, "")
+// RuleSet names a set of rules that descriptions are checked against.
+type RuleSet = lint.Set
+
+// The sets of rules.
+const (
+	DefaultRules       = lint.Default
+	CertificationRules = lint.Certification
+)
+
+// ParseRuleSet returns the set with this name. Its error is INVALID_ARGUMENT.
+func ParseRuleSet(name string) (RuleSet, error) { return lint.ParseSet(name) }
+
+// ValidateOption says what else to look at.
+type ValidateOption func(*validation)
+
+type validation struct {
+	rules        []RuleSet
+	only, except []string
+}
+
+// WithRules adds sets of rules to the default one, which always counts.
+func WithRules(sets ...RuleSet) ValidateOption {
+	return func(v *validation) { v.rules = append(v.rules, sets...) }
+}
+
+// WithSelection looks at some of the operations only, as an import that selects
+// them does.
+func WithSelection(only, except []string) ValidateOption {
+	return func(v *validation) { v.only, v.except = only, except }
+}
+
+// Validate says what an import of the files would find, and what rules say about
+// them. It needs no server and keeps nothing. The error, a fault with the place
+// in its metadata, is the one with which an import would be refused.
+func Validate(ctx context.Context, files []File, options ...ValidateOption) (Report, error) {
+	var v validation
+	for _, option := range options {
+		option(&v)
+	}
+	chosen, err := selection.Parse(v.only, v.except)
+	if err != nil {
+		return Report{}, fmt.Errorf("read selection: %w", err)
+	}
+	src, err := format.NewSource(files)
+	if err != nil {
+		return Report{}, fmt.Errorf("read source: %w", err)
+	}
+	result, err := importer.All().Import(ctx, src, "")
+	if err != nil {
+		return Report{}, fmt.Errorf("import source: %w", err)
+	}
+	if len(v.only)+len(v.except) > 0 {
+		def, findings, err := chosen.Apply(result.Definition)
+		if err != nil {
+			return Report{}, fmt.Errorf("select operations: %w", err)
+		}
+		result = &format.Result{Format: result.Format, Definition: def, Findings: append(result.Findings, findings...)}
+	}
+	return report(ctx, src, result, v.rules), nil
+}
+
+// report checks what was imported and sums it up.
+func report(ctx context.Context, src *format.Source, result *format.Result, rules []RuleSet) Report {
+	r := Report{Format: result.Format, Title: result.Definition.GetInfo().GetTitle()}
+	for _, op := range result.Definition.GetOperations() {
+		if op.GetKind() == connectorv1.OperationKind_OPERATION_KIND_ACTION {
+			r.Actions++
+		} else {
+			r.Triggers++
+		}
+	}
+	r.Findings = lint.Check(ctx, lint.Input{Source: src, Result: result, Sets: rules})
+	return r
 }
