@@ -77,7 +77,8 @@ func benchVault(b *testing.B, engine kv.Store) *core.Vault {
 		b.Fatal(err)
 	}
 	return core.New(core.Config{Lease: time.Minute, Runtime: "runtime-proxy"}, core.Ports{
-		Store: records, Sealer: keys, Connectors: cache, Clock: clock.System(), NewID: func() string { return "0123456789abcdef" },
+		Store: records, Sealer: keys, Connectors: cache, Environments: connectors.NewEnvironments(nil, clock.System()),
+		Clock: clock.System(), NewID: func() string { return "0123456789abcdef" },
 	})
 }
 

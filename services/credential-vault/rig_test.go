@@ -206,6 +206,14 @@ func (r *registry) GetRevision(ctx context.Context, req *registryv1.GetRevisionR
 	return &registryv1.Revision{Name: req.GetName(), Definition: r.definition}, nil
 }
 
+// GetEnvironment knows "default" and "staging".
+func (r *registry) GetEnvironment(_ context.Context, req *registryv1.GetEnvironmentRequest) (*registryv1.Environment, error) {
+	if req.GetName() == "environments/default" || req.GetName() == "environments/staging" {
+		return &registryv1.Environment{Name: req.GetName()}, nil
+	}
+	return nil, fault.NotFound(fault.ReasonEnvironmentNotFound, "%q does not exist", req.GetName())
+}
+
 func (r *registry) publish(def *connectorv1.Definition) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -71,14 +71,18 @@ func New(env service.Env, cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unlock the vault: %w", err)
 	}
-	cache, err := connectors.New(registryv1.NewRegistryServiceClient(env.Client(service.Registry)), env.Clock)
+	registry := registryv1.NewRegistryServiceClient(env.Client(service.Registry))
+	cache, err := connectors.New(registry, env.Clock)
 	if err != nil {
 		return nil, err
 	}
 	vault := core.New(core.Config{
 		Lease: cfg.Lease, AllowHosts: hosts, Runtime: service.Runtime,
 		Trusted: []string{service.Trigger}, // polls and subscribes while nobody is signed in
-	}, core.Ports{Store: records, Sealer: keys, Connectors: cache, Clock: env.Clock, NewID: newID})
+	}, core.Ports{
+		Store: records, Sealer: keys, Connectors: cache, Environments: connectors.NewEnvironments(registry, env.Clock),
+		Clock: env.Clock, NewID: newID,
+	})
 	return &Service{env: env, api: api.New(vault), cache: cache, relay: relay}, nil
 }
 

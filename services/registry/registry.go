@@ -19,6 +19,8 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/bus"
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 	"github.com/ferrule-dev/ferrule/pkg/kv/outbox"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/pkg/run"
 	"github.com/ferrule-dev/ferrule/pkg/service"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/api"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/core"
@@ -66,6 +68,7 @@ const healthTarget = "registry"
 // Service is the registry.
 type Service struct {
 	env   service.Env
+	core  *core.Registry
 	api   *api.Server
 	relay *outbox.Relay
 }
@@ -81,13 +84,14 @@ func New(env service.Env, cfg Config) (*Service, error) {
 	env.Health.Register(healthTarget)
 	registry := core.New(core.Deps{
 		Store:     store.New(env.Store, announcement),
-		Fetcher:   fetch.New(env.Guard, cfg.FetchTimeout),
+		Fetcher:   fetch.New(env.Guard, cfg.FetchTimeout, references),
 		Importers: importer.All(),
+		Tools:     tools(),
 		Clock:     env.Clock,
 		Committed: relay.Notify,
 		Imports:   cfg.Imports,
 	})
-	return &Service{env: env, api: api.New(registry), relay: relay}, nil
+	return &Service{env: env, core: registry, api: api.New(registry), relay: relay}, nil
 }
 
 // announcement tells caches that a connector has changed; the data is the id of
@@ -108,11 +112,54 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 // token, as far as its roles allow.
 func (s *Service) Rules() grpcx.Rules { return nil }
 
-// Run implements [service.Service]: it sends announcements until ctx ends.
+// Run implements [service.Service]: it sends announcements, and keeps the
+// catalogue in step with those of others, until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
+	group := run.New(run.Config{})
+	stale := make(chan struct{}, 1)
+	group.Add("relay", s.relay.Run)
+	group.Add("watch", func(ctx context.Context) error { return s.watch(ctx, stale) })
+	group.Add("load", func(ctx context.Context) error { return s.load(ctx, stale) })
 	s.env.Health.Set(healthTarget, nil)
-	if err := s.relay.Run(ctx); err != nil {
+	if err := group.Run(ctx); err != nil {
 		return fmt.Errorf("run registry: %w", err)
 	}
 	return nil
+}
+
+// watch changes the catalogue as announcements come, and says when it has to be
+// loaded. What cannot be read is in the log; the next change tries again.
+func (s *Service) watch(ctx context.Context, stale chan<- struct{}) error {
+	changed := func(c bus.Change) {
+		name := resource.Connector{Environment: c.Environment, ID: c.ID}
+		if err := s.core.Changed(ctx, name); err != nil && ctx.Err() == nil {
+			s.env.Log.ErrorContext(ctx, "the catalogue is behind", "connector", name.String(), "error", err)
+		}
+	}
+	resync := func() {
+		s.core.Resync()
+		select {
+		case stale <- struct{}{}:
+		default: // it is going to be loaded anyway
+		}
+	}
+	if err := s.env.Bus.WatchChanges(ctx, bus.ChangeConnector, changed, resync); err != nil {
+		return fmt.Errorf("keep the catalogue in step: %w", err)
+	}
+	return nil
+}
+
+// load loads the catalogue whenever it is stale, so that the first search does
+// not have to. Searches work meanwhile, and try again what failed here.
+func (s *Service) load(ctx context.Context, stale <-chan struct{}) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-stale:
+		}
+		if err := s.core.Load(ctx); err != nil && ctx.Err() == nil {
+			s.env.Log.ErrorContext(ctx, "the catalogue could not be loaded", "error", err)
+		}
+	}
 }

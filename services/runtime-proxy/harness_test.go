@@ -65,6 +65,9 @@ func (v *vault) ResolveCredential(ctx context.Context, req *vaultv1.ResolveCrede
 	v.resolved.Add(1)
 	p, _ := authn.FromContext(ctx)
 	peer, _ := authn.PeerService(ctx)
+	if !strings.HasPrefix(req.GetName(), "environments/default/") {
+		return nil, fault.NotFound(fault.ReasonEnvironmentNotFound, "there is no environment for %q", req.GetName())
+	}
 	mine := p.Kind == authn.KindService || p.Name == "ada" || p.Is(authn.RoleAdmin)
 	if req.GetName() != connection || peer != service.Runtime || !mine || (p.Kind == authn.KindUser && req.GetPrincipal() != p.Name) {
 		return nil, fault.NotFound(fault.ReasonConnectionNotFound, "connection %q does not exist", req.GetName())

@@ -287,6 +287,14 @@ func (registryFake) GetRevision(_ context.Context, req *registryv1.GetRevisionRe
 	return rev, nil
 }
 
+// GetEnvironment knows "default" only.
+func (registryFake) GetEnvironment(_ context.Context, req *registryv1.GetEnvironmentRequest) (*registryv1.Environment, error) {
+	if req.GetName() != environment {
+		return nil, fault.NotFound(fault.ReasonEnvironmentNotFound, "no environment %q", req.GetName())
+	}
+	return &registryv1.Environment{Name: req.GetName()}, nil
+}
+
 // vaultFake knows ann's connection.
 type vaultFake struct {
 	vaultv1.UnimplementedVaultServiceServer

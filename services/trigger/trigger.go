@@ -93,17 +93,19 @@ func build(env service.Env, cfg Config, limits core.Config) (*Service, error) {
 
 // ports connects the core to everything around it.
 func (s *Service) ports(subscriptions *store.Store, keys *callback.Keys) core.Ports {
+	registry := registryv1.NewRegistryServiceClient(s.env.Client(service.Registry))
 	return core.Ports{
-		Store:       subscriptions,
-		Runtime:     remote.NewRuntime(runtimev1.NewRuntimeServiceClient(s.env.Client(service.Runtime))),
-		Connections: remote.NewConnections(vaultv1.NewVaultServiceClient(s.env.Client(service.Vault))),
-		Definitions: remote.NewDefinitions(registryv1.NewRegistryServiceClient(s.env.Client(service.Registry))),
-		Events:      events.NewLog(s.env.Bus),
-		Schedules:   schedules{s.scheduler},
-		Keys:        keys,
-		Clock:       s.env.Clock,
-		NewUID:      newUID,
-		Dice:        rand2.Float64,
+		Store:        subscriptions,
+		Runtime:      remote.NewRuntime(runtimev1.NewRuntimeServiceClient(s.env.Client(service.Runtime))),
+		Connections:  remote.NewConnections(vaultv1.NewVaultServiceClient(s.env.Client(service.Vault))),
+		Definitions:  remote.NewDefinitions(registry),
+		Environments: remote.NewEnvironments(registry, s.env.Clock),
+		Events:       events.NewLog(s.env.Bus),
+		Schedules:    schedules{s.scheduler},
+		Keys:         keys,
+		Clock:        s.env.Clock,
+		NewUID:       newUID,
+		Dice:         rand2.Float64,
 		Trouble: func(ctx context.Context, what string, sub core.Subscription, err error) {
 			s.env.Log.WarnContext(ctx, "something about a subscription failed", "step", what, "subscription", sub.Name.String(), "error", err)
 		},

@@ -35,6 +35,8 @@ func (k *keeper) Open(context.Context, core.Place, []byte) (secret.Text, error) 
 	return value, nil
 }
 
+func (k *keeper) Exists(context.Context, string) error { return nil }
+
 func (k *keeper) Definition(context.Context, resource.Connector, string) (*connectorv1.Definition, error) {
 	return &connectorv1.Definition{
 		Servers: []*connectorv1.Server{{UrlTemplate: "https://api.example.com"}},
@@ -46,7 +48,7 @@ func (k *keeper) Definition(context.Context, resource.Connector, string) (*conne
 
 func newServer(k *keeper) *Server {
 	return New(core.New(core.Config{Lease: time.Minute, Runtime: "runtime-proxy"}, core.Ports{
-		Store: store.New(memkv.New(), func() {}), Sealer: k, Connectors: k, Clock: clock.System(),
+		Store: store.New(memkv.New(), func() {}), Sealer: k, Connectors: k, Environments: k, Clock: clock.System(),
 		NewID: func() string { return "0123456789abcdef" },
 	}))
 }

@@ -50,7 +50,7 @@ func (v *Vault) Create(ctx context.Context, caller Caller, d Draft) (Connection,
 	if err := caller.mayWrite(); err != nil {
 		return Connection{}, err
 	}
-	if err := known(d.Environment); err != nil {
+	if err := v.environments.Exists(ctx, d.Environment); err != nil {
 		return Connection{}, err
 	}
 	if err := checkNames(d); err != nil {

@@ -10,9 +10,6 @@ import (
 // Delete removes a connection of the caller, destroys its encrypted secrets and
 // announces that. Unless empty, etag must be the connection's.
 func (v *Vault) Delete(ctx context.Context, caller Caller, name resource.Connection, etag string) error {
-	if err := known(name.Environment); err != nil {
-		return err
-	}
 	_, err := settled(name, func() (Connection, error) { return Connection{}, v.tryDelete(ctx, caller, name, etag) })
 	return err
 }
@@ -21,7 +18,7 @@ func (v *Vault) Delete(ctx context.Context, caller Caller, name resource.Connect
 // somebody else was faster.
 func (v *Vault) tryDelete(ctx context.Context, caller Caller, name resource.Connection, etag string) error {
 	conn, err := v.store.Connection(ctx, name)
-	if err := found(name, err); err != nil {
+	if err := v.found(ctx, name, err); err != nil {
 		return err
 	}
 	if err := mayChange(caller, conn, etag); err != nil {

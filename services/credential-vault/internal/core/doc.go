@@ -6,7 +6,7 @@
 // [Connectors]), encrypts secrets ([Sealer]) and keeps connections ([Store]).
 // Secrets leave it in one place only: [Vault.Resolve].
 //
-//	v := core.New(core.Config{Lease: time.Minute}, core.Ports{Store: s, Sealer: k, Connectors: c, Clock: clk, NewID: id})
+//	v := core.New(core.Config{Lease: time.Minute}, core.Ports{Store: s, Sealer: k, Connectors: c, Environments: e, Clock: clk, NewID: id})
 //	connection, err := v.Create(ctx, caller, core.Draft{…})
 //
 // Every error that a caller can do something about is a *fault.Error.

@@ -90,6 +90,13 @@ type AuditQuery struct {
 	Limit int
 }
 
+// Environments tells which environments exist.
+type Environments interface {
+	// Exists returns nil for an environment that exists, and otherwise a fault:
+	// ENVIRONMENT_NOT_FOUND, or why nobody can tell.
+	Exists(ctx context.Context, environment string) error
+}
+
 // Connectors tells what connections to a connector look like.
 type Connectors interface {
 	// Definition returns the parts of a connector's definition that connections

@@ -44,7 +44,7 @@ func contended(t *testing.T, n int) (*core.Vault, *rig) {
 		}
 	}}
 	return core.New(core.Config{Lease: time.Minute, Runtime: "runtime-proxy"}, core.Ports{
-		Store: store.New(racing, func() {}), Sealer: r.sealer, Connectors: r.connectors, Clock: r.clock, NewID: func() string { return "0123456789abcdef" },
+		Store: store.New(racing, func() {}), Sealer: r.sealer, Connectors: r.connectors, Environments: &r.environments, Clock: r.clock, NewID: func() string { return "0123456789abcdef" },
 	}), r
 }
 

@@ -18,11 +18,8 @@ const (
 
 // Get returns a connection that the caller may see.
 func (v *Vault) Get(ctx context.Context, caller Caller, name resource.Connection) (Connection, error) {
-	if err := known(name.Environment); err != nil {
-		return Connection{}, err
-	}
 	conn, err := v.store.Connection(ctx, name)
-	if err := found(name, err); err != nil {
+	if err := v.found(ctx, name, err); err != nil {
 		return Connection{}, err
 	}
 	if !caller.sees(conn) {
@@ -46,7 +43,7 @@ type Listing struct {
 // List returns the connections that the caller may see, in the order of their
 // ids, and the token of the next page.
 func (v *Vault) List(ctx context.Context, caller Caller, l Listing) ([]Connection, string, error) {
-	if err := known(l.Environment); err != nil {
+	if err := v.environments.Exists(ctx, l.Environment); err != nil {
 		return nil, "", err
 	}
 	q := ConnectionQuery{Environment: l.Environment, Connector: l.Connector, Limit: page.Size(l.PageSize, defaultPage, maxPage)}
@@ -87,7 +84,7 @@ func (v *Vault) ListAudit(ctx context.Context, caller Caller, l AuditListing) ([
 		return nil, "", fault.Denied(fault.ReasonPermissionDenied,
 			"only administrators may read the audit trail; ask one of them").With("principal", caller.Principal.Name)
 	}
-	if err := known(l.Environment); err != nil {
+	if err := v.environments.Exists(ctx, l.Environment); err != nil {
 		return nil, "", err
 	}
 	scope := page.Scope("audit", l.Environment, l.Connection)

@@ -37,15 +37,12 @@ func (v *Vault) ReportTest(ctx context.Context, caller Caller, r TestReport) (Co
 	if caller.Service != v.cfg.Runtime {
 		return Connection{}, serviceOnly()
 	}
-	if err := known(r.Name.Environment); err != nil {
-		return Connection{}, err
-	}
 	return settled(r.Name, func() (Connection, error) { return v.tryReport(ctx, caller, r) })
 }
 
 func (v *Vault) tryReport(ctx context.Context, caller Caller, r TestReport) (Connection, error) {
 	before, err := v.store.Connection(ctx, r.Name)
-	if err := found(r.Name, err); err != nil {
+	if err := v.found(ctx, r.Name, err); err != nil {
 		return Connection{}, err
 	}
 	if !caller.sees(before) {

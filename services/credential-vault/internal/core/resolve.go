@@ -57,9 +57,6 @@ func (c Credential) Clear() {
 // durable before anything is returned. Whoever is refused leaves a record too,
 // and nothing is decrypted for him.
 func (v *Vault) Resolve(ctx context.Context, caller Caller, r Request) (Credential, error) {
-	if err := known(r.Name.Environment); err != nil {
-		return Credential{}, err
-	}
 	conn, sealed, err := v.authorised(ctx, caller, r)
 	if err != nil {
 		return Credential{}, err
@@ -96,7 +93,7 @@ func (v *Vault) authorised(ctx context.Context, caller Caller, r Request) (Conne
 			With("principal", r.Principal))
 	}
 	conn, sealed, err := v.store.WithSecrets(ctx, r.Name)
-	if err := found(r.Name, err); err != nil {
+	if err := v.found(ctx, r.Name, err); err != nil {
 		return Connection{}, nil, err
 	}
 	if !v.mayUse(caller, r, conn) {
@@ -136,8 +133,8 @@ func (v *Vault) lendableTo(def *connectorv1.Definition, conn Connection, sealed 
 // Refused leaves the audit record of a call that was refused before it reached
 // the vault, because its process is not the runtime's.
 func (v *Vault) Refused(ctx context.Context, caller Caller, r Request) error {
-	if err := known(r.Name.Environment); err != nil {
-		return nil //nolint:nilerr // there are no secrets to ask for, and no place for a record
+	if nowhere, _ := v.nowhere(ctx, r.Name.Environment); nowhere {
+		return nil // there are no secrets to ask for, and no place for a record
 	}
 	return v.audit(ctx, caller, r, ActionRefused, nil)
 }
@@ -145,6 +142,9 @@ func (v *Vault) Refused(ctx context.Context, caller Caller, r Request) error {
 // refuse leaves a record and returns why. A refusal that cannot be recorded is
 // one all the same.
 func (v *Vault) refuse(ctx context.Context, caller Caller, r Request, why error) error {
+	if nowhere, missing := v.nowhere(ctx, r.Name.Environment); nowhere {
+		return missing
+	}
 	if err := v.audit(ctx, caller, r, ActionRefused, nil); err != nil {
 		return err
 	}

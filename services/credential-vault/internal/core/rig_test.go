@@ -29,13 +29,14 @@ const (
 
 // rig is a vault on memory, with everything around it in the hands of the test.
 type rig struct {
-	t          *testing.T
-	vault      *core.Vault
-	clock      *clocktest.Fake
-	sealer     *sealer
-	connectors *connectors
-	records    *store.Store
-	faults     *faultkv.Store
+	t            *testing.T
+	vault        *core.Vault
+	clock        *clocktest.Fake
+	sealer       *sealer
+	connectors   *connectors
+	environments environments
+	records      *store.Store
+	faults       *faultkv.Store
 }
 
 func newRig(t *testing.T) *rig {
@@ -54,10 +55,26 @@ func newRig(t *testing.T) *rig {
 	r.vault = core.New(core.Config{
 		Lease: time.Minute, AllowHosts: hosts, Runtime: "runtime-proxy", Trusted: []string{"trigger"},
 	}, core.Ports{
-		Store: r.records, Sealer: r.sealer, Connectors: r.connectors, Clock: r.clock,
+		Store: r.records, Sealer: r.sealer, Connectors: r.connectors, Environments: &r.environments, Clock: r.clock,
 		NewID: func() string { n := ids.Add(1); return fmt.Sprintf("%08x%08x%016x", n, n, n) },
 	})
 	return r
+}
+
+// environments is the double: there are "default" and "staging". While lost is
+// set, nobody can tell of any other than "default".
+type environments struct{ lost atomic.Bool }
+
+func (e *environments) Exists(_ context.Context, environment string) error {
+	switch {
+	case environment == "default":
+		return nil
+	case e.lost.Load():
+		return fault.Unavailable(fault.ReasonServiceUnavailable, "the registry cannot be reached")
+	case environment == "staging":
+		return nil
+	}
+	return fault.NotFound(fault.ReasonEnvironmentNotFound, "environment %q does not exist", environment).With("environment", environment)
 }
 
 // crm is a connector with user name, password and an optional token.

@@ -59,9 +59,6 @@ func (e Edit) touches() bool {
 // Update changes a connection of the caller and announces it. The result has to
 // fit the connector like a new connection.
 func (v *Vault) Update(ctx context.Context, caller Caller, e Edit) (Connection, error) {
-	if err := known(e.Name.Environment); err != nil {
-		return Connection{}, err
-	}
 	return settled(e.Name, func() (Connection, error) { return v.tryUpdate(ctx, caller, e) })
 }
 
@@ -69,7 +66,7 @@ func (v *Vault) Update(ctx context.Context, caller Caller, e Edit) (Connection, 
 // somebody else was faster.
 func (v *Vault) tryUpdate(ctx context.Context, caller Caller, e Edit) (Connection, error) {
 	before, sealed, err := v.store.WithSecrets(ctx, e.Name)
-	if err := found(e.Name, err); err != nil {
+	if err := v.found(ctx, e.Name, err); err != nil {
 		return Connection{}, err
 	}
 	if err := mayChange(caller, before, e.Etag); err != nil {

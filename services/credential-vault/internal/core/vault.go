@@ -13,9 +13,6 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 )
 
-// theEnvironment is the one environment that exists.
-const theEnvironment = "default"
-
 // changeAttempts is how often something is tried when others change the same
 // connection at the same moment.
 const changeAttempts = 5
@@ -44,6 +41,8 @@ type Ports struct {
 	Sealer Sealer
 	// Connectors describes connectors.
 	Connectors Connectors
+	// Environments says where connections can be.
+	Environments Environments
 	// Clock tells the time.
 	Clock clock.Clock
 	// NewID returns a random text of at least 16 lower-case hexadecimal digits,
@@ -53,17 +52,21 @@ type Ports struct {
 
 // Vault keeps connections. It is safe for concurrent use.
 type Vault struct {
-	cfg        Config
-	store      Store
-	sealer     Sealer
-	connectors Connectors
-	clock      clock.Clock
-	newID      func() string
+	cfg          Config
+	store        Store
+	sealer       Sealer
+	connectors   Connectors
+	environments Environments
+	clock        clock.Clock
+	newID        func() string
 }
 
 // New returns a vault.
 func New(cfg Config, p Ports) *Vault {
-	return &Vault{cfg: cfg, store: p.Store, sealer: p.Sealer, connectors: p.Connectors, clock: p.Clock, newID: p.NewID}
+	return &Vault{
+		cfg: cfg, store: p.Store, sealer: p.Sealer, connectors: p.Connectors, environments: p.Environments,
+		clock: p.Clock, newID: p.NewID,
+	}
 }
 
 // Caller is who asks.
@@ -107,22 +110,23 @@ func (v *Vault) record(c Caller, action AuditAction, conn resource.Connection, n
 	}
 }
 
-// known refuses environments that do not exist.
-func known(environment string) error {
-	if environment == theEnvironment {
-		return nil
-	}
-	return fault.NotFound(fault.ReasonEnvironmentNotFound,
-		"environment %q does not exist; there is only %q", environment, theEnvironment).
-		With("environment", environment)
+// nowhere reports whether an environment certainly does not exist, and why.
+func (v *Vault) nowhere(ctx context.Context, environment string) (nowhere bool, why error) {
+	err := v.environments.Exists(ctx, environment)
+	return fault.ReasonOf(err) == fault.ReasonEnvironmentNotFound, err
 }
 
-// found turns the store's answer into the caller's.
-func found(name resource.Connection, err error) error {
+// found turns the store's answer into the caller's. What is stored is in an
+// environment that exists, so only for the rest does anybody have to be asked:
+// the loss of the registry stops nothing that is there.
+func (v *Vault) found(ctx context.Context, name resource.Connection, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, ErrNotFound):
+		if nowhere, why := v.nowhere(ctx, name.Environment); nowhere {
+			return why
+		}
 		return notFound(name)
 	}
 	return fmt.Errorf("read %s: %w", name, err)

@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
@@ -92,7 +91,7 @@ func (a *app) editConnector(ctx context.Context, client *rest.Client, connector 
 		return nil
 	}
 	return a.update(ctx, client, &registryv1.UpdateConnectorRequest{
-		Name: name, Definition: after, UpdateMask: &fieldmaskpb.FieldMask{Paths: mask}, Etag: c.GetEtag(),
+		Name: name, Definition: after, UpdateMask: mask, Etag: c.GetEtag(),
 		Publish: f.publish, AllowBreaking: f.allowBreaking, ValidateOnly: f.dryRun,
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
@@ -164,7 +163,7 @@ func (a *app) addOperation(ctx context.Context, client *rest.Client, res *regist
 		mask = append(mask, "security_schemes."+quotedName(s.GetId()))
 	}
 	return a.update(ctx, client, &registryv1.UpdateConnectorRequest{
-		Name: name, Definition: patch, UpdateMask: &fieldmaskpb.FieldMask{Paths: mask}, Etag: c.GetEtag(), Publish: f.publish,
+		Name: name, Definition: patch, UpdateMask: mask, Etag: c.GetEtag(), Publish: f.publish,
 	})
 }
 

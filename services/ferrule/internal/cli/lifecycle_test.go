@@ -181,9 +181,9 @@ func TestAnEditSendsOnlyWhatChanged(t *testing.T) {
 		args []string
 		mask string
 	}{
-		"by itself":      {[]string{"edit", "crm", "--file", file}, `"info"`},
-		"with a mask":    {[]string{"edit", "crm", "--file", file, "--mask", "info.title", "--mask", "policies"}, `"info.title,policies"`},
-		"and on request": {[]string{"edit", "crm", "--file", file, "--mask", "servers", "--publish", "--dry-run"}, `"servers"`},
+		"by itself":      {[]string{"edit", "crm", "--file", file}, `["info"]`},
+		"with a mask":    {[]string{"edit", "crm", "--file", file, "--mask", "info.title", "--mask", "policies"}, `["info.title", "policies"]`},
+		"and on request": {[]string{"edit", "crm", "--file", file, "--mask", "servers", "--publish", "--dry-run"}, `["servers"]`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, answers)

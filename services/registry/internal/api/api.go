@@ -1,8 +1,9 @@
 // Package api is the registry's gRPC interface: it translates requests for
 // package core and answers from it, and decides nothing but who may call.
 //
-// Reading is for every caller with a valid token. Importing, publishing,
-// deleting and validating need the role maker.
+// Reading, searching and exporting are for every caller with a valid token.
+// Whatever makes, changes or looks at descriptions needs the role maker, and
+// environments are made and changed by admins.
 package api
 
 import (
@@ -34,12 +35,17 @@ var _ registryv1.RegistryServiceServer = (*Server)(nil)
 func New(registry *core.Registry) *Server { return &Server{core: registry} }
 
 // requireMaker refuses callers who may not describe APIs.
-func requireMaker(ctx context.Context) error {
+func requireMaker(ctx context.Context) error { return require(ctx, authn.RoleMaker, "connectors") }
+
+// requireAdmin refuses callers who may not change environments.
+func requireAdmin(ctx context.Context) error { return require(ctx, authn.RoleAdmin, "environments") }
+
+func require(ctx context.Context, role authn.Role, what string) error {
 	p, ok := authn.FromContext(ctx)
-	if ok && p.Is(authn.RoleMaker) {
+	if ok && p.Is(role) {
 		return nil
 	}
 	return fault.Denied(fault.ReasonPermissionDenied,
-		"%q may not change connectors; ask an admin for the role %q", p.Name, authn.RoleMaker).
+		"%q may not change %s; ask an admin for the role %q", p.Name, what, role).
 		With("principal", p.Name)
 }

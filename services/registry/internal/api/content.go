@@ -20,11 +20,7 @@ func (s *Server) GetSource(ctx context.Context, req *registryv1.GetSourceRequest
 	if err != nil {
 		return nil, err
 	}
-	source := &registryv1.Source{Format: formatTo(r.Format), Url: r.URL}
-	for _, f := range files {
-		source.Files = append(source.Files, &registryv1.SourceFile{Path: f.Path, Content: f.Content})
-	}
-	return source, nil
+	return &registryv1.Source{Format: formatTo(r.Format), Url: r.URL, Files: filesTo(files)}, nil
 }
 
 // ListOperations implements RegistryService.

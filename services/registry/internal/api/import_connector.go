@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
@@ -23,6 +24,8 @@ func (s *Server) ImportConnector(ctx context.Context, req *registryv1.ImportConn
 		Files:       filesFrom(req.GetFiles()),
 		URL:         req.GetUrl(),
 		Format:      formatFrom(req.GetFormat()),
+		Selection:   selectionFrom(req.GetSelection()),
+		Intent:      core.Intent{AllowBreaking: req.GetAllowBreaking(), ValidateOnly: req.GetValidateOnly()},
 	}
 	if req.GetPublish() {
 		in.Publish = core.PublishAlways
@@ -35,6 +38,7 @@ func (s *Server) ImportConnector(ctx context.Context, req *registryv1.ImportConn
 		Connector: connectorTo(out.Connector),
 		Revision:  detailTo(core.RevisionDetail{Revision: out.Revision, Findings: out.Findings}),
 		Created:   out.Created,
+		Diff:      diffTo(out.Diff),
 	}, nil
 }
 
@@ -47,7 +51,14 @@ func (s *Server) ValidateDefinition(ctx context.Context, req *registryv1.Validat
 	if err != nil {
 		return nil, err
 	}
-	report, err := s.core.Validate(ctx, env, filesFrom(req.GetFiles()), formatFrom(req.GetFormat()))
+	in := core.ValidateRequest{
+		Environment: env, Files: filesFrom(req.GetFiles()),
+		Format: formatFrom(req.GetFormat()), Selection: selectionFrom(req.GetSelection()),
+	}
+	if slices.Contains(req.GetRuleSets(), registryv1.RuleSet_RULE_SET_CERTIFICATION) {
+		in.Rules = []core.RuleSet{core.CertificationRules}
+	}
+	report, err := s.core.Validate(ctx, in)
 	if err != nil {
 		return nil, err
 	}

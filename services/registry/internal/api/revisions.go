@@ -67,7 +67,7 @@ func (s *Server) PublishRevision(ctx context.Context, req *registryv1.PublishRev
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.core.Publish(ctx, name)
+	r, err := s.core.Publish(ctx, name, req.GetAllowBreaking())
 	if err != nil {
 		return nil, err
 	}

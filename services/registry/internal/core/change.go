@@ -3,47 +3,86 @@ package core
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 )
 
-// Publish makes a revision the one that callers get. Publishing the one that is
-// published already changes nothing.
-func (g *Registry) Publish(ctx context.Context, name resource.Revision) (Revision, error) {
+// Publish makes a revision the one that callers get: REVISION_BREAKING if that
+// breaks those of the revision that they get now, unless that is allowed.
+// Publishing the one that is published already changes nothing.
+func (g *Registry) Publish(ctx context.Context, name resource.Revision, allowBreaking bool) (Revision, error) {
+	leave, err := g.enter(ctx)
+	if err != nil {
+		return Revision{}, err
+	}
+	defer leave()
+	var out Outcome
+	err = settled(name.Parent(), func() error {
+		p := proposal{stored: true, intent: Intent{Publish: PublishAlways, AllowBreaking: allowBreaking}}
+		err := g.deps.Store.View(ctx, func(r Reader) (err error) {
+			if p.revision, err = revision(r, name); err != nil || allowBreaking {
+				return err
+			}
+			p.definition, err = r.Definition(p.revision)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		out, err = g.attempt(ctx, p)
+		return err
+	})
+	if err != nil {
+		return Revision{}, fmt.Errorf("publish %s: %w", name, err)
+	}
+	return out.Revision, nil
+}
+
+// Deprecate says that a revision should not be used any more, and why:
+// REVISION_IN_USE for the one that callers get. It goes on working.
+func (g *Registry) Deprecate(ctx context.Context, name resource.Revision, note string) (Revision, error) {
+	if len(note) > MaxNote {
+		return Revision{}, fault.Invalid(fault.ReasonInvalidArgument, "the note has more than %d bytes; shorten it", MaxNote).
+			Field("note", "must have at most "+strconv.Itoa(MaxNote)+" bytes")
+	}
 	var r Revision
 	err := g.deps.Store.Update(ctx, func(tx Tx) (err error) {
 		if r, err = revision(tx, name); err != nil {
 			return err
 		}
 		c, err := connector(tx, name.Parent())
-		if err != nil || c.Published == r.Name.ID {
+		if err != nil {
 			return err
 		}
-		r, err = g.publish(tx, &c, r)
-		return err
+		if c.Published == r.Name.ID {
+			return fault.Precondition(fault.ReasonRevisionInUse,
+				"callers of connector %q get revision %q; publish another one first", c.Name.ID, r.Name.ID).
+				With("revision", r.Name.String())
+		}
+		r.State, r.Note = Deprecated, note
+		if err := tx.PutState(r); err != nil {
+			return fmt.Errorf("write revision: %w", err)
+		}
+		return nil
 	})
 	if err != nil {
-		return Revision{}, fmt.Errorf("publish %s: %w", name, err)
+		return Revision{}, fmt.Errorf("deprecate %s: %w", name, err)
 	}
-	g.deps.Committed()
 	return r, nil
 }
 
 // Delete removes a connector with everything that belongs to it. If etag is not
 // empty and not the connector's, nothing happens: ETAG_MISMATCH.
 func (g *Registry) Delete(ctx context.Context, name resource.Connector, etag string) error {
-	if err := checkEnvironment(name.Environment); err != nil {
-		return err
-	}
 	err := g.deps.Store.Update(ctx, func(tx Tx) error {
 		c, err := connector(tx, name)
 		if err != nil {
 			return err
 		}
-		if etag != "" && etag != c.Etag() {
-			return fault.Aborted(fault.ReasonEtagMismatch,
-				"connector %q has changed since it was read; read it again", name.ID).With("etag", c.Etag())
+		if err := sameEtag("connector", name.ID, etag, c.Etag()); err != nil {
+			return err
 		}
 		if err := tx.DeleteConnector(c); err != nil {
 			return fmt.Errorf("remove: %w", err)
@@ -55,29 +94,6 @@ func (g *Registry) Delete(ctx context.Context, name resource.Connector, etag str
 	if err != nil {
 		return fmt.Errorf("delete %s: %w", name, err)
 	}
-	g.deps.Committed()
-	return nil
-}
-
-// publish makes r the published revision of c and saves both.
-func (g *Registry) publish(tx Tx, c *Connector, r Revision) (Revision, error) {
-	r.State = Published
-	c.Published = r.Name.ID
-	c.show(r)
-	if err := tx.PutState(r); err != nil {
-		return r, fmt.Errorf("write revision: %w", err)
-	}
-	return r, g.save(tx, c)
-}
-
-// save counts the change of c, stores and announces it.
-func (g *Registry) save(tx Tx, c *Connector) error {
-	c.change(g.deps.Clock.Now().UTC())
-	if err := tx.PutConnector(*c); err != nil {
-		return fmt.Errorf("write connector: %w", err)
-	}
-	if err := tx.Announce(*c); err != nil {
-		return fmt.Errorf("announce change: %w", err)
-	}
+	g.committed(ctx, name)
 	return nil
 }

@@ -47,7 +47,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{t: t, clock: clocktest.New(now), raw: memkv.New(), urls: map[string]string{}}
 	t.Cleanup(func() { _ = r.raw.Close() })
 	r.Registry = core.New(core.Deps{
-		Store: store.New(r.raw, r.announce), Fetcher: r, Importers: importer.All(), Clock: r.clock,
+		Store: store.New(r.raw, r.announce), Fetcher: r, Importers: importer.All(), Tools: simple(), Clock: r.clock,
 		Committed: func() { r.mu.Lock(); r.committed++; r.mu.Unlock() }, Imports: 2,
 	})
 	return r
@@ -61,12 +61,12 @@ func (r *rig) announce(c core.Connector) outbox.Message {
 }
 
 // Fetch makes the rig a fetcher.
-func (r *rig) Fetch(_ context.Context, url string) (format.File, string, error) {
+func (r *rig) Fetch(_ context.Context, url string) ([]format.File, string, error) {
 	content, ok := r.urls[url]
 	if !ok {
-		return format.File{}, "", fault.Precondition(fault.ReasonDocumentUnreachable, "nothing at %q", url)
+		return nil, "", fault.Precondition(fault.ReasonDocumentUnreachable, "nothing at %q", url)
 	}
-	return format.File{Path: "fetched.json", Content: []byte(content)}, "shown", nil
+	return []format.File{{Path: "fetched.json", Content: []byte(content)}}, "shown", nil
 }
 
 // swagger is a document with a title and n actions and a trigger.
@@ -80,7 +80,9 @@ func swagger(title string, n int) []format.File {
 
 func (r *rig) mustImport(req core.ImportRequest) core.Imported {
 	r.t.Helper()
-	req.Environment = env
+	if req.Environment.ID == "" {
+		req.Environment = env
+	}
 	out, err := r.Import(r.t.Context(), req)
 	if err != nil {
 		r.t.Fatal(err)
@@ -107,6 +109,7 @@ func TestTheFirstImportCreatesAndPublishes(t *testing.T) {
 	want := core.Connector{
 		Name: resource.Connector{Environment: "default", ID: "my-crm"}, Title: "My CRM", Description: "About My CRM", Format: format.OpenAPI2,
 		Actions: 2, Triggers: 1, Published: out.Revision.Name.ID, Latest: out.Revision.Name.ID, Created: now, Updated: now, Generation: 1, Sequence: 1,
+		Card: core.Card{Authentication: []string{"none"}},
 	}
 	if diff := cmp.Diff(want, r.connector(want.Name)); diff != "" {
 		t.Errorf("connector (-want +got):\n%s", diff)
@@ -123,7 +126,7 @@ func TestImportingTheSameAgainChangesNothing(t *testing.T) {
 	r := newRig(t)
 	first := r.mustImport(core.ImportRequest{Files: swagger("CRM", 1)})
 	before := r.connector(crm)
-	again := r.mustImport(core.ImportRequest{Files: swagger("CRM", 1), Publish: core.PublishAlways})
+	again := r.mustImport(core.ImportRequest{Files: swagger("CRM", 1), Intent: core.Intent{Publish: core.PublishAlways}})
 	if again.Created || again.Revision.Name != first.Revision.Name || len(again.Findings) != len(first.Findings) {
 		t.Errorf("imported again: %+v", again)
 	}
@@ -143,7 +146,7 @@ func TestLaterImportsAreDraftsUntilTheyArePublished(t *testing.T) {
 	if second.Revision.State != core.Draft || c.Published != first.Revision.Name.ID || c.Latest != second.Revision.Name.ID || c.Title != "One" {
 		t.Errorf("after the second import: %+v", c)
 	}
-	published, err := r.Publish(t.Context(), second.Revision.Name)
+	published, err := r.Publish(t.Context(), second.Revision.Name, false)
 	c = r.connector(crm)
 	if err != nil || published.State != core.Published || c.Published != second.Revision.Name.ID || c.Title != "Two" || c.Actions != 2 {
 		t.Errorf("after publishing: %+v, %v", c, err)
@@ -154,14 +157,14 @@ func TestLaterImportsAreDraftsUntilTheyArePublished(t *testing.T) {
 		t.Errorf("the first revision: %+v, %v", d.Revision, err)
 	}
 	etag := c.Etag()
-	if _, err := r.Publish(t.Context(), second.Revision.Name); err != nil || r.connector(crm).Etag() != etag {
+	if _, err := r.Publish(t.Context(), second.Revision.Name, false); err != nil || r.connector(crm).Etag() != etag {
 		t.Errorf("publishing again: %v", err)
 	}
-	third := r.mustImport(core.ImportRequest{ID: "crm", Files: swagger("Three", 3), Publish: core.PublishAlways})
+	third := r.mustImport(core.ImportRequest{ID: "crm", Files: swagger("Three", 3), Intent: core.Intent{Publish: core.PublishAlways}})
 	if c = r.connector(crm); c.Published != third.Revision.Name.ID || c.Title != "Three" {
 		t.Errorf("after an import that publishes: %+v", c)
 	}
-	back := r.mustImport(core.ImportRequest{ID: "crm", Files: swagger("One", 1), Publish: core.PublishAlways})
+	back := r.mustImport(core.ImportRequest{ID: "crm", Files: swagger("One", 1), Intent: core.Intent{Publish: core.PublishAlways, AllowBreaking: true}})
 	if c = r.connector(crm); back.Created || c.Published != first.Revision.Name.ID || c.Latest != third.Revision.Name.ID {
 		t.Errorf("after going back: %+v", c)
 	}
@@ -219,12 +222,12 @@ func TestBadInputChangesNothing(t *testing.T) {
 		req    core.ImportRequest
 		reason fault.Reason
 	}{
-		{"broken", core.ImportRequest{Files: file(good[:50])}, fault.ReasonDocumentSyntax},
+		{"broken", core.ImportRequest{Files: file("}")}, fault.ReasonDocumentSyntax},
 		{"empty", core.ImportRequest{Files: file("")}, fault.ReasonDocumentSyntax},
-		{"huge", core.ImportRequest{Files: file(good + strings.Repeat(" ", 20<<20))}, fault.ReasonDocumentTooLarge},
+		{"huge", core.ImportRequest{Files: file(good + strings.Repeat(" ", 64<<20))}, fault.ReasonDocumentTooLarge},
 		{"deeply nested", core.ImportRequest{Files: file(`{"swagger":"2.0","paths":{},"x-a":` + strings.Repeat("[", 600) + strings.Repeat("]", 600) + "}")}, fault.ReasonDocumentTooDeep},
-		{"not UTF-8", core.ImportRequest{Files: file(strings.Replace(good, "CRM", "CR\xe4", 1))}, fault.ReasonDocumentNotUTF8},
-		{"not Swagger", core.ImportRequest{Files: file(`{"openapi":"3.0.0"}`)}, fault.ReasonDocumentFormatUnknown},
+		{"binary", core.ImportRequest{Files: file("\x00\x01\xff\xfe")}, fault.ReasonDocumentSyntax},
+		{"something else", core.ImportRequest{Files: file(`{"asyncapi":"3.0.0"}`)}, fault.ReasonDocumentFormatUnknown},
 		{"an alias bomb", core.ImportRequest{Files: []format.File{{Path: "a.yaml", Content: []byte(bomb())}}}, fault.ReasonDocumentTooLarge},
 		{"no operations to be had", core.ImportRequest{Files: file(`{"swagger":"2.0"}`)}, fault.ReasonDocumentInvalid},
 		{"no files", core.ImportRequest{}, fault.ReasonInvalidArgument},
@@ -243,7 +246,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 			}
 			r.wantNothingStored()
 			if row.req.URL == "" && row.req.ID == "" {
-				if _, err := r.Validate(t.Context(), row.req.Environment, row.req.Files, ""); fault.ReasonOf(err) != row.reason {
+				if _, err := r.Validate(t.Context(), core.ValidateRequest{Environment: row.req.Environment, Files: row.req.Files}); fault.ReasonOf(err) != row.reason {
 					t.Errorf("Validate: %v, want %s", err, row.reason)
 				}
 			}
@@ -292,7 +295,7 @@ func TestAliasesOfRevisions(t *testing.T) {
 		if fault.ReasonOf(err) != row.reason || d.Name.ID != row.want {
 			t.Errorf("%s stands for %q, %v", row.id, d.Name.ID, err)
 		}
-		if _, err := r.Publish(t.Context(), name); row.reason != "" && fault.ReasonOf(err) != row.reason {
+		if _, err := r.Publish(t.Context(), name, true); row.reason != "" && fault.ReasonOf(err) != row.reason {
 			t.Errorf("publishing %s: %v", row.id, err)
 		}
 	}
@@ -410,7 +413,7 @@ func TestWhatDoesNotExist(t *testing.T) {
 		"its revisions":  {func() error { _, _, err := r.ListRevisions(t.Context(), nobody.Parent(), 0, 1); return err }, fault.ReasonConnectorNotFound},
 		"its operations": {func() error { _, _, _, err := r.ListOperations(t.Context(), nobody, 0, 1); return err }, fault.ReasonConnectorNotFound},
 		"its source":     {func() error { _, _, err := r.GetSource(t.Context(), nobody); return err }, fault.ReasonConnectorNotFound},
-		"publishing it":  {func() error { _, err := r.Publish(t.Context(), nobody); return err }, fault.ReasonConnectorNotFound},
+		"publishing it":  {func() error { _, err := r.Publish(t.Context(), nobody, false); return err }, fault.ReasonConnectorNotFound},
 		"deleting it":    {func() error { return r.Delete(t.Context(), nobody.Parent(), "") }, fault.ReasonConnectorNotFound},
 		"an environment": {func() error { _, err := r.GetConnector(t.Context(), elsewhere.Parent()); return err }, fault.ReasonEnvironmentNotFound},
 		"an environment's connectors": {func() error {
@@ -419,10 +422,10 @@ func TestWhatDoesNotExist(t *testing.T) {
 		}, fault.ReasonEnvironmentNotFound},
 		"an environment's revisions":   {func() error { _, _, err := r.ListRevisions(t.Context(), elsewhere.Parent(), 0, 1); return err }, fault.ReasonEnvironmentNotFound},
 		"an environment's revision":    {func() error { _, err := r.GetRevision(t.Context(), elsewhere, core.Basic); return err }, fault.ReasonEnvironmentNotFound},
-		"publishing in an environment": {func() error { _, err := r.Publish(t.Context(), elsewhere); return err }, fault.ReasonEnvironmentNotFound},
+		"publishing in an environment": {func() error { _, err := r.Publish(t.Context(), elsewhere, false); return err }, fault.ReasonEnvironmentNotFound},
 		"deleting from an environment": {func() error { return r.Delete(t.Context(), elsewhere.Parent(), "") }, fault.ReasonEnvironmentNotFound},
 		"validating in an environment": {func() error {
-			_, err := r.Validate(t.Context(), elsewhere.Parent().Parent(), swagger("T", 1), "")
+			_, err := r.Validate(t.Context(), core.ValidateRequest{Environment: elsewhere.Parent().Parent(), Files: swagger("T", 1)})
 			return err
 		}, fault.ReasonEnvironmentNotFound},
 		"a source in another environment": {func() error { _, _, err := r.GetSource(t.Context(), elsewhere); return err }, fault.ReasonEnvironmentNotFound},

@@ -3,24 +3,28 @@ package core_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/clock/clocktest"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/kv"
 	"github.com/ferrule-dev/ferrule/pkg/kv/faultkv"
 	"github.com/ferrule-dev/ferrule/pkg/kv/memkv"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/core"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/search"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/store"
 )
 
 // on returns a registry on another store, at a fixed time.
 func (r *rig) on(s kv.Store) *core.Registry {
 	return core.New(core.Deps{
-		Store: store.New(s, r.announce), Fetcher: r, Importers: importer.All(), Clock: clocktest.New(now),
+		Store: store.New(s, r.announce), Fetcher: r, Importers: importer.All(), Tools: simple(), Clock: clocktest.New(now),
 		Committed: func() {}, Imports: 1,
 	})
 }
@@ -47,7 +51,7 @@ func everything(t *testing.T, s kv.Store) map[string]string {
 // changes are the use cases that write, on a connector that has a revision.
 var changes = map[string]func(t *testing.T, g *core.Registry) error{
 	"an import": func(t *testing.T, g *core.Registry) error {
-		_, err := g.Import(t.Context(), core.ImportRequest{Environment: env, ID: "crm", Files: swagger("Two", 3), Publish: core.PublishAlways})
+		_, err := g.Import(t.Context(), core.ImportRequest{Environment: env, ID: "crm", Files: swagger("Two", 3), Intent: core.Intent{Publish: core.PublishAlways}})
 		return err
 	},
 	"a first import": func(t *testing.T, g *core.Registry) error {
@@ -59,11 +63,57 @@ var changes = map[string]func(t *testing.T, g *core.Registry) error{
 		if err != nil {
 			return err
 		}
-		_, err = g.Publish(t.Context(), d.Name)
+		_, err = g.Publish(t.Context(), d.Name, false)
 		return err
 	},
 	"deleting": func(t *testing.T, g *core.Registry) error { return g.Delete(t.Context(), crm, "") },
+	"creating": func(t *testing.T, g *core.Registry) error {
+		def := &connectorv1.Definition{Info: &connectorv1.Info{Title: "Blank"}}
+		_, err := g.Create(t.Context(), core.CreateRequest{Environment: env, Definition: def})
+		return err
+	},
+	"editing": func(t *testing.T, g *core.Registry) error {
+		patch := &connectorv1.Definition{Info: &connectorv1.Info{Title: "Edited"}}
+		_, err := g.Update(t.Context(), core.UpdateRequest{
+			Name: crm, Patch: patch, Paths: []string{"info.title"}, Intent: core.Intent{Publish: core.PublishAlways},
+		})
+		return err
+	},
+	"editing back to what was": func(t *testing.T, g *core.Registry) error {
+		patch := &connectorv1.Definition{Operations: []*connectorv1.Operation{
+			{OperationId: "o0", Method: "GET", Path: "/p0"},
+		}}
+		_, err := g.Update(t.Context(), core.UpdateRequest{
+			Name: crm, Patch: patch, Paths: []string{"operations"}, Intent: core.Intent{Publish: core.PublishNever},
+		})
+		return err
+	},
+	"deprecating": func(t *testing.T, g *core.Registry) error {
+		_, err := g.Deprecate(t.Context(), latest, "use the other")
+		return err
+	},
+	"promoting": func(t *testing.T, g *core.Registry) error {
+		_, err := g.Promote(t.Context(), core.PromoteRequest{Name: latest, Environment: staging, Intent: core.Intent{Publish: core.PublishAlways}})
+		return err
+	},
+	"creating an environment": func(t *testing.T, g *core.Registry) error {
+		_, err := g.CreateEnvironment(t.Context(), core.Environment{Name: prod, Title: "Production"})
+		return err
+	},
+	"changing an environment": func(t *testing.T, g *core.Registry) error {
+		e, err := g.GetEnvironment(t.Context(), staging)
+		if err != nil || e.Title == "Changed" {
+			return err
+		}
+		title := "Changed"
+		_, err = g.UpdateEnvironment(t.Context(), staging, core.EnvironmentUpdate{Title: &title})
+		return err
+	},
+	"deleting an environment": func(t *testing.T, g *core.Registry) error { return g.DeleteEnvironment(t.Context(), staging, "") },
 }
+
+// staging is an environment that exists.
+var staging = resource.Environment{ID: "staging"}
 
 // prepared returns a store with a connector of two revisions, of which the
 // second is a draft.
@@ -72,6 +122,9 @@ func prepared(t *testing.T, r *rig) *memkv.Store {
 	inner := memkv.New()
 	t.Cleanup(func() { _ = inner.Close() })
 	g := r.on(inner)
+	if _, err := g.CreateEnvironment(t.Context(), core.Environment{Name: staging}); err != nil {
+		t.Fatal(err)
+	}
 	for n := range 2 {
 		if _, err := g.Import(t.Context(), core.ImportRequest{Environment: env, ID: "crm", Files: swagger("One", n+1)}); err != nil {
 			t.Fatal(err)
@@ -124,8 +177,13 @@ func TestAChangeHappensAsAWholeOrNotAtAll(t *testing.T) {
 
 var errBroken = errors.New("the disk is broken")
 
-// gone is what deleting a second time answers.
-func gone(err error) bool { return fault.ReasonOf(err) == fault.ReasonConnectorNotFound }
+// gone is what deleting or creating a second time answers.
+func gone(err error) bool {
+	again := []fault.Reason{
+		fault.ReasonConnectorNotFound, fault.ReasonConnectorExists, fault.ReasonEnvironmentNotFound, fault.ReasonEnvironmentExists,
+	}
+	return slices.Contains(again, fault.ReasonOf(err))
+}
 
 func TestReadingFromABrokenStoreIsAnInternalError(t *testing.T) {
 	r := newRig(t)
@@ -140,7 +198,22 @@ func TestReadingFromABrokenStoreIsAnInternalError(t *testing.T) {
 		},
 		"ListRevisions":  func(g *core.Registry) error { _, _, err := g.ListRevisions(t.Context(), crm, 0, 9); return err },
 		"ListOperations": func(g *core.Registry) error { _, _, _, err := g.ListOperations(t.Context(), latest, 0, 9); return err },
-		"GetSource":      func(g *core.Registry) error { _, _, err := g.GetSource(t.Context(), latest); return err },
+		"Export":         func(g *core.Registry) error { _, err := g.Export(t.Context(), latest, core.ExportFerrule); return err },
+		"Diff": func(g *core.Registry) error {
+			_, err := g.Diff(t.Context(), latest, core.DiffTarget{Revision: latest})
+			return err
+		},
+		"GetEnvironment":   func(g *core.Registry) error { _, err := g.GetEnvironment(t.Context(), env); return err },
+		"ListEnvironments": func(g *core.Registry) error { _, _, err := g.ListEnvironments(t.Context(), "", 9); return err },
+		"SearchConnectors": func(g *core.Registry) error {
+			_, err := g.SearchConnectors(t.Context(), search.ConnectorQuery{Environment: env.ID, Size: 9})
+			return err
+		},
+		"SearchOperations": func(g *core.Registry) error {
+			_, err := g.SearchOperations(t.Context(), search.OperationQuery{Environment: env.ID, Size: 9})
+			return err
+		},
+		"GetSource": func(g *core.Registry) error { _, _, err := g.GetSource(t.Context(), latest); return err },
 	} {
 		counting := faultkv.New(inner)
 		if err := read(r.on(counting)); err != nil {

@@ -1,20 +1,21 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
+	"slices"
 	"strconv"
 
 	"google.golang.org/protobuf/proto"
 
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
-	"github.com/ferrule-dev/ferrule/services/registry/internal/importer"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 )
 
@@ -26,178 +27,184 @@ type ImportRequest struct {
 	ID string
 	// Files are the source, unless URL says where it is.
 	Files []format.File
-	// URL is where one document is fetched.
+	// URL is where a document is fetched, with those that it refers to.
 	URL string
 	// Format is the source's; detected if empty.
 	Format format.ID
-	// Publish is whether the revision is published even if another is.
-	Publish PublishMode
+	// Selection is which operations are taken.
+	Selection Selection
+
+	Intent
 }
-
-// PublishMode says when an imported revision is published.
-type PublishMode int
-
-const (
-	// PublishFirst publishes the first revision of a connector only.
-	PublishFirst PublishMode = iota
-	// PublishAlways publishes the revision at once.
-	PublishAlways
-)
 
 // Imported is the outcome of an import.
 type Imported struct {
-	// Connector and Revision are as they are after the import.
-	Connector Connector
-	Revision  Revision
+	Outcome
 	// Findings are those of the revision.
 	Findings []format.Finding
-	// Created is false if exactly this revision was there before.
-	Created bool
 }
 
 // Import translates a source and stores it as a revision. The connector is
 // created if it does not exist. Importing what is there already changes nothing,
 // except that it may publish it. A source that is refused changes nothing.
 func (g *Registry) Import(ctx context.Context, req ImportRequest) (Imported, error) {
-	if err := checkEnvironment(req.Environment.ID); err != nil {
+	if err := g.checkTarget(ctx, req.Environment, req.ID); err != nil {
 		return Imported{}, err
 	}
-	if req.ID != "" {
-		if err := resource.CheckID("connector_id", req.ID); err != nil {
-			return Imported{}, err
-		}
-	}
-	d, err := g.translate(ctx, &req)
+	source, err := g.sent(ctx, req.URL, req.Files)
 	if err != nil {
 		return Imported{}, err
-	}
-	var out Imported
-	err = g.deps.Store.Update(ctx, func(tx Tx) error {
-		out, err = g.store(tx, d, req.Publish)
-		return err
-	})
-	if err != nil {
-		return Imported{}, fmt.Errorf("store revision %s: %w", d.revision.Name, err)
-	}
-	g.deps.Committed()
-	out.Findings = d.findings
-	return out, nil
-}
-
-// draft is a translated source, ready to be stored.
-type draft struct {
-	revision Revision
-	content  Packed
-	findings []format.Finding
-}
-
-// translate does all the work of an import that needs no transaction.
-func (g *Registry) translate(ctx context.Context, req *ImportRequest) (draft, error) {
-	var shown string
-	if req.URL != "" {
-		file, url, err := g.deps.Fetcher.Fetch(ctx, req.URL)
-		if err != nil {
-			return draft{}, fmt.Errorf("fetch description: %w", err)
-		}
-		req.Files, shown = []format.File{file}, url
 	}
 	leave, err := g.enter(ctx)
 	if err != nil {
-		return draft{}, err
+		return Imported{}, err
 	}
 	defer leave()
-	src, result, err := read(ctx, g.deps.Importers, req.Files, req.Format)
+	p, findings, err := g.translate(ctx, req, source)
 	if err != nil {
-		return draft{}, err
+		return Imported{}, err
 	}
-	encoded, err := proto.MarshalOptions{Deterministic: true}.Marshal(result.Definition)
+	out, err := g.propose(ctx, p)
 	if err != nil {
-		return draft{}, fmt.Errorf("encode definition: %w", err)
+		return Imported{}, fmt.Errorf("store revision %s: %w", p.revision.Name, err)
 	}
-	packed, err := g.deps.Store.Pack(Content{Definition: result.Definition, Findings: result.Findings, Files: src.Files()})
-	if err != nil {
-		return draft{}, fmt.Errorf("pack revision: %w", err)
-	}
-	r := Revision{
-		State: Draft, Format: result.Format, Files: len(src.Files()),
-		SourceBytes: src.Bytes(), URL: shown, Created: g.deps.Clock.Now().UTC(),
-	}
-	r.summarise(result.Definition)
-	if req.ID == "" {
-		req.ID = resource.NewID(r.Title)
-	}
-	r.Name = resource.Revision{Environment: req.Environment.ID, Connector: req.ID, ID: contentID(result.Format, encoded, src.Files())}
-	return draft{revision: r, content: packed, findings: result.Findings}, nil
+	return Imported{Outcome: out, Findings: findings}, nil
 }
 
-// read translates files and checks what every definition has to keep to.
-func read(ctx context.Context, importers importer.Set, files []format.File, want format.ID) (*format.Source, *format.Result, error) {
-	src, err := format.NewSource(files)
+// checkTarget refuses an environment that does not exist and an id that is none,
+// before any work is done.
+func (g *Registry) checkTarget(ctx context.Context, env resource.Environment, id string) error {
+	if id != "" {
+		if err := resource.CheckID("connector_id", id); err != nil {
+			return err
+		}
+	}
+	_, err := g.GetEnvironment(ctx, env)
+	return err
+}
+
+// source is files with where they came from.
+type source struct {
+	files []format.File
+	shown string // the URL that may be shown, "" if they were sent
+}
+
+// sent returns the files, fetched if there is a URL.
+func (g *Registry) sent(ctx context.Context, url string, files []format.File) (source, error) {
+	if url == "" {
+		return source{files: files}, nil
+	}
+	fetched, shown, err := g.deps.Fetcher.Fetch(ctx, url)
+	if err != nil {
+		return source{}, fmt.Errorf("fetch description: %w", err)
+	}
+	return source{files: fetched, shown: shown}, nil
+}
+
+// translate does all the work of an import that needs no transaction.
+func (g *Registry) translate(ctx context.Context, req ImportRequest, from source) (proposal, []format.Finding, error) {
+	src, result, err := g.read(ctx, reading{files: from.files, format: req.Format, selection: req.Selection})
+	if err != nil {
+		return proposal{}, nil, err
+	}
+	r := Revision{Format: result.Format, URL: from.shown, Selection: req.Selection}
+	r.Name = resource.Revision{Environment: req.Environment.ID, Connector: req.ID}
+	if req.ID == "" {
+		r.Name.Connector = resource.NewID(result.Definition.GetInfo().GetTitle())
+	}
+	p, err := g.drafted(r, Content{Definition: result.Definition, Findings: result.Findings, Files: src.Files()})
+	p.intent = req.Intent
+	return p, result.Findings, err
+}
+
+// reading is what [Registry.read] reads.
+type reading struct {
+	files     []format.File
+	format    format.ID
+	selection Selection
+}
+
+// read translates files and takes what is selected.
+func (g *Registry) read(ctx context.Context, in reading) (*format.Source, *format.Result, error) {
+	src, err := format.NewSource(in.files)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read source: %w", err)
 	}
-	result, err := importers.Import(ctx, src, want)
+	if err := checkSource(src); err != nil {
+		return nil, nil, err
+	}
+	result, err := g.deps.Importers.Import(ctx, src, in.format)
 	if err != nil {
 		return nil, nil, fmt.Errorf("import source: %w", err)
 	}
-	if size := proto.Size(result.Definition); size > MaxDefinitionBytes {
-		return nil, nil, fault.Invalid(fault.ReasonDocumentTooLarge,
-			"the definition has %d bytes and at most %d are accepted; split the description", size, MaxDefinitionBytes).
-			With("limit", strconv.Itoa(MaxDefinitionBytes))
+	if in.selection.All() {
+		return src, result, nil
 	}
-	return src, result, nil
+	def, findings, err := g.deps.Tools.Select(result.Definition, in.selection)
+	if err != nil {
+		return nil, nil, fmt.Errorf("select operations: %w", err)
+	}
+	return src, &format.Result{Format: result.Format, Definition: def, Findings: worstFirst(result.Findings, findings)}, nil
 }
 
-// store puts a draft where it belongs. It is the only place that decides what an
-// import changes.
-func (g *Registry) store(tx Tx, d draft, mode PublishMode) (Imported, error) {
-	c, err := tx.Connector(d.revision.Name.Parent())
-	switch {
-	case errors.Is(err, ErrNotFound):
-		c = Connector{Name: d.revision.Name.Parent(), Created: d.revision.Created}
-	case err != nil:
-		return Imported{}, fmt.Errorf("read connector %s: %w", d.revision.Name.Parent(), err)
+// worstFirst returns all findings, worst first, as many as a revision may have.
+func worstFirst(lists ...[]format.Finding) []format.Finding {
+	all := slices.Concat(lists...)
+	slices.SortStableFunc(all, func(a, b format.Finding) int { return cmp.Compare(b.Severity, a.Severity) })
+	return all[:min(len(all), format.MaxFindings)]
+}
+
+// checkSource refuses sources that no answer could hold.
+func checkSource(src *format.Source) error {
+	if src.Bytes() <= MaxSourceBytes {
+		return nil
 	}
-	old, err := tx.Revision(d.revision.Name)
-	switch {
-	case err == nil && (mode != PublishAlways || c.Published == old.Name.ID):
-		return Imported{Connector: c, Revision: old}, nil
-	case err == nil:
-		r, err := g.publish(tx, &c, old)
-		return Imported{Connector: c, Revision: r}, err
-	case !errors.Is(err, ErrNotFound):
-		return Imported{}, fmt.Errorf("read revision %s: %w", d.revision.Name, err)
-	case c.Sequence >= MaxRevisions:
-		return Imported{}, fault.Exhausted(fault.ReasonLimitReached,
-			"connector %q has %d revisions, which is the limit; import under another id or delete it", c.Name.ID, MaxRevisions).
-			With("limit", strconv.Itoa(MaxRevisions))
+	return fault.Invalid(fault.ReasonDocumentTooLarge,
+		"the files have %d bytes together and at most %d are accepted; send only those of one description",
+		src.Bytes(), MaxSourceBytes).With("limit", strconv.Itoa(MaxSourceBytes))
+}
+
+// checkSize refuses definitions that no answer could hold.
+func checkSize(def *connectorv1.Definition) error {
+	size := proto.Size(def)
+	if size <= MaxDefinitionBytes {
+		return nil
 	}
-	r := d.revision
-	c.Sequence++
-	c.Latest, r.Sequence = r.Name.ID, c.Sequence
-	if err := tx.PutRevision(r, d.content); err != nil {
-		return Imported{}, fmt.Errorf("write revision: %w", err)
-	}
-	if mode == PublishAlways || c.Published == "" {
-		r, err = g.publish(tx, &c, r)
-	} else {
-		err = g.save(tx, &c)
-	}
-	return Imported{Connector: c, Revision: r, Created: true}, err
+	return fault.Invalid(fault.ReasonDocumentTooLarge,
+		"the definition has %d bytes and at most %d are accepted; select operations, or split the description",
+		size, MaxDefinitionBytes).With("limit", strconv.Itoa(MaxDefinitionBytes))
 }
 
 // contentID names a revision by everything it is made of. Each part is preceded
-// by its length, so that no two contents are written alike.
-func contentID(id format.ID, definition []byte, files []format.File) string {
+// by its length, so that no two contents are written alike. What was selected is
+// part of it, because it decides what a later import of the same source is
+// compared with.
+func contentID(r Revision, content Content) (string, error) {
+	definition, err := proto.MarshalOptions{Deterministic: true}.Marshal(content.Definition)
+	if err != nil {
+		return "", fmt.Errorf("encode definition: %w", err)
+	}
 	h := sha256.New()
 	add(h, []byte("ferrule revision 1"))
-	add(h, []byte(id))
+	add(h, []byte(r.Format))
 	add(h, definition)
-	for _, f := range files {
+	for _, f := range content.Files {
 		add(h, []byte(f.Path))
 		add(h, f.Content)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
+	if !r.Selection.All() {
+		addList(h, "only", r.Selection.Only)
+		addList(h, "except", r.Selection.Except)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16]), nil
+}
+
+// addList writes a list under a name that no file can have.
+func addList(h hash.Hash, name string, list []string) {
+	add(h, []byte("/"+name+" "+strconv.Itoa(len(list))))
+	for _, s := range list {
+		add(h, []byte(s))
+	}
 }
 
 func add(h hash.Hash, part []byte) {

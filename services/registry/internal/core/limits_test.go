@@ -3,6 +3,7 @@ package core_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/core"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/store"
 )
 
@@ -17,7 +19,7 @@ func TestRevisionsHaveALimit(t *testing.T) {
 	r := newRig(t)
 	s := store.New(r.raw, r.announce)
 	err := s.Update(t.Context(), func(tx core.Tx) error {
-		return tx.PutConnector(core.Connector{Name: crm, Sequence: core.MaxRevisions - 1, Published: "x", Latest: "x", Created: now})
+		return tx.PutConnector(core.Connector{Name: crm, Sequence: core.MaxRevisions - 1, Latest: "x", Created: now})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -32,6 +34,28 @@ func TestRevisionsHaveALimit(t *testing.T) {
 		t.Errorf("connector (-before +after):\n%s", diff)
 	}
 	r.mustImport(core.ImportRequest{ID: "crm", Files: swagger("CRM", 1)}) // what is there already is still fine
+}
+
+func TestSourcesHaveALimit(t *testing.T) {
+	for name, row := range map[string]struct {
+		more   int
+		reason fault.Reason
+	}{
+		"as much as there may be": {0, ""},
+		"one byte more":           {1, fault.ReasonDocumentTooLarge},
+	} {
+		files := swagger("CRM", 1)
+		left := core.MaxSourceBytes - len(files[0].Content) + row.more
+		for i := range 2 {
+			files = append(files, format.File{Path: fmt.Sprint("notes", i), Content: make([]byte, (left+i)/2)})
+		}
+		r := newRig(t)
+		_, err := r.Import(t.Context(), core.ImportRequest{Environment: env, Files: files})
+		_, dry := r.Validate(t.Context(), core.ValidateRequest{Environment: env, Files: files})
+		if fault.ReasonOf(err) != row.reason || fault.ReasonOf(dry) != row.reason {
+			t.Errorf("%s: imported %v, validated %v", name, err, dry)
+		}
+	}
 }
 
 func TestACallerWhoGivesUpWhileOthersImport(t *testing.T) {

@@ -29,24 +29,36 @@ const (
 	// MaxDefinitionBytes is the greatest size of an encoded definition: 60 MiB,
 	// which leaves room for the envelope of an answer.
 	MaxDefinitionBytes = 60 << 20
+	// MaxSourceBytes is the greatest size of all files of a source, after an
+	// archive was unpacked: 64 MiB, so that an answer can hold them.
+	MaxSourceBytes = 64 << 20
 	// MaxSummary is the length in bytes at which a connector's description is
 	// cut; the whole text is in its definition.
 	MaxSummary = 4096
+	// MaxNote is the length in bytes at which the note of a deprecation ends.
+	MaxNote = 4096
+	// maxCardText and maxCategories bound what records repeat of definitions.
+	maxCardText   = 256
+	maxCategories = 32
 )
 
 // Connector is a wrapper around one API.
 type Connector struct {
 	// Name identifies it.
 	Name resource.Connector
-	// Title, Description, Format, Actions and Triggers are those of the published
-	// revision, or of the latest while none is published.
+	// Title, Description, Format, Actions, Triggers and Card are those of the
+	// published revision, or of the latest while none is published.
 	Title       string
 	Description string
 	Format      format.ID
 	Actions     int
 	Triggers    int
+	Card
+	// URL is where its latest revision was fetched, without credentials and
+	// query; "" if it was sent.
+	URL string
 	// Published is the id of the revision that callers get, "" until there is
-	// one. Latest is the id of the one that was imported last.
+	// one. Latest is the id of the one that was imported or edited last.
 	Published string
 	Latest    string
 	// Created and Updated are when it was first imported and last changed.
@@ -69,13 +81,40 @@ type State string
 
 // The states. The values are stored.
 const (
-	// Draft was imported and never published.
+	// Draft was made and never published.
 	Draft State = "draft"
 	// Published is what callers get, or was and may still be pinned.
 	Published State = "published"
+	// Deprecated still works and should not be used any more.
+	Deprecated State = "deprecated"
 )
 
-// Revision is one immutable version of a connector; only its state changes, once.
+// Card is what a catalogue shows of a revision besides title and description.
+type Card struct {
+	// Publisher is who publishes the connector.
+	Publisher string `json:",omitempty"`
+	// Categories are those of the catalogue.
+	Categories []string `json:",omitempty"`
+	// Authentication is the kinds of authentication that connections can use,
+	// sorted: see [AuthenticationKinds].
+	Authentication []string `json:",omitempty"`
+	// HasIcon is whether the source has a picture that [Registry.Icon] returns.
+	HasIcon bool `json:",omitempty"`
+}
+
+// Selection chooses operations of a description. Empty lists choose all.
+type Selection struct {
+	// Only are those that are taken.
+	Only []string `json:",omitempty"`
+	// Except are those that are left out, even if Only names them.
+	Except []string `json:",omitempty"`
+}
+
+// All reports whether everything is chosen without a question.
+func (s Selection) All() bool { return len(s.Only) == 0 && len(s.Except) == 0 }
+
+// Revision is one immutable version of a connector; only its state changes, and
+// the note that explains it.
 type Revision struct {
 	// Name identifies it; its id is the hash of its content.
 	Name resource.Revision
@@ -94,13 +133,20 @@ type Revision struct {
 	Actions  int
 	Triggers int
 	Files    int
-	// Created is when it was imported.
+	Card
+	// Created is when it was made.
 	Created time.Time
 	// SourceBytes is the size of its source.
 	SourceBytes int64
 	// URL is where its source was fetched, without credentials and query; "" if
 	// it was sent.
 	URL string
+	// Edited is whether its definition was changed after it was made of the source.
+	Edited bool `json:",omitempty"`
+	// Selection is which operations of the source were taken.
+	Selection Selection `json:",omitzero"`
+	// Note says why it is deprecated.
+	Note string `json:",omitempty"`
 }
 
 // Operations returns the number of its operations.
@@ -116,11 +162,23 @@ type Content struct {
 	Files []format.File
 }
 
-// summarise fills in what a revision repeats of its definition.
-func (r *Revision) summarise(def *connectorv1.Definition) {
-	r.Title = def.GetInfo().GetTitle()
-	r.Description = cut(def.GetInfo().GetDescription(), MaxSummary)
+// summarise fills in what a revision repeats of its definition and its source.
+func (r *Revision) summarise(def *connectorv1.Definition, files []format.File) {
+	info := def.GetInfo()
+	r.Title = info.GetTitle()
+	r.Description = cut(info.GetDescription(), MaxSummary)
 	r.Actions, r.Triggers = countKinds(def)
+	r.Card = Card{Publisher: cut(info.GetPublisher(), maxCardText), Authentication: AuthenticationKinds(def)}
+	for _, c := range info.GetCategories()[:min(len(info.GetCategories()), maxCategories)] {
+		r.Categories = append(r.Categories, cut(c, maxCardText))
+	}
+	r.Files, r.SourceBytes = len(files), 0
+	for _, f := range files {
+		r.SourceBytes += int64(len(f.Content))
+		if f.Path == info.GetIcon().GetFile() {
+			_, r.HasIcon = pictureType(f.Content)
+		}
+	}
 }
 
 func countKinds(def *connectorv1.Definition) (actions, triggers int) {
@@ -137,7 +195,7 @@ func countKinds(def *connectorv1.Definition) (actions, triggers int) {
 // show makes the connector look like one of its revisions.
 func (c *Connector) show(r Revision) {
 	c.Title, c.Description, c.Format = r.Title, r.Description, r.Format
-	c.Actions, c.Triggers = r.Actions, r.Triggers
+	c.Actions, c.Triggers, c.Card = r.Actions, r.Triggers, r.Card
 }
 
 // change counts a change.

@@ -6,7 +6,9 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/diff"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/infer"
 )
 
 // ErrNotFound is what a [Reader] answers for what does not exist.
@@ -39,6 +41,11 @@ type Part struct {
 
 // Reader reads inside a transaction.
 type Reader interface {
+	// Environment returns an environment that is stored, or ErrNotFound.
+	Environment(name resource.Environment) (Environment, error)
+	// Environments returns at most limit environments that are stored and whose id
+	// comes after the given one, in the order of their ids.
+	Environments(after string, limit int) ([]Environment, error)
 	// Connector returns a connector, or ErrNotFound.
 	Connector(name resource.Connector) (Connector, error)
 	// Connectors returns at most limit connectors whose id comes after the given
@@ -60,11 +67,19 @@ type Reader interface {
 	Operations(name resource.Revision, from, limit int) ([]*connectorv1.Operation, error)
 	// Source returns the files of a revision, byte for byte.
 	Source(r Revision) ([]format.File, error)
+	// File returns the content of one file of its source, or ErrNotFound.
+	File(r Revision, path string) ([]byte, error)
+	// Packed returns the whole content as it is stored, for [Tx.PutRevision].
+	Packed(r Revision) (Packed, error)
 }
 
 // Tx reads and changes inside a transaction.
 type Tx interface {
 	Reader
+	// PutEnvironment stores an environment.
+	PutEnvironment(e Environment) error
+	// DeleteEnvironment removes an environment, and nothing that is in it.
+	DeleteEnvironment(name resource.Environment) error
 	// PutConnector stores a connector.
 	PutConnector(c Connector) error
 	// PutRevision stores a revision with its content.
@@ -80,7 +95,33 @@ type Tx interface {
 
 // Fetcher reads documents by URL.
 type Fetcher interface {
-	// Fetch returns the document at a URL as a file, named by the last part of
-	// its path, and the URL without what may be secret. Its errors are faults.
-	Fetch(ctx context.Context, url string) (file format.File, shown string, err error)
+	// Fetch returns the document at a URL with those that it refers to on the same
+	// host, and the URL without what may be secret. Their paths are relative to one
+	// another as their URLs are. Its errors are faults.
+	Fetch(ctx context.Context, url string) (files []format.File, shown string, err error)
+}
+
+// Tools are what the registry does with definitions. None keeps anything; errors
+// are faults, or those of the context. All are required.
+type Tools struct {
+	// Compare says what changes for callers.
+	Compare func(ctx context.Context, older, newer *connectorv1.Definition) (*diff.Diff, error)
+	// Select returns def without the operations that are not chosen and what only
+	// they need, and says what became of the selection. It does not change def.
+	// SELECTION_EMPTY if nothing is left.
+	Select func(def *connectorv1.Definition, s Selection) (*connectorv1.Definition, []format.Finding, error)
+	// Check is DEFINITION_INVALID for what contradicts itself.
+	Check func(def *connectorv1.Definition) error
+	// Encode writes a definition as a document in our own format.
+	Encode func(def *connectorv1.Definition) ([]byte, error)
+	// Edit returns def with what the paths name taken from patch. It changes
+	// neither, and is DEFINITION_INVALID for a result that contradicts itself.
+	Edit func(def, patch *connectorv1.Definition, paths []string) (*connectorv1.Definition, error)
+	// Infer makes an operation of a sample.
+	Infer func(ctx context.Context, s infer.Sample) (*infer.Inferred, error)
+	// Export writes a definition in a format; "" is never asked for.
+	Export func(ctx context.Context, to ExportFormat, content Content) (Exported, error)
+	// Lint returns the findings of a result with those of the default rules and of
+	// rule sets, worst first.
+	Lint func(ctx context.Context, src *format.Source, result *format.Result, rules []RuleSet) ([]format.Finding, error)
 }

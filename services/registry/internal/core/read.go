@@ -33,24 +33,8 @@ type RevisionDetail struct {
 	Definition *connectorv1.Definition
 }
 
-// Validate says what an import of the files would find, and changes nothing.
-func (g *Registry) Validate(ctx context.Context, env resource.Environment, files []format.File, want format.ID) (Report, error) {
-	if err := checkEnvironment(env.ID); err != nil {
-		return Report{}, err
-	}
-	leave, err := g.enter(ctx)
-	if err != nil {
-		return Report{}, err
-	}
-	defer leave()
-	return Validate(ctx, g.deps.Importers, files, want)
-}
-
 // GetConnector returns one connector.
 func (g *Registry) GetConnector(ctx context.Context, name resource.Connector) (c Connector, err error) {
-	if err := checkEnvironment(name.Environment); err != nil {
-		return Connector{}, err
-	}
 	err = g.deps.Store.View(ctx, func(r Reader) error {
 		c, err = connector(r, name)
 		return err
@@ -67,11 +51,11 @@ const scanPage = 500
 // more. The filter is a list of words that id, title or description contain,
 // ignoring case.
 func (g *Registry) ListConnectors(ctx context.Context, env resource.Environment, filter, after string, limit int) (list []Connector, more bool, err error) {
-	if err := checkEnvironment(env.ID); err != nil {
-		return nil, false, err
-	}
 	words := strings.Fields(strings.ToLower(filter))
 	err = g.deps.Store.View(ctx, func(r Reader) error {
+		if _, err := environment(r, env.ID); err != nil {
+			return err
+		}
 		for c, err := range connectors(ctx, r, env, after) {
 			switch {
 			case err != nil:
@@ -152,9 +136,6 @@ func (g *Registry) GetRevision(ctx context.Context, name resource.Revision, view
 // ListRevisions returns at most limit revisions of a connector whose sequence is
 // below before, newest first, and whether there are more. 0 is from the newest.
 func (g *Registry) ListRevisions(ctx context.Context, name resource.Connector, before uint64, limit int) (list []Revision, more bool, err error) {
-	if err := checkEnvironment(name.Environment); err != nil {
-		return nil, false, err
-	}
 	err = g.deps.Store.View(ctx, func(r Reader) error {
 		if _, err := connector(r, name); err != nil {
 			return err

@@ -11,9 +11,6 @@ import (
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer"
 )
 
-// defaultEnvironment is the only environment that exists.
-const defaultEnvironment = "default"
-
 // Deps are the parts of a registry. All are required.
 type Deps struct {
 	// Store keeps everything.
@@ -22,6 +19,8 @@ type Deps struct {
 	Fetcher Fetcher
 	// Importers are the formats that can be read.
 	Importers importer.Set
+	// Tools work on definitions.
+	Tools Tools
 	// Clock says when things happened.
 	Clock clock.Clock
 	// Committed is called after each transaction that announced something.
@@ -33,26 +32,22 @@ type Deps struct {
 
 // Registry is the use cases. It is safe for concurrent use.
 type Registry struct {
-	deps  Deps
-	slots chan struct{}
+	deps      Deps
+	slots     chan struct{}
+	catalogue *catalogue
 }
 
 // New returns a registry. It owns none of its parts.
 func New(deps Deps) *Registry {
-	return &Registry{deps: deps, slots: make(chan struct{}, max(deps.Imports, 1))}
+	return &Registry{deps: deps, slots: make(chan struct{}, max(deps.Imports, 1)), catalogue: newCatalogue()}
 }
 
-// checkEnvironment is ENVIRONMENT_NOT_FOUND for all environments but one.
-func checkEnvironment(id string) error {
-	if id == defaultEnvironment {
-		return nil
-	}
-	return fault.NotFound(fault.ReasonEnvironmentNotFound,
-		"environment %q does not exist; use %q", id, defaultEnvironment).With("environment", id)
-}
-
-// connector returns the connector, or CONNECTOR_NOT_FOUND.
+// connector returns the connector, or ENVIRONMENT_NOT_FOUND or
+// CONNECTOR_NOT_FOUND.
 func connector(r Reader, name resource.Connector) (Connector, error) {
+	if _, err := environment(r, name.Environment); err != nil {
+		return Connector{}, err
+	}
 	c, err := r.Connector(name)
 	if errors.Is(err, ErrNotFound) {
 		return c, fault.NotFound(fault.ReasonConnectorNotFound,
@@ -73,11 +68,8 @@ const (
 )
 
 // revision returns the revision that the name or alias stands for, or
-// CONNECTOR_NOT_FOUND, CONNECTOR_NOT_PUBLISHED or REVISION_NOT_FOUND.
+// ENVIRONMENT_NOT_FOUND, CONNECTOR_NOT_FOUND, CONNECTOR_NOT_PUBLISHED or REVISION_NOT_FOUND.
 func revision(r Reader, name resource.Revision) (Revision, error) {
-	if err := checkEnvironment(name.Environment); err != nil {
-		return Revision{}, err
-	}
 	c, err := connector(r, name.Parent())
 	if err != nil {
 		return Revision{}, err

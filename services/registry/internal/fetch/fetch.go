@@ -19,48 +19,80 @@ import (
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 )
 
-// Fetcher reads one document from a URL. It is safe for concurrent use.
+// References returns the files that a document refers to, as relative or
+// absolute references (RFC 3986) without fragments. What is no document has none.
+type References func(f format.File) []string
+
+// Fetcher reads documents from URLs. It is safe for concurrent use.
 type Fetcher struct {
-	client *http.Client
+	client     *http.Client
+	timeout    time.Duration
+	references References
 }
 
 var _ core.Fetcher = (*Fetcher)(nil)
 
-// New returns a fetcher whose requests take at most timeout, redirects and body
-// included, and which goes nowhere that guard refuses.
-func New(guard *egress.Guard, timeout time.Duration) *Fetcher {
-	return &Fetcher{client: guard.Client(egress.ClientOptions{Timeout: timeout, MaxBody: document.MaxBytes})}
+// New returns a fetcher that takes at most timeout for everything that one call
+// of Fetch reads, redirects and bodies included, and goes nowhere that guard
+// refuses.
+func New(guard *egress.Guard, timeout time.Duration, references References) *Fetcher {
+	return &Fetcher{
+		client:  guard.Client(egress.ClientOptions{Timeout: timeout, MaxBody: document.MaxBytes}),
+		timeout: timeout, references: references,
+	}
 }
 
-// Fetch implements [core.Fetcher]. The content type is ignored: servers say
+// Fetch implements [core.Fetcher]. Content types are ignored: servers say
 // anything. Only the status 200 counts. Errors are INVALID_ARGUMENT for a URL
 // that is none, EGRESS_REFUSED, DOCUMENT_TOO_LARGE, and DOCUMENT_UNREACHABLE
 // for everything else, with the URL but without its query, which may hold a key.
-func (f *Fetcher) Fetch(ctx context.Context, raw string) (format.File, string, error) {
+//
+// Documents that it refers to are read from the same scheme, host and port only,
+// at most [format.MaxFiles] with [core.MaxSourceBytes] together. Those that the
+// server does not have, and those of other hosts, are left out: the importer
+// finds that they are missing.
+func (f *Fetcher) Fetch(ctx context.Context, raw string) ([]format.File, string, error) {
 	u, err := parse(raw)
 	if err != nil {
-		return format.File{}, "", err
+		return nil, "", err
 	}
-	shown := (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+	bounded, cancel := context.WithTimeout(ctx, f.timeout)
+	defer cancel()
+	content, at, err := f.get(bounded, u)
+	if err != nil {
+		return nil, "", f.failed(ctx, shown(u), err)
+	}
+	c := crawl{fetcher: f, name: nameOf(u.Path), root: at, seen: map[string]bool{at.Path: true}}
+	c.add(at.Path, content)
+	if err := c.follow(bounded); err != nil {
+		return nil, "", f.failed(ctx, shown(u), err)
+	}
+	return c.files(), shown(u), nil
+}
+
+// shown returns a URL without what may be secret.
+func shown(u *url.URL) string {
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
+// get reads one document, and says where it was in the end.
+func (f *Fetcher) get(ctx context.Context, u *url.URL) (content []byte, at *url.URL, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {
-		return format.File{}, "", invalid("it cannot be requested")
+		return nil, nil, invalid("it cannot be requested")
 	}
 	req.Header.Set("Accept", "application/json, application/yaml, */*")
 	resp, err := f.client.Do(req)
 	if err != nil {
-		return format.File{}, "", f.failed(ctx, shown, err)
+		return nil, nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return format.File{}, "", unreachable(shown, "the server answered with status "+strconv.Itoa(resp.StatusCode)).
+		return nil, nil, unreachable(shown(u), "the server answered with status "+strconv.Itoa(resp.StatusCode)).
 			With("status", strconv.Itoa(resp.StatusCode))
 	}
-	content, err := egress.ReadAll(resp.Body, document.MaxBytes)
-	if err != nil {
-		return format.File{}, "", f.failed(ctx, shown, err)
-	}
-	return format.File{Path: nameOf(u), Content: content}, shown, nil
+	content, err = egress.ReadAll(resp.Body, document.MaxBytes)
+	return content, resp.Request.URL, err
 }
 
 func parse(raw string) (*url.URL, error) {
@@ -79,9 +111,9 @@ func parse(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// nameOf returns a file name for the document: the last part of its path.
-func nameOf(u *url.URL) string {
-	name := path.Base(path.Clean("/" + u.Path))
+// nameOf returns a file name for a document: the last part of its path.
+func nameOf(urlPath string) string {
+	name := path.Base(path.Clean("/" + urlPath))
 	if name == "/" || len(name) > format.MaxPath || strings.ContainsAny(name, "\\\x00") {
 		return "document"
 	}
@@ -107,7 +139,7 @@ func (f *Fetcher) failed(ctx context.Context, shown string, err error) error {
 		cause = wrapped.Err
 	}
 	if isTimeout(err) {
-		return unreachable(shown, fmt.Sprintf("the server did not answer within %s", f.client.Timeout)).Because(cause)
+		return unreachable(shown, fmt.Sprintf("the server did not answer within %s", f.timeout)).Because(cause)
 	}
 	return unreachable(shown, "the server cannot be reached or broke off its answer").Because(cause)
 }

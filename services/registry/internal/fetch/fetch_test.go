@@ -28,7 +28,7 @@ func newFetcher(t *testing.T, timeout time.Duration, allow ...string) *fetch.Fet
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fetch.New(guard, timeout)
+	return fetch.New(guard, timeout, lines)
 }
 
 func serve(t *testing.T, handler http.HandlerFunc) string {
@@ -51,9 +51,9 @@ func TestADocumentIsFetched(t *testing.T) {
 		{"a path that is no file name", "/a%5Cb", "document", "/a%5Cb"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			file, shown, err := newFetcher(t, time.Minute, "127.0.0.0/8").Fetch(t.Context(), base+row.path)
-			if err != nil || file.Path != row.file || string(file.Content) != row.content {
-				t.Errorf("Fetch = %q %q, %v", file.Path, file.Content, err)
+			files, shown, err := newFetcher(t, time.Minute, "127.0.0.0/8").Fetch(t.Context(), base+row.path)
+			if err != nil || len(files) != 1 || files[0].Path != row.file || string(files[0].Content) != row.content {
+				t.Errorf("Fetch = %q, %v", files, err)
 			}
 			if strings.ContainsAny(shown, "?#") || !strings.HasPrefix(shown, base) {
 				t.Errorf("shown as %q", shown)

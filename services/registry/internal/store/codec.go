@@ -120,6 +120,16 @@ func decodeFile(b []byte) (format.File, error) {
 	return format.File{Path: string(path), Content: content}, nil
 }
 
+// filePath returns the path of an encoded file without its version; "" if it is
+// damaged.
+func filePath(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	path, _, _ := cutPath(b[1:])
+	return string(path)
+}
+
 // cutPath splits what a path and its length are in front of.
 func cutPath(b []byte) (path, rest []byte, ok bool) {
 	size, n := binary.Uvarint(b)

@@ -44,7 +44,20 @@ func connectionOf(def *connectorv1.Definition) *connectorv1.Definition {
 		SecuritySchemes: def.GetSecuritySchemes(),
 		ParameterSets:   def.GetParameterSets(),
 		ConnectionTest:  def.GetConnectionTest(),
+		Operations:      operationServers(def),
 	}
+}
+
+// operationServers returns the operations that have servers of their own, with
+// nothing else: a connection leads there too.
+func operationServers(def *connectorv1.Definition) []*connectorv1.Operation {
+	var list []*connectorv1.Operation
+	for _, op := range def.GetOperations() {
+		if len(op.GetServers()) > 0 {
+			list = append(list, &connectorv1.Operation{OperationId: op.GetOperationId(), Servers: op.GetServers()})
+		}
+	}
+	return list
 }
 
 // restOf returns what is neither an operation nor part of connectionOf. Whatever
@@ -57,5 +70,6 @@ func restOf(def *connectorv1.Definition) *connectorv1.Definition {
 		Scripts:    def.GetScripts(),
 		Extensions: def.GetExtensions(),
 		Tags:       def.GetTags(),
+		FilePicker: def.GetFilePicker(),
 	}
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
@@ -29,23 +30,39 @@ func record[T any](r reader, key []byte) (T, error) {
 	return decodeRecord[T](b)
 }
 
+// Environment implements [core.Reader].
+func (r reader) Environment(name resource.Environment) (core.Environment, error) {
+	return record[core.Environment](r, environmentKey(name))
+}
+
+// Environments implements [core.Reader].
+func (r reader) Environments(after string, limit int) ([]core.Environment, error) {
+	return records[core.Environment](r, environmentKey(resource.Environment{}), after, limit)
+}
+
 // Connectors implements [core.Reader].
 func (r reader) Connectors(env resource.Environment, after string, limit int) ([]core.Connector, error) {
+	return records[core.Connector](r, connectorKey(resource.Connector{Environment: env.ID}), after, limit)
+}
+
+// records reads the records whose keys are a prefix and an id that comes after
+// the given one, "" for all.
+func records[T any](r reader, prefix []byte, after string, limit int) ([]T, error) {
 	var start []byte
 	if after != "" {
-		start = connectorKey(resource.Connector{Environment: env.ID, ID: after})
+		start = append(bytes.Clone(prefix), after...)
 	}
-	pairs, err := r.kv.Scan(connectorKey(resource.Connector{Environment: env.ID}), start, limit)
+	pairs, err := r.kv.Scan(prefix, start, limit)
 	if err != nil {
-		return nil, fmt.Errorf("scan connectors: %w", err)
+		return nil, fmt.Errorf("scan records: %w", err)
 	}
-	list := make([]core.Connector, len(pairs))
+	list := make([]T, len(pairs))
 	for i, p := range pairs {
 		b, err := unversioned(p.Value)
 		if err != nil {
 			return nil, err
 		}
-		if list[i], err = decodeRecord[core.Connector](b); err != nil {
+		if list[i], err = decodeRecord[T](b); err != nil {
 			return nil, err
 		}
 	}
@@ -160,4 +177,37 @@ func (r reader) Source(rev core.Revision) ([]format.File, error) {
 		}
 	}
 	return files, nil
+}
+
+// File implements [core.Reader]. Files are looked at by their paths, and only
+// the one that is wanted is decompressed.
+func (r reader) File(rev core.Revision, path string) ([]byte, error) {
+	for i := range rev.Files {
+		b, err := r.get(partKey(rev.Name, partFile(i)))
+		if err != nil {
+			return nil, fmt.Errorf("read source file %d: %w", i, err)
+		}
+		if filePath(b) != path {
+			continue
+		}
+		f, err := decodeFile(b)
+		if err != nil {
+			return nil, fmt.Errorf("read source file %d: %w", i, err)
+		}
+		return f.Content, nil
+	}
+	return nil, core.ErrNotFound
+}
+
+// Packed implements [core.Reader]: nothing is decoded, so that a copy is exact.
+func (r reader) Packed(rev core.Revision) (core.Packed, error) {
+	var packed core.Packed
+	for _, name := range parts(rev) {
+		value, err := r.kv.Get(partKey(rev.Name, name))
+		if err != nil {
+			return nil, fmt.Errorf("read part %q: %w", name, err)
+		}
+		packed = append(packed, core.Part{Name: name, Value: value})
+	}
+	return packed, nil
 }

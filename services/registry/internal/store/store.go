@@ -5,6 +5,7 @@
 // definition, one value for each operation and one for each source file. Lists
 // read small records only.
 //
+//	e/{environment}                                an environment
 //	c/{environment}/{connector}                    a connector
 //	q/{environment}/{connector}/{newest first}     the id of a revision
 //	r/{environment}/{connector}/{revision}         a revision
@@ -60,6 +61,8 @@ func (s *Store) Update(ctx context.Context, fn func(core.Tx) error) error {
 
 // Keys. The parts of names are ids, which hold no "/".
 
+func environmentKey(e resource.Environment) []byte { return []byte("e/" + e.ID) }
+
 func connectorKey(c resource.Connector) []byte {
 	return []byte("c/" + c.Environment + "/" + c.ID)
 }
@@ -87,6 +90,19 @@ const (
 	partConnection = "connection"
 	partRest       = "rest"
 )
+
+// parts returns the names of all parts of a revision. They are known by their
+// numbers: to look for them would read them.
+func parts(r core.Revision) []string {
+	names := []string{partFindings, partConnection, partRest}
+	for i := range r.Operations() {
+		names = append(names, partOperation(i))
+	}
+	for i := range r.Files {
+		names = append(names, partFile(i))
+	}
+	return names
+}
 
 func partOperation(i int) string { return fmt.Sprintf("operation/%08x", i) }
 

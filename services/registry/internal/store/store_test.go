@@ -81,6 +81,7 @@ func content(operations int) core.Content {
 		ConnectionTest:  &connectorv1.ConnectionTest{OperationId: "o0"},
 		Extensions:      []*connectorv1.Extension{{Name: "x-a", Json: []byte("1")}},
 		Tags:            []*connectorv1.Tag{{Name: "t"}},
+		FilePicker:      &connectorv1.FilePicker{ItemsPath: "value"},
 	}
 	for i := range operations {
 		def.Operations = append(def.Operations, &connectorv1.Operation{OperationId: fmt.Sprintf("o%d", i), Kind: connectorv1.OperationKind_OPERATION_KIND_ACTION})
@@ -106,6 +107,8 @@ func add(t *testing.T, s *store.Store, c resource.Connector, sequence uint64, id
 	r := core.Revision{
 		Name: revisionOf(c, id), Sequence: sequence, State: core.Draft, Format: format.OpenAPI2, Title: "CRM", Description: "D",
 		Actions: operations, Files: 3, Created: created, SourceBytes: 42, URL: "https://u.example",
+		Card:   core.Card{Publisher: "P", Categories: []string{"C"}, Authentication: []string{"none"}, HasIcon: true},
+		Edited: true, Selection: core.Selection{Only: []string{"o*"}, Except: []string{"o1"}}, Note: "N",
 	}
 	update(t, s, func(tx core.Tx) error {
 		if err := tx.PutConnector(core.Connector{Name: c, Title: "CRM", Latest: id, Sequence: sequence, Created: created, Updated: created}); err != nil {
@@ -168,7 +171,7 @@ func TestAConnectionNeedsNoOperations(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, s *store.Store, _ kv.Store) {
 		r := add(t, s, crm, 1, "r1", 3)
 		want := content(0).Definition
-		want.Schemas, want.Policies, want.Scripts, want.Extensions, want.Tags = nil, nil, nil, nil, nil
+		want.Schemas, want.Policies, want.Scripts, want.Extensions, want.Tags, want.FilePicker = nil, nil, nil, nil, nil, nil
 		view(t, s, func(reader core.Reader) {
 			got := must[*connectorv1.Definition](t)(reader.Connection(r.Name))
 			if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {

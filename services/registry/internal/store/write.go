@@ -5,6 +5,7 @@ import (
 
 	"github.com/ferrule-dev/ferrule/pkg/kv"
 	"github.com/ferrule-dev/ferrule/pkg/kv/outbox"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/core"
 )
 
@@ -30,6 +31,12 @@ func (t tx) putValue(key, value []byte) error {
 	}
 	return nil
 }
+
+// PutEnvironment implements [core.Tx].
+func (t tx) PutEnvironment(e core.Environment) error { return t.put(environmentKey(e.Name), e) }
+
+// DeleteEnvironment implements [core.Tx].
+func (t tx) DeleteEnvironment(name resource.Environment) error { return t.delete(environmentKey(name)) }
 
 // PutConnector implements [core.Tx].
 func (t tx) PutConnector(c core.Connector) error { return t.put(connectorKey(c.Name), c) }
@@ -68,17 +75,8 @@ func (t tx) DeleteConnector(c core.Connector) error {
 	return t.delete(connectorKey(c.Name))
 }
 
-// deleteRevision knows its parts by their numbers: to look for them would read
-// everything that is to go.
 func (t tx) deleteRevision(r core.Revision) error {
-	parts := []string{partFindings, partConnection, partRest}
-	for i := range r.Operations() {
-		parts = append(parts, partOperation(i))
-	}
-	for i := range r.Files {
-		parts = append(parts, partFile(i))
-	}
-	for _, p := range parts {
+	for _, p := range parts(r) {
 		if err := t.delete(partKey(r.Name, p)); err != nil {
 			return err
 		}

@@ -21,7 +21,6 @@ import (
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/clock"
-	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/binding"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/inject"
@@ -37,8 +36,6 @@ const (
 	DefaultTimeout = 60 * time.Second
 	// MaxTimeout is the longest time for a call.
 	MaxTimeout = 300 * time.Second
-	// theEnvironment is the only one that exists.
-	theEnvironment = "default"
 )
 
 // Step does its part of a call, and calls next for the rest unless it ends it.
@@ -149,12 +146,9 @@ func (p *Pipeline) Invoke(ctx context.Context, c *Call) error { return p.invoke(
 // Bindings returns what the pipeline remembers, for those who drop what changed.
 func (p *Pipeline) Bindings() *Bindings { return p.bindings }
 
-// Bind says what a connection means to a caller.
+// Bind says what a connection means to a caller. Whether its environment exists
+// is for the vault to say, which knows its connections: nobody else is asked.
 func (p *Pipeline) Bind(ctx context.Context, ask binding.Ask) (*Binding, error) {
-	if ask.Connection.Environment != theEnvironment {
-		return nil, fault.NotFound(fault.ReasonEnvironmentNotFound, "there is no environment %q; the only one is %q",
-			ask.Connection.Environment, theEnvironment).With("environment", ask.Connection.Environment)
-	}
 	return p.bindings.Bind(ctx, ask)
 }
 

@@ -103,7 +103,7 @@ func (t *Triggers) definition(ctx context.Context, conn Connection) (*connectorv
 
 // check refuses drafts that are wrong whatever the connector says.
 func (t *Triggers) check(ctx context.Context, d Draft) error {
-	if err := known(d.Environment); err != nil {
+	if err := t.Environments.Exists(ctx, d.Environment); err != nil {
 		return err
 	}
 	if d.Connection.Environment != d.Environment {

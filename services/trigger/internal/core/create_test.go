@@ -210,8 +210,14 @@ func TestASubscriptionIsSeenByItsOwnerAdministratorsAndTheSuite(t *testing.T) {
 			}
 		})
 	}
+	r.lost = true
+	_, err := r.Get(t.Context(), ann, resource.Subscription{Environment: "staging", ID: "x"})
+	wantReason(t, err, fault.ReasonSubscriptionNotFound)
+	_, _, err = r.List(t.Context(), ann, "staging", "", 1)
+	wantReason(t, err, fault.ReasonServiceUnavailable)
+	r.lost = false
 	wantReason(t, r.Delete(t.Context(), bob, named("a-items")), fault.ReasonSubscriptionNotFound)
-	_, _, err := r.List(t.Context(), ann, "prod", "", 1)
+	_, _, err = r.List(t.Context(), ann, "prod", "", 1)
 	wantReason(t, err, fault.ReasonEnvironmentNotFound)
 	_, err = r.Get(t.Context(), ann, resource.Subscription{Environment: "prod", ID: "x"})
 	wantReason(t, err, fault.ReasonEnvironmentNotFound)

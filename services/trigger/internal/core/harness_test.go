@@ -38,6 +38,7 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // world (store, bus, API, schedules) outlives the process, which restart makes
 // anew.
 type rig struct {
+	lost bool // the registry cannot be asked for environments
 	*core.Triggers
 
 	t          *testing.T
@@ -74,7 +75,7 @@ func newRig(t *testing.T) *rig {
 // restart makes a new process on a store.
 func (r *rig) restart(on kv.Store) {
 	r.Triggers = core.New(r.config, core.Ports{
-		Store: store.New(on, events.Message, func() {}), Runtime: r.api, Connections: r, Definitions: r,
+		Store: store.New(on, events.Message, func() {}), Runtime: r.api, Connections: r, Definitions: r, Environments: places{r},
 		Events: events.NewLog(r.bus), Schedules: r.schedules, Keys: r.keys, Clock: r.clock,
 		NewUID: func() string { r.uids++; return fmt.Sprintf("%032x", r.uids) },
 		Dice:   func() float64 { return 0 },
@@ -90,6 +91,22 @@ func (r *rig) Connection(_ context.Context, name resource.Connection, _ core.Beh
 		return core.Connection{}, fault.NotFound(fault.ReasonConnectionNotFound, "no connection %q", name.ID)
 	}
 	return r.connection, nil
+}
+
+// places implements core.Environments: there are "default" and "staging", and
+// while the registry is lost nobody can tell of any other than "default".
+type places struct{ r *rig }
+
+func (p places) Exists(_ context.Context, environment string) error {
+	switch {
+	case environment == "default":
+		return nil
+	case p.r.lost:
+		return fault.Unavailable(fault.ReasonServiceUnavailable, "the registry cannot be reached")
+	case environment == "staging":
+		return nil
+	}
+	return fault.NotFound(fault.ReasonEnvironmentNotFound, "environment %q does not exist", environment)
 }
 
 // Definition implements core.Definitions.

@@ -363,6 +363,25 @@ func TestReconciliationSchedulesWhatADeadProcessLeft(t *testing.T) {
 	}
 }
 
+func TestSubscriptionsOfEveryEnvironmentAreReconciled(t *testing.T) {
+	r := newRig(t)
+	r.create("items", inventorytest.Polling)
+	d := draft("items", inventorytest.Polling)
+	d.Environment, d.Connection.Environment = "staging", "staging"
+	there, err := r.Create(t.Context(), ann, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(r.schedules.due)
+	r.lost = true // which environments there are does not matter
+	if err := r.Reconcile(t.Context()); err != nil || len(r.schedules.due) != 2 {
+		t.Errorf("%d schedules, %v", len(r.schedules.due), err)
+	}
+	if _, due := r.schedules.due[there.UID]; !due {
+		t.Error("the one in staging has none")
+	}
+}
+
 func TestManySubscriptionsAreReconciledPageByPage(t *testing.T) {
 	r := newRig(t)
 	r.kv = memkv.New()

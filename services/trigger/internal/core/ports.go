@@ -61,12 +61,14 @@ type Store interface {
 
 // Query says which subscriptions are wanted.
 type Query struct {
-	// Environment is the id of the environment.
+	// Environment is the id of the environment; empty for all, in no order that
+	// matters, and then Owner is empty too.
 	Environment string
 	// Owner restricts the result to the subscriptions of one principal, unless
 	// empty.
 	Owner string
-	// After is the id after which to begin; empty to begin at the first.
+	// After is what the page before said to continue after; empty to begin at the
+	// first.
 	After string
 	// Limit is the most that is returned, at least 1.
 	Limit int
@@ -201,6 +203,13 @@ type Connections interface {
 	Connection(ctx context.Context, name resource.Connection, behalf Behalf) (Connection, error)
 }
 
+// Environments is the registry, which knows what exists.
+type Environments interface {
+	// Exists returns nil for an environment that exists, and otherwise a fault:
+	// ENVIRONMENT_NOT_FOUND, or why nobody can tell.
+	Exists(ctx context.Context, environment string) error
+}
+
 // Definitions is the registry.
 type Definitions interface {
 	// Definition returns a whole definition and the last part of its revision's
@@ -226,8 +235,10 @@ type Ports struct {
 	Runtime     Runtime
 	Connections Connections
 	Definitions Definitions
-	Events      Events
-	Schedules   Schedules
+	// Environments says where subscriptions can be.
+	Environments Environments
+	Events       Events
+	Schedules    Schedules
 	// Keys derives callback tokens and secrets.
 	Keys *callback.Keys
 	// Clock tells the time.

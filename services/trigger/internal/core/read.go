@@ -9,11 +9,8 @@ import (
 
 // Get returns a subscription that the caller may see.
 func (t *Triggers) Get(ctx context.Context, caller Caller, name resource.Subscription) (Subscription, error) {
-	if err := known(name.Environment); err != nil {
-		return Subscription{}, err
-	}
 	s, err := t.Store.Subscription(ctx, name)
-	if err := found(name, err); err != nil {
+	if err := t.found(ctx, name, err); err != nil {
 		return Subscription{}, err
 	}
 	if !caller.sees(s) {
@@ -26,7 +23,7 @@ func (t *Triggers) Get(ctx context.Context, caller Caller, name resource.Subscri
 // the order of their ids: limit of them after the given id, or fewer. The second
 // result is the id to continue after; empty at the end.
 func (t *Triggers) List(ctx context.Context, caller Caller, environment, after string, limit int) ([]Subscription, string, error) {
-	if err := known(environment); err != nil {
+	if err := t.Environments.Exists(ctx, environment); err != nil {
 		return nil, "", err
 	}
 	q := Query{Environment: environment, After: after, Limit: limit}

@@ -11,11 +11,11 @@ const reconcilePage = 500
 // Reconcile makes sure that every polling subscription has a schedule: one that
 // was stored by a process that died before it could set the schedule has none.
 // It is idempotent, and many processes may do it at once. It goes through all
-// subscriptions, page by page.
+// subscriptions of all environments, page by page.
 func (t *Triggers) Reconcile(ctx context.Context) error {
 	after := ""
 	for {
-		page, next, err := t.Store.Subscriptions(ctx, Query{Environment: theEnvironment, After: after, Limit: reconcilePage})
+		page, next, err := t.Store.Subscriptions(ctx, Query{After: after, Limit: reconcilePage})
 		if err != nil {
 			return fmt.Errorf("read subscriptions: %w", err)
 		}

@@ -41,7 +41,7 @@ func (t *Triggers) Delete(ctx context.Context, caller Caller, name resource.Subs
 		}
 		return nil
 	})
-	if err := found(name, err); err != nil {
+	if err := t.found(ctx, name, err); err != nil {
 		return err
 	}
 	if s.Webhook.NextAttempt.After(t.Clock.Now()) {
@@ -58,7 +58,7 @@ func (t *Triggers) Delete(ctx context.Context, caller Caller, name resource.Subs
 }
 
 func (t *Triggers) deletePolling(ctx context.Context, s Subscription) error {
-	if err := found(s.Name, t.Store.Remove(ctx, s.UID)); err != nil {
+	if err := t.found(ctx, s.Name, t.Store.Remove(ctx, s.UID)); err != nil {
 		return err
 	}
 	// A schedule that stays ends by itself: it finds no subscription.

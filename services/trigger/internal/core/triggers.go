@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -9,9 +10,6 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 )
-
-// theEnvironment is the one environment that exists.
-const theEnvironment = "default"
 
 // Defaults of [Config].
 const (
@@ -95,22 +93,17 @@ func (c Caller) mayWrite() error {
 		With("principal", c.Principal.Name)
 }
 
-// known refuses environments that do not exist.
-func known(environment string) error {
-	if environment == theEnvironment {
-		return nil
-	}
-	return fault.NotFound(fault.ReasonEnvironmentNotFound,
-		"environment %q does not exist; there is only %q", environment, theEnvironment).
-		With("environment", environment)
-}
-
-// found turns the store's answer into the caller's.
-func found(name resource.Subscription, err error) error {
+// found turns the store's answer into the caller's. What is stored is in an
+// environment that exists, so only for the rest does anybody have to be asked:
+// the loss of the registry stops nothing that is there.
+func (t *Triggers) found(ctx context.Context, name resource.Subscription, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, ErrNotFound):
+		if why := t.Environments.Exists(ctx, name.Environment); fault.ReasonOf(why) == fault.ReasonEnvironmentNotFound {
+			return why
+		}
 		return notFound(name)
 	}
 	return fmt.Errorf("read %s: %w", name, err)

@@ -19,6 +19,9 @@ func seenKey(uid string) []byte { return []byte("k/" + uid) }
 
 func unsettledKey(uid string) []byte { return []byte("w/" + uid) }
 
+// everyName is what all keys of names begin with.
+var everyName = []byte("n/")
+
 func nameKey(name resource.Subscription) []byte {
 	return []byte("n/" + name.Environment + "/" + name.ID)
 }

@@ -13,7 +13,10 @@ import (
 // Subscriptions implements core.Store. It follows the narrowest index there is.
 func (s *Store) Subscriptions(ctx context.Context, q core.Query) (found []core.Subscription, next string, err error) {
 	prefix := nameKey(resource.Subscription{Environment: q.Environment})
-	if q.Owner != "" {
+	switch {
+	case q.Environment == "":
+		prefix = everyName
+	case q.Owner != "":
 		prefix = ownerPrefix(q.Environment, q.Owner)
 	}
 	var after []byte
@@ -28,7 +31,7 @@ func (s *Store) Subscriptions(ctx context.Context, q core.Query) (found []core.S
 		}
 		for i, p := range pairs {
 			if i == q.Limit {
-				next = found[i-1].Name.ID
+				next = string(pairs[i-1].Key[len(prefix):])
 				return nil
 			}
 			sub, err := load(r, string(p.Value))

@@ -295,6 +295,11 @@ func TestListsGoPageByPage(t *testing.T) {
 		if got := list(core.Query{Environment: "prod", Limit: 5}); got != nil {
 			t.Errorf("another environment has %q", got)
 		}
+		for limit := 1; limit <= 10; limit++ {
+			if got := list(core.Query{Limit: limit}); !slices.Equal(got, all) {
+				t.Errorf("limit %d: all environments have %q", limit, got)
+			}
+		}
 	})
 }
 

@@ -1330,7 +1330,8 @@ type UpdateConnectorRequest struct {
 	// "parameter_sets.default", "security_schemes.key", "tags.users"; names with
 	// other characters than letters, digits, "_" and "-" stand between back
 	// quotes. What the mask names and the definition does not have is removed.
-	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,3,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	// Not a google.protobuf.FieldMask, whose JSON form has no room for names.
+	UpdateMask []string `protobuf:"bytes,3,rep,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// If given, the connector is edited only while it has this etag.
 	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Publishes the new revision at once.
@@ -1387,7 +1388,7 @@ func (x *UpdateConnectorRequest) GetDefinition() *v1.Definition {
 	return nil
 }
 
-func (x *UpdateConnectorRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+func (x *UpdateConnectorRequest) GetUpdateMask() []string {
 	if x != nil {
 		return x.UpdateMask
 	}
@@ -3470,14 +3471,14 @@ const file_ferrule_registry_v1_registry_service_proto_rawDesc = "" +
 	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\x92\x01\n" +
 	"\x17CreateConnectorResponse\x12<\n" +
 	"\tconnector\x18\x01 \x01(\v2\x1e.ferrule.registry.v1.ConnectorR\tconnector\x129\n" +
-	"\brevision\x18\x02 \x01(\v2\x1d.ferrule.registry.v1.RevisionR\brevision\"\xee\x02\n" +
+	"\brevision\x18\x02 \x01(\v2\x1d.ferrule.registry.v1.RevisionR\brevision\"\xe0\x02\n" +
 	"\x16UpdateConnectorRequest\x12;\n" +
 	"\x04name\x18\x01 \x01(\tB'\xe0A\x02\xfaA\x17\n" +
 	"\x15ferrule.dev/Connector\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\x12K\n" +
 	"\n" +
 	"definition\x18\x02 \x01(\v2 .ferrule.connector.v1.DefinitionB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\n" +
-	"definition\x12F\n" +
-	"\vupdate_mask\x18\x03 \x01(\v2\x1a.google.protobuf.FieldMaskB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\n" +
+	"definition\x128\n" +
+	"\vupdate_mask\x18\x03 \x03(\tB\x17\xe0A\x02\xbaH\x11\x92\x01\x0e\b\x01\x10\xe8\a\"\ar\x05\x10\x01\x18\x80\bR\n" +
 	"updateMask\x12\x1c\n" +
 	"\x04etag\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x04etag\x12\x18\n" +
 	"\apublish\x18\x05 \x01(\bR\apublish\x12%\n" +
@@ -3751,10 +3752,10 @@ var file_ferrule_registry_v1_registry_service_proto_goTypes = []any{
 	(*SourceFile)(nil),                 // 56: ferrule.registry.v1.SourceFile
 	(*v1.Operation)(nil),               // 57: ferrule.connector.v1.Operation
 	(*v1.Definition)(nil),              // 58: ferrule.connector.v1.Definition
-	(*fieldmaskpb.FieldMask)(nil),      // 59: google.protobuf.FieldMask
-	(*v1.Server)(nil),                  // 60: ferrule.connector.v1.Server
-	(*v1.SecurityScheme)(nil),          // 61: ferrule.connector.v1.SecurityScheme
-	(*Environment)(nil),                // 62: ferrule.registry.v1.Environment
+	(*v1.Server)(nil),                  // 59: ferrule.connector.v1.Server
+	(*v1.SecurityScheme)(nil),          // 60: ferrule.connector.v1.SecurityScheme
+	(*Environment)(nil),                // 61: ferrule.registry.v1.Environment
+	(*fieldmaskpb.FieldMask)(nil),      // 62: google.protobuf.FieldMask
 	(*emptypb.Empty)(nil),              // 63: google.protobuf.Empty
 	(*httpbody.HttpBody)(nil),          // 64: google.api.HttpBody
 }
@@ -3781,90 +3782,89 @@ var file_ferrule_registry_v1_registry_service_proto_depIdxs = []int32{
 	50, // 19: ferrule.registry.v1.CreateConnectorResponse.connector:type_name -> ferrule.registry.v1.Connector
 	51, // 20: ferrule.registry.v1.CreateConnectorResponse.revision:type_name -> ferrule.registry.v1.Revision
 	58, // 21: ferrule.registry.v1.UpdateConnectorRequest.definition:type_name -> ferrule.connector.v1.Definition
-	59, // 22: ferrule.registry.v1.UpdateConnectorRequest.update_mask:type_name -> google.protobuf.FieldMask
-	50, // 23: ferrule.registry.v1.UpdateConnectorResponse.connector:type_name -> ferrule.registry.v1.Connector
-	51, // 24: ferrule.registry.v1.UpdateConnectorResponse.revision:type_name -> ferrule.registry.v1.Revision
-	52, // 25: ferrule.registry.v1.UpdateConnectorResponse.diff:type_name -> ferrule.registry.v1.RevisionDiff
-	22, // 26: ferrule.registry.v1.InferOperationRequest.sample:type_name -> ferrule.registry.v1.SampleRequest
-	23, // 27: ferrule.registry.v1.InferOperationRequest.response:type_name -> ferrule.registry.v1.SampleResponse
-	57, // 28: ferrule.registry.v1.InferOperationResponse.operation:type_name -> ferrule.connector.v1.Operation
-	60, // 29: ferrule.registry.v1.InferOperationResponse.server:type_name -> ferrule.connector.v1.Server
-	61, // 30: ferrule.registry.v1.InferOperationResponse.security_schemes:type_name -> ferrule.connector.v1.SecurityScheme
-	54, // 31: ferrule.registry.v1.InferOperationResponse.findings:type_name -> ferrule.registry.v1.Finding
-	47, // 32: ferrule.registry.v1.DiffRevisionsRequest.files:type_name -> ferrule.registry.v1.SourceFiles
-	52, // 33: ferrule.registry.v1.DiffRevisionsResponse.diff:type_name -> ferrule.registry.v1.RevisionDiff
-	0,  // 34: ferrule.registry.v1.ExportConnectorRequest.format:type_name -> ferrule.registry.v1.ExportFormat
-	56, // 35: ferrule.registry.v1.ExportConnectorResponse.files:type_name -> ferrule.registry.v1.SourceFile
-	54, // 36: ferrule.registry.v1.ExportConnectorResponse.findings:type_name -> ferrule.registry.v1.Finding
-	50, // 37: ferrule.registry.v1.PromoteConnectorResponse.connector:type_name -> ferrule.registry.v1.Connector
-	51, // 38: ferrule.registry.v1.PromoteConnectorResponse.revision:type_name -> ferrule.registry.v1.Revision
-	52, // 39: ferrule.registry.v1.PromoteConnectorResponse.diff:type_name -> ferrule.registry.v1.RevisionDiff
-	32, // 40: ferrule.registry.v1.PromoteConnectorResponse.requirements:type_name -> ferrule.registry.v1.Requirement
-	48, // 41: ferrule.registry.v1.SearchConnectorsRequest.formats:type_name -> ferrule.registry.v1.SourceFormat
-	50, // 42: ferrule.registry.v1.SearchConnectorsResponse.connectors:type_name -> ferrule.registry.v1.Connector
-	36, // 43: ferrule.registry.v1.SearchConnectorsResponse.facets:type_name -> ferrule.registry.v1.Facet
-	37, // 44: ferrule.registry.v1.Facet.values:type_name -> ferrule.registry.v1.FacetValue
-	40, // 45: ferrule.registry.v1.SearchOperationsResponse.operations:type_name -> ferrule.registry.v1.OperationHit
-	36, // 46: ferrule.registry.v1.SearchOperationsResponse.facets:type_name -> ferrule.registry.v1.Facet
-	62, // 47: ferrule.registry.v1.CreateEnvironmentRequest.environment:type_name -> ferrule.registry.v1.Environment
-	62, // 48: ferrule.registry.v1.ListEnvironmentsResponse.environments:type_name -> ferrule.registry.v1.Environment
-	62, // 49: ferrule.registry.v1.UpdateEnvironmentRequest.environment:type_name -> ferrule.registry.v1.Environment
-	59, // 50: ferrule.registry.v1.UpdateEnvironmentRequest.update_mask:type_name -> google.protobuf.FieldMask
-	1,  // 51: ferrule.registry.v1.RegistryService.ImportConnector:input_type -> ferrule.registry.v1.ImportConnectorRequest
-	3,  // 52: ferrule.registry.v1.RegistryService.ValidateDefinition:input_type -> ferrule.registry.v1.ValidateDefinitionRequest
-	17, // 53: ferrule.registry.v1.RegistryService.CreateConnector:input_type -> ferrule.registry.v1.CreateConnectorRequest
-	19, // 54: ferrule.registry.v1.RegistryService.UpdateConnector:input_type -> ferrule.registry.v1.UpdateConnectorRequest
-	21, // 55: ferrule.registry.v1.RegistryService.InferOperation:input_type -> ferrule.registry.v1.InferOperationRequest
-	5,  // 56: ferrule.registry.v1.RegistryService.GetConnector:input_type -> ferrule.registry.v1.GetConnectorRequest
-	6,  // 57: ferrule.registry.v1.RegistryService.ListConnectors:input_type -> ferrule.registry.v1.ListConnectorsRequest
-	8,  // 58: ferrule.registry.v1.RegistryService.DeleteConnector:input_type -> ferrule.registry.v1.DeleteConnectorRequest
-	9,  // 59: ferrule.registry.v1.RegistryService.GetRevision:input_type -> ferrule.registry.v1.GetRevisionRequest
-	10, // 60: ferrule.registry.v1.RegistryService.ListRevisions:input_type -> ferrule.registry.v1.ListRevisionsRequest
-	12, // 61: ferrule.registry.v1.RegistryService.PublishRevision:input_type -> ferrule.registry.v1.PublishRevisionRequest
-	25, // 62: ferrule.registry.v1.RegistryService.DeprecateRevision:input_type -> ferrule.registry.v1.DeprecateRevisionRequest
-	26, // 63: ferrule.registry.v1.RegistryService.DiffRevisions:input_type -> ferrule.registry.v1.DiffRevisionsRequest
-	28, // 64: ferrule.registry.v1.RegistryService.ExportConnector:input_type -> ferrule.registry.v1.ExportConnectorRequest
-	30, // 65: ferrule.registry.v1.RegistryService.PromoteConnector:input_type -> ferrule.registry.v1.PromoteConnectorRequest
-	33, // 66: ferrule.registry.v1.RegistryService.GetIcon:input_type -> ferrule.registry.v1.GetIconRequest
-	34, // 67: ferrule.registry.v1.RegistryService.SearchConnectors:input_type -> ferrule.registry.v1.SearchConnectorsRequest
-	38, // 68: ferrule.registry.v1.RegistryService.SearchOperations:input_type -> ferrule.registry.v1.SearchOperationsRequest
-	41, // 69: ferrule.registry.v1.RegistryService.CreateEnvironment:input_type -> ferrule.registry.v1.CreateEnvironmentRequest
-	42, // 70: ferrule.registry.v1.RegistryService.GetEnvironment:input_type -> ferrule.registry.v1.GetEnvironmentRequest
-	43, // 71: ferrule.registry.v1.RegistryService.ListEnvironments:input_type -> ferrule.registry.v1.ListEnvironmentsRequest
-	45, // 72: ferrule.registry.v1.RegistryService.UpdateEnvironment:input_type -> ferrule.registry.v1.UpdateEnvironmentRequest
-	46, // 73: ferrule.registry.v1.RegistryService.DeleteEnvironment:input_type -> ferrule.registry.v1.DeleteEnvironmentRequest
-	13, // 74: ferrule.registry.v1.RegistryService.GetSource:input_type -> ferrule.registry.v1.GetSourceRequest
-	15, // 75: ferrule.registry.v1.RegistryService.ListOperations:input_type -> ferrule.registry.v1.ListOperationsRequest
-	2,  // 76: ferrule.registry.v1.RegistryService.ImportConnector:output_type -> ferrule.registry.v1.ImportConnectorResponse
-	4,  // 77: ferrule.registry.v1.RegistryService.ValidateDefinition:output_type -> ferrule.registry.v1.ValidateDefinitionResponse
-	18, // 78: ferrule.registry.v1.RegistryService.CreateConnector:output_type -> ferrule.registry.v1.CreateConnectorResponse
-	20, // 79: ferrule.registry.v1.RegistryService.UpdateConnector:output_type -> ferrule.registry.v1.UpdateConnectorResponse
-	24, // 80: ferrule.registry.v1.RegistryService.InferOperation:output_type -> ferrule.registry.v1.InferOperationResponse
-	50, // 81: ferrule.registry.v1.RegistryService.GetConnector:output_type -> ferrule.registry.v1.Connector
-	7,  // 82: ferrule.registry.v1.RegistryService.ListConnectors:output_type -> ferrule.registry.v1.ListConnectorsResponse
-	63, // 83: ferrule.registry.v1.RegistryService.DeleteConnector:output_type -> google.protobuf.Empty
-	51, // 84: ferrule.registry.v1.RegistryService.GetRevision:output_type -> ferrule.registry.v1.Revision
-	11, // 85: ferrule.registry.v1.RegistryService.ListRevisions:output_type -> ferrule.registry.v1.ListRevisionsResponse
-	51, // 86: ferrule.registry.v1.RegistryService.PublishRevision:output_type -> ferrule.registry.v1.Revision
-	51, // 87: ferrule.registry.v1.RegistryService.DeprecateRevision:output_type -> ferrule.registry.v1.Revision
-	27, // 88: ferrule.registry.v1.RegistryService.DiffRevisions:output_type -> ferrule.registry.v1.DiffRevisionsResponse
-	29, // 89: ferrule.registry.v1.RegistryService.ExportConnector:output_type -> ferrule.registry.v1.ExportConnectorResponse
-	31, // 90: ferrule.registry.v1.RegistryService.PromoteConnector:output_type -> ferrule.registry.v1.PromoteConnectorResponse
-	64, // 91: ferrule.registry.v1.RegistryService.GetIcon:output_type -> google.api.HttpBody
-	35, // 92: ferrule.registry.v1.RegistryService.SearchConnectors:output_type -> ferrule.registry.v1.SearchConnectorsResponse
-	39, // 93: ferrule.registry.v1.RegistryService.SearchOperations:output_type -> ferrule.registry.v1.SearchOperationsResponse
-	62, // 94: ferrule.registry.v1.RegistryService.CreateEnvironment:output_type -> ferrule.registry.v1.Environment
-	62, // 95: ferrule.registry.v1.RegistryService.GetEnvironment:output_type -> ferrule.registry.v1.Environment
-	44, // 96: ferrule.registry.v1.RegistryService.ListEnvironments:output_type -> ferrule.registry.v1.ListEnvironmentsResponse
-	62, // 97: ferrule.registry.v1.RegistryService.UpdateEnvironment:output_type -> ferrule.registry.v1.Environment
-	63, // 98: ferrule.registry.v1.RegistryService.DeleteEnvironment:output_type -> google.protobuf.Empty
-	14, // 99: ferrule.registry.v1.RegistryService.GetSource:output_type -> ferrule.registry.v1.Source
-	16, // 100: ferrule.registry.v1.RegistryService.ListOperations:output_type -> ferrule.registry.v1.ListOperationsResponse
-	76, // [76:101] is the sub-list for method output_type
-	51, // [51:76] is the sub-list for method input_type
-	51, // [51:51] is the sub-list for extension type_name
-	51, // [51:51] is the sub-list for extension extendee
-	0,  // [0:51] is the sub-list for field type_name
+	50, // 22: ferrule.registry.v1.UpdateConnectorResponse.connector:type_name -> ferrule.registry.v1.Connector
+	51, // 23: ferrule.registry.v1.UpdateConnectorResponse.revision:type_name -> ferrule.registry.v1.Revision
+	52, // 24: ferrule.registry.v1.UpdateConnectorResponse.diff:type_name -> ferrule.registry.v1.RevisionDiff
+	22, // 25: ferrule.registry.v1.InferOperationRequest.sample:type_name -> ferrule.registry.v1.SampleRequest
+	23, // 26: ferrule.registry.v1.InferOperationRequest.response:type_name -> ferrule.registry.v1.SampleResponse
+	57, // 27: ferrule.registry.v1.InferOperationResponse.operation:type_name -> ferrule.connector.v1.Operation
+	59, // 28: ferrule.registry.v1.InferOperationResponse.server:type_name -> ferrule.connector.v1.Server
+	60, // 29: ferrule.registry.v1.InferOperationResponse.security_schemes:type_name -> ferrule.connector.v1.SecurityScheme
+	54, // 30: ferrule.registry.v1.InferOperationResponse.findings:type_name -> ferrule.registry.v1.Finding
+	47, // 31: ferrule.registry.v1.DiffRevisionsRequest.files:type_name -> ferrule.registry.v1.SourceFiles
+	52, // 32: ferrule.registry.v1.DiffRevisionsResponse.diff:type_name -> ferrule.registry.v1.RevisionDiff
+	0,  // 33: ferrule.registry.v1.ExportConnectorRequest.format:type_name -> ferrule.registry.v1.ExportFormat
+	56, // 34: ferrule.registry.v1.ExportConnectorResponse.files:type_name -> ferrule.registry.v1.SourceFile
+	54, // 35: ferrule.registry.v1.ExportConnectorResponse.findings:type_name -> ferrule.registry.v1.Finding
+	50, // 36: ferrule.registry.v1.PromoteConnectorResponse.connector:type_name -> ferrule.registry.v1.Connector
+	51, // 37: ferrule.registry.v1.PromoteConnectorResponse.revision:type_name -> ferrule.registry.v1.Revision
+	52, // 38: ferrule.registry.v1.PromoteConnectorResponse.diff:type_name -> ferrule.registry.v1.RevisionDiff
+	32, // 39: ferrule.registry.v1.PromoteConnectorResponse.requirements:type_name -> ferrule.registry.v1.Requirement
+	48, // 40: ferrule.registry.v1.SearchConnectorsRequest.formats:type_name -> ferrule.registry.v1.SourceFormat
+	50, // 41: ferrule.registry.v1.SearchConnectorsResponse.connectors:type_name -> ferrule.registry.v1.Connector
+	36, // 42: ferrule.registry.v1.SearchConnectorsResponse.facets:type_name -> ferrule.registry.v1.Facet
+	37, // 43: ferrule.registry.v1.Facet.values:type_name -> ferrule.registry.v1.FacetValue
+	40, // 44: ferrule.registry.v1.SearchOperationsResponse.operations:type_name -> ferrule.registry.v1.OperationHit
+	36, // 45: ferrule.registry.v1.SearchOperationsResponse.facets:type_name -> ferrule.registry.v1.Facet
+	61, // 46: ferrule.registry.v1.CreateEnvironmentRequest.environment:type_name -> ferrule.registry.v1.Environment
+	61, // 47: ferrule.registry.v1.ListEnvironmentsResponse.environments:type_name -> ferrule.registry.v1.Environment
+	61, // 48: ferrule.registry.v1.UpdateEnvironmentRequest.environment:type_name -> ferrule.registry.v1.Environment
+	62, // 49: ferrule.registry.v1.UpdateEnvironmentRequest.update_mask:type_name -> google.protobuf.FieldMask
+	1,  // 50: ferrule.registry.v1.RegistryService.ImportConnector:input_type -> ferrule.registry.v1.ImportConnectorRequest
+	3,  // 51: ferrule.registry.v1.RegistryService.ValidateDefinition:input_type -> ferrule.registry.v1.ValidateDefinitionRequest
+	17, // 52: ferrule.registry.v1.RegistryService.CreateConnector:input_type -> ferrule.registry.v1.CreateConnectorRequest
+	19, // 53: ferrule.registry.v1.RegistryService.UpdateConnector:input_type -> ferrule.registry.v1.UpdateConnectorRequest
+	21, // 54: ferrule.registry.v1.RegistryService.InferOperation:input_type -> ferrule.registry.v1.InferOperationRequest
+	5,  // 55: ferrule.registry.v1.RegistryService.GetConnector:input_type -> ferrule.registry.v1.GetConnectorRequest
+	6,  // 56: ferrule.registry.v1.RegistryService.ListConnectors:input_type -> ferrule.registry.v1.ListConnectorsRequest
+	8,  // 57: ferrule.registry.v1.RegistryService.DeleteConnector:input_type -> ferrule.registry.v1.DeleteConnectorRequest
+	9,  // 58: ferrule.registry.v1.RegistryService.GetRevision:input_type -> ferrule.registry.v1.GetRevisionRequest
+	10, // 59: ferrule.registry.v1.RegistryService.ListRevisions:input_type -> ferrule.registry.v1.ListRevisionsRequest
+	12, // 60: ferrule.registry.v1.RegistryService.PublishRevision:input_type -> ferrule.registry.v1.PublishRevisionRequest
+	25, // 61: ferrule.registry.v1.RegistryService.DeprecateRevision:input_type -> ferrule.registry.v1.DeprecateRevisionRequest
+	26, // 62: ferrule.registry.v1.RegistryService.DiffRevisions:input_type -> ferrule.registry.v1.DiffRevisionsRequest
+	28, // 63: ferrule.registry.v1.RegistryService.ExportConnector:input_type -> ferrule.registry.v1.ExportConnectorRequest
+	30, // 64: ferrule.registry.v1.RegistryService.PromoteConnector:input_type -> ferrule.registry.v1.PromoteConnectorRequest
+	33, // 65: ferrule.registry.v1.RegistryService.GetIcon:input_type -> ferrule.registry.v1.GetIconRequest
+	34, // 66: ferrule.registry.v1.RegistryService.SearchConnectors:input_type -> ferrule.registry.v1.SearchConnectorsRequest
+	38, // 67: ferrule.registry.v1.RegistryService.SearchOperations:input_type -> ferrule.registry.v1.SearchOperationsRequest
+	41, // 68: ferrule.registry.v1.RegistryService.CreateEnvironment:input_type -> ferrule.registry.v1.CreateEnvironmentRequest
+	42, // 69: ferrule.registry.v1.RegistryService.GetEnvironment:input_type -> ferrule.registry.v1.GetEnvironmentRequest
+	43, // 70: ferrule.registry.v1.RegistryService.ListEnvironments:input_type -> ferrule.registry.v1.ListEnvironmentsRequest
+	45, // 71: ferrule.registry.v1.RegistryService.UpdateEnvironment:input_type -> ferrule.registry.v1.UpdateEnvironmentRequest
+	46, // 72: ferrule.registry.v1.RegistryService.DeleteEnvironment:input_type -> ferrule.registry.v1.DeleteEnvironmentRequest
+	13, // 73: ferrule.registry.v1.RegistryService.GetSource:input_type -> ferrule.registry.v1.GetSourceRequest
+	15, // 74: ferrule.registry.v1.RegistryService.ListOperations:input_type -> ferrule.registry.v1.ListOperationsRequest
+	2,  // 75: ferrule.registry.v1.RegistryService.ImportConnector:output_type -> ferrule.registry.v1.ImportConnectorResponse
+	4,  // 76: ferrule.registry.v1.RegistryService.ValidateDefinition:output_type -> ferrule.registry.v1.ValidateDefinitionResponse
+	18, // 77: ferrule.registry.v1.RegistryService.CreateConnector:output_type -> ferrule.registry.v1.CreateConnectorResponse
+	20, // 78: ferrule.registry.v1.RegistryService.UpdateConnector:output_type -> ferrule.registry.v1.UpdateConnectorResponse
+	24, // 79: ferrule.registry.v1.RegistryService.InferOperation:output_type -> ferrule.registry.v1.InferOperationResponse
+	50, // 80: ferrule.registry.v1.RegistryService.GetConnector:output_type -> ferrule.registry.v1.Connector
+	7,  // 81: ferrule.registry.v1.RegistryService.ListConnectors:output_type -> ferrule.registry.v1.ListConnectorsResponse
+	63, // 82: ferrule.registry.v1.RegistryService.DeleteConnector:output_type -> google.protobuf.Empty
+	51, // 83: ferrule.registry.v1.RegistryService.GetRevision:output_type -> ferrule.registry.v1.Revision
+	11, // 84: ferrule.registry.v1.RegistryService.ListRevisions:output_type -> ferrule.registry.v1.ListRevisionsResponse
+	51, // 85: ferrule.registry.v1.RegistryService.PublishRevision:output_type -> ferrule.registry.v1.Revision
+	51, // 86: ferrule.registry.v1.RegistryService.DeprecateRevision:output_type -> ferrule.registry.v1.Revision
+	27, // 87: ferrule.registry.v1.RegistryService.DiffRevisions:output_type -> ferrule.registry.v1.DiffRevisionsResponse
+	29, // 88: ferrule.registry.v1.RegistryService.ExportConnector:output_type -> ferrule.registry.v1.ExportConnectorResponse
+	31, // 89: ferrule.registry.v1.RegistryService.PromoteConnector:output_type -> ferrule.registry.v1.PromoteConnectorResponse
+	64, // 90: ferrule.registry.v1.RegistryService.GetIcon:output_type -> google.api.HttpBody
+	35, // 91: ferrule.registry.v1.RegistryService.SearchConnectors:output_type -> ferrule.registry.v1.SearchConnectorsResponse
+	39, // 92: ferrule.registry.v1.RegistryService.SearchOperations:output_type -> ferrule.registry.v1.SearchOperationsResponse
+	61, // 93: ferrule.registry.v1.RegistryService.CreateEnvironment:output_type -> ferrule.registry.v1.Environment
+	61, // 94: ferrule.registry.v1.RegistryService.GetEnvironment:output_type -> ferrule.registry.v1.Environment
+	44, // 95: ferrule.registry.v1.RegistryService.ListEnvironments:output_type -> ferrule.registry.v1.ListEnvironmentsResponse
+	61, // 96: ferrule.registry.v1.RegistryService.UpdateEnvironment:output_type -> ferrule.registry.v1.Environment
+	63, // 97: ferrule.registry.v1.RegistryService.DeleteEnvironment:output_type -> google.protobuf.Empty
+	14, // 98: ferrule.registry.v1.RegistryService.GetSource:output_type -> ferrule.registry.v1.Source
+	16, // 99: ferrule.registry.v1.RegistryService.ListOperations:output_type -> ferrule.registry.v1.ListOperationsResponse
+	75, // [75:100] is the sub-list for method output_type
+	50, // [50:75] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_registry_v1_registry_service_proto_init() }

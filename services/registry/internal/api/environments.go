@@ -1,0 +1,124 @@
+package api
+
+import (
+	"context"
+	"slices"
+
+	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/page"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/core"
+)
+
+// CreateEnvironment implements RegistryService.
+func (s *Server) CreateEnvironment(ctx context.Context, req *registryv1.CreateEnvironmentRequest) (*registryv1.Environment, error) {
+	if err := requireAdmin(ctx); err != nil {
+		return nil, err
+	}
+	e, err := s.core.CreateEnvironment(ctx, core.Environment{
+		Name:        resource.Environment{ID: req.GetEnvironmentId()},
+		Title:       req.GetEnvironment().GetTitle(),
+		Description: req.GetEnvironment().GetDescription(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return environmentTo(e), nil
+}
+
+// GetEnvironment implements RegistryService.
+func (s *Server) GetEnvironment(ctx context.Context, req *registryv1.GetEnvironmentRequest) (*registryv1.Environment, error) {
+	name, err := resource.ParseEnvironment(req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.core.GetEnvironment(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return environmentTo(e), nil
+}
+
+// ListEnvironments implements RegistryService.
+func (s *Server) ListEnvironments(ctx context.Context, req *registryv1.ListEnvironmentsRequest) (*registryv1.ListEnvironmentsResponse, error) {
+	scope := page.Scope("environments")
+	after, err := page.Decode(scope, req.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	list, more, err := s.core.ListEnvironments(ctx, after, page.Size(req.GetPageSize(), defaultPage, maxPage))
+	if err != nil {
+		return nil, err
+	}
+	resp := &registryv1.ListEnvironmentsResponse{}
+	for _, e := range list {
+		resp.Environments = append(resp.Environments, environmentTo(e))
+	}
+	if more {
+		resp.NextPageToken = page.Encode(scope, list[len(list)-1].Name.ID)
+	}
+	return resp, nil
+}
+
+// UpdateEnvironment implements RegistryService.
+func (s *Server) UpdateEnvironment(ctx context.Context, req *registryv1.UpdateEnvironmentRequest) (*registryv1.Environment, error) {
+	if err := requireAdmin(ctx); err != nil {
+		return nil, err
+	}
+	name, err := resource.ParseEnvironment(req.GetEnvironment().GetName())
+	if err != nil {
+		return nil, err
+	}
+	paths := req.GetUpdateMask().GetPaths()
+	for _, p := range paths {
+		if p != "title" && p != "description" {
+			return nil, fault.Invalid(fault.ReasonInvalidArgument,
+				"the update mask names %q; an environment has a title and a description to change", p).
+				Field("update_mask", "may name title and description")
+		}
+	}
+	update := core.EnvironmentUpdate{Etag: req.GetEnvironment().GetEtag()}
+	if len(paths) == 0 || slices.Contains(paths, "title") {
+		title := req.GetEnvironment().GetTitle()
+		update.Title = &title
+	}
+	if len(paths) == 0 || slices.Contains(paths, "description") {
+		description := req.GetEnvironment().GetDescription()
+		update.Description = &description
+	}
+	e, err := s.core.UpdateEnvironment(ctx, name, update)
+	if err != nil {
+		return nil, err
+	}
+	return environmentTo(e), nil
+}
+
+// DeleteEnvironment implements RegistryService.
+func (s *Server) DeleteEnvironment(ctx context.Context, req *registryv1.DeleteEnvironmentRequest) (*emptypb.Empty, error) {
+	if err := requireAdmin(ctx); err != nil {
+		return nil, err
+	}
+	name, err := resource.ParseEnvironment(req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.core.DeleteEnvironment(ctx, name, req.GetEtag()); err != nil {
+		return nil, err
+	}
+	return &emptypb.Empty{}, nil
+}
+
+func environmentTo(e core.Environment) *registryv1.Environment {
+	out := &registryv1.Environment{Name: e.Name.String(), Title: e.Title, Description: e.Description, Etag: e.Etag()}
+	if !e.Created.IsZero() { // the default environment was not made by anybody
+		out.CreateTime = timestamppb.New(e.Created)
+	}
+	if !e.Updated.IsZero() {
+		out.UpdateTime = timestamppb.New(e.Updated)
+	}
+	return out
+}
