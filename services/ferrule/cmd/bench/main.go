@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -14,6 +15,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -29,7 +32,12 @@ func main() {
 type options struct {
 	ferrule     string
 	packages    string
+	libraries   string
+	catalogue   string
+	github      string
+	parts       string
 	output      string
+	connectors  int
 	connections int
 	rounds      int
 	warmup      time.Duration
@@ -68,6 +76,11 @@ func parse(args []string, help io.Writer) (options, error) {
 	flags.SetOutput(help)
 	flags.StringVar(&o.ferrule, "ferrule", "bin/ferrule", "`path` of the program ferrule")
 	flags.StringVar(&o.packages, "packages", "../shared/corpus/powerplatform", "`folder` of connector packages to import; left out if it does not exist")
+	flags.StringVar(&o.libraries, "libraries", "bin/tools/importbench", "`path` of the program that reads with other libraries; left out if it does not exist")
+	flags.StringVar(&o.catalogue, "catalogue", "bin/cataloguebench", "`path` of the program that lists and searches; left out if it does not exist")
+	flags.StringVar(&o.github, "github", "", "`file` with the description of GitHub's API; left out if empty")
+	flags.StringVar(&o.parts, "parts", "rates,imports,catalogue", "what to measure: a `list` of rates, imports and catalogue")
+	flags.IntVar(&o.connectors, "connectors", 100_000, "`number` of connectors of the large catalogue, in whole thousands")
 	flags.StringVar(&o.output, "o", "text", "`format` of the result: text or json")
 	flags.IntVar(&o.connections, "connections", 50, "`number` of connections, with one request at a time each")
 	flags.IntVar(&o.rounds, "rounds", 3, "`number` of times that each figure is measured")
@@ -89,8 +102,34 @@ func (o options) check(rest []string) error {
 		return fmt.Errorf("there are no arguments, but %q was given", rest)
 	case o.output != "text" && o.output != "json":
 		return fmt.Errorf("-o must be text or json, not %q", o.output)
+	case o.connectors < 1000 || o.connectors%1000 != 0:
+		return fmt.Errorf("-connectors must be whole thousands, not %d", o.connectors)
+	case o.unknownPart() != "":
+		return fmt.Errorf("-parts takes rates, imports and catalogue, not %q", o.unknownPart())
 	case o.connections < 1 || o.rounds < 1 || o.duration <= 0 || o.warmup < 0:
 		return errors.New("-connections, -rounds and -duration must be more than 0, and -warmup not less")
 	}
 	return nil
+}
+
+// The parts of a run.
+const (
+	partRates     = "rates"
+	partImports   = "imports"
+	partCatalogue = "catalogue"
+)
+
+// measures says whether a part is wanted.
+func (o options) measures(part string) bool {
+	return slices.Contains(strings.Split(o.parts, ","), part)
+}
+
+// unknownPart returns a part that does not exist.
+func (o options) unknownPart() string {
+	for part := range strings.SplitSeq(o.parts, ",") {
+		if !slices.Contains([]string{partRates, partImports, partCatalogue}, part) {
+			return cmp.Or(part, "nothing")
+		}
+	}
+	return ""
 }

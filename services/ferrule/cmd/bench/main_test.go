@@ -19,14 +19,17 @@ import (
 
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/baseline"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/corpus"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/graph"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/load"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/measure"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/reading"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/report"
 )
 
 func TestFlags(t *testing.T) {
 	usual := options{
 		ferrule: "bin/ferrule", packages: "../shared/corpus/powerplatform", output: "text",
+		libraries: "bin/tools/importbench", catalogue: "bin/cataloguebench", parts: "rates,imports,catalogue", connectors: 100_000,
 		connections: 50, rounds: 3, warmup: time.Second, duration: 3 * time.Second,
 	}
 	with := func(change func(*options)) options { o := usual; change(&o); return o }
@@ -39,6 +42,10 @@ func TestFlags(t *testing.T) {
 		{"none", nil, usual, ""},
 		{"as JSON", []string{"-o", "json"}, with(func(o *options) { o.output = "json" }), ""},
 		{"longer", []string{"-duration", "10s", "-rounds", "5"}, with(func(o *options) { o.duration, o.rounds = 10*time.Second, 5 }), ""},
+		{"one part", []string{"-parts", "imports"}, with(func(o *options) { o.parts = "imports" }), ""},
+		{"a part that does not exist", []string{"-parts", "rates,colours"}, options{}, "colours"},
+		{"no part", []string{"-parts", ""}, options{}, "nothing"},
+		{"connectors that are no thousands", []string{"-connectors", "1500"}, options{}, "-connectors"},
 		{"another format", []string{"-o", "xml"}, options{}, "-o must be text or json"},
 		{"no connections", []string{"-connections", "0"}, options{}, "-connections"},
 		{"no time", []string{"-duration", "0s"}, options{}, "-duration"},
@@ -134,7 +141,7 @@ func TestTheRolesPlayTogether(t *testing.T) {
 		"the proxy":   {Addr: proxy.address(t), HTTP: &load.HTTP{Method: http.MethodGet, Path: baseline.Path}},
 		"the handler": {Addr: handler.address(t), Invoke: &load.Invoke{Operation: baseline.Operation}},
 	} {
-		crowd := act(t, roleLoad, task{Target: target, Connections: 2, Duration: 50 * time.Millisecond})
+		crowd := act(t, roleLoad, task{Target: target, Connections: 2, Duration: 250 * time.Millisecond})
 		var got measure.Result
 		if err := json.NewDecoder(crowd.out).Decode(&got); err != nil || got.Requests == 0 || got.Errors > 0 {
 			t.Errorf("%s: %+v, %v", name, got, err)
@@ -169,6 +176,41 @@ func TestPackagesAreTranslated(t *testing.T) {
 	a.leave(t)
 }
 
+func TestDescriptionsAreReadInAProcessOfTheirOwn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "graph.yaml")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(graph.Write(file, 40), file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	a := act(t, roleRead, task{Files: []string{path}})
+	var got reading.Outcome
+	if err := json.NewDecoder(a.out).Decode(&got); err != nil || got.Read != 1 || got.Operations != 40 {
+		t.Errorf("outcome = %+v, %v", got, err)
+	}
+	a.leave(t)
+}
+
+func TestWhatIsNotThereIsLeftOut(t *testing.T) {
+	var said bytes.Buffer
+	r := &run{options: options{catalogue: "/nothing/catalogue", libraries: "/nothing/libraries"}, progress: &said}
+	result := report.Report{}
+	table := reading.Table{Name: "files"}
+	if err := errors.Join(r.search(t.Context(), &result), r.compare(t.Context(), &table, nil), r.githubOf(t.Context(), &result)); err != nil {
+		t.Fatal(err)
+	}
+	if result.Catalogue != nil || table.Readers != nil || result.Readings != nil {
+		t.Errorf("report = %+v, table = %+v", result, table)
+	}
+	for _, what := range []string{"/nothing/catalogue", "/nothing/libraries", "GitHub"} {
+		if !strings.Contains(said.String(), what) {
+			t.Errorf("nothing is said of %s: %s", what, said.String())
+		}
+	}
+}
+
 func TestRolesThatCannotBePlayed(t *testing.T) {
 	for name, row := range map[string]struct{ args, in string }{
 		"no task":                  {roleAPI, ""},
@@ -176,6 +218,7 @@ func TestRolesThatCannotBePlayed(t *testing.T) {
 		"an unknown role":          {"actor", "{}"},
 		"an upstream that is none": {roleProxy, `{"upstream": "http://[::"}`},
 		"a load for nobody":        {roleLoad, `{"connections": 1}`},
+		"a file that is none":      {roleRead, `{"files": ["/nothing/here"]}`},
 		"a folder that is none":    {roleTranslate, `{"folder": "/nothing/here"}`},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())

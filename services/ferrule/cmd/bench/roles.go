@@ -19,6 +19,7 @@ import (
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/corpus"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/load"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/measure"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/reading"
 	"github.com/ferrule-dev/ferrule/services/registry"
 )
 
@@ -33,6 +34,7 @@ const (
 	roleHandler   = "grpc-handler"
 	roleLoad      = "load"
 	roleTranslate = "translate"
+	roleRead      = "read"
 )
 
 // task is what a role is told on its standard input, as one line of JSON.
@@ -50,6 +52,8 @@ type task struct {
 
 	// Folder holds the packages to translate.
 	Folder string `json:"folder,omitempty"`
+	// Files are the descriptions to read.
+	Files []string `json:"files,omitempty"`
 }
 
 // serving is what a role that serves prints once it does.
@@ -77,6 +81,12 @@ func playRole(ctx context.Context, args []string, in io.Reader, out io.Writer) e
 		return t.makeLoad(ctx, out)
 	case roleTranslate:
 		return t.translate(ctx, out)
+	case roleRead:
+		outcome, err := reading.Ferrule(ctx, clock.System(), t.Files)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(out).Encode(outcome)
 	}
 	return t.serve(ctx, args[0], out)
 }
@@ -122,9 +132,9 @@ func (t task) makeLoad(ctx context.Context, out io.Writer) error {
 	return json.NewEncoder(out).Encode(result)
 }
 
-// translate reads all packages with the registry's own code, and prints the
-// outcome as JSON. It is a process of its own, so that the memory is that of the
-// translation alone.
+// translate validates all packages with the registry's own code, the rules of
+// certification included, and prints the outcome as JSON. It is a process of its
+// own, so that the memory is that of this work alone.
 func (t task) translate(ctx context.Context, out io.Writer) error {
 	packages, err := corpus.Packages(t.Folder)
 	if err != nil {
@@ -136,7 +146,7 @@ func (t task) translate(ctx context.Context, out io.Writer) error {
 			for _, f := range files.GetFiles() {
 				all = append(all, registry.File{Path: f.GetPath(), Content: f.GetContent()})
 			}
-			_, err := registry.Validate(ctx, all)
+			_, err := registry.Validate(ctx, all, registry.WithRules(registry.CertificationRules))
 			return err
 		})
 	if err != nil {

@@ -8,14 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"regexp"
 	"runtime"
 
 	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/child"
-	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/corpus"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/report"
 )
 
@@ -43,10 +41,7 @@ func measureAll(ctx context.Context, o options, out, progress io.Writer) (err er
 		Machine:  report.Machine{System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version()},
 		Settings: report.Settings{Connections: o.connections, Rounds: o.rounds, Warmup: o.warmup, Duration: o.duration},
 	}
-	if err := r.speed(ctx, &result); err != nil {
-		return err
-	}
-	if err := r.packagesOf(ctx, &result); err != nil {
+	if err := r.all(ctx, &result); err != nil {
 		return err
 	}
 	write := result.Text
@@ -73,25 +68,20 @@ func failures(result report.Report) error {
 	return errors.Join(errs...)
 }
 
-// packagesOf imports the folder of packages, if there is one.
-func (r *run) packagesOf(ctx context.Context, result *report.Report) error {
-	packages, err := corpus.Packages(r.packages)
-	if errors.Is(err, fs.ErrNotExist) {
-		r.say("there is no folder %s: the import of packages is left out", r.packages)
-		return nil
+// all makes all measurements that are wanted.
+func (r *run) all(ctx context.Context, result *report.Report) error {
+	for _, part := range []struct {
+		name    string
+		measure func(context.Context, *report.Report) error
+	}{{partRates, r.speed}, {partImports, r.imports}, {partCatalogue, r.search}} {
+		if !r.measures(part.name) {
+			continue
+		}
+		if err := part.measure(ctx, result); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	r.say("translating %d packages", len(packages))
-	result.Translate = &corpus.Outcome{}
-	if err := r.ask(ctx, roleTranslate, task{Folder: r.packages}, result.Translate); err != nil {
-		return err
-	}
-	r.say("importing %d packages over REST", len(packages))
-	outcome, err := r.importAll(ctx, packages)
-	result.Import = &outcome
-	return err
+	return nil
 }
 
 func (r *run) say(format string, args ...any) {
@@ -115,13 +105,14 @@ func (r *run) start(ctx context.Context, role string, t task) (string, error) {
 }
 
 // ask runs this program in a role that ends by itself and reads what it prints.
-func (r *run) ask(ctx context.Context, role string, t task, answer any) error {
+// The variables are added to its environment.
+func (r *run) ask(ctx context.Context, role string, t task, answer any, env ...string) error {
 	line, err := json.Marshal(t)
 	if err != nil {
 		return fmt.Errorf("write the task of role %s: %w", role, err)
 	}
 	out, err := child.Result(ctx, child.Spec{
-		Program: r.self, Args: []string{roleArgument, role}, Input: line, Stderr: r.progress,
+		Program: r.self, Args: []string{roleArgument, role}, Input: line, Stderr: r.progress, Env: env,
 	})
 	if err != nil {
 		return fmt.Errorf("play the role %s: %w", role, err)

@@ -61,6 +61,10 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 	return exitFailed
 }
 
+// moreOutput is the annotation by which a command names one more output format
+// than all others have.
+const moreOutput = "output"
+
 // errReported ends a command that has printed everything there is to say.
 var errReported = errors.New("failed")
 
@@ -137,7 +141,7 @@ func (a *app) prepare(cmd *cobra.Command) error {
 	if err := config.Apply(cmd.Flags(), os.LookupEnv); err != nil {
 		return usageError{err}
 	}
-	if a.output != "text" && a.output != "json" {
+	if a.output != "text" && a.output != "json" && (a.output == "" || a.output != cmd.Annotations[moreOutput]) {
 		return usage("--output must be text or json, not %q", a.output)
 	}
 	return nil

@@ -120,6 +120,18 @@ func Result(ctx context.Context, spec Spec) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// Filter starts a program, writes input to its standard input, which ends there,
+// and returns what it prints, as [Result] does.
+func Filter(ctx context.Context, spec Spec) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, spec.Program, spec.Args...) // #nosec G204 -- what is measured
+	var out bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Env = bytes.NewReader(spec.Input), &out, spec.Stderr, append(os.Environ(), spec.Env...)
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("run %s: %w", spec.Program, err)
+	}
+	return out.Bytes(), nil
+}
+
 // Pid returns the id of the process.
 func (c *Child) Pid() int { return c.cmd.Process.Pid }
 

@@ -35,6 +35,10 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	case "silent":
 		_, _ = io.Copy(io.Discard, os.Stdin)
+	case "filter":
+		text, _ := io.ReadAll(os.Stdin)
+		fmt.Print(strings.ToUpper(string(text)))
+		os.Exit(0)
 	}
 }
 
@@ -90,5 +94,16 @@ func TestAProgramThatEndsByItself(t *testing.T) {
 	}
 	if _, err := child.Result(t.Context(), child.Spec{Program: t.TempDir() + "/nothing"}); err == nil {
 		t.Error("a program that does not exist: no error")
+	}
+}
+
+func TestAProgramThatReadsItsInputToTheEnd(t *testing.T) {
+	filter := spec(t, "filter")
+	filter.Input = []byte("hello\nworld")
+	if got, err := child.Filter(t.Context(), filter); err != nil || string(got) != "HELLO\nWORLD" {
+		t.Errorf("Filter() = %q, %v", got, err)
+	}
+	if _, err := child.Filter(t.Context(), spec(t, "broken")); err == nil || !strings.Contains(err.Error(), "exit status 3") {
+		t.Errorf("a program that fails: %v", err)
 	}
 }

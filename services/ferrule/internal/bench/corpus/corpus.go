@@ -17,8 +17,8 @@ import (
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/sources"
 )
 
-// definitionFile is in every connector package.
-const definitionFile = "apiDefinition.swagger.json"
+// DefinitionFile is in every connector package.
+const DefinitionFile = "apiDefinition.swagger.json"
 
 // Importer imports one package, whose directory is name below the folder. An
 // error that is a fault says that the package was refused.
@@ -56,7 +56,7 @@ func (o Outcome) PerSecond() float64 {
 func Packages(folder string) ([]string, error) {
 	var found []string
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.Name() != definitionFile {
+		if err != nil || entry.Name() != DefinitionFile {
 			return err
 		}
 		name, err := filepath.Rel(folder, filepath.Dir(path))

@@ -81,7 +81,7 @@ func TestImport(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			dir := folder(t, "a/apiDefinition.swagger.json", "a/apiProperties.json", "b/apiDefinition.swagger.json",
-				"b/apiProperties.json", "c/apiDefinition.swagger.json", "c/apiProperties.json", "c/icon.png")
+				"b/apiProperties.json", "c/apiDefinition.swagger.json", "c/apiProperties.json", "c/readme.md")
 			fake := clocktest.New(time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC))
 			got, err := corpus.Import(t.Context(), fake, dir, []string{"a", "b", "c"},
 				func(_ context.Context, name string, files *registryv1.SourceFiles) error {

@@ -11,8 +11,10 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/catalogue"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/corpus"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/measure"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/reading"
 )
 
 // Report is the outcome of one run.
@@ -29,6 +31,10 @@ type Report struct {
 	// them, and Import through a server that stores them; nil if not measured.
 	Translate *corpus.Outcome `json:"translate,omitempty"`
 	Import    *corpus.Outcome `json:"import,omitempty"`
+	// Readings compare what reads the same descriptions.
+	Readings []reading.Table `json:"readings,omitempty"`
+	// Catalogue compares registries by size; nil if not measured.
+	Catalogue *catalogue.Comparison `json:"catalogue,omitempty"`
 }
 
 // Machine is what a run ran on.
@@ -130,9 +136,30 @@ func (r Report) JSON(w io.Writer) error {
 
 // Text writes the report as aligned tables.
 func (r Report) Text(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintf(w, "%s, %d processors, %s; %d connections, %d rounds of %v after %v of warm-up; medians of the rounds\n\n",
+	_, _ = fmt.Fprintf(w, "%s, %d processors, %s; %d connections, %d rounds of %v after %v of warm-up; medians of the rounds\n",
 		r.Machine.System, r.Machine.CPUs, r.Machine.Go, r.Settings.Connections, r.Settings.Rounds, r.Settings.Duration, r.Settings.Warmup)
+	if err := r.rates(w); err != nil {
+		return err
+	}
+	r.imports(w)
+	for _, table := range r.Readings {
+		if err := writeReading(w, table); err != nil {
+			return err
+		}
+	}
+	if r.Catalogue != nil {
+		return writeCatalogue(w, *r.Catalogue)
+	}
+	return nil
+}
+
+// rates writes the figures and ratios of calls, if they were measured.
+func (r Report) rates(w io.Writer) error {
+	if len(r.Figures) == 0 {
+		return nil
+	}
+	_, _ = fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(t, "requests/s\tp50\tp99\terrors\t  what")
 	for _, f := range r.Figures {
 		m := f.Median()
@@ -149,7 +176,6 @@ func (r Report) Text(w io.Writer) error {
 		}
 		_, _ = fmt.Fprintf(w, "%.2f  %s (rounds %.2f to %.2f%s): %s\n", ratio.Median, ratio.Name, ratio.Lowest, ratio.Highest, goal, ratio.Verdict())
 	}
-	r.imports(w)
 	return nil
 }
 
@@ -160,7 +186,7 @@ func (r Report) imports(w io.Writer) {
 	for _, row := range []struct {
 		what string
 		o    *corpus.Outcome
-	}{{"translated in one process", r.Translate}, {"imported and stored over REST", r.Import}} {
+	}{{"validated in one process on one processor", r.Translate}, {"imported and stored over REST", r.Import}} {
 		if row.o == nil {
 			continue
 		}

@@ -108,7 +108,7 @@ linux/amd64, 2 processors, go1.26; 50 connections, 1 rounds of 3s after 1s of wa
 0.75  Invoke to a bare handler (rounds 0.75 to 0.75, goal at least 0.60): reached
 1.33  something else (rounds 1.33 to 1.33): for information
 
-10 packages (3.0 MiB) translated in one process, 1 refused: 5 packages/s; slowest certified/Big with 1000.00 ms (within 2 s); peak memory 80 MiB
+10 packages (3.0 MiB) validated in one process on one processor, 1 refused: 5 packages/s; slowest certified/Big with 1000.00 ms (within 2 s); peak memory 80 MiB
 
 10 packages (0.0 MiB) imported and stored over REST, 0 refused: 1 packages/s; slowest certified/Huge with 2500.00 ms (MISSED, goal 2 s); peak memory 0 MiB
 `, "\n")
