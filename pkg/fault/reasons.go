@@ -128,7 +128,7 @@ const (
 )
 
 // Reasons returns every reason, in the order of the enum.
-func Reasons() []Reason {
+func Reasons() []Reason { //nolint:funlen // a list
 	return []Reason{
 		ReasonInternal,
 		ReasonInvalidArgument,

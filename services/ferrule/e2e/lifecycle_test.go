@@ -127,7 +127,7 @@ func TestTheLifeOfAConnector(t *testing.T) {
 	if got := s.do(t, nil, "export", "whole"); got != parcels(api.host, "language") {
 		t.Errorf("the source came back as:\n%s", got)
 	}
-	for format, member := range map[string]string{"openapi3": "openapi", "openapi3.0": "openapi", "openapi2": "swagger", "postman": "item", "ferrule": "ferrule"} {
+	for format, member := range map[string]string{"openapi3.0": "openapi", "openapi2": "swagger", "postman": "item", "ferrule": "ferrule"} {
 		text := s.do(t, nil, "export", "whole", "--format", format)
 		var doc map[string]any
 		if err := json.Unmarshal([]byte(text), &doc); err != nil || doc[member] == nil {

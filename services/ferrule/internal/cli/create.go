@@ -33,7 +33,7 @@ a definition file. Its first revision is a draft.`,
 			if (len(args) == 1) == (file != "") || len(args) > 1 {
 				return usage("create takes a title, or --definition FILE: %s", cmd.UseLine())
 			}
-			def := &connectorv1.Definition{}
+			var def *connectorv1.Definition
 			if file != "" {
 				var err error
 				if def, err = readDefinition(file); err != nil {

@@ -55,15 +55,7 @@ webhook trigger registers a callback at the API. Events are kept for a week:
 			if err := client.Call(cmd.Context(), http.MethodPost, rest.Path(a.parent(), "subscriptions"), query, subscription, &created); err != nil {
 				return err
 			}
-			if a.json() {
-				return a.printMessage(&created)
-			}
-			a.printf("subscribed %s to %s of %s (%s)\n", id(created.GetName()), args[1], args[0], enumWord(created.GetState(), "SUBSCRIPTION_STATE_"))
-			if callback := created.GetCallbackUrl(); callback != "" {
-				a.printf("  enter this URL at the API: %s\n", callback)
-			}
-			a.printf("  ferrule events %s --follow\n", id(created.GetName()))
-			return nil
+			return a.printSubscribed(&created)
 		},
 	}
 	flags := cmd.Flags()
@@ -74,6 +66,19 @@ webhook trigger registers a callback at the API. Events are kept for a week:
 	flags.DurationVar(&every, "every", 0, "time between two polls, at least 1s; 1m if not given")
 	flags.BoolVar(&unsigned, "unsigned", false, "accept notifications that nobody signed")
 	return cmd
+}
+
+// printSubscribed says what comes next.
+func (a *app) printSubscribed(created *triggerv1.Subscription) error {
+	if a.json() {
+		return a.printMessage(created)
+	}
+	a.printf("subscribed %s to %s of %s (%s)\n", id(created.GetName()), created.GetOperationId(), id(created.GetConnection()), enumWord(created.GetState(), "SUBSCRIPTION_STATE_"))
+	if callback := created.GetCallbackUrl(); callback != "" {
+		a.printf("  enter this URL at the API: %s\n", callback)
+	}
+	a.printf("  ferrule events %s --follow\n", id(created.GetName()))
+	return nil
 }
 
 func (a *app) subscriptions() *cobra.Command {

@@ -3,6 +3,7 @@ package reference
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -53,11 +54,13 @@ func (w *writer) command(op *connectorv1.Operation) string {
 		verb = "subscribe"
 	}
 	command := "ferrule " + verb + " CONNECTION " + quoted(op.GetOperationId())
+	var commandSb56 strings.Builder
 	for _, p := range op.GetParameters() {
 		if p.GetRequired() && p.GetVisibility() != connectorv1.Visibility_VISIBILITY_INTERNAL {
-			command += " --param " + quoted(p.GetName()+"=…")
+			commandSb56.WriteString(" --param " + quoted(p.GetName()+"=…"))
 		}
 	}
+	command += commandSb56.String()
 	if op.GetRequestBody().GetRequired() && op.GetTrigger() == nil {
 		command += " --param 'body:={…}'"
 	}
@@ -155,12 +158,10 @@ func (w *writer) resolve(text []byte, seen []string) (schema, []string) {
 			return s, seen
 		}
 		name := strings.NewReplacer("~1", "/", "~0", "~").Replace(strings.TrimPrefix(s.Ref, "#/$defs/"))
-		for _, before := range seen {
-			if before == name {
-				return schema{}, seen
-			}
+		if slices.Contains(seen, name) {
+			return schema{}, seen
 		}
-		seen = append(seen[:len(seen):len(seen)], name)
+		seen = append(slices.Clip(seen), name)
 		text = w.schemas[name]
 	}
 }

@@ -115,19 +115,20 @@ func (w *writer) connecting() {
 }
 
 func (w *writer) connectCommand(set *connectorv1.ParameterSet) string {
-	command := "ferrule connect " + w.page.Connector
+	var command strings.Builder
+	command.WriteString("ferrule connect " + w.page.Connector)
 	if len(w.page.Definition.GetParameterSets()) > 1 {
-		command += " --auth " + quoted(set.GetName())
+		command.WriteString(" --auth " + quoted(set.GetName()))
 	}
 	for _, p := range set.GetParameters() {
 		switch {
 		case p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_SECRET:
-			command += " --secret " + quoted(p.GetName()+"=-")
+			command.WriteString(" --secret " + quoted(p.GetName()+"=-"))
 		case p.GetRequired() && p.GetDefaultValue() == "" && p.GetType() != connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH:
-			command += " --set " + quoted(p.GetName()+"=…")
+			command.WriteString(" --set " + quoted(p.GetName()+"=…"))
 		}
 	}
-	return command
+	return command.String()
 }
 
 // group is the operations of one tag.

@@ -55,27 +55,33 @@ func TestTextsOfOthersStayTexts(t *testing.T) {
 	}{
 		{
 			"markup in a title", `info { title: "A *bold* <script>" }`,
-			[]string{`# A \*bold\* &lt;script&gt;`}, []string{"<script>"},
+			[]string{`# A \*bold\* &lt;script&gt;`},
+			[]string{"<script>"},
 		},
 		{
 			"a heading and HTML in a description", `info { title: "A" description: "# Big\n<img src=x>\n* a list" }`,
-			[]string{"**Big**", "&lt;img src=x>", "* a list"}, []string{"\n# Big", "<img"},
+			[]string{"**Big**", "&lt;img src=x>", "* a list"},
+			[]string{"\n# Big", "<img"},
 		},
 		{
 			"a link that is none", `info { title: "A" links { url: "javascript:alert(1)" description: "Docs" } }`,
-			[]string{"javascript:alert(1)"}, []string{"<javascript:", "](javascript:"},
+			[]string{"javascript:alert(1)"},
+			[]string{"<javascript:", "](javascript:"},
 		},
 		{
 			"a pipe in a table", `info { title: "A" } operations { operation_id: "a|b" summary: "x | y" kind: OPERATION_KIND_ACTION }`,
-			[]string{`x \| y`}, nil,
+			[]string{`x \| y`},
+			nil,
 		},
 		{
 			"a quote in a command", `info { title: "A" } operations { operation_id: "it's" kind: OPERATION_KIND_ACTION }`,
-			[]string{`'it'\''s'`}, nil,
+			[]string{`'it'\''s'`},
+			nil,
 		},
 		{
 			"control characters", `info { title: "A\u202eB\u001b[31m" }`,
-			[]string{`# AB\[31m`}, []string{"\x1b", "\u202e"},
+			[]string{`# AB\[31m`},
+			[]string{"\x1b", "\u202e"},
 		},
 	}
 	for _, tt := range tests {

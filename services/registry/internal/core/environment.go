@@ -18,8 +18,9 @@ const (
 	defaultEnvironment = "default"
 	// MaxEnvironments is the greatest number of environments that are stored.
 	MaxEnvironments = 1000
-	// MaxEnvironmentTitle and MaxEnvironmentDescription are lengths in bytes.
-	MaxEnvironmentTitle       = 128
+	// MaxEnvironmentTitle is the greatest length of a title in bytes.
+	MaxEnvironmentTitle = 128
+	// MaxEnvironmentDescription is the greatest length of a description in bytes.
 	MaxEnvironmentDescription = 4096
 )
 

@@ -12,20 +12,20 @@ import (
 )
 
 // toProto translates a subscription.
-func (v *Server) toProto(s core.Subscription) *triggerv1.Subscription {
-	state, reason := s.State()
+func (s *Server) toProto(sub core.Subscription) *triggerv1.Subscription {
+	state, reason := sub.State()
 	out := &triggerv1.Subscription{
-		Name: s.Name.String(), Connection: s.Connection.String(), OperationId: s.Operation, Input: s.Input,
-		UnsignedAccepted: s.UnsignedAccepted, State: triggerv1.SubscriptionState(state), StateReason: reason,
-		ActivityTime: timestamp(s.Activity()), Owner: s.Owner, CreateTime: timestamp(s.CreateTime), Etag: etag(s),
-		CallbackUrl: v.triggers.CallbackURL(s),
+		Name: sub.Name.String(), Connection: sub.Connection.String(), OperationId: sub.Operation, Input: sub.Input,
+		UnsignedAccepted: sub.UnsignedAccepted, State: triggerv1.SubscriptionState(state), StateReason: reason,
+		ActivityTime: timestamp(sub.Activity()), Owner: sub.Owner, CreateTime: timestamp(sub.CreateTime), Etag: etag(sub),
+		CallbackUrl: s.triggers.CallbackURL(sub),
 	}
-	for _, sink := range s.Sinks {
+	for _, sink := range sub.Sinks {
 		out.Sinks = append(out.Sinks, &triggerv1.Sink{Kind: &triggerv1.Sink_Http{Http: &triggerv1.HttpSink{Url: sink.URL}}})
 	}
-	if s.Polling != nil {
-		out.Interval = durationpb.New(s.Polling.Interval)
-		out.NextPollTime = timestamp(s.Polling.Cursor.Next)
+	if sub.Polling != nil {
+		out.Interval = durationpb.New(sub.Polling.Interval)
+		out.NextPollTime = timestamp(sub.Polling.Cursor.Next)
 	}
 	return out
 }

@@ -158,6 +158,29 @@ func TestParameterSetsOfOpenAPI3(t *testing.T) {
 	}
 }
 
+func TestWhatAnOperationNeedsTogetherIsOneSet(t *testing.T) {
+	got := import3(t, head3+`
+components:
+  securitySchemes:
+    a: {type: http, scheme: bearer}
+    b: {type: apiKey, in: query, name: k}
+    c: {type: apiKey, in: cookie, name: sid}
+security: [{a: []}]
+paths:
+  /p:
+    get: {security: [{c: [], b: []}], responses: {}}
+    put: {security: [{b: [], c: []}, {a: []}], responses: {}}
+`)
+	var sets []string
+	for _, s := range got.GetParameterSets() {
+		sets = append(sets, asked(s))
+	}
+	want := []string{"a: token:secret, bearer token", "c+b: api_key:secret, api_key_2:secret, key api_key->sid, key api_key_2->k"}
+	if diff := cmp.Diff(want, sets); diff != "" {
+		t.Errorf("sets (-want +got):\n%s", diff)
+	}
+}
+
 func TestRequirementsOfOpenAPI3(t *testing.T) {
 	got := import3(t, head3+`
 components: {securitySchemes: {a: {type: mutualTLS}, o: {type: openIdConnect, openIdConnectUrl: https://id.example/d}}}

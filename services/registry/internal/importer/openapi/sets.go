@@ -11,8 +11,9 @@ import (
 )
 
 // parameterSets derives the ways to make a connection from the security schemes:
-// one for each alternative that the document requires, and one for each scheme
-// that only operations require, or that nobody does.
+// one for each alternative that the document requires, one for each several
+// schemes that an operation requires together, and one for each scheme that is
+// left.
 func (t *translation) parameterSets() []*connectorv1.ParameterSet {
 	t.checkAllSecurity()
 	alternatives := t.alternatives()
@@ -41,15 +42,21 @@ func (t *translation) parameterSets() []*connectorv1.ParameterSet {
 func (t *translation) alternatives() [][]*connectorv1.SecurityScheme {
 	var alternatives [][]*connectorv1.SecurityScheme
 	used := map[string]bool{}
+	add := func(r *connectorv1.SecurityRequirement) {
+		var schemes []*connectorv1.SecurityScheme
+		for _, s := range r.GetSchemes() {
+			schemes = append(schemes, t.schemes[s.GetSchemeId()])
+			used[s.GetSchemeId()] = true
+		}
+		alternatives = append(alternatives, schemes)
+	}
 	if list := t.root.Get("security"); list.Is(document.Array) && len(list.Children()) > 0 {
 		for _, r := range t.requirements(t.root) {
-			var schemes []*connectorv1.SecurityScheme
-			for _, s := range r.GetSchemes() {
-				schemes = append(schemes, t.schemes[s.GetSchemeId()])
-				used[s.GetSchemeId()] = true
-			}
-			alternatives = append(alternatives, schemes)
+			add(r)
 		}
+	}
+	for _, r := range t.joint(alternatives) {
+		add(r)
 	}
 	for _, s := range t.def.GetSecuritySchemes() {
 		if !used[s.GetId()] {
@@ -57,6 +64,39 @@ func (t *translation) alternatives() [][]*connectorv1.SecurityScheme {
 		}
 	}
 	return alternatives
+}
+
+// joint returns the requirements of operations that need several schemes at
+// once, each combination once, without those that there are.
+func (t *translation) joint(have [][]*connectorv1.SecurityScheme) []*connectorv1.SecurityRequirement {
+	seen := map[string]bool{}
+	for _, schemes := range have {
+		var ids []string
+		for _, s := range schemes {
+			ids = append(ids, s.GetId())
+		}
+		seen[combination(ids)] = true
+	}
+	var list []*connectorv1.SecurityRequirement
+	for _, op := range t.def.GetOperations() {
+		for _, r := range op.GetSecurity() {
+			var ids []string
+			for _, s := range r.GetSchemes() {
+				ids = append(ids, s.GetSchemeId())
+			}
+			if key := combination(ids); len(ids) > 1 && !seen[key] && len(list) < MaxSchemes {
+				seen[key] = true
+				list = append(list, r)
+			}
+		}
+	}
+	return list
+}
+
+// combination names schemes whatever their order.
+func combination(ids []string) string {
+	sorted := slices.Sorted(slices.Values(ids))
+	return strings.Join(sorted, "\x00")
 }
 
 func (t *translation) checkAllSecurity() {
