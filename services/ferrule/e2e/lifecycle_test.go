@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -164,7 +165,7 @@ func TestAConnectorFromBlank(t *testing.T) {
 	if err != nil || bytes.Contains(text, []byte("top-secret")) {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	changed := strings.Replace(string(text), `"operationId": "AddLine",`, `"operationId": "AddLine",`+"\n"+`      "summary": "Add a line",`, 1)
+	changed := regexp.MustCompile(`"summary": "[^"]*"`).ReplaceAllString(string(text), `"summary": "Add a line"`)
 	write(t, file, changed)
 	s.do(t, []string{"edited notes"}, "edit", "notes", "--file", file, "--mask", "operations.AddLine.summary", "--publish")
 	s.do(t, []string{"Add a line"}, "describe", "notes", "AddLine")

@@ -82,8 +82,12 @@ func serversOf(at target) []string {
 	if at.conn.ServerURL != "" {
 		return []string{at.conn.ServerURL}
 	}
+	servers := at.op.GetServers()
+	if len(servers) == 0 {
+		servers = at.def.GetServers()
+	}
 	var urls []string
-	for _, server := range at.def.GetServers() {
+	for _, server := range servers {
 		text := server.GetUrlTemplate()
 		for _, v := range server.GetVariables() {
 			value, ok := at.conn.Parameters[v.GetName()]
@@ -195,7 +199,7 @@ func removalWith(s Subscription, op *connectorv1.Operation, path map[string]stri
 	for _, p := range op.GetParameters() {
 		name := p.GetName()
 		inPath := p.GetLocation() == connectorv1.ParameterLocation_PARAMETER_LOCATION_PATH
-		value, ok := any(path[name]), inPath
+		value, ok := typed(p, path[name]), inPath
 		if !inPath {
 			value, ok = given[name]
 		}
@@ -212,6 +216,34 @@ func removalWith(s Subscription, op *connectorv1.Operation, path map[string]stri
 		return nil
 	}
 	return &Removal{Operation: op.GetOperationId(), Input: text}
+}
+
+// typed returns a text that stood in a path as the type that its parameter asks
+// for: an id may be a number.
+func typed(p *connectorv1.Parameter, text string) any {
+	var schema struct {
+		Type any `json:"type"`
+	}
+	_ = json.Unmarshal(p.GetSchema(), &schema) // whatever is no schema takes a text
+	types, several := schema.Type.([]any)
+	if !several {
+		types = []any{schema.Type}
+	}
+	var value any
+	if slices.Contains(types, any("string")) || json.Unmarshal([]byte(text), &value) != nil {
+		return text
+	}
+	switch value.(type) {
+	case float64:
+		if slices.Contains(types, any("integer")) || slices.Contains(types, any("number")) {
+			return json.Number(text)
+		}
+	case bool:
+		if slices.Contains(types, any("boolean")) {
+			return value
+		}
+	}
+	return text
 }
 
 // shared reports whether two parameters of an operation have a name.

@@ -9,6 +9,17 @@ import (
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/inventorytest"
 )
 
+// idIs gives the id of a registration a schema.
+func idIs(schema string) func(*connectorv1.Definition) {
+	return func(d *connectorv1.Definition) {
+		for _, o := range d.GetOperations() {
+			if o.GetOperationId() == inventorytest.Unhook {
+				o.Parameters[0].Schema = []byte(schema)
+			}
+		}
+	}
+}
+
 func TestHowTheRegistrationIsRemovedDependsOnTheAnswer(t *testing.T) {
 	named := func(op string) func(*connectorv1.Definition) {
 		return func(d *connectorv1.Definition) {
@@ -44,6 +55,23 @@ func TestHowTheRegistrationIsRemovedDependsOnTheAnswer(t *testing.T) {
 		{name: "the operation that the trigger names", location: "-", change: named(inventorytest.Unhook), want: `{"id":"1"}`},
 		{name: "a trigger that names nothing", location: "-", change: named("Nothing")},
 		{name: "the trigger's operation when the location is of no use", location: "https://evil.example.com/1", change: named(inventorytest.Unhook), want: `{"id":"1"}`},
+		{name: "an id that is a number", location: "/webhooks/7", change: idIs(`{"type":"integer"}`), want: `{"id":7}`},
+		{name: "an id that may be a number or nothing", location: "/webhooks/7", change: idIs(`{"type":["number","null"]}`), want: `{"id":7}`},
+		{name: "an id that may be a text", location: "/webhooks/7", change: idIs(`{"type":["integer","string"]}`), want: `{"id":"7"}`},
+		{name: "an id that should be a number", location: "/webhooks/x7", change: idIs(`{"type":"integer"}`), want: `{"id":"x7"}`},
+		{name: "an id that is true", location: "/webhooks/true", change: idIs(`{"type":"boolean"}`), want: `{"id":true}`},
+		{name: "an id of any kind", location: "/webhooks/7", change: idIs(`{}`), want: `{"id":"7"}`},
+		{
+			name: "a server of the trigger's own", location: "https://hooks.example.com/v9/webhooks/7",
+			change: func(d *connectorv1.Definition) {
+				for _, o := range d.GetOperations() {
+					if o.GetOperationId() == inventorytest.Webhook {
+						o.Servers = []*connectorv1.Server{{UrlTemplate: "https://hooks.example.com/v9"}}
+					}
+				}
+			},
+			want: `{"id":"7"}`,
+		},
 		{
 			name: "a server with variables", location: "https://eu.example.com/webhooks/7",
 			change: func(d *connectorv1.Definition) {
