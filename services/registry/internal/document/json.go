@@ -29,6 +29,21 @@ type jsonReader struct {
 	here *Node
 	// objects and arrays count those that are open.
 	objects, arrays int
+	// unclosed counts the objects and arrays that the end of the file closed,
+	// surplus the brackets that closed nothing.
+	unclosed, surplus int
+	// cut is true once the file has ended inside a string.
+	cut bool
+}
+
+// maxUnclosed is how many brackets may be missing at the end of a file. When more
+// are, or a value, the file is not broken but incomplete, and half of it is gone.
+const maxUnclosed = 2
+
+// endsEarly reports whether the file, which has ended inside an object or array,
+// is only a part of one.
+func (r *jsonReader) endsEarly(last between) bool {
+	return r.cut || last == comma || r.unclosed > maxUnclosed+r.surplus
 }
 
 // note remarks a repair at the offset.
@@ -152,6 +167,10 @@ func (r *jsonReader) children(n *Node, depth int) error {
 			}
 			return nil
 		case r.at == len(r.s):
+			r.unclosed++
+			if r.endsEarly(last) {
+				return r.unexpected(r.at)
+			}
 			r.note(JSONUnclosed, int(n.position))
 			return nil
 		}
@@ -215,6 +234,7 @@ func (r *jsonReader) key() (key string, missing bool, err error) {
 		r.at++
 		r.space()
 	case r.at == len(r.s):
+		return "", false, r.unexpected(r.at)
 	case r.s[from] != '"':
 		return "", false, r.broken("a key in quotes is expected", from)
 	case c == '{' || c == '[' || c == '-' || isDigit(c):
@@ -222,7 +242,10 @@ func (r *jsonReader) key() (key string, missing bool, err error) {
 	default:
 		return "", false, r.broken("a colon is expected after the key", r.at)
 	}
-	if c := r.peek(); c == ',' || c == '}' || r.at == len(r.s) {
+	if r.at == len(r.s) {
+		return "", false, r.unexpected(r.at)
+	}
+	if c := r.peek(); c == ',' || c == '}' {
 		r.note(JSONMissingValue, r.at)
 		return key, true, nil
 	}
@@ -241,6 +264,7 @@ func (r *jsonReader) closing(n *Node, c byte, depth int) (done bool) {
 		r.at++
 		if depth == 1 && n.kind == Object && r.goesOn() {
 			r.note(JSONExtraBracket, from)
+			r.surplus++
 			return false
 		}
 		return true

@@ -98,6 +98,7 @@ func (r *jsonReader) closesLater(quote byte, i int) bool {
 // comma there is the one that separates it from what follows.
 func (r *jsonReader) cutText(text string, from, i int) string {
 	r.note(JSONUnterminatedString, from-1)
+	r.cut = r.cut || strings.TrimSpace(r.s[i:]) == ""
 	r.at = i
 	text = strings.TrimRight(text, " \t")
 	if cut, ok := strings.CutSuffix(text, ","); ok {

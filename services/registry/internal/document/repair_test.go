@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
 )
 
@@ -43,9 +44,7 @@ func TestBrokenJSONIsReadAsItWasMeant(t *testing.T) {
 		{"a brace too many in the middle", `{"a":{}},"b":2}`, `{"a":{},"b":2}`, "JSONExtraBracket 1:8"},
 		{"a member after the end", "{\"a\":{}}\n\"b\": [2]\n", `{"a":{},"b":[2]}`, "JSONUnclosed 1:1, JSONExtraBracket 1:8, JSONMissingComma 2:1"},
 		{"a brace too many at the end", "{\"a\":{}}\n}", `{"a":{}}`, "JSONTrailingText 2:1"},
-		{"a file that ends too early", "{\"a\": [1,\n", `{"a":[1]}`, "JSONUnclosed 1:1, JSONUnclosed 1:7"},
-		{"a file that ends in a string", `{"a": "b`, `{"a":"b"}`, "JSONUnclosed 1:1, JSONUnterminatedString 1:7"},
-		{"a file that ends in a key", `{"a": 1, "b`, `{"a":1,"b":null}`, "JSONUnclosed 1:1, JSONUnterminatedString 1:10, JSONMissingValue 1:12"},
+		{"brackets that are missing at the end", "{\"a\": [1\n", `{"a":[1]}`, "JSONUnclosed 1:1, JSONUnclosed 1:7"},
 		{"a second document", "{}\n  {\"a\":1}", `{}`, "JSONTrailingText 2:3"},
 		{"garbage after the end", "{}\n%", `{}`, "JSONTrailingText 2:1"},
 		{"a tab in a string", "{\"a\": \"x\ty\"}", `{"a":"x\ty"}`, "JSONControlCharacter 1:9"},
@@ -239,4 +238,24 @@ func strict(content []byte) bool {
 		}
 	}
 	return utf8.Valid(content) && json.Valid(content) && deepest < document.MaxDepth
+}
+
+func TestAFileThatIsOnlyAPartIsRefused(t *testing.T) {
+	for name, content := range map[string]string{
+		"it ends after a comma":           "{\"a\": [1,\n",
+		"it ends in a string":             `{"a": "b`,
+		"it ends in a key":                `{"a": 1, "b`,
+		"it ends before a colon":          `{"a": 1, "b"`,
+		"it ends before a value":          `{"a": `,
+		"it ends in three objects":        `{"a": {"b": {"c": 1`,
+		"it ends in a string of a line":   "{\"a\": \"b\n",
+		"its bracket too many is no help": `{"a": {}}, "b": {"c": {"d": {"e": 1`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			doc, err := document.Parse("a.json", []byte(content))
+			if fault.ReasonOf(err) != fault.ReasonDocumentSyntax || !strings.Contains(err.Error(), "ends too early") {
+				t.Errorf("got %v, %v", doc, err)
+			}
+		})
+	}
 }
