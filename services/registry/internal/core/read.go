@@ -52,11 +52,15 @@ const scanPage = 500
 // ignoring case.
 func (g *Registry) ListConnectors(ctx context.Context, env resource.Environment, filter, after string, limit int) (list []Connector, more bool, err error) {
 	words := strings.Fields(strings.ToLower(filter))
+	page := scanPage
+	if len(words) == 0 {
+		page = limit + 1 // all of them are wanted
+	}
 	err = g.deps.Store.View(ctx, func(r Reader) error {
 		if _, err := environment(r, env.ID); err != nil {
 			return err
 		}
-		for c, err := range connectors(ctx, r, env, after) {
+		for c, err := range connectors(ctx, r, env, after, page) {
 			switch {
 			case err != nil:
 				return err
@@ -74,11 +78,11 @@ func (g *Registry) ListConnectors(ctx context.Context, env resource.Environment,
 }
 
 // connectors yields all connectors of an environment after one, in the order of
-// their ids. An error is yielded last.
-func connectors(ctx context.Context, r Reader, env resource.Environment, after string) iter.Seq2[Connector, error] {
+// their ids, size of which are read at once. An error is yielded last.
+func connectors(ctx context.Context, r Reader, env resource.Environment, after string, size int) iter.Seq2[Connector, error] {
 	return func(yield func(Connector, error) bool) {
 		for {
-			page, err := r.Connectors(env, after, scanPage)
+			page, err := r.Connectors(env, after, size)
 			if err == nil {
 				err = ctx.Err()
 			}
@@ -92,7 +96,7 @@ func connectors(ctx context.Context, r Reader, env resource.Environment, after s
 				}
 				after = c.Name.ID
 			}
-			if len(page) < scanPage {
+			if len(page) < size {
 				return
 			}
 		}

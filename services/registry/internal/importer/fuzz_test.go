@@ -46,7 +46,7 @@ func FuzzImport(f *testing.F) {
 			if _, err := proto.Marshal(result.Definition); err != nil {
 				t.Fatalf("the definition cannot be encoded: %v", err)
 			}
-			if err := definition.Validate(result.Definition); err != nil && result.Format != format.ConnectorPackage {
+			if err := definition.Validate(result.Definition); err != nil {
 				t.Fatalf("the definition contradicts itself: %v", err)
 			}
 			ids := map[string]bool{}

@@ -112,6 +112,16 @@ func TestConnectionParameters(t *testing.T) {
 	}
 }
 
+func TestAConnectionParameterWithoutANameIsIgnored(t *testing.T) {
+	def, codes := importProperties(t, "", `"connectionParameters":{"":{"type":"string"},"p":{"type":"string"}}`)
+	if set := def.GetParameterSets()[0]; len(set.GetParameters()) != 1 || set.GetParameters()[0].GetName() != "p" {
+		t.Errorf("parameters %v", set.GetParameters())
+	}
+	if len(codes) != 1 || !strings.HasPrefix(codes[0], "ConnectionParameterNameMissing ") {
+		t.Errorf("findings %v", codes)
+	}
+}
+
 func TestOAuthParameters(t *testing.T) {
 	const scheme = `"securityDefinitions":{"o":{"type":"oauth2","flow":"accessCode"}},`
 	def, codes := importProperties(t, scheme, `"connectionParameters":{"token":{"type":"oAuthSetting","oAuthSettings":{

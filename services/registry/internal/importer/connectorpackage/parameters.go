@@ -82,6 +82,10 @@ func (p *pack) parameters(n *document.Node) []*connectorv1.ConnectionParameter {
 			p.warn("ObjectExpected", c, "write an object", "the parameter %q is %s instead of an object; it is ignored", c.Key(), c.Kind())
 			continue
 		}
+		if c.Key() == "" {
+			p.warn("ConnectionParameterNameMissing", c, "give it a name", "a connection parameter has no name; it is ignored")
+			continue
+		}
 		list = append(list, p.parameter(c))
 	}
 	p.checkSubParameters(n, list)
