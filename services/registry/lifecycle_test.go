@@ -189,13 +189,13 @@ func TestDocumentsInSeveralPartsByURL(t *testing.T) {
 	if resp.GetConnector().GetFormat() != registryv1.SourceFormat_SOURCE_FORMAT_OPENAPI3 || resp.GetConnector().GetSourceUrl() != srv.URL+"/v3/openapi.json" || resp.GetConnector().GetActionCount() != 1 {
 		t.Errorf("imported %v", resp)
 	}
-	src, err := r.GetSource(r.as(), &registryv1.GetSourceRequest{Name: resp.GetRevision().GetName()})
+	src, err := r.GetSource(r.maker(), &registryv1.GetSourceRequest{Name: resp.GetRevision().GetName()})
 	if err != nil || len(src.GetFiles()) != 3 {
 		t.Fatalf("source %v, %v", src, err)
 	}
 	for _, f := range src.GetFiles() {
-		if string(f.GetContent()) != documents["/v3/"+f.GetPath()] {
-			t.Errorf("%s is %q", f.GetPath(), f.GetContent())
+		if string(f.GetContent()) != documents["/v3/"+f.GetPath()] || f.GetUrl() != srv.URL+"/v3/"+f.GetPath() {
+			t.Errorf("%s from %s is %q", f.GetPath(), f.GetUrl(), f.GetContent())
 		}
 	}
 	documents["/v3/paths/a.json"] = `{"get":{"operationId":"GetA","responses":{"200":{"description":"OK"}}},"post":{"operationId":"PostA","responses":{"200":{"description":"OK"}}}}`
@@ -239,7 +239,7 @@ func TestExportsInTheirOwnFormatAreTheSource(t *testing.T) {
 		{registryv1.ExportFormat_EXPORT_FORMAT_OPENAPI30, false},
 	} {
 		t.Run(row.format.String(), func(t *testing.T) {
-			out, err := r.ExportConnector(r.as(authn.RoleUser), &registryv1.ExportConnectorRequest{Name: revisionName("published"), Format: row.format})
+			out, err := r.ExportConnector(r.maker(), &registryv1.ExportConnectorRequest{Name: revisionName("published"), Format: row.format})
 			if err != nil || out.GetVerbatim() != row.verbatim || len(out.GetFiles()) == 0 {
 				t.Fatalf("exported %v, %v", out, err)
 			}

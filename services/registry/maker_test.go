@@ -41,6 +41,14 @@ func TestWritingIsForMakers(t *testing.T) {
 			_, err := r.PromoteConnector(ctx, &registryv1.PromoteConnectorRequest{Name: revisionName("latest"), Environment: prod})
 			return err
 		},
+		"ExportConnector": func(ctx context.Context) error {
+			_, err := r.ExportConnector(ctx, &registryv1.ExportConnectorRequest{Name: revisionName("published")})
+			return err
+		},
+		"GetSource": func(ctx context.Context) error {
+			_, err := r.GetSource(ctx, &registryv1.GetSourceRequest{Name: revisionName("published")})
+			return err
+		},
 		"DiffRevisions of files": func(ctx context.Context) error {
 			_, err := r.DiffRevisions(ctx, &registryv1.DiffRevisionsRequest{Base: revisionName("latest"), Target: &registryv1.DiffRevisionsRequest_Files{Files: files}})
 			return err
@@ -63,10 +71,6 @@ func TestWritingIsForMakers(t *testing.T) {
 		},
 		"DiffRevisions": func(ctx context.Context) error {
 			_, err := r.DiffRevisions(ctx, &registryv1.DiffRevisionsRequest{Base: revisionName("latest"), Target: &registryv1.DiffRevisionsRequest_Revision{Revision: revisionName("published")}})
-			return err
-		},
-		"ExportConnector": func(ctx context.Context) error {
-			_, err := r.ExportConnector(ctx, &registryv1.ExportConnectorRequest{Name: revisionName("published")})
 			return err
 		},
 		"SearchConnectors": func(ctx context.Context) error {
@@ -156,7 +160,7 @@ func TestAConnectorFromBlank(t *testing.T) {
 	wantReason(t, "no title", err, fault.ReasonDefinitionInvalid)
 
 	// Its source is a description like any other: importing it is no news.
-	src, err := r.GetSource(r.as(), &registryv1.GetSourceRequest{Name: created.GetRevision().GetName()})
+	src, err := r.GetSource(r.maker(), &registryv1.GetSourceRequest{Name: created.GetRevision().GetName()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +194,7 @@ func TestAConnectorFromBlank(t *testing.T) {
 		t.Errorf("operations (-want +got):\n%s", diff)
 	}
 	// What is written in our own format is read again as what it was.
-	exported, err := r.ExportConnector(r.as(), &registryv1.ExportConnectorRequest{Name: revisionName("latest"), Format: registryv1.ExportFormat_EXPORT_FORMAT_FERRULE})
+	exported, err := r.ExportConnector(r.maker(), &registryv1.ExportConnectorRequest{Name: revisionName("latest"), Format: registryv1.ExportFormat_EXPORT_FORMAT_FERRULE})
 	if err != nil || exported.GetVerbatim() {
 		t.Fatalf("exported %v, %v", exported, err)
 	}

@@ -4,8 +4,9 @@
 //	DIR/{connector}/connector.yaml   what the registry needs to know
 //	DIR/{connector}/source/…         the files that the connector is made from
 //
-// A bundle holds neither connections nor secrets. [Write] adds one connector,
-// [Read] returns all of them.
+// A bundle holds no connections and none of their secrets; the files are what the
+// connector was made from, byte for byte. [Write] adds one connector, [Read]
+// returns all of them.
 package bundle
 
 import (
@@ -43,8 +44,24 @@ type Connector struct {
 	// Only and Except choose operations of the source.
 	Only   []string `yaml:"only,omitempty"`
 	Except []string `yaml:"except,omitempty"`
+	// URLs are where files were fetched, by their paths: what relative references
+	// in them are relative to.
+	URLs map[string]string `yaml:"urls,omitempty"`
 	// Source is the directory of its files; set by Read.
 	Source string `yaml:"-"`
+}
+
+// Files returns the files of a connector that was read, all that there are and
+// under their own names, so that the same bundle is the same connector.
+func (c Connector) Files() (*registryv1.SourceFiles, error) {
+	files, err := sources.ReadAll(c.Source)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files.GetFiles() {
+		f.Url = c.URLs[f.GetPath()]
+	}
+	return files, nil
 }
 
 // Write adds a connector with its files to a bundle. What the bundle had of the
@@ -52,6 +69,16 @@ type Connector struct {
 func Write(dir string, c Connector, files []*registryv1.SourceFile) error {
 	if err := resource.CheckID("connector id", c.ID); err != nil {
 		return fmt.Errorf("write bundle: %w", err)
+	}
+	c.URLs = nil
+	for _, f := range files {
+		if f.GetUrl() == "" {
+			continue
+		}
+		if c.URLs == nil {
+			c.URLs = map[string]string{}
+		}
+		c.URLs[f.GetPath()] = f.GetUrl()
 	}
 	text, err := yaml.Marshal(c)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/testing/protocmp"
 
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bundle"
@@ -17,7 +18,7 @@ func TestABundleIsReadAsItWasWritten(t *testing.T) {
 	crm := bundle.Connector{ID: "crm", Title: "Example: CRM", Publish: true, Only: []string{"tag:contacts", "GET /**"}, Except: []string{"*Old"}}
 	shop := bundle.Connector{ID: "shop"}
 	for _, c := range []bundle.Connector{shop, crm} {
-		files := []*registryv1.SourceFile{{Path: "api.yaml", Content: []byte(c.ID)}, {Path: "schemas/item.yaml", Content: []byte("x")}}
+		files := []*registryv1.SourceFile{{Path: "api-docs", Content: []byte(c.ID), Url: "https://" + c.ID + ".example/api-docs"}, {Path: "schemas/.hidden/README.md", Content: []byte("x")}}
 		if err := bundle.Write(dir, c, files); err != nil {
 			t.Fatal(err)
 		}
@@ -29,12 +30,16 @@ func TestABundleIsReadAsItWasWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	crm.URLs = map[string]string{"api-docs": "https://crm.example/api-docs"}
+	shop.URLs = map[string]string{"api-docs": "https://shop.example/api-docs"}
 	crm.Source, shop.Source = filepath.Join(dir, "crm", "source"), filepath.Join(dir, "shop", "source")
 	if diff := cmp.Diff([]bundle.Connector{crm, shop}, got); diff != "" {
 		t.Errorf("read (-want +got):\n%s", diff)
 	}
-	if text, err := os.ReadFile(filepath.Join(dir, "crm", "source", "schemas", "item.yaml")); err != nil || string(text) != "x" {
-		t.Errorf("a file: %q, %v", text, err)
+	files, err := got[0].Files()
+	want := []*registryv1.SourceFile{{Path: "api-docs", Content: []byte("crm"), Url: "https://crm.example/api-docs"}, {Path: "schemas/.hidden/README.md", Content: []byte("x")}}
+	if diff := cmp.Diff(want, files.GetFiles(), protocmp.Transform()); diff != "" || err != nil {
+		t.Errorf("files %v (-want +got):\n%s", err, diff)
 	}
 }
 

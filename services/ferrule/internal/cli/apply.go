@@ -9,7 +9,6 @@ import (
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bundle"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
-	"github.com/ferrule-dev/ferrule/services/ferrule/internal/sources"
 )
 
 // applyFlags are the flags of apply.
@@ -59,7 +58,7 @@ type step struct {
 	id      string
 	request *registryv1.ImportConnectorRequest // nil to remove it
 	planned registryv1.ImportConnectorResponse
-	exists  bool
+	before  *registryv1.Connector // as it is now; nil if there is none
 }
 
 // verb says what the step does.
@@ -67,7 +66,7 @@ func (s *step) verb() string {
 	switch {
 	case s.request == nil:
 		return "delete"
-	case !s.exists:
+	case s.before == nil:
 		return "create"
 	case s.planned.GetCreated():
 		return "update"
@@ -79,7 +78,7 @@ func (s *step) verb() string {
 
 // publishes reports whether the connector gets another published revision.
 func (s *step) publishes() bool {
-	return s.request.GetPublish() && s.planned.GetDiff() != nil
+	return s.request.GetPublish() && s.before.GetPublishedRevision() != s.planned.GetRevision().GetName()
 }
 
 func (a *app) applyBundle(ctx context.Context, client *rest.Client, f applyFlags) error {
@@ -99,7 +98,7 @@ func (a *app) applyBundle(ctx context.Context, client *rest.Client, f applyFlags
 		return errReported
 	}
 	for _, s := range plan {
-		if err := a.execute(ctx, client, s); err != nil {
+		if err := a.execute(ctx, client, s, f.allowBreaking); err != nil {
 			a.progress("%s %s failed:", s.verb(), s.id)
 			return err
 		}
@@ -118,19 +117,20 @@ func (a *app) plan(ctx context.Context, client *rest.Client, f applyFlags) ([]*s
 	if err != nil {
 		return nil, err
 	}
-	there := map[string]bool{}
+	there := map[string]*registryv1.Connector{}
 	for _, c := range present {
-		there[id(c.GetName())] = true
+		there[id(c.GetName())] = c
 	}
 	var plan []*step
 	for _, entry := range entries {
-		files, err := sources.Read(entry.Source)
+		files, err := entry.Files()
 		if err != nil {
 			return nil, err
 		}
-		s := &step{id: entry.ID, exists: there[entry.ID], request: &registryv1.ImportConnectorRequest{
+		s := &step{id: entry.ID, before: there[entry.ID], request: &registryv1.ImportConnectorRequest{
 			Parent: a.parent(), ConnectorId: entry.ID, Source: &registryv1.ImportConnectorRequest_Files{Files: files},
-			Selection: selection(entry.Only, entry.Except), Publish: entry.Publish, AllowBreaking: true, ValidateOnly: true,
+			Selection: selection(entry.Only, entry.Except), Publish: entry.Publish, Draft: !entry.Publish,
+			AllowBreaking: true, ValidateOnly: true, // the plan says what breaks
 		}}
 		if err := a.send(ctx, client, s.request, &s.planned); err != nil {
 			a.progress("%s:", entry.ID)
@@ -140,8 +140,8 @@ func (a *app) plan(ctx context.Context, client *rest.Client, f applyFlags) ([]*s
 		plan = append(plan, s)
 	}
 	for _, c := range present {
-		if f.prune && there[id(c.GetName())] {
-			plan = append(plan, &step{id: id(c.GetName()), exists: true})
+		if f.prune && there[id(c.GetName())] != nil {
+			plan = append(plan, &step{id: id(c.GetName()), before: c})
 		}
 	}
 	return plan, nil
@@ -171,14 +171,15 @@ func (a *app) printPlan(plan []*step) (breaking, changes int) {
 	return breaking, changes
 }
 
-// execute does what the plan says about one connector.
-func (a *app) execute(ctx context.Context, client *rest.Client, s *step) error {
+// execute does what the plan says about one connector. What others published
+// since the plan was made is not broken by it either.
+func (a *app) execute(ctx context.Context, client *rest.Client, s *step, allowBreaking bool) error {
 	switch s.verb() {
 	case "unchanged":
 		return nil
 	case "delete":
 		return client.Call(ctx, http.MethodDelete, rest.Path(a.resource("connectors", s.id)), nil, nil, nil)
 	}
-	s.request.ValidateOnly = false
+	s.request.ValidateOnly, s.request.AllowBreaking = false, allowBreaking
 	return a.send(ctx, client, s.request, &registryv1.ImportConnectorResponse{})
 }

@@ -183,8 +183,7 @@ func firstOf(texts ...string) string {
 	return texts[i]
 }
 
-// changedFields names the parts of a definition that are not what they were. An
-// operation is a part of its own.
+// changedFields names the parts of a definition that are not what they were.
 func changedFields(before, after *connectorv1.Definition) []string {
 	var mask []string
 	fields := before.ProtoReflect().Descriptor().Fields()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -46,7 +47,7 @@ error stream.
 
 With --bundle it writes connectors, or all connectors of the environment, into a
 directory that can be kept under version control and applied to any environment
-with ` + "`ferrule apply`" + `. A bundle holds no connections and no secrets.`,
+with ` + "`ferrule apply`" + `. A bundle holds no connections and none of their secrets.`,
 		Example: `  ferrule export inventory --format openapi3 > inventory.json
   ferrule export inventory --format powerplatform -o inventory/
   ferrule export --bundle connectors/
@@ -162,9 +163,19 @@ func (a *app) bundled(ctx context.Context, client *rest.Client, connector string
 		return entry, res.GetFiles(), err
 	}
 	entry.Only, entry.Except = r.GetSelection().GetOnly(), r.GetSelection().GetExcept()
+	if hasSecrets(&r) {
+		a.progress("warning: the source of %s holds what looks like a secret, which is written to the bundle; `ferrule validate` says where", entry.ID)
+	}
 	var source registryv1.Source
 	err = client.Call(ctx, http.MethodGet, rest.Path(name, "source"), nil, nil, &source)
 	return entry, source.GetFiles(), err
+}
+
+// hasSecrets reports whether an author left secrets in the source of a revision.
+func hasSecrets(r *registryv1.Revision) bool {
+	return slices.ContainsFunc(r.GetFindings(), func(f *registryv1.Finding) bool {
+		return f.GetCode() == "SecretInSource" || f.GetCode() == "ClientSecretInPackage"
+	})
 }
 
 // connectorOf is the connector's id in the name of a revision.

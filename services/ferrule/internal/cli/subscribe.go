@@ -55,7 +55,7 @@ webhook trigger registers a callback at the API. Events are kept for a week:
 			if err := client.Call(cmd.Context(), http.MethodPost, rest.Path(a.parent(), "subscriptions"), query, subscription, &created); err != nil {
 				return err
 			}
-			return a.printSubscribed(&created)
+			return a.printSubscribed(&created, args[0], args[1])
 		},
 	}
 	flags := cmd.Flags()
@@ -69,11 +69,11 @@ webhook trigger registers a callback at the API. Events are kept for a week:
 }
 
 // printSubscribed says what comes next.
-func (a *app) printSubscribed(created *triggerv1.Subscription) error {
+func (a *app) printSubscribed(created *triggerv1.Subscription, connection, operation string) error {
 	if a.json() {
 		return a.printMessage(created)
 	}
-	a.printf("subscribed %s to %s of %s (%s)\n", id(created.GetName()), created.GetOperationId(), id(created.GetConnection()), enumWord(created.GetState(), "SUBSCRIPTION_STATE_"))
+	a.printf("subscribed %s to %s of %s (%s)\n", id(created.GetName()), operation, connection, enumWord(created.GetState(), "SUBSCRIPTION_STATE_"))
 	if callback := created.GetCallbackUrl(); callback != "" {
 		a.printf("  enter this URL at the API: %s\n", callback)
 	}

@@ -42,6 +42,11 @@ func maxBody(r *http.Request) int64 {
 			return MaxDescription
 		}
 	}
+	// A connector that is made or edited comes with its definition.
+	if _, rest, ok := strings.Cut(r.URL.Path, "/connectors"); ok && strings.Count(rest, "/") <= 1 &&
+		(r.Method == http.MethodPost || r.Method == http.MethodPatch) {
+		return MaxDescription
+	}
 	return MaxBody
 }
 

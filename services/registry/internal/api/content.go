@@ -12,6 +12,9 @@ import (
 
 // GetSource implements RegistryService.
 func (s *Server) GetSource(ctx context.Context, req *registryv1.GetSourceRequest) (*registryv1.Source, error) {
+	if err := requireMaker(ctx); err != nil {
+		return nil, err
+	}
 	name, err := resource.ParseRevision(req.GetName())
 	if err != nil {
 		return nil, err

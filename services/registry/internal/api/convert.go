@@ -197,7 +197,7 @@ func exportFrom(f registryv1.ExportFormat) core.ExportFormat {
 func filesTo(files []format.File) []*registryv1.SourceFile {
 	var list []*registryv1.SourceFile
 	for _, f := range files {
-		list = append(list, &registryv1.SourceFile{Path: f.Path, Content: f.Content})
+		list = append(list, &registryv1.SourceFile{Path: f.Path, Content: f.Content, Url: f.URL})
 	}
 	return list
 }
@@ -205,7 +205,7 @@ func filesTo(files []format.File) []*registryv1.SourceFile {
 func filesFrom(files *registryv1.SourceFiles) []format.File {
 	var list []format.File
 	for _, f := range files.GetFiles() {
-		list = append(list, format.File{Path: f.GetPath(), Content: f.GetContent()})
+		list = append(list, format.File{Path: f.GetPath(), Content: f.GetContent(), URL: f.GetUrl()})
 	}
 	return list
 }

@@ -27,8 +27,11 @@ func (s *Server) ImportConnector(ctx context.Context, req *registryv1.ImportConn
 		Selection:   selectionFrom(req.GetSelection()),
 		Intent:      core.Intent{AllowBreaking: req.GetAllowBreaking(), ValidateOnly: req.GetValidateOnly()},
 	}
-	if req.GetPublish() {
+	switch {
+	case req.GetPublish():
 		in.Publish = core.PublishAlways
+	case req.GetDraft():
+		in.Publish = core.PublishNever
 	}
 	out, err := s.core.Import(ctx, in)
 	if err != nil {

@@ -51,6 +51,9 @@ func (s *Server) DiffRevisions(ctx context.Context, req *registryv1.DiffRevision
 
 // ExportConnector implements RegistryService.
 func (s *Server) ExportConnector(ctx context.Context, req *registryv1.ExportConnectorRequest) (*registryv1.ExportConnectorResponse, error) {
+	if err := requireMaker(ctx); err != nil {
+		return nil, err
+	}
 	name, err := resource.ParseRevision(req.GetName())
 	if err != nil {
 		return nil, err

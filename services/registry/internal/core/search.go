@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/search"
 )
@@ -181,6 +182,7 @@ func entryOf(r Reader, c Connector) (search.Entry, error) {
 		return search.Entry{}, fmt.Errorf("read definition of %s: %w", name, err)
 	}
 	e.Keywords = def.GetInfo().GetKeywords()
+	e.Authentication = AuthenticationKinds(def) // older records do not say
 	operations, err := r.Operations(name, 0, c.Actions+c.Triggers)
 	if err != nil {
 		return search.Entry{}, fmt.Errorf("read operations of %s: %w", name, err)
@@ -245,10 +247,7 @@ type FoundOperation struct {
 
 // SearchConnectors finds connectors of an environment.
 func (g *Registry) SearchConnectors(ctx context.Context, q search.ConnectorQuery) (Found[Connector], error) {
-	if err := g.searchable(ctx, q.Environment); err != nil {
-		return Found[Connector]{}, err
-	}
-	page, err := g.catalogue.index.Connectors(q)
+	page, err := searched(ctx, g, q.Environment, func() (search.Page[search.ConnectorHit], error) { return g.catalogue.index.Connectors(q) })
 	if err != nil {
 		return Found[Connector]{}, err
 	}
@@ -271,10 +270,7 @@ func (g *Registry) SearchConnectors(ctx context.Context, q search.ConnectorQuery
 
 // SearchOperations finds operations of published revisions of an environment.
 func (g *Registry) SearchOperations(ctx context.Context, q search.OperationQuery) (Found[FoundOperation], error) {
-	if err := g.searchable(ctx, q.Environment); err != nil {
-		return Found[FoundOperation]{}, err
-	}
-	page, err := g.catalogue.index.Operations(q)
+	page, err := searched(ctx, g, q.Environment, func() (search.Page[search.OperationHit], error) { return g.catalogue.index.Operations(q) })
 	if err != nil {
 		return Found[FoundOperation]{}, err
 	}
@@ -293,6 +289,20 @@ func (g *Registry) SearchOperations(ctx context.Context, q search.OperationQuery
 		return nil
 	})
 	return found, err
+}
+
+// searched asks the index about an environment that exists, and loads it again if
+// it was dropped in between: what others changed was missed then.
+func searched[Hit any](ctx context.Context, g *Registry, env string, ask func() (search.Page[Hit], error)) (page search.Page[Hit], err error) {
+	for range attempts {
+		if err := g.searchable(ctx, env); err != nil {
+			return page, err
+		}
+		if page, err = ask(); !errors.Is(err, search.ErrNotLoaded) {
+			return page, err
+		}
+	}
+	return page, fault.Unavailable(fault.ReasonServiceUnavailable, "the catalogue is being loaded; try again").Because(err)
 }
 
 // searchable loads an environment that exists.

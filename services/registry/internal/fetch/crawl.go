@@ -23,8 +23,18 @@ type crawl struct {
 	total   int
 }
 
-func (c *crawl) add(urlPath string, content []byte) {
-	c.found = append(c.found, format.File{Path: urlPath, Content: content})
+// add keeps a document that was found at a URL. One whose path is that of a
+// directory gets a name, which changes nothing for references in it.
+func (c *crawl) add(at *url.URL, content []byte) {
+	path := at.Path
+	if path == "" || strings.HasSuffix(path, "/") {
+		path = strings.TrimSuffix(path, "/") + "/" + unnamed
+	}
+	where := shown(at)
+	if len(where) > format.MaxURL {
+		where = "" // nobody can be told
+	}
+	c.found = append(c.found, format.File{Path: path, Content: content, URL: where})
 	c.total += len(content)
 }
 
@@ -42,12 +52,13 @@ func (c *crawl) follow(ctx context.Context) error {
 			if len(c.seen) > format.MaxFiles {
 				return tooMuch(shown(c.root), format.MaxFiles, "documents")
 			}
-			content, _, err := c.fetcher.get(ctx, to)
+			content, at, err := c.fetcher.get(ctx, to)
 			if err != nil && !absent(err) {
 				return c.fetcher.failed(ctx, shown(to), err)
 			}
-			if err == nil {
-				c.add(to.Path, content)
+			// What a redirect has led to another place is not there either.
+			if err == nil && c.sameOrigin(at) {
+				c.add(to, content)
 			}
 			if c.total > core.MaxSourceBytes {
 				return tooMuch(shown(c.root), core.MaxSourceBytes, "bytes")
@@ -66,8 +77,11 @@ func (c *crawl) target(from *url.URL, reference string) (*url.URL, bool) {
 	}
 	to := from.ResolveReference(ref)
 	to.Fragment = ""
-	same := to.Scheme == c.root.Scheme && strings.EqualFold(to.Host, c.root.Host) && to.User == nil
-	return to, same && to.RawQuery == "" && to.Path != "" && !strings.HasSuffix(to.Path, "/")
+	return to, c.sameOrigin(to) && to.User == nil && to.RawQuery == "" && to.Path != "" && !strings.HasSuffix(to.Path, "/")
+}
+
+func (c *crawl) sameOrigin(u *url.URL) bool {
+	return u.Scheme == c.root.Scheme && strings.EqualFold(u.Host, c.root.Host)
 }
 
 // absent reports whether a server said that it does not have a document.
@@ -80,9 +94,9 @@ func absent(err error) bool {
 // everything, so that references between the files are right.
 func (c *crawl) files() []format.File {
 	if len(c.found) == 1 {
-		return []format.File{{Path: c.name, Content: c.found[0].Content}}
+		return []format.File{{Path: c.name, Content: c.found[0].Content, URL: c.found[0].URL}}
 	}
-	directory := path.Dir(path.Clean("/" + c.root.Path))
+	directory := path.Dir(path.Clean("/" + c.found[0].Path))
 	for _, f := range c.found {
 		for directory != "/" && !strings.HasPrefix(f.Path, directory+"/") {
 			directory = path.Dir(directory)
@@ -91,7 +105,7 @@ func (c *crawl) files() []format.File {
 	files := make([]format.File, len(c.found))
 	for i, f := range c.found {
 		files[i] = format.File{
-			Path: strings.TrimPrefix(path.Clean("/"+f.Path), strings.TrimSuffix(directory, "/")+"/"), Content: f.Content,
+			Path: strings.TrimPrefix(path.Clean("/"+f.Path), strings.TrimSuffix(directory, "/")+"/"), Content: f.Content, URL: f.URL,
 		}
 	}
 	return files

@@ -133,3 +133,28 @@ func TestReferencesHaveLimits(t *testing.T) {
 		})
 	}
 }
+
+func TestFilesKnowWhereTheyWereFound(t *testing.T) {
+	base := site(t, map[string]string{"/v1/": ">b.yaml\n", "/v1/b.yaml": "", "/old.yaml": "moved /v1/?key=secret"})
+	for name, from := range map[string]string{"a directory": "/v1/?key=secret", "a redirect": "/old.yaml"} {
+		t.Run(name, func(t *testing.T) {
+			files, _, err := newFetcher(t, time.Minute, "127.0.0.0/8").Fetch(t.Context(), base+from)
+			var got []string
+			for _, f := range files {
+				got = append(got, f.Path+" "+strings.TrimPrefix(f.URL, base))
+			}
+			if diff := cmp.Diff([]string{"document /v1/", "b.yaml /v1/b.yaml"}, got); diff != "" || err != nil {
+				t.Errorf("%v (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}
+
+func TestADocumentThatHasMovedToAnotherHostIsNotThere(t *testing.T) {
+	other := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("secret")) })
+	base := site(t, map[string]string{"/a.yaml": ">b.yaml\n", "/b.yaml": "moved " + other + "/b.yaml"})
+	files, _, err := newFetcher(t, time.Minute, "127.0.0.0/8").Fetch(t.Context(), base+"/a.yaml")
+	if err != nil || len(files) != 1 {
+		t.Errorf("%d files, %v", len(files), err)
+	}
+}

@@ -63,7 +63,7 @@ func (f *Fetcher) Fetch(ctx context.Context, raw string) ([]format.File, string,
 		return nil, "", f.failed(ctx, shown(u), err)
 	}
 	c := crawl{fetcher: f, name: nameOf(u.Path), root: at, seen: map[string]bool{at.Path: true}}
-	c.add(at.Path, content)
+	c.add(at, content)
 	if err := c.follow(bounded); err != nil {
 		return nil, "", f.failed(ctx, shown(u), err)
 	}
@@ -111,11 +111,14 @@ func parse(raw string) (*url.URL, error) {
 	return u, nil
 }
 
+// unnamed is the name of a document whose URL has none.
+const unnamed = "document"
+
 // nameOf returns a file name for a document: the last part of its path.
 func nameOf(urlPath string) string {
 	name := path.Base(path.Clean("/" + urlPath))
 	if name == "/" || len(name) > format.MaxPath || strings.ContainsAny(name, "\\\x00") {
-		return "document"
+		return unnamed
 	}
 	return name
 }

@@ -53,7 +53,10 @@ func TestADocumentIsFetched(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			files, shown, err := newFetcher(t, time.Minute, "127.0.0.0/8").Fetch(t.Context(), base+row.path)
 			if err != nil || len(files) != 1 || files[0].Path != row.file || string(files[0].Content) != row.content {
-				t.Errorf("Fetch = %q, %v", files, err)
+				t.Fatalf("Fetch = %q, %v", files, err)
+			}
+			if at := files[0].URL; strings.ContainsAny(at, "?#") || !strings.HasPrefix(at, base) {
+				t.Errorf("found at %q", at)
 			}
 			if strings.ContainsAny(shown, "?#") || !strings.HasPrefix(shown, base) {
 				t.Errorf("shown as %q", shown)

@@ -58,7 +58,15 @@ func (f *facets) add(number uint32, d *doc, values [][]string) {
 	f.count(f.of(d), d.state, 1)
 }
 
+// maxValues is how many facet values of one connector or operation count. Who
+// has more is found by words.
+const maxValues = 64
+
 func (f *facets) note(doc uint32, d *doc, k valueKey, text string) {
+	list := f.lists[d.values:]
+	if len(list) == maxValues {
+		return // more than anybody looks at
+	}
 	number, ok := f.numbers[k]
 	if !ok {
 		number = uint32(len(f.values)) // #nosec G115 -- memory ends long before
@@ -66,7 +74,7 @@ func (f *facets) note(doc uint32, d *doc, k valueKey, text string) {
 		f.numbers[k] = number
 		f.values = append(f.values, value{key: k, text: strings.Clone(strings.TrimSpace(text))})
 	}
-	if slices.Contains(f.lists[d.values:], number) {
+	if slices.Contains(list, number) {
 		return // the same value twice
 	}
 	f.lists = append(f.lists, number)

@@ -1,6 +1,8 @@
 package search
 
 import (
+	"errors"
+
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 )
 
@@ -97,8 +99,12 @@ type FacetValue struct {
 	Count int
 }
 
-// Connectors returns a page of connectors. Of an environment that was not
-// loaded yet, it is empty. The error is a fault: After is none of ours.
+// ErrNotLoaded is the answer of an environment that was not loaded, or was dropped
+// meanwhile.
+var ErrNotLoaded = errors.New("the environment is not loaded")
+
+// Connectors returns a page of connectors. The error is [ErrNotLoaded], or a
+// fault: After is none of ours.
 func (x *Index) Connectors(q ConnectorQuery) (Page[ConnectorHit], error) {
 	c := conditions{
 		words: queryWords(q.Words), after: q.After, size: q.Size, hidden: true,
@@ -136,7 +142,7 @@ func answer[Hit any](x *Index, id string, c conditions, of func(*environment) *t
 	}
 	env := x.known(id)
 	if env == nil || !env.ready() {
-		return Page[Hit]{}, nil
+		return Page[Hit]{}, ErrNotLoaded
 	}
 	env.mu.RLock()
 	defer env.mu.RUnlock()

@@ -61,10 +61,12 @@ func decodeMessage(b []byte, m proto.Message) error {
 	return nil
 }
 
-// How a file's content is stored.
+// How a file is stored.
 const (
 	plain    = 0
 	deflated = 1
+	// located is added if the file's URL stands before its size.
+	located = 2
 )
 
 // encodeFile keeps a file's exact bytes, compressed if that helps: descriptions
@@ -73,6 +75,11 @@ func encodeFile(f format.File) ([]byte, error) {
 	header := []byte{version, deflated}
 	header = binary.AppendUvarint(header, uint64(len(f.Path)))
 	header = append(header, f.Path...)
+	if f.URL != "" {
+		header[1] |= located
+		header = binary.AppendUvarint(header, uint64(len(f.URL)))
+		header = append(header, f.URL...)
+	}
 	header = binary.AppendUvarint(header, uint64(len(f.Content)))
 	buffer := bytes.NewBuffer(header)
 	w, err := flate.NewWriter(buffer, flate.BestSpeed)
@@ -88,7 +95,7 @@ func encodeFile(f format.File) ([]byte, error) {
 	if buffer.Len() < len(header)+len(f.Content) {
 		return buffer.Bytes(), nil
 	}
-	header[1] = plain
+	header[1] &^= deflated
 	return append(bytes.Clone(header), f.Content...), nil
 }
 
@@ -98,13 +105,17 @@ func decodeFile(b []byte) (format.File, error) {
 		return format.File{}, errDamaged
 	}
 	how, b := b[0], b[1:]
-	path, b, ok := cutPath(b)
+	path, b, ok := cutText(b, format.MaxPath)
+	var url []byte
+	if ok && how&located != 0 {
+		url, b, ok = cutText(b, format.MaxURL)
+	}
 	size, n := binary.Uvarint(b)
 	if !ok || n <= 0 || size > document.MaxBytes {
 		return format.File{}, errDamaged
 	}
 	content := b[n:]
-	if how == deflated {
+	if how&deflated != 0 {
 		r := flate.NewReader(bytes.NewReader(content))
 		content = make([]byte, size)
 		if _, err := io.ReadFull(r, content); err != nil {
@@ -117,7 +128,7 @@ func decodeFile(b []byte) (format.File, error) {
 	if uint64(len(content)) != size {
 		return format.File{}, errDamaged
 	}
-	return format.File{Path: string(path), Content: content}, nil
+	return format.File{Path: string(path), Content: content, URL: string(url)}, nil
 }
 
 // filePath returns the path of an encoded file without its version; "" if it is
@@ -126,14 +137,14 @@ func filePath(b []byte) string {
 	if len(b) == 0 {
 		return ""
 	}
-	path, _, _ := cutPath(b[1:])
+	path, _, _ := cutText(b[1:], format.MaxPath)
 	return string(path)
 }
 
-// cutPath splits what a path and its length are in front of.
-func cutPath(b []byte) (path, rest []byte, ok bool) {
+// cutText splits what a text of limited length and its length are in front of.
+func cutText(b []byte, limit uint64) (text, rest []byte, ok bool) {
 	size, n := binary.Uvarint(b)
-	if n <= 0 || size > format.MaxPath || int(size) > len(b)-n {
+	if n <= 0 || size > limit || int(size) > len(b)-n {
 		return nil, nil, false
 	}
 	end := n + int(size)

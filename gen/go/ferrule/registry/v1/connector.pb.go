@@ -280,7 +280,11 @@ type SourceFile struct {
 	// Path relative to the description's directory, with "/" as separator.
 	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
 	// Exact bytes, at most 64 MiB; more is refused with DOCUMENT_TOO_LARGE.
-	Content       []byte `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	Content []byte `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	// Where it was fetched, without credentials and query; empty if it was sent.
+	// References to other documents and relative server URLs are resolved
+	// against it. It is never fetched again.
+	Url           string `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -327,6 +331,13 @@ func (x *SourceFile) GetContent() []byte {
 		return x.Content
 	}
 	return nil
+}
+
+func (x *SourceFile) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
 }
 
 // SourceFiles are the files of one API description: a document with the files
@@ -464,12 +475,13 @@ const file_ferrule_registry_v1_connector_proto_rawDesc = "" +
 	"\n" +
 	"source_url\x18\x10 \x01(\tB\x03\xe0A\x03R\tsourceUrl:d\xeaAa\n" +
 	"\x15ferrule.dev/Connector\x121environments/{environment}/connectors/{connector}*\n" +
-	"connectors2\tconnector\"F\n" +
+	"connectors2\tconnector\"b\n" +
 	"\n" +
 	"SourceFile\x12\x1e\n" +
 	"\x04path\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\x04path\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\fR\acontent\"Q\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\x12\x1a\n" +
+	"\x03url\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x03url\"Q\n" +
 	"\vSourceFiles\x12B\n" +
 	"\x05files\x18\x01 \x03(\v2\x1f.ferrule.registry.v1.SourceFileB\v\xbaH\b\x92\x01\x05\b\x01\x10\x80 R\x05files\"h\n" +
 	"\x12OperationSelection\x12&\n" +

@@ -123,7 +123,9 @@ type ImportConnectorRequest struct {
 	// Publishes also if callers of the published revision break.
 	AllowBreaking bool `protobuf:"varint,8,opt,name=allow_breaking,json=allowBreaking,proto3" json:"allow_breaking,omitempty"`
 	// Says what would happen, and changes nothing.
-	ValidateOnly  bool `protobuf:"varint,9,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,9,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Keeps the revision a draft, also the first one of a connector.
+	Draft         bool `protobuf:"varint,10,opt,name=draft,proto3" json:"draft,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -228,6 +230,13 @@ func (x *ImportConnectorRequest) GetAllowBreaking() bool {
 func (x *ImportConnectorRequest) GetValidateOnly() bool {
 	if x != nil {
 		return x.ValidateOnly
+	}
+	return false
+}
+
+func (x *ImportConnectorRequest) GetDraft() bool {
+	if x != nil {
+		return x.Draft
 	}
 	return false
 }
@@ -3378,7 +3387,7 @@ var File_ferrule_registry_v1_registry_service_proto protoreflect.FileDescriptor
 
 const file_ferrule_registry_v1_registry_service_proto_rawDesc = "" +
 	"\n" +
-	"*ferrule/registry/v1/registry_service.proto\x12\x13ferrule.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a)ferrule/connector/v1/authentication.proto\x1a%ferrule/connector/v1/definition.proto\x1a$ferrule/connector/v1/operation.proto\x1a!ferrule/connector/v1/server.proto\x1a#ferrule/registry/v1/connector.proto\x1a\x1eferrule/registry/v1/diff.proto\x1a%ferrule/registry/v1/environment.proto\x1a!ferrule/registry/v1/finding.proto\x1a\"ferrule/registry/v1/revision.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"\xc8\x03\n" +
+	"*ferrule/registry/v1/registry_service.proto\x12\x13ferrule.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a)ferrule/connector/v1/authentication.proto\x1a%ferrule/connector/v1/definition.proto\x1a$ferrule/connector/v1/operation.proto\x1a!ferrule/connector/v1/server.proto\x1a#ferrule/registry/v1/connector.proto\x1a\x1eferrule/registry/v1/diff.proto\x1a%ferrule/registry/v1/environment.proto\x1a!ferrule/registry/v1/finding.proto\x1a\"ferrule/registry/v1/revision.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"\xde\x03\n" +
 	"\x16ImportConnectorRequest\x12%\n" +
 	"\x06parent\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\x06parent\x12*\n" +
 	"\fconnector_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18?R\vconnectorId\x128\n" +
@@ -3389,7 +3398,9 @@ const file_ferrule_registry_v1_registry_service_proto_rawDesc = "" +
 	"\apublish\x18\x06 \x01(\bR\apublish\x12E\n" +
 	"\tselection\x18\a \x01(\v2'.ferrule.registry.v1.OperationSelectionR\tselection\x12%\n" +
 	"\x0eallow_breaking\x18\b \x01(\bR\rallowBreaking\x12#\n" +
-	"\rvalidate_only\x18\t \x01(\bR\fvalidateOnlyB\x0f\n" +
+	"\rvalidate_only\x18\t \x01(\bR\fvalidateOnly\x12\x14\n" +
+	"\x05draft\x18\n" +
+	" \x01(\bR\x05draftB\x0f\n" +
 	"\x06source\x12\x05\xbaH\x02\b\x01\"\xe3\x01\n" +
 	"\x17ImportConnectorResponse\x12<\n" +
 	"\tconnector\x18\x01 \x01(\v2\x1e.ferrule.registry.v1.ConnectorR\tconnector\x129\n" +

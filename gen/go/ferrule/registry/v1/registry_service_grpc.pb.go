@@ -97,7 +97,7 @@ type RegistryServiceClient interface {
 	DiffRevisions(ctx context.Context, in *DiffRevisionsRequest, opts ...grpc.CallOption) (*DiffRevisionsResponse, error)
 	// ExportConnector writes a revision in a format of choice. In the format of
 	// its own source, a revision that was not edited is that source, byte for
-	// byte.
+	// byte; like GetSource, it is for those who describe APIs.
 	ExportConnector(ctx context.Context, in *ExportConnectorRequest, opts ...grpc.CallOption) (*ExportConnectorResponse, error)
 	// PromoteConnector copies a revision with its source, policies and scripts to
 	// another environment. Connections and secrets do not travel; the answer says
@@ -121,7 +121,9 @@ type RegistryServiceClient interface {
 	// DeleteEnvironment removes an environment that holds no connectors. The
 	// environment "default" stays.
 	DeleteEnvironment(ctx context.Context, in *DeleteEnvironmentRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
-	// GetSource returns the exact files that a revision was made from.
+	// GetSource returns the exact files that a revision was made from. It is for
+	// those who describe APIs: what an author left in a file, such as a token of
+	// his own, is in there too.
 	GetSource(ctx context.Context, in *GetSourceRequest, opts ...grpc.CallOption) (*Source, error)
 	// ListOperations returns the operations of a revision in the order of its
 	// source.
@@ -433,7 +435,7 @@ type RegistryServiceServer interface {
 	DiffRevisions(context.Context, *DiffRevisionsRequest) (*DiffRevisionsResponse, error)
 	// ExportConnector writes a revision in a format of choice. In the format of
 	// its own source, a revision that was not edited is that source, byte for
-	// byte.
+	// byte; like GetSource, it is for those who describe APIs.
 	ExportConnector(context.Context, *ExportConnectorRequest) (*ExportConnectorResponse, error)
 	// PromoteConnector copies a revision with its source, policies and scripts to
 	// another environment. Connections and secrets do not travel; the answer says
@@ -457,7 +459,9 @@ type RegistryServiceServer interface {
 	// DeleteEnvironment removes an environment that holds no connectors. The
 	// environment "default" stays.
 	DeleteEnvironment(context.Context, *DeleteEnvironmentRequest) (*emptypb.Empty, error)
-	// GetSource returns the exact files that a revision was made from.
+	// GetSource returns the exact files that a revision was made from. It is for
+	// those who describe APIs: what an author left in a file, such as a token of
+	// his own, is in there too.
 	GetSource(context.Context, *GetSourceRequest) (*Source, error)
 	// ListOperations returns the operations of a revision in the order of its
 	// source.

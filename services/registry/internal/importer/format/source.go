@@ -20,6 +20,8 @@ const (
 	MaxTotalBytes = 128 << 20
 	// MaxPath is the greatest length of a file's path in bytes.
 	MaxPath = 512
+	// MaxURL is the greatest length of a file's URL in bytes.
+	MaxURL = 2048
 )
 
 // File is one file of an API description.
