@@ -166,6 +166,13 @@ func (r *jsonReader) children(n *Node, depth int) error {
 				r.note(JSONTrailingComma, commaAt)
 			}
 			return nil
+		case n.kind == Object && (c == '{' || c == '[') && n.parent.Is(Array):
+			// No key begins so: the next item of the list around this object does.
+			if last == comma {
+				r.at = commaAt // it stands between the two
+			}
+			r.note(JSONMissingBracket, r.at)
+			return nil
 		case r.at == len(r.s):
 			r.unclosed++
 			if r.endsEarly(last) {

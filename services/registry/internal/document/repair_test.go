@@ -40,6 +40,8 @@ func TestBrokenJSONIsReadAsItWasMeant(t *testing.T) {
 		{"a missing value", `{"a": , "b":}`, `{"a":null,"b":null}`, "JSONMissingValue 1:7, JSONMissingValue 1:13"},
 		{"a list that is not closed", "{\"a\": [1, 2\n}", `{"a":[1,2]}`, "JSONMissingBracket 2:1"},
 		{"objects that are not closed", `[{"a":{"b":1]`, `[{"a":{"b":1}}]`, "JSONMissingBracket 1:13, JSONMissingBracket 1:13"},
+		{"an object of a list that is not closed", "[{\"a\": 1,\n {\"b\": 2}]", `[{"a":1},{"b":2}]`, "JSONMissingBracket 1:9"},
+		{"an object of a list that is not closed, without a comma", "[{\"a\": 1\n {\"b\": 2}]", `[{"a":1},{"b":2}]`, "JSONMissingBracket 2:2, JSONMissingComma 2:2"},
 		{"a bracket that closes nothing", `{"a":1]}`, `{"a":1}`, "JSONExtraBracket 1:7"},
 		{"a brace too many in the middle", `{"a":{}},"b":2}`, `{"a":{},"b":2}`, "JSONExtraBracket 1:8"},
 		{"a member after the end", "{\"a\":{}}\n\"b\": [2]\n", `{"a":{},"b":[2]}`, "JSONUnclosed 1:1, JSONExtraBracket 1:8, JSONMissingComma 2:1"},

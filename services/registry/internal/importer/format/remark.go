@@ -75,7 +75,7 @@ func describePunctuation(kind document.RemarkKind) remarkText {
 	case document.JSONMissingColon:
 		return remarkText{Warning, "a colon is missing after the key; it was added", "add the colon"}
 	case document.JSONMissingBracket:
-		return remarkText{Warning, "the bracket closes something further out; what is open inside it was closed as well", "add the closing bracket that is missing in front of it"}
+		return remarkText{Warning, "an object or array that is open here has no closing bracket; it was closed here", "add the closing bracket that is missing"}
 	case document.JSONExtraBracket:
 		return remarkText{Warning, "the bracket closes nothing, or too early; it was skipped", "remove the bracket"}
 	default:
