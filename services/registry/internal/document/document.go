@@ -44,9 +44,9 @@ const (
 	MaxDepth = 512
 
 	// MaxNodes is the greatest number of values in a document, those that YAML
-	// aliases repeat included. It bounds the memory of a tree to about 700 MB;
-	// the largest known descriptions have 2,000,000.
-	MaxNodes = 8_000_000
+	// aliases repeat included. It bounds the memory of a tree to about 360 MB;
+	// the largest known descriptions have 1,500,000.
+	MaxNodes = 4_000_000
 
 	// MaxRepeated is the greatest number of values that YAML aliases repeat:
 	// nine lines of nested aliases can stand for a billion values.
