@@ -162,9 +162,10 @@ func (v *validation) dynamic(at string, d *connectorv1.DynamicFeature) {
 	}
 }
 
-// call checks a dynamic call; nil is none.
+// call checks a dynamic call; nil is none. Like a policy it may name an operation
+// that does not exist, as descriptions do: it has no effect then.
 func (v *validation) call(at string, c *connectorv1.DynamicCall) {
-	if t, ok := c.GetTarget().(*connectorv1.DynamicCall_OperationId); ok {
-		v.refers(at+"/operationId", t.OperationId)
+	if t, ok := c.GetTarget().(*connectorv1.DynamicCall_OperationId); ok && t.OperationId == "" {
+		v.wrong(at+"/operationId", "must not be empty")
 	}
 }

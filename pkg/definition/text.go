@@ -154,13 +154,11 @@ func useOf(key string) use {
 	switch key {
 	case "properties", "patternProperties", "$defs", "definitions", "dependentSchemas":
 		return schemas
-	case "const", "default", "enum", "example", "examples", "required", "type", "discriminator", "xml", "externalDocs":
-		return data
-	default:
-		if strings.HasPrefix(key, "x-") {
-			return data
-		}
+	case "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "items", "prefixItems", "additionalItems", "contains",
+		"additionalProperties", "propertyNames", "unevaluatedItems", "unevaluatedProperties", "contentSchema":
 		return schema
+	default:
+		return data // also what no specification knows
 	}
 }
 

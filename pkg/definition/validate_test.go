@@ -82,18 +82,18 @@ func TestContradictions(t *testing.T) {
 		{"a placement without a kind", `"placements": [`, `"placements": [{},`, []string{"/parameterSets/0/placements/0"}},
 		{"a policy without a template", `"schemas": [`, `"policies": [{}], "schemas": [`, []string{"/policies/0/templateId"}},
 		{"a test of no operation", `"schemas": [`, `"connectionTest": {"operationId": "x"}, "schemas": [`, []string{"/connectionTest/operationId"}},
-		{"a file picker of no operation", `"schemas": [`, `"filePicker": {"open": {"operationId": "x"}, "browse": {"operationId": "GetItem"}}, "schemas": [`, []string{"/filePicker/open/operationId"}},
+		{"a file picker of no operation", `"schemas": [`, `"filePicker": {"open": {"operationId": ""}, "browse": {"operationId": "GetItem"}}, "schemas": [`, []string{"/filePicker/open/operationId"}},
 		{"a tag twice", `"schemas": [`, `"tags": [{"name": "a"}, {"name": "a"}], "schemas": [`, []string{"/tags/1/name"}},
 		{"an action with a trigger", operation, operation + `"trigger": {"polling": {}},`, []string{"/operations/0/trigger"}},
 		{"a link to no operation", `"status": "200",`, `"status": "200", "links": [{"name": "a", "operationId": "x"}],`, []string{"/operations/0/responses/0/links/0/operationId"}},
 		{"a dynamic feature without a kind", operation, operation + `"dynamics": [{"side": "INPUT"}],`, []string{"/operations/0/dynamics/0"}},
-		{"values of no operation", operation, operation + `"dynamics": [{"values": {"call": {"operationId": "x"}}}],`, []string{"/operations/0/dynamics/0/values/call/operationId"}},
-		{"a schema of no operation", operation, operation + `"dynamics": [{"schema": {"call": {"operationId": "x"}}}],`, []string{"/operations/0/dynamics/0/schema/call/operationId"}},
-		{"a tree of no operation", operation, operation + `"dynamics": [{"tree": {"open": {"call": {"operationId": "x"}}, "browse": {"call": {"operationId": "y"}}}}],`, []string{"/operations/0/dynamics/0/tree/open/call/operationId", "/operations/0/dynamics/0/tree/browse/call/operationId"}},
+		{"values of no operation", operation, operation + `"dynamics": [{"values": {"call": {"operationId": ""}}}],`, []string{"/operations/0/dynamics/0/values/call/operationId"}},
+		{"a schema of no operation", operation, operation + `"dynamics": [{"schema": {"call": {"operationId": ""}}}],`, []string{"/operations/0/dynamics/0/schema/call/operationId"}},
+		{"a tree of no operation", operation, operation + `"dynamics": [{"tree": {"open": {"call": {"operationId": ""}}, "browse": {"call": {"operationId": ""}}}}],`, []string{"/operations/0/dynamics/0/tree/open/call/operationId", "/operations/0/dynamics/0/tree/browse/call/operationId"}},
 		{"a polling trigger that does not say how", `"kind": "ACTION"`, `"kind": "POLLING_TRIGGER"`, []string{"/operations/0/trigger/polling"}},
 		{"a webhook that does not say how", `"kind": "ACTION"`, `"kind": "WEBHOOK_TRIGGER"`, []string{"/operations/0/trigger/webhook"}},
 		{"a webhook removed by no operation", `"kind": "ACTION"`, `"kind": "WEBHOOK_TRIGGER", "trigger": {"webhook": {"unsubscribeOperationId": "x"}}`, []string{"/operations/0/trigger/webhook/unsubscribeOperationId"}},
-		{"a poll woken by no operation", `"kind": "ACTION"`, `"kind": "POLLING_TRIGGER", "trigger": {"polling": {"notificationOperationId": "x"}, "simulation": {"operationId": "y"}}`, []string{"/operations/0/trigger/polling/notificationOperationId", "/operations/0/trigger/simulation/operationId"}},
+		{"a poll woken by no operation", `"kind": "ACTION"`, `"kind": "POLLING_TRIGGER", "trigger": {"polling": {"notificationOperationId": "x"}, "simulation": {"operationId": ""}}`, []string{"/operations/0/trigger/polling/notificationOperationId", "/operations/0/trigger/simulation/operationId"}},
 		{"a webhook by hand with a path", `"kind": "ACTION"`, `"kind": "WEBHOOK_TRIGGER", "trigger": {"webhook": {"registration": "MANUAL"}}`, []string{"/operations/0/path"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -190,5 +190,18 @@ func TestAPlacementKnowsItsParameters(t *testing.T) {
 		if got := strings.Join(definition.ParametersOf(p), ","); got != want {
 			t.Errorf("ParametersOf(%v) = %q, want %q", p, got, want)
 		}
+	}
+}
+
+func TestWhatHasNoEffectMayNameWhatIsNotThere(t *testing.T) {
+	for name, change := range map[string][2]string{
+		"a dynamic call of an unknown operation":     {`"kind": "ACTION",`, `"kind": "ACTION", "dynamics": [{"values": {"call": {"operationId": "gone"}}}],`},
+		"a reference in a keyword that nobody knows": {`"type": "object"`, `"type": "object", "unknown": {"$ref": "#/$defs/Nope"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := definition.Validate(parse(t, edited(t, change[0], change[1]))); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

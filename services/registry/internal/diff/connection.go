@@ -63,11 +63,15 @@ func (c *comparison) connectionParameter(name string, a, b *connectorv1.Connecti
 	}
 	if lost(allowed(a), allowed(b)) {
 		add(Breaking, "narrowed", "the parameter %q of connections takes fewer values")
+	} else if lost(allowed(b), allowed(a)) {
+		add(Compatible, "widened", "the parameter %q of connections takes more values")
 	}
 	if !equalLists(a.GetConditions(), b.GetConditions()) || !slices.Equal(a.GetCapabilities(), b.GetCapabilities()) {
 		add(Risky, "conditions-changed", "the parameter %q of connections is asked for in other cases")
 	}
-	c.oauth(subject, a.GetOauth(), b.GetOauth())
+	if a.GetType() == b.GetType() {
+		c.oauth(subject, a.GetOauth(), b.GetOauth())
+	}
 }
 
 func allowed(p *connectorv1.ConnectionParameter) []string {
@@ -81,9 +85,6 @@ func allowed(p *connectorv1.ConnectionParameter) []string {
 // oauth compares settings: a grant that was given to other endpoints, or for
 // fewer scopes, is of no use.
 func (c *comparison) oauth(subject string, a, b *connectorv1.OAuthSettings) {
-	if a == nil || b == nil {
-		return // the type changed
-	}
 	if a.GetIdentityProvider() != b.GetIdentityProvider() || a.GetGrant() != b.GetGrant() {
 		c.add(Breaking, "oauth-provider-changed", "", subject, "people sign in at another provider or in another way")
 	}

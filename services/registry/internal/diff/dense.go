@@ -8,14 +8,15 @@ import (
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 )
 
-// maxPaths is the number of ways through the schemas of one operation that are
-// followed. The differ goes every way from reference to reference that does not
+// maxSteps is the number of steps that are taken through the schemas of one
+// operation. The differ goes every way from reference to reference that does not
 // run in a circle; where all schemas refer to each other there are more of them
-// than anybody can wait for.
-const maxPaths = 50_000
+// than anybody can wait for. A way counts as many steps as it is long, since the
+// differ repeats all of it for whatever it finds at its end.
+const maxSteps = 500_000
 
-// maxAllPaths is the same for all operations together.
-const maxAllPaths = 100 * maxPaths
+// maxAllSteps is the same for all operations together.
+const maxAllSteps = 10 * maxSteps
 
 // sameShape reports whether inputs and answers of a pair are written alike, so
 // that they can only differ in the schemas that they refer to.
@@ -38,17 +39,17 @@ func parts(w *writer, op *connectorv1.Operation) []oasOperation {
 }
 
 // dense reports whether an operation reaches schemas that refer to each other in
-// more ways than are followed. What it follows is taken off the budget.
+// more ways than can be followed. What it follows is taken off the budget.
 func dense(op *connectorv1.Operation, s *schemas, budget *int) bool {
 	w := &writer{schemas: s}
 	parts(w, op)
-	left := min(maxPaths, *budget)
+	left := min(maxSteps, *budget)
 	before := left
 	var path []string
 	var follow func(refs []string)
 	follow = func(refs []string) {
 		for _, name := range refs {
-			if left--; left < 0 {
+			if left -= 1 + len(path); left < 0 {
 				return
 			}
 			if !slices.Contains(path, name) {

@@ -19,6 +19,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -102,11 +103,25 @@ func (c *comparison) add(i Impact, code, operation, subject, message string, arg
 	})
 }
 
+// maxMessage is the greatest length of a message in bytes: names and values of a
+// definition may be of any length.
+const maxMessage = 1000
+
+func cut(message string) string {
+	if len(message) <= maxMessage {
+		return message
+	}
+	return strings.ToValidUTF8(message[:maxMessage], "") + "…"
+}
+
 // result sorts the changes, drops those that say the same, and counts.
 func (c *comparison) result() *Diff {
 	slices.SortStableFunc(c.changes, func(a, b Change) int {
 		return cmp.Or(cmp.Compare(b.Impact, a.Impact), cmp.Compare(c.rank[a.OperationID], c.rank[b.OperationID]))
 	})
+	for i := range c.changes {
+		c.changes[i].Message = cut(c.changes[i].Message)
+	}
 	seen := make(map[Change]bool, len(c.changes))
 	c.changes = slices.DeleteFunc(c.changes, func(one Change) bool {
 		again := seen[one]

@@ -95,6 +95,9 @@ func (w *writer) write(ops []*connectorv1.Operation) (*openapi3.T, error) {
 func notificationPath(i int) string { return "/" + strconv.Itoa(i) + "/notification" }
 
 func (w *writer) schema(text []byte) json.RawMessage {
+	if len(text) == 0 {
+		text = []byte("{}") // the differ does not look where there is no schema
+	}
 	r := w.schemas.rewrite(text)
 	w.refs = append(w.refs, r.refs...)
 	return r.text

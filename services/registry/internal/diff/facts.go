@@ -93,10 +93,11 @@ func (o about) availability(old, fresh *connectorv1.Operation) {
 
 // parameters compares what is not part of their schemas.
 func (o about) parameters(old, fresh *connectorv1.Operation) {
-	each(old.GetParameters(), fresh.GetParameters(), (*connectorv1.Parameter).GetName, func(name string, a, b *connectorv1.Parameter) {
+	each(old.GetParameters(), fresh.GetParameters(), nameIn(old, fresh), func(_ string, a, b *connectorv1.Parameter) {
 		if a == nil || b == nil {
 			return // the differ's
 		}
+		name := a.GetName()
 		subject := "parameter " + name
 		if a.GetLocation() != b.GetLocation() {
 			o.add(Risky, "parameter-location-changed", subject, "the parameter %q is sent in the %s instead of the %s", name, locationName(b.GetLocation()), locationName(a.GetLocation()))
@@ -113,6 +114,25 @@ func (o about) parameters(old, fresh *connectorv1.Operation) {
 			o.add(Compatible, "parameter-shown", subject, "people can give the parameter %q now", name)
 		}
 	})
+}
+
+// nameIn returns what parameters of both operations are told apart by: the name,
+// as callers know no places, unless there are several of that name.
+func nameIn(old, fresh *connectorv1.Operation) func(*connectorv1.Parameter) string {
+	several := map[string]bool{}
+	for _, op := range []*connectorv1.Operation{old, fresh} {
+		seen := map[string]bool{}
+		for _, p := range op.GetParameters() {
+			several[p.GetName()] = several[p.GetName()] || seen[p.GetName()]
+			seen[p.GetName()] = true
+		}
+	}
+	return func(p *connectorv1.Parameter) string {
+		if several[p.GetName()] {
+			return locationName(p.GetLocation()) + " " + p.GetName()
+		}
+		return p.GetName()
+	}
 }
 
 // encodings compares how the parts of forms are written, and what kinds of bodies
@@ -154,6 +174,10 @@ func equalLists[M proto.Message](a, b []M) bool {
 // security compares alternatives: each is a set of schemes with scopes.
 func (o about) security(old, fresh []*connectorv1.SecurityRequirement) {
 	before, after := alternatives(old), alternatives(fresh)
+	if len(after) == 0 && len(before) > 0 {
+		o.add(Risky, "operation-security-open", "security", "the operation gets whatever the connection authenticates with, not only %s", before[0])
+		return
+	}
 	for _, key := range before {
 		if !slices.Contains(after, key) {
 			o.add(Breaking, "operation-security-removed", "security", "the operation does not accept %s any more", key)

@@ -19,6 +19,10 @@ import (
 // differ gives up.
 const batchSize = 64
 
+// maxPairs is the number of operations whose inputs and answers are compared.
+// Who changes more has made another API.
+const maxPairs = 5000
+
 // pair is one operation in both definitions.
 type pair struct {
 	old, fresh *connectorv1.Operation
@@ -29,7 +33,11 @@ func (c *comparison) shapes(ctx context.Context, pairs []pair, old, fresh *schem
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("compare operations: %w", err)
 	}
-	budget := maxAllPaths
+	for _, p := range pairs[min(len(pairs), maxPairs):] {
+		c.notCompared(p)
+	}
+	pairs = pairs[:min(len(pairs), maxPairs)]
+	budget := maxAllSteps
 	pairs = slices.DeleteFunc(pairs, func(p pair) bool {
 		tooMuch := ctx.Err() == nil && (dense(p.old, old, &budget) || dense(p.fresh, fresh, &budget))
 		if tooMuch {

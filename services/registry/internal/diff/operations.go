@@ -46,6 +46,7 @@ func (c *comparison) operations(ctx context.Context) error {
 			differing = append(differing, p)
 		}
 	}
+	c.visibility(both, old, fresh)
 	return c.shapes(ctx, differing, old, fresh)
 }
 

@@ -101,6 +101,7 @@ type rewriter struct {
 	out    *jsontext.Encoder
 	source map[string]*connectorv1.Schema
 	refs   []string
+	known  map[string]bool // refs as a set
 }
 
 func (w *rewriter) value(u use, depth int) error {
@@ -264,7 +265,11 @@ func (w *rewriter) reference() error {
 	if !ok || w.source[name] == nil {
 		return nil
 	}
-	if !slices.Contains(w.refs, name) {
+	if !w.known[name] {
+		if w.known == nil {
+			w.known = map[string]bool{}
+		}
+		w.known[name] = true
 		w.refs = append(w.refs, name)
 	}
 	target := componentsPrefix + component(name)

@@ -123,5 +123,9 @@ func lost(old, fresh []string) bool {
 	if len(fresh) == 0 {
 		return false
 	}
-	return len(old) == 0 || slices.ContainsFunc(old, func(v string) bool { return !slices.Contains(fresh, v) })
+	have := make(map[string]bool, len(fresh))
+	for _, v := range fresh {
+		have[v] = true
+	}
+	return len(old) == 0 || slices.ContainsFunc(old, func(v string) bool { return !have[v] })
 }

@@ -71,10 +71,10 @@ func Apply(def, patch *connectorv1.Definition, mask []string) (*connectorv1.Defi
 			"the update mask has %d paths; name 1 to %d parts of the definition", len(mask), MaxPaths).
 			Field("update_mask", "must name what is replaced")
 	}
-	out := proto.CloneOf(def)
+	out := own(def)
 	for _, path := range mask {
 		if path == Everything {
-			out = proto.CloneOf(patch)
+			out = own(patch)
 			continue
 		}
 		tokens, err := split(path)
@@ -90,6 +90,14 @@ func Apply(def, patch *connectorv1.Definition, mask []string) (*connectorv1.Defi
 		return nil, fmt.Errorf("check the edited definition: %w", err)
 	}
 	return out, nil
+}
+
+// own is a copy that can be changed; nil is an empty definition.
+func own(def *connectorv1.Definition) *connectorv1.Definition {
+	if def == nil {
+		return &connectorv1.Definition{}
+	}
+	return proto.CloneOf(def)
 }
 
 // split takes a path apart.
@@ -165,11 +173,18 @@ func replace(p place, to, from protoreflect.Message, tokens []string) error {
 	case fd.IsList() && fd.Kind() == protoreflect.MessageKind && names[fd.Message().FullName()] != "":
 		return member(p.in(tokens[0]), to, from, fd, rest)
 	case fd.Kind() == protoreflect.MessageKind && !fd.IsList() && !fd.IsMap():
-		if !to.Has(fd) && !from.Has(fd) {
-			// What is nowhere stays nowhere, but the path must be right.
-			return replace(p.in(tokens[0]), to.NewField(fd).Message(), from.Get(fd).Message(), rest)
+		if to.Has(fd) {
+			return replace(p.in(tokens[0]), to.Mutable(fd).Message(), from.Get(fd).Message(), rest)
 		}
-		return replace(p.in(tokens[0]), to.Mutable(fd).Message(), from.Get(fd).Message(), rest)
+		// What is nowhere stays nowhere, and excludes no other kind of a choice.
+		inside := to.NewField(fd)
+		if err := replace(p.in(tokens[0]), inside.Message(), from.Get(fd).Message(), rest); err != nil {
+			return err
+		}
+		if proto.Size(inside.Message().Interface()) > 0 {
+			to.Set(fd, inside)
+		}
+		return nil
 	default:
 		return fmt.Errorf("the members of %s have no names; replace all of it with %q", p.in(tokens[0]).at, tokens[0])
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"mime"
 	"mime/multipart"
-	"net/url"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -231,9 +230,8 @@ func urlencodedParts(body []byte) []part {
 	var parts []part
 	for pair := range strings.SplitSeq(string(body), "&") {
 		rawName, rawValue, _ := strings.Cut(pair, "=")
-		name, err := url.QueryUnescape(rawName)
-		value, err2 := url.QueryUnescape(rawValue)
-		if err == nil && err2 == nil && name != "" && utf8.ValidString(name) && utf8.ValidString(value) && len(parts) < maxParameters {
+		name, value := unescaped(rawName), unescaped(rawValue)
+		if name != "" && utf8.ValidString(name) && utf8.ValidString(value) && len(parts) < maxParameters {
 			parts = append(parts, part{name: name, value: value})
 		}
 	}

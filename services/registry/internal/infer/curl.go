@@ -1,7 +1,6 @@
 package infer
 
 import (
-	"net/url"
 	"slices"
 	"strings"
 
@@ -22,13 +21,17 @@ var longNames = map[byte]string{
 // valueOptions are the options that are followed by a value, apart from those
 // that mean something here.
 const valueOptions = `abstract-unix-socket alt-svc aws-sigv4 cacert capath cert-type ciphers config connect-timeout connect-to
-continue-at cookie-jar create-file-mode crlfile curves delegation dns-interface dns-ipv4-addr dns-ipv6-addr dns-servers doh-url
+continue-at cookie-jar create-file-mode crlfile curves delegation dns-interface dns-ipv4-addr dns-ipv6-addr doh-url
 dump-header egd-file engine etag-compare etag-save expect100-timeout ftp-account ftp-method ftp-port happy-eyeballs-timeout-ms
 hostpubmd5 hsts interface keepalive-time key-type krb libcurl limit-rate local-port login-options mail-auth mail-from mail-rcpt
 max-filesize max-redirs max-time netrc-file noproxy output output-dir parallel-max pass pinnedpubkey preproxy proto proto-default
 proxy proxy-cacert proxy-cert proxy-header proxy-key proxy-pass proxy-user proxy1.0 quote random-file range rate resolve retry
 retry-delay retry-max-time socks4 socks4a socks5 socks5-hostname speed-limit speed-time stderr telnet-option tls-max tls13-ciphers
-time-cond trace trace-ascii unix-socket write-out service-name sasl-authzid tlspassword tlsuser tlsauthtype`
+time-cond trace trace-ascii unix-socket write-out service-name sasl-authzid tlspassword tlsuser tlsauthtype dns-servers ech
+haproxy-clientip ip-tos ipfs-gateway keepalive-cnt knownhosts parallel-max-host postquote prequote proxy-capath proxy-cert-type
+proxy-ciphers proxy-crlfile proxy-key-type proxy-pinnedpubkey proxy-service-name proxy-tls13-ciphers proxy-tlsauthtype
+proxy-tlspassword proxy-tlsuser sigalgs socks5-gssapi-service ssl-sessions tftp-blksize trace-config upload-flags variable
+vlan-priority`
 
 // command reads a curl command.
 func (in *inference) command(text string) (*request, error) {
@@ -52,11 +55,13 @@ type curl struct {
 	args []string
 	r    *request
 	data []string // what options like --data add, joined by "&"
-	json strings.Builder
-	get  bool // data goes into the query
-	head bool
-	put  bool
-	done bool
+	// query is what --url-query adds to the URL.
+	query []string
+	json  strings.Builder
+	get   bool // data goes into the query
+	head  bool
+	put   bool
+	done  bool
 }
 
 func (c *curl) read() error {
@@ -116,6 +121,7 @@ func takesValue(name string) bool {
 }
 
 func (c *curl) option(name, value string, given bool) error {
+	name = strings.TrimPrefix(name, "expand-") // its variables are placeholders
 	if takesValue(name) && !given {
 		if len(c.args) == 0 {
 			return invalid("curl", "the option %.40q needs a value", name)
@@ -206,7 +212,15 @@ func (c *curl) header(value string) {
 		c.file(value)
 		return
 	}
-	c.r.headers = append(c.r.headers, parseHeaders([]string{value})...)
+	_, content, ok := strings.Cut(value, ":")
+	switch {
+	case ok && strings.TrimSpace(content) == "":
+		// It stops curl from sending a header of its own.
+	case !ok && strings.HasSuffix(value, ";"):
+		c.r.headers = append(c.r.headers, parseHeaders([]string{strings.TrimSuffix(value, ";") + ":"})...)
+	default:
+		c.r.headers = append(c.r.headers, parseHeaders([]string{value})...)
+	}
 }
 
 func (c *curl) addData(option, value string) {
@@ -219,17 +233,9 @@ func (c *curl) addData(option, value string) {
 			}
 			break
 		}
-		name, content, named := strings.Cut(value, "=")
-		switch {
-		case !named:
-			c.data = append(c.data, url.QueryEscape(value))
-		case name == "":
-			c.data = append(c.data, url.QueryEscape(content))
-		default:
-			c.data = append(c.data, name+"="+url.QueryEscape(content))
-		}
+		c.data = append(c.data, encodedPair(value))
 	case option == "url-query":
-		c.r.url = withQuery(c.r.url, value)
+		c.query = append(c.query, encodedPair(value)) // the URL may still come
 		return
 	case option != "data-raw" && strings.HasPrefix(value, "@"):
 		c.file(value)
@@ -245,40 +251,14 @@ func (c *curl) addData(option, value string) {
 	}
 }
 
-func (c *curl) form(option, value string) {
-	name, content, _ := strings.Cut(value, "=")
-	p := part{name: name, value: content}
-	if option == "form" {
-		p.value, p.mediaType = formValue(content)
-		if strings.HasPrefix(content, "@") || strings.HasPrefix(content, "<") {
-			p.file, p.value = content[0] == '@', ""
-		}
-	}
-	if len(c.r.parts) < maxParameters {
-		c.r.parts = append(c.r.parts, p)
-	}
-	c.r.hasBody = true
-}
-
-// formValue splits what curl adds behind a value: ";type=image/png".
-func formValue(content string) (value, mediaType string) {
-	value, rest, _ := strings.Cut(content, ";")
-	for one := range strings.SplitSeq(rest, ";") {
-		if t, ok := strings.CutPrefix(strings.TrimSpace(one), "type="); ok {
-			mediaType = t
-		}
-	}
-	if mediaType == "" && !strings.HasPrefix(content, "@") {
-		return content, ""
-	}
-	return value, mediaType
-}
-
 // finish puts together what the options said.
 func (c *curl) finish() (*request, error) {
 	r := c.r
 	if r.url == "" {
 		return nil, invalid("curl", "the command has no URL")
+	}
+	for _, pair := range c.query {
+		r.url = withQuery(r.url, pair)
 	}
 	body := strings.Join(c.data, "&")
 	if c.json.Len() > 0 {

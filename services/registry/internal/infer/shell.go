@@ -2,8 +2,10 @@ package infer
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -45,13 +47,17 @@ func isCurl(w *syntax.Word) bool {
 	return name == "curl" || name == "curl.exe"
 }
 
+// windows finds what only the Windows command prompt has. A caret inside of a
+// word is nothing special: "[^\"]" is.
+var windows = regexp.MustCompile(`\^\n|\s\^"`)
+
 // unixed is a command as a Unix shell takes it: without a prompt in front, and
 // without the escapes of the Windows command prompt, which is recognised by lines
-// that end in a caret, or carets before quotes.
+// that end in a caret, or carets before the quotes around words.
 func unixed(command string) string {
 	command = strings.ReplaceAll(strings.TrimSpace(command), "\r\n", "\n")
 	command = strings.TrimPrefix(strings.TrimPrefix(command, "$ "), "> ")
-	if !strings.Contains(command, "^\n") && !strings.Contains(command, `^"`) {
+	if !windows.MatchString(command) {
 		return command
 	}
 	var b strings.Builder
@@ -62,6 +68,9 @@ func unixed(command string) string {
 				b.WriteByte(' ')
 				continue
 			}
+		}
+		if command[i] == '$' || command[i] == '`' {
+			b.WriteByte('\\') // they mean nothing there
 		}
 		b.WriteByte(command[i])
 	}
@@ -144,17 +153,34 @@ func escape(b *strings.Builder, text string) int {
 			most = 8
 		}
 		if n, length := digits(text[1:], most, 16); length > 0 {
-			b.WriteRune(rune(min(n, utf8.MaxRune+1)))
-			return 1 + length
+			r, more := paired(rune(min(n, utf8.MaxRune+1)), text[1+length:])
+			b.WriteRune(r)
+			return 1 + length + more
 		}
 		b.WriteByte('\\')
 	case '0' <= c && c <= '7':
 		n, length := digits(text, 3, 8)
 		b.WriteByte(byte(n))
 		return length
+	case strings.IndexByte("\\'\"?", c) < 0:
+		b.WriteByte('\\') // it escapes nothing
 	}
 	b.WriteByte(c)
 	return 1
+}
+
+// paired is the character that a rune and an escape behind it are together, as
+// browsers write those beyond 16 bits, and the length of that escape.
+func paired(r rune, behind string) (rune, int) {
+	rest, ok := strings.CutPrefix(behind, `\u`)
+	if !ok || !utf16.IsSurrogate(r) {
+		return r, 0
+	}
+	low, length := digits(rest, 4, 16)
+	if both := utf16.DecodeRune(r, rune(low)); both != utf8.RuneError {
+		return both, len(`\u`) + length
+	}
+	return r, 0
 }
 
 // digits reads a number of at most so many digits, and returns how many there

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
@@ -24,12 +25,16 @@ func splitURL(text string) (target, error) {
 	if len(text) > MaxURLBytes {
 		return target{}, invalid("sample.url", "the URL has %d bytes and at most %d are accepted; shorten it", len(text), MaxURLBytes)
 	}
-	text = strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(text), "{{", "{"), "}}", "}")
-	text, _, _ = strings.Cut(text, "#")
+	if !utf8.ValidString(text) {
+		return target{}, invalid("sample.url", "the URL is not UTF-8; write other bytes as %%FF")
+	}
+	text, _, _ = strings.Cut(strings.TrimSpace(text), "#")
 	var t target
 	rest, query, _ := strings.Cut(text, "?")
 	t.query = query
-	if scheme, after, ok := strings.Cut(rest, "://"); ok {
+	// Only in front of the query: there may be JSON in it.
+	rest = strings.ReplaceAll(strings.ReplaceAll(rest, "{{", "{"), "}}", "}")
+	if scheme, after, ok := strings.Cut(rest, "://"); ok && !strings.Contains(scheme, "/") {
 		t.scheme, rest = strings.ToLower(scheme), after
 	}
 	if t.scheme != "" && t.scheme != "http" && t.scheme != "https" {
@@ -210,9 +215,8 @@ func (in *inference) query(op *connectorv1.Operation, query string) {
 	var names []string
 	for pair := range strings.SplitSeq(query, "&") {
 		rawName, rawValue, _ := strings.Cut(pair, "=")
-		name, err := url.QueryUnescape(rawName)
-		value, err2 := url.QueryUnescape(rawValue)
-		if err != nil || err2 != nil || name == "" || len(names) >= maxParameters {
+		name, value := unescaped(rawName), unescaped(rawValue)
+		if name == "" || len(names) >= maxParameters {
 			continue
 		}
 		if _, ok := values[name]; !ok {
@@ -237,6 +241,14 @@ func (in *inference) query(op *connectorv1.Operation, query string) {
 		}
 		op.Parameters = append(op.Parameters, p)
 	}
+}
+
+// unescaped decodes a part of a query, or leaves it as it is where that is no text.
+func unescaped(raw string) string {
+	if text, err := url.QueryUnescape(raw); err == nil && utf8.ValidString(text) {
+		return text
+	}
+	return raw
 }
 
 func isPlaceholder(value string) bool {

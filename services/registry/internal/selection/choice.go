@@ -139,20 +139,28 @@ func (c *choice) keepNeeded(out *connectorv1.Definition) {
 			c.removed("", "the test of connections is gone", id)
 		}
 	}
-	for _, call := range []*connectorv1.DynamicCall{out.GetFilePicker().GetOpen(), out.GetFilePicker().GetBrowse()} {
-		keep(call.GetOperationId(), "the choice of files")
-		if c.gone(call.GetOperationId()) && out.GetFilePicker() != nil {
-			out.FilePicker = nil
-			c.removed("", "the choice of files is gone", call.GetOperationId())
+	files := []string{out.GetFilePicker().GetOpen().GetOperationId(), out.GetFilePicker().GetBrowse().GetOperationId()}
+	if i := slices.IndexFunc(files, c.excludes); i >= 0 {
+		out.FilePicker = nil
+		c.removed("", "the choice of files is gone", files[i])
+	} else {
+		for _, id := range files {
+			keep(id, "the choice of files")
 		}
 	}
 	for len(queue) > 0 {
 		op := c.def.GetOperations()[queue[0]]
 		queue = queue[1:]
-		for _, id := range needs(op) {
+		for _, id := range c.needs(op) {
 			keep(id, fmt.Sprintf("%q", op.GetOperationId()))
 		}
 	}
+}
+
+// excludes reports whether an operation of the definition was excluded.
+func (c *choice) excludes(id string) bool {
+	i, ok := c.index[id]
+	return ok && c.excluded[i]
 }
 
 // gone reports whether an operation of the definition does not stay. It is known
@@ -168,14 +176,17 @@ func (c *choice) removed(pointer, what, id string) {
 }
 
 // needs returns the ids of the operations that an operation does not work
-// without, in a stable order.
-func needs(op *connectorv1.Operation) []string {
+// without, in a stable order. A dynamic feature that has to go, since one of its
+// operations was excluded, needs none of them.
+func (c *choice) needs(op *connectorv1.Operation) []string {
 	t := op.GetTrigger()
 	ids := []string{
 		t.GetWebhook().GetUnsubscribeOperationId(), t.GetPolling().GetNotificationOperationId(), t.GetSimulation().GetOperationId(),
 	}
 	for _, d := range op.GetDynamics() {
-		ids = append(ids, targets(d)...)
+		if !slices.ContainsFunc(targets(d), c.excludes) {
+			ids = append(ids, targets(d)...)
+		}
 	}
 	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
 }
@@ -257,6 +268,10 @@ func (c *choice) operation(i int, op *connectorv1.Operation) *connectorv1.Operat
 		out.Trigger = cloned(out.Trigger)
 		out.Trigger.Simulation = nil
 		c.removed(op.GetSourcePointer(), what("the sample event"), id)
+	}
+	if c.gone(op.GetFamily().GetReplacementOperationId()) {
+		out.Family = cloned(out.Family)
+		out.Family.ReplacementOperationId = "" // deprecated all the same
 	}
 	out.Dynamics = nil
 	for _, d := range op.GetDynamics() {

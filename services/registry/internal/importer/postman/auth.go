@@ -74,10 +74,16 @@ func auth1(n *document.Node) *auth {
 		kind = helper
 	}
 	values := n.Get("helperAttributes")
-	if values.Is(document.String) {
-		values = strict(values.Text()) // the oldest files have it as text
+	a := &auth{node: n, kind: kind}
+	if values.Is(document.String) { // the oldest files have it as text
+		for _, p := range pairs(strict(values.Text())) {
+			p.node = values // what is in the text has no place of its own
+			a.values = append(a.values, p)
+		}
+		return a
 	}
-	return &auth{node: n, kind: kind, values: pairs(values)}
+	a.values = pairs(values)
+	return a
 }
 
 // secretValues are the values of ways to authenticate that are secrets.
@@ -119,12 +125,15 @@ func (t *translation) login(r *request) login {
 	if a == nil {
 		a = t.inherited(r)
 	}
-	if a == nil && r.address.user != "" {
+	if a != nil {
+		t.secretHere(r.address.node, "password", r.address.password)
+	} else if r.address.user != "" {
 		a = &auth{node: r.address.node, kind: kindBasic, values: []pair{
 			{key: "username", value: r.address.user}, {key: "password", value: r.address.password},
 		}}
 	}
 	if a != nil {
+		a = spelled(a)
 		t.secretsOf(a)
 		l.add(t.scheme(a, r))
 		if a.kind == kindKey {
@@ -192,27 +201,45 @@ func (t *translation) written(r *request) *auth {
 		if h.disabled || !strings.EqualFold(h.key, "Authorization") || h.value == "" {
 			continue
 		}
-		word, rest, ok := strings.Cut(h.value, " ")
-		a := &auth{node: h.node}
-		switch {
-		case !ok || strings.Contains(word, "{{") || !isToken(word):
-			a.kind, a.values = kindKey, []pair{{key: "key", value: "Authorization"}, {key: "in", value: "header"}, {key: "token", value: h.value}}
-			return a
-		case strings.EqualFold(word, "Bearer"):
-			a.kind = kindBearer
-		case strings.EqualFold(word, "Basic"):
-			a.kind = kindBasic
-		case strings.EqualFold(word, "Digest"):
-			a.kind = kindDigest
-		case isSigned(word):
-			a.kind = strings.ToLower(word)
-		default:
-			a.kind, a.values = kindScheme, []pair{{key: "scheme", value: word}}
-		}
-		a.values = append(a.values, pair{node: h.node, key: "token", value: strings.TrimSpace(rest)})
-		return a
+		return authorization(h.node, h.value)
 	}
 	return nil
+}
+
+// spelled reads an API key that is the whole Authorization header, which is how
+// people write schemes that Postman has no name for; other ways stay as they are.
+func spelled(a *auth) *auth {
+	if a.kind != kindKey || a.get("in") == "query" || !strings.EqualFold(a.get("key"), "Authorization") {
+		return a
+	}
+	if as := authorization(a.node, a.get("value")); as.kind != kindKey {
+		return as
+	}
+	return a
+}
+
+// authorization reads the value of an Authorization header: a scheme and what
+// belongs to it, or else one key.
+func authorization(node *document.Node, value string) *auth {
+	word, rest, ok := strings.Cut(strings.TrimSpace(value), " ")
+	a := &auth{node: node}
+	switch {
+	case !ok || strings.Contains(word, "{{") || !isToken(word):
+		a.kind, a.values = kindKey, []pair{{key: "key", value: "Authorization"}, {key: "in", value: "header"}, {key: "token", value: value}}
+		return a
+	case strings.EqualFold(word, "Bearer"):
+		a.kind = kindBearer
+	case strings.EqualFold(word, "Basic"):
+		a.kind = kindBasic
+	case strings.EqualFold(word, "Digest"):
+		a.kind = kindDigest
+	case isSigned(word):
+		a.kind = strings.ToLower(word)
+	default:
+		a.kind, a.values = kindScheme, []pair{{key: "scheme", value: word}}
+	}
+	a.values = append(a.values, pair{node: node, key: "token", value: strings.TrimSpace(rest)})
+	return a
 }
 
 // isSigned reports whether a scheme signs each request, so that a header that

@@ -75,7 +75,7 @@ func addHeaders(resp *connectorv1.Response, headers []pair) {
 
 // content adds the body of a saved response.
 func (t *translation) content(resp *connectorv1.Response, s saved, answers map[*connectorv1.MediaType]*answer) {
-	root := strict(s.body)
+	root := answered(s.body)
 	media := languages[s.language]
 	if root.Is(document.Object) || root.Is(document.Array) {
 		media = mediaJSON
@@ -99,6 +99,19 @@ func (t *translation) content(resp *connectorv1.Response, s saved, answers map[*
 		a.media.Schema = []byte(`{"type":"string"}`)
 		t.textExample(a.media, s.body, true, s.node)
 	}
+}
+
+// answered reads a saved response as JSON; nil if it is not. What Postman made up
+// from an API description becomes a value of the right type.
+func answered(body string) *document.Node {
+	typed := body
+	for made, value := range madeUp {
+		typed = strings.ReplaceAll(typed, made, value)
+	}
+	if root := strict(typed); root != nil {
+		return root
+	}
+	return strict(body)
 }
 
 // answerFor returns the group of a representation, nil if there are too many.

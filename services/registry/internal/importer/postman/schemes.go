@@ -28,7 +28,7 @@ func (t *translation) scheme(a *auth, r *request) (id string, scopes []string) {
 		}), nil
 	case kindScheme:
 		word := a.get("scheme")
-		return t.keep(kindScheme+" "+word, strings.ToLower(word), &connectorv1.SecurityScheme{
+		return t.keep(kindScheme+" "+strings.ToLower(word), strings.ToLower(word), &connectorv1.SecurityScheme{
 			Kind: &connectorv1.SecurityScheme_Http{Http: &connectorv1.HttpScheme{Scheme: strings.ToLower(word)}},
 		}, word), nil
 	case kindKey:

@@ -106,7 +106,7 @@ func (t *translation) redacted(b []byte, n *document.Node, at *document.Node) []
 			}
 			b = append(document.AppendString(b, c.Key()), ':')
 			if isScalar(c) && isSecretName(c.Key()) && c.Text() != "" {
-				b = append(t.withheld(b, c, at), `""`...)
+				b = append(t.withheld(b, c, at), blank(c)...)
 			} else {
 				b = t.redacted(b, c, at)
 			}
@@ -119,6 +119,14 @@ func (t *translation) redacted(b []byte, n *document.Node, at *document.Node) []
 	case document.Invalid, document.Null, document.Bool, document.Number:
 	}
 	return n.AppendJSON(b)
+}
+
+// blank is a value of the same type that says nothing.
+func blank(n *document.Node) string {
+	if n.Is(document.Number) {
+		return "0"
+	}
+	return `""`
 }
 
 func isScalar(n *document.Node) bool {

@@ -197,8 +197,12 @@ func saved1(s *document.Node) saved {
 }
 
 // mergeQuery adds what the list knows and the URL does not: descriptions, and
-// what is disabled.
+// what is disabled. The order is that of the list, unless the two have different
+// names.
 func mergeQuery(query, list []pair) []pair {
+	if merged, ok := zipQuery(query, list); ok {
+		return merged
+	}
 	var off []pair
 	texts := map[string]string{}
 	for _, p := range list {
@@ -212,6 +216,27 @@ func mergeQuery(query, list []pair) []pair {
 		query[i].description = texts[query[i].key]
 	}
 	return append(query, off...)
+}
+
+// zipQuery puts what is disabled in the list between what the URL has. It is
+// false if the rest of the list has other names than the URL.
+func zipQuery(query, list []pair) ([]pair, bool) {
+	merged := make([]pair, 0, len(list))
+	next := 0
+	for _, p := range list {
+		if p.disabled {
+			merged = append(merged, p)
+			continue
+		}
+		if next == len(query) || query[next].key != p.key && query[next].key != unescape(p.key) {
+			return nil, false
+		}
+		q := query[next]
+		q.description = p.description
+		merged = append(merged, q)
+		next++
+	}
+	return merged, next == len(query)
 }
 
 // body1 reads a body, whose text is in one of two places.

@@ -107,18 +107,29 @@ func formatOf(s string) string {
 		return "uuid"
 	case len(s) == len(time.DateOnly) && parses(time.DateOnly, s):
 		return "date"
-	case len(s) >= len("2006-01-02T15:04:05Z") && len(s) < 64 && parses(time.RFC3339, s):
+	case len(s) >= len("2006-01-02T15:04:05Z") && len(s) < 64 && !strings.Contains(s, ",") && parses(time.RFC3339, s):
 		return "date-time"
 	case strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://"):
-		if u, err := url.Parse(s); err == nil && u.Host != "" {
+		if u, err := url.Parse(s); err == nil && u.Host != "" && isASCII(s) && !strings.ContainsAny(s, "\"<>\\^`{|}") {
 			return "uri"
 		}
 	case strings.Contains(s, "@"):
-		if a, err := mail.ParseAddress(s); err == nil && a.Address == s && strings.Contains(s, ".") {
+		if a, err := mail.ParseAddress(s); err == nil && a.Address == s && strings.Contains(s, ".") && isASCII(s) {
 			return "email"
 		}
 	}
 	return ""
+}
+
+// isASCII reports whether all characters are visible ones of ASCII, as "uri" and
+// "email" demand (RFC 3986, RFC 5321).
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 func parses(layout, s string) bool {
