@@ -12,15 +12,17 @@ import (
 const defaultSet = "default"
 
 // chooseSet returns the parameter set of a connection: the named one, or the
-// first that works if the name is empty.
+// first that works if the name is empty. A set that needs no credentials, where
+// others stand before it, is for those who ask for it.
 func chooseSet(def *connectorv1.Definition, name string) (*connectorv1.ParameterSet, error) {
 	sets := def.GetParameterSets()
 	if len(sets) == 0 {
 		sets = []*connectorv1.ParameterSet{{Name: defaultSet}}
 	}
 	if name == "" {
-		for _, set := range sets {
-			if unsupported(set) == "" {
+		for i, set := range sets {
+			anonymous := len(set.GetParameters()) == 0 && len(set.GetPlacements()) == 0
+			if unsupported(set) == "" && (i == 0 || !anonymous) {
 				return set, nil
 			}
 		}

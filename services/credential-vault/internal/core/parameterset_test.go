@@ -29,6 +29,8 @@ func TestTheSetOfAConnection(t *testing.T) {
 		ask  string
 		want string
 	}{
+		"none, if it is the first":              {sets(set("none"), set("key", typeSecret)), "", "none"},
+		"none, if it is asked for":              {sets(set("key", typeSecret), set("none")), "none", "none"},
 		"the only one":                          {sets(set("key", typeSecret)), "", "key"},
 		"the first of several":                  {sets(set("key", typeSecret), set("basic", typeString, typeSecret)), "", "key"},
 		"the one that was asked for":            {sets(set("key", typeSecret), set("basic", typeString, typeSecret)), "basic", "basic"},
@@ -69,6 +71,11 @@ func TestSetsThatCannotBeUsed(t *testing.T) {
 			sets(set("oauth", typeOAuth)), "",
 			fault.ReasonAuthKindNotSupported,
 			[]string{"OAuth 2.0", "no other way"},
+		},
+		"OAuth, when there is nothing else but nothing": {
+			sets(set("oauth", typeOAuth), set("none")), "",
+			fault.ReasonAuthKindNotSupported,
+			[]string{"OAuth 2.0", `choose another one: "none"`},
 		},
 		"OAuth, when there is something else": {
 			sets(set("oauth", typeOAuth), set("key", typeSecret)), "oauth",

@@ -57,6 +57,8 @@ type Credential struct {
 	byName     map[string]int    // secret parameter → slot
 	parameters map[string]string // plain parameters
 	placements []Placement
+	set        string      // name of the parameter set
+	declares   bool        // the set places something for a security scheme
 	forms      secret.Text // what must not be repeated to anybody, see eachForm
 }
 
@@ -64,7 +66,7 @@ type Credential struct {
 // placed as its parameter set says. Placements whose parameters have no value
 // are left out. It keeps both maps; they must not change.
 func New(secrets map[string]secret.Text, parameters map[string]string, set *connectorv1.ParameterSet) *Credential {
-	c := &Credential{byName: make(map[string]int, len(secrets)), parameters: parameters}
+	c := &Credential{byName: make(map[string]int, len(secrets)), parameters: parameters, set: set.GetName()}
 	for name, text := range secrets {
 		c.byName[name] = c.keep(text)
 	}
@@ -82,6 +84,7 @@ func (c *Credential) keep(text secret.Text) (slot int) {
 }
 
 func (c *Credential) addPlacement(p *connectorv1.CredentialPlacement) {
+	c.declares = c.declares || p.GetSchemeId() != ""
 	placed := Placement{Scheme: p.GetSchemeId(), Name: "Authorization"}
 	ok := false
 	switch kind := p.GetKind().(type) {
@@ -154,34 +157,6 @@ func (c *Credential) Placements() []Placement { return c.placements }
 
 // Empty reports whether there is nothing secret in the credential.
 func (c *Credential) Empty() bool { return len(c.values) == 0 }
-
-// Choose returns the placements for an operation: those of the first alternative
-// that the credential can satisfy. Without alternatives, or when it can satisfy
-// none of them, all are used: the API decides what that is worth.
-func (c *Credential) Choose(alternatives []*connectorv1.SecurityRequirement) []Placement {
-	for _, alternative := range alternatives {
-		if chosen, ok := c.satisfy(alternative); ok {
-			return chosen
-		}
-	}
-	return c.placements
-}
-
-func (c *Credential) satisfy(alternative *connectorv1.SecurityRequirement) ([]Placement, bool) {
-	chosen := make([]Placement, 0, len(alternative.GetSchemes()))
-	for _, scheme := range alternative.GetSchemes() {
-		before := len(chosen)
-		for _, p := range c.placements {
-			if p.Scheme == scheme.GetSchemeId() {
-				chosen = append(chosen, p)
-			}
-		}
-		if len(chosen) == before {
-			return nil, false
-		}
-	}
-	return chosen, true
-}
 
 // plain returns a plain parameter by name, compared without case as packages
 // do.

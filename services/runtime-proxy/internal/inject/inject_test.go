@@ -130,15 +130,16 @@ func TestASecretThatWouldEndALineIsRefused(t *testing.T) {
 	}
 }
 
+func need(ids ...string) *connectorv1.SecurityRequirement {
+	r := &connectorv1.SecurityRequirement{}
+	for _, id := range ids {
+		r.Schemes = append(r.Schemes, &connectorv1.SchemeReference{SchemeId: id})
+	}
+	return r
+}
+
 func TestChoose(t *testing.T) {
 	c := credential(apiKey(connectorv1.CredentialLocation_CREDENTIAL_LOCATION_HEADER, "K"), basic)
-	need := func(ids ...string) *connectorv1.SecurityRequirement {
-		r := &connectorv1.SecurityRequirement{}
-		for _, id := range ids {
-			r.Schemes = append(r.Schemes, &connectorv1.SchemeReference{SchemeId: id})
-		}
-		return r
-	}
 	tests := []struct {
 		name         string
 		alternatives []*connectorv1.SecurityRequirement
@@ -148,16 +149,50 @@ func TestChoose(t *testing.T) {
 		{"the first that can be satisfied", []*connectorv1.SecurityRequirement{need("oauth"), need("basic"), need("key")}, "basic"},
 		{"several at once", []*connectorv1.SecurityRequirement{need("basic", "key")}, "basic key"},
 		{"none is needed", []*connectorv1.SecurityRequirement{need()}, ""},
-		{"none can be satisfied: all of them", []*connectorv1.SecurityRequirement{need("oauth")}, "key basic"},
+		{"none is needed, as a way out", []*connectorv1.SecurityRequirement{need("oauth"), need()}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string
-			for _, p := range c.Choose(tt.alternatives) {
+			chosen, err := c.Choose("Op", tt.alternatives)
+			for _, p := range chosen {
 				got = append(got, p.Scheme)
 			}
-			if strings.Join(got, " ") != tt.want {
-				t.Errorf("got %v, want %q", got, tt.want)
+			if err != nil || strings.Join(got, " ") != tt.want {
+				t.Errorf("got %v, %v, want %q", got, err, tt.want)
+			}
+		})
+	}
+}
+
+// TestChooseRefuses: neither a scheme that the operation does not ask for nor a
+// part of what it asks for is ever sent.
+func TestChooseRefuses(t *testing.T) {
+	tests := []struct {
+		name         string
+		alternatives []*connectorv1.SecurityRequirement
+		missing      string
+	}{
+		{"another scheme", []*connectorv1.SecurityRequirement{need("oauth")}, `"oauth"`},
+		{"half of what is needed together", []*connectorv1.SecurityRequirement{need("key", "cert")}, `"cert"`},
+		{"several together", []*connectorv1.SecurityRequirement{need("cert", "key", "oauth")}, `"cert" and "oauth"`},
+		{"each way out", []*connectorv1.SecurityRequirement{need("oauth"), need("key", "cert")}, `"oauth" or "cert"`},
+		{"more than a sentence can hold", []*connectorv1.SecurityRequirement{need("a"), need("b"), need("c"), need("d"), need("e"), need("f")}, `"a" or "b" or "c" or "d" or "e" or others`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := inject.New(map[string]secret.Text{"api_key": secret.FromString(value)}, nil, &connectorv1.ParameterSet{
+				Name: "key only", Placements: []*connectorv1.CredentialPlacement{apiKey(connectorv1.CredentialLocation_CREDENTIAL_LOCATION_HEADER, "K")},
+			})
+			chosen, err := c.Choose("Op", tt.alternatives)
+			f := fault.From(err)
+			if err == nil || chosen != nil || f.Reason() != fault.ReasonConnectionNotReady || f.Code() != fault.CodeFailedPrecondition {
+				t.Fatalf("got %v, %v", chosen, err)
+			}
+			for _, part := range []string{`"Op"`, `"key only"`, " " + tt.missing + ";"} {
+				if !strings.Contains(f.Message(), part) {
+					t.Errorf("the sentence %q does not hold %s", f.Message(), part)
+				}
 			}
 		})
 	}

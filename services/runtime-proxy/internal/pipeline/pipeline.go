@@ -74,6 +74,7 @@ type Call struct {
 	operation *operation
 	arguments *plan.Arguments
 	handles   inject.Handles
+	unmet     error // what is missing for the operation's security schemes
 	request   request.Request
 }
 

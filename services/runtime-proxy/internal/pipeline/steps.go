@@ -32,6 +32,7 @@ func (p *Pipeline) operationSteps(op *operation) Next {
 		buildRequest,
 		placeHandles,
 		when(len(op.policies.Request) > 0, applyRequestPolicies),
+		requireProof,
 		checkDestination,
 		revealSecrets,
 		p.send,
@@ -129,10 +130,30 @@ func buildRequest(ctx context.Context, c *Call, next Next) error {
 }
 
 // placeHandles puts what stands for the credential where the operation needs it.
+// A credential that has nothing for the operation's security schemes ends the call,
+// unless its parameter set leaves the schemes alone: then its own placements and
+// the policies have their turn before requireProof.
 func placeHandles(ctx context.Context, c *Call, next Next) error {
 	credential := c.Binding.Credential
 	c.handles = credential.Handles()
-	c.handles.Place(&c.request, credential.Choose(c.operation.plan.Source().GetSecurity()))
+	placements, err := credential.Choose(c.OperationID, c.operation.plan.Source().GetSecurity())
+	if err != nil {
+		if credential.Declares() {
+			return err
+		}
+		c.unmet, placements = err, credential.Placements()
+	}
+	c.handles.Place(&c.request, placements)
+	return next(ctx, c)
+}
+
+// requireProof ends a call of an operation that has to be authenticated if the
+// request carries nothing of the connection, neither from a placement nor from a
+// policy.
+func requireProof(ctx context.Context, c *Call, next Next) error {
+	if c.unmet != nil && !c.handles.Used() {
+		return c.unmet
+	}
 	return next(ctx, c)
 }
 

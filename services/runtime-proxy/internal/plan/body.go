@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/base64"
 	"mime"
+	"net/textproto"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -28,6 +29,8 @@ type content struct {
 	validate  *validator
 	defaults  *defaults
 	encodings map[string]*connectorv1.PropertyEncoding
+	// partHeaders are the constant header fields of parts, by property.
+	partHeaders map[string]textproto.MIMEHeader
 }
 
 func newBody(source *connectorv1.RequestBody, schemas *schemas) *body {
@@ -47,9 +50,14 @@ func newContent(source *connectorv1.MediaType, schemas *schemas) *content {
 		base:      baseType(source.GetMediaType()),
 		kind:      source.GetKind(),
 		encodings: make(map[string]*connectorv1.PropertyEncoding, len(source.GetEncodings())),
+
+		partHeaders: map[string]textproto.MIMEHeader{},
 	}
 	for _, e := range source.GetEncodings() {
 		c.encodings[e.GetProperty()] = e
+		if header := schemas.constantsOf(e); len(header) > 0 {
+			c.partHeaders[e.GetProperty()] = header
+		}
 	}
 	switch c.kind {
 	case connectorv1.BodyKind_BODY_KIND_JSON, connectorv1.BodyKind_BODY_KIND_FORM,
@@ -65,69 +73,6 @@ func newContent(source *connectorv1.MediaType, schemas *schemas) *content {
 func baseType(mediaType string) string {
 	base, _, _ := strings.Cut(mediaType, ";")
 	return strings.ToLower(strings.TrimSpace(base))
-}
-
-// choose returns the representation of a call: the one of the media type that
-// the caller gave as the input of a Content-Type header, else the first.
-func (b *body) choose(o *Operation, args *Arguments) *content {
-	for i, p := range o.parameters {
-		if p.location != inHeader || args.values[i] == nil || !strings.EqualFold(p.name, contentTypeField) {
-			continue
-		}
-		wanted := baseType(text(args.values[i]))
-		for _, c := range b.contents {
-			if c.base == wanted {
-				return c
-			}
-		}
-	}
-	return b.contents[0]
-}
-
-// complete adds defaults to the body and checks it.
-func (b *body) complete(o *Operation, args *Arguments, found *violations) {
-	c := b.choose(o, args)
-	if args.body == nil && c.defaults != nil && (b.required || len(c.defaults.properties) > 0) {
-		made := c.defaults.apply(jsontext.Value("{}"))
-		if len(made) > len("{}") {
-			args.body = made
-		}
-	}
-	if args.body == nil {
-		if b.required {
-			found.add(bodyInput, "is required")
-		}
-		return
-	}
-	args.body = c.defaults.apply(args.body)
-	if c.validate != nil {
-		c.validate.check(bodyInput, args.body, found)
-	}
-}
-
-// write encodes the body into the request.
-func (b *body) write(args *Arguments, req *request.Request, found *violations) {
-	if args.body == nil {
-		return
-	}
-	c := b.contents[0]
-	if wanted := req.HeaderValue(contentTypeField); wanted != "" {
-		for _, one := range b.contents {
-			if one.base == baseType(wanted) {
-				c = one
-				break
-			}
-		}
-	}
-	bytes, mediaType, problem := c.encode(args.body)
-	if problem != "" {
-		found.add(bodyInput, problem)
-		return
-	}
-	req.Body = bytes
-	if !req.HasHeader(contentTypeField) || c.kind == connectorv1.BodyKind_BODY_KIND_MULTIPART {
-		req.Header[contentTypeField] = []string{mediaType} // of a multipart body it holds the boundary
-	}
 }
 
 func (c *content) encode(v jsontext.Value) (out []byte, mediaType, problem string) {
@@ -184,7 +129,8 @@ func unwrapContent(v jsontext.Value) (wrapped, bool) {
 	if t := property(list, "$content-type"); t.Kind() == '"' {
 		w.mediaType = text(t)
 		if _, _, err := mime.ParseMediaType(w.mediaType); err != nil || !request.ValidFieldValue(w.mediaType) {
-			return wrapped{problem: "has a $content-type that is no media type"}, true
+			w.problem = "has a $content-type that is no media type"
+			return w, true
 		}
 	}
 	if n := property(list, "$filename"); n.Kind() == '"' {
@@ -192,7 +138,8 @@ func unwrapContent(v jsontext.Value) (wrapped, bool) {
 	}
 	content, err := base64.StdEncoding.DecodeString(text(encoded))
 	if err != nil {
-		return wrapped{problem: "has a $content that is not base64"}, true
+		w.problem = "has a $content that is not base64"
+		return w, true
 	}
 	w.content = content
 	return w, true

@@ -58,13 +58,16 @@ func (w widths) of(s *jsonschema.Schema) int {
 }
 
 // alongside returns the schemas that apply to the same value as s. There are no other
-// ways in draft 4 than these.
+// ways in draft 4 than these, and the forms of a discriminator.
 func alongside(s *jsonschema.Schema) []*jsonschema.Schema {
 	out := slices.Concat(s.AllOf, s.AnyOf, s.OneOf)
 	for _, one := range []*jsonschema.Schema{s.Ref, s.Not} {
 		if one != nil {
 			out = append(out, one)
 		}
+	}
+	for _, f := range formsOf(s) {
+		out = append(out, f.list...)
 	}
 	return out
 }
@@ -111,6 +114,12 @@ func (e *effort) spend(s *jsonschema.Schema, v any) {
 	e.spend(s.Ref, v)
 	e.spend(s.Not, v)
 	for _, list := range [][]*jsonschema.Schema{s.AllOf, s.AnyOf, s.OneOf} {
+		for _, one := range list {
+			e.spend(one, v)
+		}
+	}
+	for _, f := range formsOf(s) {
+		list, _ := f.chosen(v)
 		for _, one := range list {
 			e.spend(one, v)
 		}

@@ -29,6 +29,7 @@ func (s *schemas) clean(v any) any {
 	bounds(source, out)
 	allowNull(source, out)
 	forgiveReadOnly(source, out)
+	s.discriminate(source, out)
 	return out
 }
 

@@ -2,9 +2,6 @@ package plan
 
 import (
 	"bytes"
-	"cmp"
-	"mime/multipart"
-	"net/textproto"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -36,7 +33,10 @@ func (c *content) form(v jsontext.Value) (out []byte, mediaType, problem string)
 		if value.Kind() == '{' && (!styled || (!l.deep && !l.explode && l.inside == ",")) {
 			value = jsonString(text(value))
 		}
-		pairs := l.expand(nil, m.name, value)
+		pairs, problem := l.pairs(m.name, value)
+		if problem != "" {
+			return nil, "", m.name + " " + problem
+		}
 		if len(out) > 0 && len(pairs) > 0 {
 			out = append(out, '&')
 		}
@@ -68,77 +68,4 @@ func jsonString(plain string) jsontext.Value {
 		return jsontext.Value(`""`) // not for text that was read from valid JSON
 	}
 	return quoted
-}
-
-// multipart writes multipart/form-data (RFC 7578). Arrays are repeated parts and
-// objects JSON parts. A file is {"$content": base64, "$content-type", "$filename"}
-// or, where the encoding says that the property is one, a string with its text.
-func (c *content) multipart(v jsontext.Value) (out []byte, mediaType, problem string) {
-	if v.Kind() != '{' {
-		return nil, "", notProperties
-	}
-	var buffer bytes.Buffer
-	w := multipart.NewWriter(&buffer)
-	for _, m := range members(v) {
-		items := []jsontext.Value{m.value}
-		if m.value.Kind() == '[' {
-			items = elements(m.value)
-		}
-		for _, item := range items {
-			if item.Kind() == 'n' {
-				continue
-			}
-			if problem := c.part(w, m.name, item); problem != "" {
-				return nil, "", m.name + " " + problem
-			}
-		}
-	}
-	_ = w.Close() // a buffer takes everything
-	return buffer.Bytes(), w.FormDataContentType(), ""
-}
-
-func (c *content) part(w *multipart.Writer, name string, v jsontext.Value) (problem string) {
-	encoding := c.encodings[name]
-	part := wrapped{mediaType: encoding.GetContentType()}
-	file, isWrapped := unwrapContent(v)
-	switch {
-	case file.problem != "":
-		return file.problem
-	case isWrapped:
-		part.content, part.fileName = file.content, file.fileName
-		part.mediaType = cmp.Or(file.mediaType, part.mediaType)
-	default:
-		part.content = []byte(text(v))
-		if k := v.Kind(); k == '{' || k == '[' {
-			part.mediaType = cmp.Or(part.mediaType, "application/json")
-		}
-	}
-	if encoding.GetFile() || isWrapped {
-		part.fileName = cmp.Or(part.fileName, name)
-		part.mediaType = cmp.Or(part.mediaType, "application/octet-stream")
-	}
-	return writePart(w, name, part)
-}
-
-func writePart(w *multipart.Writer, name string, part wrapped) (problem string) {
-	disposition := `form-data; name="` + quoteName(name) + `"`
-	if part.fileName != "" {
-		disposition += `; filename="` + quoteName(part.fileName) + `"`
-	}
-	header := textproto.MIMEHeader{"Content-Disposition": {disposition}}
-	if part.mediaType != "" {
-		header[contentTypeField] = []string{part.mediaType}
-	}
-	out, err := w.CreatePart(header)
-	if err != nil {
-		return "cannot be written as a part"
-	}
-	_, _ = out.Write(part.content) // a buffer takes everything
-	return ""
-}
-
-// quoteName escapes as browsers do (WHATWG, multipart/form-data encoding), so
-// that no name can end its line.
-func quoteName(name string) string {
-	return strings.NewReplacer("\r", "%0D", "\n", "%0A", `"`, "%22").Replace(name)
 }

@@ -27,6 +27,10 @@ const (
 type Arguments struct {
 	values []jsontext.Value // by parameter; nil: not sent
 	body   jsontext.Value   // nil: not given
+	// contentType chooses the representation of the body, where the operation does
+	// not declare that input; nil: not given.
+	contentType jsontext.Value
+	sent        representation
 }
 
 // violations collects what is wrong with an input, so that a caller learns all
@@ -39,6 +43,13 @@ type violations struct {
 func (v *violations) add(field, description string) {
 	if len(v.list) < maxViolations {
 		v.list = append(v.list, fault.Violation{Field: field, Description: description})
+	}
+}
+
+// amend adds to the description of the violation with the index, if there is one.
+func (v *violations) amend(index int, more string) {
+	if index < len(v.list) {
+		v.list[index].Description += more
 	}
 }
 
@@ -117,6 +128,10 @@ func (o *Operation) assign(list []member, args *Arguments, found *violations) {
 			args.values[index] = m.value
 		case m.name == bodyInput && o.body != nil:
 			args.body = m.value
+		case strings.EqualFold(m.name, contentTypeField) && o.selects():
+			if m.value.Kind() != 'n' {
+				args.contentType = m.value
+			}
 		default:
 			found.add(m.name, o.unknownInput(m.name))
 		}
@@ -130,6 +145,9 @@ func (o *Operation) unknownInput(name string) string {
 	}
 	if o.body != nil {
 		names = append(names, bodyInput)
+	}
+	if o.selects() {
+		names = append(names, contentTypeField)
 	}
 	if near := similar(name, names); len(near) > 0 {
 		return "is no input of this operation; did you mean " + strings.Join(near, " or ") + "?"

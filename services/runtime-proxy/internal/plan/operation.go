@@ -167,7 +167,11 @@ func (o *Operation) writeParameters(args *Arguments, req *request.Request, found
 		}
 		switch p.location {
 		case inQuery:
-			if pairs := p.expand(nil, value); len(pairs) > 0 {
+			pairs, problem := p.pairs(value)
+			if problem != "" {
+				found.add(p.input, problem)
+			}
+			if len(pairs) > 0 {
 				if req.Query != "" {
 					req.Query += "&"
 				}

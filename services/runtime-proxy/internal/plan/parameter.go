@@ -70,6 +70,9 @@ func locationOf(l connectorv1.ParameterLocation) location {
 func (p *parameter) check(value jsontext.Value, found *violations) {
 	before := len(found.list)
 	p.shape.check(p.input, value, found)
+	if remedy := p.shape.remedy(value); remedy != "" {
+		found.amend(before, "; "+remedy)
+	}
 	if len(found.list) == before && p.validate != nil {
 		p.validate.check(p.input, value, found)
 	}
@@ -95,4 +98,12 @@ func (p *parameter) expand(out []byte, value jsontext.Value) []byte {
 		return p.layout.scalar(out, p.name, string(value))
 	}
 	return p.layout.expand(out, p.name, value)
+}
+
+// pairs returns the value as pairs of a query.
+func (p *parameter) pairs(value jsontext.Value) (out []byte, problem string) {
+	if p.document {
+		return p.expand(nil, value), ""
+	}
+	return p.layout.pairs(p.name, value)
 }

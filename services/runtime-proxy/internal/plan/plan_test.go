@@ -88,7 +88,7 @@ func TestStyles(t *testing.T) {
 		{"query, space", &parameter{Location: inQuery, Style: space}, list, "/?p=a%20b%20c"},
 		{"query, pipe", &parameter{Location: inQuery, Style: pipe}, list, "/?p=a%7Cb%20c"},
 		{"query, tab", &parameter{Location: inQuery, Style: tab}, list, "/?p=a%09b%20c"},
-		{"query, deep object", &parameter{Location: inQuery, Style: deep, Explode: true}, `{"a":{"b":[1,2]},"c":"d"}`, "/?p%5Ba%5D%5Bb%5D=1&p%5Ba%5D%5Bb%5D=2&p%5Bc%5D=d"},
+		{"query, deep object", &parameter{Location: inQuery, Style: deep, Explode: true}, `{"a":{"b":[1,2]},"c":"d"}`, "/?p%5Ba%5D%5Bb%5D%5B%5D=1&p%5Ba%5D%5Bb%5D%5B%5D=2&p%5Bc%5D=d"},
 		{"query, empty list", &parameter{Location: inQuery, Explode: true}, `[]`, "/"},
 		{"query, reserved", &parameter{Location: inQuery, AllowReserved: true}, `"a/b?c&d#e"`, "/?p=a/b?c%26d%23e"},
 		{"query, document", &parameter{Location: inQuery, ContentType: "application/json"}, `{"a": 1}`, "/?p=%7B%22a%22%3A1%7D"},
@@ -184,7 +184,11 @@ func TestInputsAreCheckedAllAtOnce(t *testing.T) {
 		{"nothing is given", ``, []string{"color: is required", "path.id: is required"}},
 		{
 			"types are wrong", `{"path.id":1,"query.id":1.5,"color":7,"body":{"name":3}}`,
-			[]string{"body.name: must be a string, not a number", "color: must be a string, not a number", "path.id: must be a string, not a number", "query.id: must be an integer, not a number"},
+			[]string{"body.name: must be a string, not a number", "color: must be a string, not a number; write it in quotes", "path.id: must be a string, not a number; write it in quotes", "query.id: must be an integer, not a number"},
+		},
+		{
+			"quotes are all that is wrong", `{"path.id":true,"query.id":"7","color":"red"}`,
+			[]string{"path.id: must be a string, not a boolean; write it in quotes", "query.id: must be an integer, not a string; write it without quotes"},
 		},
 		{
 			"rules are broken", `{"path.id":"","count":1,"color":"blue","note":"too long","body":{"name":"n","price":0,"tags":["a","a"]}}`,

@@ -123,6 +123,7 @@ func (s *schemas) newCompiler() *jsonschema.Compiler {
 	c.DefaultDraft(jsonschema.Draft4)
 	c.UseLoader(loader{s}) // the default one opens files that a schema names
 	c.UseRegexpEngine(lenientRegexp)
+	c.RegisterVocabulary(vocabulary())
 	return c
 }
 

@@ -97,7 +97,7 @@ func TestEveryStyleInEveryPlace(t *testing.T) {
 			{pipe, false, "p=", "p=%C3%A4%20b", "p=blue%7Cbl%26ck", "p=x", "p=R%7C100%7Cg%20h%7Ca%3Db"},
 			{pipe, true, "p=", "p=%C3%A4%20b", "p=blue&p=bl%26ck", "p=x", "R=100&g%20h=a%3Db"},
 			{tab, false, "p=", "p=%C3%A4%20b", "p=blue%09bl%26ck", "p=x", "p=R%09100%09g%20h%09a%3Db"},
-			{deep, true, "p=", "p=%C3%A4%20b", "p=blue&p=bl%26ck", "p=x", "p%5BR%5D=100&p%5Bg%20h%5D=a%3Db"},
+			{deep, true, "p=", "p=%C3%A4%20b", "p%5B%5D=blue&p%5B%5D=bl%26ck", "p%5B%5D=x", "p%5BR%5D=100&p%5Bg%20h%5D=a%3Db"},
 		},
 		inHeader: {
 			{unspecified, false, "", "ä b", "blue,bl&ck", "x", "R,100,g h,a=b"},

@@ -121,6 +121,26 @@ func (s *shape) check(field string, v jsontext.Value, found *violations) {
 	found.add(field, "must be one of "+quoteSome(s.enumTexts))
 }
 
+// remedy says how to write a value so that it has the right type, where quotes
+// are all that is wrong; else it is empty. It never repeats the value.
+func (s *shape) remedy(v jsontext.Value) string {
+	if s.fits(v) {
+		return ""
+	}
+	switch v.Kind() {
+	case '0', 't', 'f':
+		if slices.Contains(s.types, "string") {
+			return "write it in quotes"
+		}
+	case '"':
+		if inner := jsontext.Value(text(v)); inner.IsValid() && s.fits(inner) {
+			return "write it without quotes"
+		}
+	default:
+	}
+	return ""
+}
+
 func quoteSome(list []string) string {
 	const most = 20
 	quoted := make([]string, 0, min(len(list), most)+1)

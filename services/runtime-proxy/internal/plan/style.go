@@ -98,13 +98,14 @@ func (l layout) delimiter(raw, encoded string) string {
 
 // expand appends a value. An empty array or object is nothing at all.
 func (l layout) expand(out []byte, name string, value jsontext.Value) []byte {
+	if l.bracketed(value) {
+		pairs, _ := l.brackets(name, value)
+		return append(out, pairs...)
+	}
 	switch value.Kind() {
 	case '[':
 		return l.list(out, name, elements(value))
 	case '{':
-		if l.deep {
-			return l.nested(out, request.Escape(name), value)
-		}
 		return l.object(out, name, members(value))
 	default:
 		return l.scalar(out, name, text(value))
@@ -161,29 +162,6 @@ func (l layout) object(out []byte, name string, list []member) []byte {
 		out = l.escape.append(out, text(m.value))
 	}
 	return out
-}
-
-// nested writes name[property]=value, with as many brackets as there are levels.
-// The brackets are encoded, as RFC 3986 wants them in a query.
-func (l layout) nested(out []byte, prefix string, value jsontext.Value) []byte {
-	switch value.Kind() {
-	case '{':
-		for _, m := range members(value) {
-			out = l.nested(out, prefix+"%5B"+request.Escape(m.name)+"%5D", m.value)
-		}
-		return out
-	case '[':
-		for _, item := range elements(value) {
-			out = l.nested(out, prefix, item)
-		}
-		return out
-	default:
-		if len(out) > 0 {
-			out = append(out, '&')
-		}
-		out = append(append(out, prefix...), '=')
-		return l.escape.append(out, text(value))
-	}
 }
 
 func (l layout) separator() string {
