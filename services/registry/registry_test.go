@@ -28,7 +28,7 @@ func swagger(title string, n int) string {
 		fmt.Fprintf(&paths, "  /p%d: {get: {operationId: o%d, responses: {200: {description: OK}}}}\n", i, i)
 	}
 	return "swagger: '2.0'\ninfo: {title: " + title + ", version: '1'}\nhost: api.example.com\nschemes: [https]\n" +
-		"securityDefinitions: {key: {type: apiKey, in: header, name: X-Key}}\npaths:\n" + paths.String() +
+		"securityDefinitions: {key: {type: apiKey, in: header, name: X-Key}}\nsecurity: [{key: []}]\npaths:\n" + paths.String() +
 		"  /t: {get: {operationId: t, x-ms-trigger: batch, x-ms-visibilty: internal, responses: {}}}\n"
 }
 
@@ -54,7 +54,7 @@ func TestAnImportIsReadBack(t *testing.T) {
 	}
 	wantFinding := &registryv1.Finding{
 		Severity: registryv1.Severity_SEVERITY_WARNING, Code: "ExtensionUnknown", Message: `"x-ms-visibilty" is no known extension and has no effect`,
-		Remedy: `write "x-ms-visibility"`, Path: "api/swagger.yaml", Pointer: "/paths/~1t/get/x-ms-visibilty", Line: 9, Column: 67,
+		Remedy: `write "x-ms-visibility"`, Path: "api/swagger.yaml", Pointer: "/paths/~1t/get/x-ms-visibilty", Line: 10, Column: 67,
 	}
 	if diff := cmp.Diff([]*registryv1.Finding{wantFinding}, rev.GetFindings(), protocmp.Transform()); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
@@ -63,7 +63,7 @@ func TestAnImportIsReadBack(t *testing.T) {
 	if diff := cmp.Diff(c, got, protocmp.Transform()); diff != "" || err != nil {
 		t.Errorf("read back: %v (-imported +read):\n%s", err, diff)
 	}
-	src, err := r.GetSource(r.as(authn.RoleUser), &registryv1.GetSourceRequest{Name: rev.GetName()})
+	src, err := r.GetSource(r.maker(), &registryv1.GetSourceRequest{Name: rev.GetName()})
 	if err != nil {
 		t.Fatal(err)
 	}

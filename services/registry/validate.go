@@ -3,6 +3,9 @@ package registry
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"slices"
+	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/core"
@@ -90,6 +93,17 @@ func Validate(ctx context.Context, files []File, options ...ValidateOption) (Rep
 		result = &format.Result{Format: result.Format, Definition: def, Findings: append(result.Findings, findings...)}
 	}
 	return report(ctx, src, result, v.rules), nil
+}
+
+// References returns the other files that a document refers to relative to its own
+// path, as they are written there, without fragments, and each once. They may
+// lead anywhere, and to what does not exist. A document that cannot be parsed has
+// none.
+func References(f File) []string {
+	return slices.DeleteFunc(references(f), func(ref string) bool {
+		u, err := url.Parse(ref)
+		return strings.HasPrefix(ref, "/") || err == nil && (u.IsAbs() || u.Host != "")
+	})
 }
 
 // report checks what was imported and sums it up.

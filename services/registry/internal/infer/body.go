@@ -17,6 +17,7 @@ import (
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/sample"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/secretlike"
 )
 
 // part is one part of a form.
@@ -140,7 +141,7 @@ func (c *copier) next() error {
 	switch {
 	case isName:
 		return c.member(t.String())
-	case t.Kind() == '"' && looksSecret(t.String()):
+	case t.Kind() == '"' && secretlike.Inside(t.String()):
 		c.left = append(c.left, "an element")
 		t = jsontext.String("")
 	}
@@ -156,7 +157,7 @@ func (c *copier) member(name string) error {
 	if err != nil {
 		return err
 	}
-	if isCredential(name) || kind == '"' && secretText(v) {
+	if isCredential(name) || kind == '"' && secretText(name, v) {
 		c.left = append(c.left, name)
 		return nil
 	}
@@ -166,9 +167,9 @@ func (c *copier) member(name string) error {
 	return c.out.WriteValue(v)
 }
 
-func secretText(v jsontext.Value) bool {
+func secretText(name string, v jsontext.Value) bool {
 	text, err := jsontext.AppendUnquote(nil, v)
-	return err == nil && looksSecret(string(text))
+	return err == nil && (secretlike.Member(name, string(text)) || secretlike.Inside(string(text)))
 }
 
 // form describes a form: an object with a property for each part.
@@ -195,7 +196,7 @@ func (in *inference) form(mediaType string, kind connectorv1.BodyKind, parts []p
 		}
 		switch {
 		case list[0].file || len(list) > 1 || list[0].value == "":
-		case isCredential(name) || looksSecret(list[0].value):
+		case isCredential(name) || secretlike.Member(name, list[0].value):
 			in.secret("the value of %q looks like a credential and was left out", name)
 		default:
 			example = document.AppendString(append(example, separator...), name)

@@ -186,7 +186,7 @@ func TestCommands(t *testing.T) {
 			`body application/x-www-form-urlencoded {"type":"object","properties":{"grant_type":{"type":"string"},"client_secret":{"type":"string"}}} {"grant_type":"client_credentials"}`,
 		}},
 		{"a value that looks like a credential", `curl https://api.example.com/files/ghp_abcdefghijklmnopqrstuvwxyz0123456789?x=` + token, []string{
-			"GET https://api.example.com/files/{fileId}", `path fileId {"type":"string"}`, `query x {"type":"string"}`,
+			"GET https://api.example.com/files/{fileToken}", `path fileToken {"type":"string"}`, `query x {"type":"string"}`,
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/sample"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/secretlike"
 )
 
 // addScheme adds a way to authenticate, unless it is there already. The name is
@@ -100,7 +101,7 @@ func (in *inference) headers(op *connectorv1.Operation, headers []header) {
 // it.
 func (in *inference) authorization(h header) {
 	scheme, rest, ok := strings.Cut(h.value, " ")
-	if !ok || !isToken(scheme) || looksSecret(scheme) || len(scheme) > 32 {
+	if !ok || !isToken(scheme) || secretlike.Value(scheme) || len(scheme) > 32 {
 		in.apiKey(h.name, connectorv1.CredentialLocation_CREDENTIAL_LOCATION_HEADER)
 		return
 	}
@@ -120,7 +121,7 @@ func (in *inference) cookies(op *connectorv1.Operation, value string) {
 		}
 		seen[name] = true
 		lower := strings.ToLower(name)
-		if isCredential(name) || strings.Contains(lower, "sess") || strings.Contains(lower, "auth") || strings.HasSuffix(lower, "sid") || looksSecret(value) {
+		if isCredential(name) || strings.Contains(lower, "sess") || strings.Contains(lower, "auth") || strings.HasSuffix(lower, "sid") || secretlike.Value(value) {
 			in.apiKey(name, connectorv1.CredentialLocation_CREDENTIAL_LOCATION_COOKIE)
 			continue
 		}
@@ -140,54 +141,10 @@ func isBoring(name string) bool {
 	}, name)
 }
 
-// isCredential reports whether something of this name is a credential.
+// isCredential reports whether something of this name is a credential; a sample
+// is short, so that "key" is taken for one as well.
 func isCredential(name string) bool {
-	plain := strings.ToLower(strings.NewReplacer("-", "", "_", "", ".", "", " ", "").Replace(name))
-	switch plain {
-	case "key", "sig", "signature", "auth", "jwt", "pin", "otp", "sas", "pwd", "cvv", "cvc", "token":
-		return true
-	case "idempotencykey", "pagetoken", "nextpagetoken", "continuationtoken", "nexttoken", "synctoken", "tokentype", "maxtokens",
-		"publickey", "keyid", "sortkey", "partitionkey":
-		return false
-	}
-	for _, part := range []string{
-		"apikey", "accesskey", "secret", "password", "passwd", "passphrase", "subscriptionkey", "functionskey", "authtoken", "accesstoken", "refreshtoken",
-		"idtoken", "sessionid", "sessiontoken", "privatekey", "credential", "authorization", "authkey", "licensekey", "bearer",
-		"clientassertion", "securitytoken", "apitoken",
-	} {
-		if strings.Contains(plain, part) {
-			return true
-		}
-	}
-	return strings.HasPrefix(plain, "x") && (strings.HasSuffix(plain, "token") || strings.HasSuffix(plain, "key"))
+	return strings.EqualFold(name, "key") || secretlike.Header(name)
 }
 
-var (
-	jwt = regexp.MustCompile(`^eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$`)
-	// marked are values that issuers make recognisable.
-	marked = regexp.MustCompile(`^(sk|pk|rk|whsec)_(live|test)_|^(gh[pousr]_|github_pat_|glpat-|xox[abprs]-|AKIA|ASIA|AIza|ya29\.|SG\.|shp(at|ca|pa)_|npm_|sk-|dop_v1_)[A-Za-z0-9_.-]{10,}`)
-)
-
-// looksSecret reports whether a value looks like a credential whatever it is
-// called: it is marked as one, or is long and random.
-func looksSecret(value string) bool {
-	if jwt.MatchString(value) || marked.MatchString(value) || strings.HasPrefix(value, "-----BEGIN") {
-		return true
-	}
-	if len(value) < 32 || len(value) > 4096 || isIdentifier(value) && len(value) <= 36 {
-		return false
-	}
-	digits, letters := 0, 0
-	for i := range len(value) {
-		switch c := value[i]; {
-		case '0' <= c && c <= '9':
-			digits++
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z':
-			letters++
-		case c == '_' || c == '-' || c == '=' || c == '+':
-		default:
-			return false
-		}
-	}
-	return digits >= 5 && letters >= 5
-}
+var jwt = regexp.MustCompile(`^eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$`)

@@ -3,12 +3,14 @@ package infer
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/sample"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/secretlike"
 )
 
 // target is a URL in pieces. It may have placeholders, with which it is no URL
@@ -76,7 +78,18 @@ func (in *inference) target(op *connectorv1.Operation, t target) {
 	used := map[string]bool{}
 	var out []string
 	before := ""
-	for segment := range strings.SplitSeq(strings.TrimPrefix(t.path, "/"), "/") {
+	segments := strings.Split(strings.TrimPrefix(t.path, "/"), "/")
+	for i, segment := range segments {
+		if from := credentialIn(segments[:i], segment); from >= 0 {
+			prefix := strings.NewReplacer("{", "%7B", "}", "%7D").Replace(segment[:from])
+			name := unused(credentialName(before, segment[:from]), used)
+			out = append(out, prefix+"{"+name+"}")
+			op.Parameters = append(op.Parameters, &connectorv1.Parameter{
+				Name: name, Location: connectorv1.ParameterLocation_PARAMETER_LOCATION_PATH, Required: true, Schema: sample.Text(),
+			})
+			in.secret("the value of the parameter %q looks like a credential and was left out", name)
+			continue
+		}
 		name, value := placeholder(segment, before)
 		if name == "" || len(op.GetParameters()) >= maxParameters {
 			before = segment
@@ -93,6 +106,34 @@ func (in *inference) target(op *connectorv1.Operation, t target) {
 	}
 	op.Path = "/" + strings.Join(out, "/")
 	in.query(op, t.query)
+}
+
+// credentialIn is where a credential begins in a segment of a path, -1 if there
+// is none. What is encoded is one as a whole.
+func credentialIn(before []string, segment string) int {
+	decoded, err := url.PathUnescape(segment)
+	if err != nil {
+		decoded = segment
+	}
+	switch from, ok := secretlike.Segment(before, decoded); {
+	case !ok:
+		return -1
+	case decoded != segment:
+		return 0
+	default:
+		return from
+	}
+}
+
+// credentialName calls a credential in a path after the text in front of it.
+func credentialName(before, prefix string) string {
+	if len(wordsOf(prefix)) > 0 {
+		before = prefix
+	}
+	if len(wordsOf(before)) == 0 {
+		return "token"
+	}
+	return singular(before) + "Token"
 }
 
 func (in *inference) server(t target) {
@@ -137,7 +178,7 @@ func placeholder(segment, before string) (name, value string) {
 		return name, ""
 	}
 	decoded, err := url.PathUnescape(segment)
-	if err != nil || !isIdentifier(decoded) && !looksSecret(decoded) {
+	if err != nil || !isIdentifier(decoded) {
 		return "", ""
 	}
 	return singular(before) + "Id", decoded
@@ -225,7 +266,7 @@ func (in *inference) query(op *connectorv1.Operation, query string) {
 		values[name] = append(values[name], value)
 	}
 	for _, name := range names {
-		if isCredential(name) {
+		if isCredential(name) || strings.EqualFold(name, "code") && slices.ContainsFunc(values[name], isCode) {
 			in.apiKey(name, connectorv1.CredentialLocation_CREDENTIAL_LOCATION_QUERY)
 			continue
 		}
@@ -259,7 +300,7 @@ func isPlaceholder(value string) bool {
 func (in *inference) example(p *connectorv1.Parameter, value string) {
 	switch {
 	case value == "":
-	case looksSecret(value):
+	case secretlike.Member(p.GetName(), value):
 		in.secret("the value of the parameter %q looks like a credential and was left out", p.GetName())
 	default:
 		p.Examples = [][]byte{sample.Typed(value)}
@@ -278,3 +319,6 @@ func idOf(op *connectorv1.Operation) string {
 	id := pascal(words)
 	return id[:min(len(id), 200)]
 }
+
+// isCode reports whether a "code" in a query is the key of a function.
+func isCode(value string) bool { return secretlike.Query("code", value) }

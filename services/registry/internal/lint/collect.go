@@ -17,15 +17,34 @@ type collector struct {
 	counts map[string]int
 	// order are the rules that were reported too often.
 	order []string
+	// others are the documents, by their roots, that nodes may be of besides the
+	// one that is being checked.
+	others map[*document.Node]place
 }
 
-func newCollector() *collector { return &collector{counts: map[string]int{}} }
+func newCollector() *collector {
+	return &collector{counts: map[string]int{}, others: map[*document.Node]place{}}
+}
 
 // place is a document that findings point into.
 type place struct {
 	doc *document.Document
 	// path is empty if the source is a single file.
 	path string
+}
+
+// place returns where a node is, which may be in another document than at.
+func (c *collector) place(n *document.Node, at place) place {
+	if len(c.others) == 0 || n == nil {
+		return at
+	}
+	for n.Parent() != nil {
+		n = n.Parent()
+	}
+	if other, found := c.others[n]; found {
+		return other
+	}
+	return at
 }
 
 // report returns the function that reports breaches of a rule in a document.
@@ -39,6 +58,7 @@ func (c *collector) report(at place) func(*rule) report {
 			if len(args) > 0 {
 				message = fmt.Sprintf(message, args...)
 			}
+			at := c.place(n, at)
 			f := format.Finding{Severity: r.severity, Code: r.name, Message: message, Remedy: r.remedy, Path: at.path}
 			if at.doc != nil {
 				if n == nil {

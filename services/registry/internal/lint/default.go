@@ -2,13 +2,11 @@ package lint
 
 import (
 	"bytes"
-	"encoding/json"
 	"net/url"
 	"regexp"
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
-	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
 )
 
 // longID is the length from which ids are a burden.
@@ -68,10 +66,6 @@ var defaultRules = []rule{
 		onDefinition(eachOperation(withSecret)),
 	},
 	{
-		"PathsDifferInCase", warns,
-		"the paths %q and %q differ in case only", "rename one: some servers do not distinguish them", onDefinition(pathsDifferInCase),
-	},
-	{
 		"ServerNotEncrypted", warns,
 		"the server %q is not encrypted", "use https", onDefinition(plainServers),
 	},
@@ -86,6 +80,11 @@ var defaultRules = []rule{
 	{
 		"SchemaUnused", tells,
 		"nothing refers to the schema %q", "remove it", onDefinition(unusedSchemas),
+	},
+	{
+		"SchemaNeverEnds", warns,
+		"the schema %q is made of itself: following its references leads back to it, so it says nothing about values",
+		"write out what it describes, or remove the reference", onDefinition(endlessSchemas),
 	},
 }
 
@@ -183,37 +182,10 @@ func eachText(op *connectorv1.Operation, f func([]byte)) {
 	}
 }
 
-func pathsDifferInCase(m *model, hit report) {
-	first := map[string]string{}
-	for _, op := range m.def.GetOperations() {
-		path := op.GetPath()
-		key := strings.ToLower(path)
-		other, taken := first[key]
-		if !taken {
-			first[key] = path
-			continue
-		}
-		if other != path {
-			hit(m.node(op), path, other)
-			first[key] = path
-		}
-	}
-}
-
-// serverNode is where the servers of the connector are written.
-func (m *model) serverNode() *document.Node {
-	for _, pointer := range []string{"/host", "/servers"} {
-		if n := m.at(pointer); n != nil {
-			return n
-		}
-	}
-	return nil
-}
-
 func plainServers(m *model, hit report) {
 	for _, s := range m.def.GetServers() {
 		if strings.HasPrefix(strings.ToLower(s.GetUrlTemplate()), "http://") {
-			hit(m.serverNode(), s.GetUrlTemplate())
+			hit(m.serverNode(s.GetUrlTemplate()), s.GetUrlTemplate())
 		}
 	}
 }
@@ -236,7 +208,7 @@ func placeholderServers(m *model, hit report) {
 		}
 		for _, p := range placeholders {
 			if strings.Contains(strings.ToLower(host), p) {
-				hit(m.serverNode(), s.GetUrlTemplate())
+				hit(m.serverNode(s.GetUrlTemplate()), s.GetUrlTemplate())
 				break
 			}
 		}
@@ -253,76 +225,4 @@ func noAuthentication(m *model, hit report) {
 		}
 	}
 	hit(nil)
-}
-
-// unusedSchemas looks for references in all schemas: one that only itself refers
-// to counts as used.
-func unusedSchemas(m *model, hit report) {
-	if len(m.def.GetSchemas()) == 0 {
-		return
-	}
-	used := map[string]bool{}
-	note := func(text []byte) { references(text, used) }
-	for _, op := range m.def.GetOperations() {
-		eachText(op, note)
-	}
-	for _, s := range m.def.GetSchemas() {
-		note(s.GetJson())
-	}
-	for _, s := range m.def.GetSchemas() {
-		if !used[document.EscapeToken(s.GetName())] {
-			hit(m.schemaNode(s.GetName()), s.GetName())
-		}
-	}
-}
-
-func (m *model) schemaNode(name string) *document.Node {
-	for _, pointer := range []string{"/definitions/", "/components/schemas/"} {
-		if n := m.at(pointer + document.EscapeToken(name)); n != nil {
-			return n
-		}
-	}
-	return nil
-}
-
-// defs starts the references of schemas.
-var defs = []byte(`"#/$defs/`)
-
-// references notes the names that a schema refers to.
-func references(text []byte, used map[string]bool) {
-	for {
-		i := bytes.Index(text, defs)
-		if i < 0 {
-			return
-		}
-		text = text[i+len(defs):]
-		end := closing(text)
-		if end < 0 {
-			return
-		}
-		name := text[:end]
-		if bytes.IndexByte(name, '\\') >= 0 {
-			var plain string
-			if json.Unmarshal([]byte(`"`+string(name)+`"`), &plain) == nil {
-				name = []byte(plain)
-			}
-		}
-		if !used[string(name)] {
-			used[string(name)] = true
-		}
-		text = text[end:]
-	}
-}
-
-// closing returns the offset of the quote that ends a JSON string, or -1.
-func closing(text []byte) int {
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '\\':
-			i++
-		case '"':
-			return i
-		}
-	}
-	return -1
 }

@@ -23,16 +23,15 @@ func Apply(root *document.Node, def *connectorv1.Definition, report func(at *doc
 	a.collect(unit{def.ProtoReflect(), root})
 	extra := root.Get(Operations)
 	order := root.Get(Order)
-	if len(a.statements) == 0 && extra == nil && order == nil && root.Get(SchemeIDs) == nil {
+	if len(a.statements) == 0 && len(a.marked) == 0 && extra == nil && order == nil && root.Get(SchemeIDs) == nil {
 		return
 	}
 	before := proto.CloneOf(def)
 	RenameSchemes(root, def)
-	for _, s := range a.statements {
+	for _, s := range a.current() {
 		if err := decode(s.owner, s.field, s.node); err != nil {
 			report(s.node, err)
 		}
-		strip(s.owner, s.node.Key())
 	}
 	a.add(def, extra)
 	arrange(def, order)
@@ -50,12 +49,41 @@ type statement struct {
 	owner protoreflect.Message
 	field protoreflect.FieldDescriptor
 	node  *document.Node
+	// was has fingerprints of the object's fields, nil if nobody says.
+	was *document.Node
 }
 
 type application struct {
 	root       *document.Node
 	report     func(at *document.Node, err error)
 	statements []statement
+	// marked are the objects with fingerprints.
+	marked []protoreflect.Message
+}
+
+// current takes the extensions from the objects, and returns the statements whose
+// fields are what they were. All are looked at before any counts.
+func (a *application) current() []statement {
+	names := map[protoreflect.Message][]string{}
+	for _, m := range a.marked {
+		names[m] = append(names[m], Was)
+	}
+	for _, s := range a.statements {
+		names[s.owner] = append(names[s.owner], s.node.Key())
+	}
+	for m, list := range names {
+		strip(m, list...)
+	}
+	return slices.DeleteFunc(slices.Clone(a.statements), func(s statement) bool {
+		stale, err := s.stale()
+		if err == nil && stale {
+			err = ErrStale
+		}
+		if err != nil {
+			a.report(s.node, err)
+		}
+		return err != nil
+	})
 }
 
 // collect finds the extensions of the parts of an object and then its own, which
@@ -70,12 +98,16 @@ func (a *application) collect(u unit) {
 			a.collect(part)
 		}
 	}
+	was := u.node.Get(Was)
+	if was != nil {
+		a.marked = append(a.marked, u.message)
+	}
 	for _, n := range u.node.Children() {
 		if !strings.HasPrefix(n.Key(), Prefix) {
 			continue
 		}
 		if f := field(u.message.Descriptor(), n.Key()); f != nil && f.FullName() != operationsField {
-			a.statements = append(a.statements, statement{u.message, f, n})
+			a.statements = append(a.statements, statement{u.message, f, n, was})
 		}
 	}
 }
@@ -83,6 +115,10 @@ func (a *application) collect(u unit) {
 // strip removes an extension that was read from those that the model does not
 // interpret.
 func strip(m protoreflect.Message, names ...string) {
+	if s, ok := m.Interface().(*connectorv1.Schema); ok {
+		without(s, names)
+		return
+	}
 	holder, ok := m.Interface().(interface {
 		GetExtensions() []*connectorv1.Extension
 	})

@@ -83,7 +83,7 @@ func encode(m protoreflect.Message, f protoreflect.FieldDescriptor) ([]byte, err
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", f.Name(), err)
 	}
-	return doc.Root().At(form.pointer).Get(f.JSONName()).JSON(), nil
+	return rekeyed(doc.Root().At(form.pointer).Get(f.JSONName()), modelReference, ownReference), nil
 }
 
 // decode sets a field to what a node says, which null clears.
@@ -93,7 +93,7 @@ func decode(m protoreflect.Message, f protoreflect.FieldDescriptor, n *document.
 		return nil
 	}
 	form := forms[m.Descriptor().FullName()]
-	read, err := definition.Unmarshal(around(form.pointer+"/"+f.JSONName(), n.JSON()))
+	read, err := definition.Unmarshal(around(form.pointer+"/"+f.JSONName(), rekeyed(n, ownReference, modelReference)))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", f.Name(), err)
 	}

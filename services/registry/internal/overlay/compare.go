@@ -19,6 +19,9 @@ type Difference struct {
 	// Key is the name of the extension, JSON its value.
 	Key  string
 	JSON []byte
+	// Was is the fingerprint of what the document says without the extension, for
+	// [Was]; empty where it says nothing in its place.
+	Was string
 	// Model leads to the field in the definition.
 	Model string
 	// Operation is the id of the operation that it is part of, if any.
@@ -113,8 +116,14 @@ func (c *comparison) note(f protoreflect.FieldDescriptor, want protoreflect.Mess
 	if Key(f) == schemaKey {
 		name = "schema"
 	}
+	was := ""
+	if got.message != nil {
+		if was, err = fingerprint(got.message, f); err != nil {
+			return err
+		}
+	}
 	c.found = append(c.found, Difference{
-		Pointer: got.node.Pointer(), Key: Key(f), JSON: text, Model: model, Operation: c.operation, Field: name,
+		Pointer: got.node.Pointer(), Key: Key(f), JSON: text, Was: was, Model: model, Operation: c.operation, Field: name,
 	})
 	return nil
 }

@@ -17,6 +17,12 @@
 //	a header of a response                 ResponseHeader
 //	a named schema                         Schema; its text is "x-ferrule-schema"
 //
+// "x-ferrule-was" beside extensions has a fingerprint of what the object said
+// without them when they were written. An extension whose object says something
+// else by now is left out: somebody has edited the document, and means it.
+// References to schemas are "x-ferrule-ref" instead of "$ref" in the values
+// of extensions, since they lead nowhere in the document.
+//
 // Three extensions of the root are special. "x-ferrule-operations" lists whole
 // operations that have no place under "paths"; they are added. The list
 // "x-ferrule-operation-order" has the ids of all operations in their order, where

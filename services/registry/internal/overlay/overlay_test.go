@@ -1,6 +1,7 @@
 package overlay_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -82,6 +83,9 @@ func with(t *testing.T, text string, d overlay.Difference) string {
 		}
 		if n == at {
 			parts = append(parts, fmt.Sprintf("%q:%s", d.Key, d.JSON))
+			if d.Was != "" {
+				parts = append(parts, fmt.Sprintf("%q:{%q:%q}", overlay.Was, strings.TrimPrefix(d.Key, overlay.Prefix), d.Was))
+			}
 		}
 		if n.Is(document.Array) {
 			return "[" + strings.Join(parts, ",") + "]"
@@ -238,5 +242,77 @@ func TestADocumentWithoutExtensionsChangesNothing(t *testing.T) {
 	}
 	if err := definition.Validate(got); err != nil {
 		t.Errorf("the page of these tests is wrong itself: %v", err)
+	}
+}
+
+func TestExtensionsOfWhatWasEditedSinceAreStale(t *testing.T) {
+	summary := func(d *connectorv1.Definition) *string { return &d.Operations[0].Summary }
+	want := imported()
+	*summary(want) = "model"
+	want.Schemas[0].Json = []byte(`{"const":1}`)
+	found, err := overlay.Compare(want, imported(), parse(t, page))
+	if err != nil || len(found) != 2 {
+		t.Fatalf("Compare: %+v, %v", found, err)
+	}
+	text := page
+	for _, d := range found {
+		text = with(t, text, d)
+	}
+	extended := func(edit func(*connectorv1.Definition)) *connectorv1.Definition {
+		d := imported()
+		d.Operations[0].Extensions = []*connectorv1.Extension{{Name: "x-ferrule-summary", Json: []byte(`"model"`)}, {Name: overlay.Was, Json: []byte(`{}`)}}
+		d.Schemas[0].Json = []byte(`{"type":"object","x-ferrule-schema":{"const":1},"x-ferrule-was":{}}`)
+		edit(d)
+		return d
+	}
+	for _, row := range []struct {
+		name            string
+		edit            func(*connectorv1.Definition)
+		summary, schema string
+		stale           []string
+	}{
+		{"nothing was edited", func(*connectorv1.Definition) {}, "model", `{"const":1}`, nil},
+		{"the summary was", func(d *connectorv1.Definition) { *summary(d) = "edited" }, "edited", `{"const":1}`, []string{"/paths/~1a/get/x-ferrule-summary"}},
+		{"the schema was", func(d *connectorv1.Definition) {
+			d.Schemas[0].Json = []byte(`{"type":"string","x-ferrule-schema":{"const":1},"x-ferrule-was":{}}`)
+		}, "model", `{"type":"string"}`, []string{"/components/schemas/S/x-ferrule-schema"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got := extended(row.edit)
+			var stale []string
+			overlay.Apply(parse(t, text), got, func(at *document.Node, err error) {
+				if !errors.Is(err, overlay.ErrStale) {
+					t.Error(err)
+				}
+				stale = append(stale, at.Pointer())
+			})
+			if diff := cmp.Diff(row.stale, stale); diff != "" {
+				t.Errorf("stale (-want +got):\n%s", diff)
+			}
+			if *summary(got) != row.summary || string(got.GetSchemas()[0].GetJson()) != row.schema {
+				t.Errorf("summary %q, schema %s", *summary(got), got.GetSchemas()[0].GetJson())
+			}
+			if e := got.GetOperations()[0].GetExtensions(); len(e) > 0 {
+				t.Errorf("extensions %v", e)
+			}
+		})
+	}
+}
+
+func TestReferencesInExtensionsAreNoneOfTheDocument(t *testing.T) {
+	want := imported()
+	want.Schemas[0].Json = []byte(`{"const":{"$ref":"elsewhere"},"allOf":[{"$ref":"#/$defs/S"},1],"properties":{"$ref":{"$ref":"#/$defs/S"}},"x-note":{"$ref":"#/components/schemas/S"}}`)
+	found, err := overlay.Compare(want, imported(), parse(t, page))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("Compare: %+v, %v", found, err)
+	}
+	const written = `{"const":{"$ref":"elsewhere"},"allOf":[{"x-ferrule-ref":"#/$defs/S"},1],"properties":{"$ref":{"x-ferrule-ref":"#/$defs/S"}},"x-note":{"x-ferrule-ref":"#/components/schemas/S"}}`
+	if string(found[0].JSON) != written {
+		t.Errorf("written %s", found[0].JSON)
+	}
+	got := imported()
+	overlay.Apply(parse(t, with(t, page, found[0])), got, func(_ *document.Node, err error) { t.Error(err) })
+	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

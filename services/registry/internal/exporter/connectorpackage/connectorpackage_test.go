@@ -199,6 +199,49 @@ func TestWaysToAuthenticateThatAPackageDoesNotHave(t *testing.T) {
 	}
 }
 
+func TestEachOfSeveralKeysStaysWithItsParameter(t *testing.T) {
+	type key struct{ scheme, header, parameter string }
+	for _, row := range []struct {
+		name string
+		keys []key
+	}{
+		{"parameters with numbers, as importers call them", []key{{"first", "X-First", "api_key"}, {"second", "X-Second", "api_key_2"}}},
+		{"parameters called like each other's schemes", []key{{"a", "X-A", "b"}, {"b", "X-B", "a"}}},
+		{"parameters called like the headers", []key{{"a", "X-A", "X-A"}, {"b", "X-B", "X-B"}}},
+		{"parameters called like each other's headers", []key{{"a", "X-A", "X-B"}, {"b", "X-B", "X-A"}}},
+		{"parameters called as nothing else", []key{{"a", "X-A", "one"}, {"b", "X-B", "two"}, {"c", "X-C", "three"}}},
+		{"one parameter for both", []key{{"a", "X-A", "api_key"}, {"b", "X-B", "api_key"}}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			def := &connectorv1.Definition{Info: &connectorv1.Info{Title: "T", Version: "1"}, ParameterSets: []*connectorv1.ParameterSet{{Name: "default"}}}
+			set := def.GetParameterSets()[0]
+			want := map[string]string{}
+			for _, k := range row.keys {
+				want[k.header] = k.parameter
+				def.SecuritySchemes = append(def.SecuritySchemes, &connectorv1.SecurityScheme{Id: k.scheme, Kind: &connectorv1.SecurityScheme_ApiKey{
+					ApiKey: &connectorv1.ApiKeyScheme{Name: k.header, Location: connectorv1.CredentialLocation_CREDENTIAL_LOCATION_HEADER},
+				}})
+				if !slices.ContainsFunc(set.GetParameters(), func(p *connectorv1.ConnectionParameter) bool { return p.GetName() == k.parameter }) {
+					set.Parameters = append(set.Parameters, &connectorv1.ConnectionParameter{
+						Name: k.parameter, Type: connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_SECRET, Required: true,
+					})
+				}
+				set.Placements = append(set.Placements, &connectorv1.CredentialPlacement{SchemeId: k.scheme, Kind: &connectorv1.CredentialPlacement_ApiKey{
+					ApiKey: &connectorv1.ApiKeyPlacement{Parameter: k.parameter, Name: k.header, Location: connectorv1.CredentialLocation_CREDENTIAL_LOCATION_HEADER},
+				}})
+			}
+			out := export(t, def)
+			got := map[string]string{}
+			for _, p := range again(t, out).GetParameterSets()[0].GetPlacements() {
+				got[p.GetApiKey().GetName()] = p.GetApiKey().GetParameter()
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("the keys are placed otherwise (-want +got):\n%s\n%s", diff, lines(out.Findings))
+			}
+		})
+	}
+}
+
 func TestAParametersOwnObjectIsKept(t *testing.T) {
 	source := `{"Type":"securestring","uiDefinition":{"displayname":"Key","tooltip":"Help","constraints":{"required":"true"},"own":1.50}}`
 	for _, row := range []struct {
@@ -290,5 +333,36 @@ func TestAnEmptyDefinitionIsExported(t *testing.T) {
 	out := export(t, &connectorv1.Definition{})
 	if len(out.Files) != 2 || properties(t, out).Str("iconBrandColor") == "" {
 		t.Errorf("%+v", out.Files)
+	}
+}
+
+func TestKeywordsThatTheVendorIgnoresAreReportedOnce(t *testing.T) {
+	def := &connectorv1.Definition{
+		Info: &connectorv1.Info{Title: "T"},
+		Schemas: []*connectorv1.Schema{
+			{Name: "A", Json: []byte(`{"oneOf":[{"type":"string","writeOnly":true},{"not":{"oneOf":[{}]}}]}`)},
+			{Name: "B", Json: []byte(`{"oneOf":[{"type":"string"}],"prefixItems":[{}],"title":"T","properties":{"anyOf":{"type":"string"}}}`)},
+		},
+	}
+	out := export(t, def)
+	var kept []string
+	for _, f := range out.Findings {
+		if f.Code == target.CodeApproximated && strings.HasPrefix(f.Pointer, "/schemas/") {
+			kept = append(kept, f.Pointer+" "+f.Message)
+		}
+	}
+	slices.Sort(kept)
+	sentence := func(pointer, schema, key string) string {
+		return pointer + fmt.Sprintf(" schema %q: a connector package has no keyword %q; it is kept, and the vendor's tools ignore it", schema, key)
+	}
+	want := []string{
+		sentence("/schemas/0", "A", "not"), sentence("/schemas/0", "A", "oneOf"),
+		sentence("/schemas/0", "A", "writeOnly"), sentence("/schemas/1", "B", "prefixItems"),
+	}
+	if diff := cmp.Diff(want, kept); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	if got := again(t, out); string(got.GetSchemas()[0].GetJson()) != string(def.GetSchemas()[0].GetJson()) {
+		t.Errorf("the schema came back as %s", got.GetSchemas()[0].GetJson())
 	}
 }

@@ -38,6 +38,9 @@ func complete(ctx context.Context, doc *tree.Object, def *connectorv1.Definition
 			continue
 		}
 		o.Set(d.Key, tree.Raw(d.JSON))
+		if d.Was != "" {
+			o.Object(overlay.Was).Text(strings.TrimPrefix(d.Key, overlay.Prefix), d.Was)
+		}
 		findings.Extension(d.Model, d.Operation, "%q is kept in %q; other tools ignore it", d.Field, d.Key)
 	}
 	return nil

@@ -229,7 +229,7 @@ func TestSchemasOfOtherVersionsAreTranslated(t *testing.T) {
 	}
 }
 
-// schemaIn returns the schema S without the extension that keeps the exact one.
+// schemaIn returns the schema S without the extensions that keep the exact one.
 func schemaIn(t *testing.T, out *target.Output) string {
 	t.Helper()
 	doc, err := document.Parse("openapi.json", out.Files[0].Content)
@@ -243,10 +243,51 @@ func schemaIn(t *testing.T, out *target.Output) string {
 	text := string(n.JSON())
 	if exact := n.Get(overlay.Prefix + "schema"); exact != nil {
 		text = strings.Replace(text, `"x-ferrule-schema":`+string(exact.JSON()), "", 1)
+		text = strings.Replace(text, `,"x-ferrule-was":`+string(n.Get(overlay.Was).JSON()), "", 1)
 		text = strings.Replace(text, ",}", "}", 1)
 	}
 	return text
 }
+
+func TestWhatPeopleEditInAnExportedDocumentCounts(t *testing.T) {
+	def := &connectorv1.Definition{
+		Info: &connectorv1.Info{Title: "T"}, ParameterSets: []*connectorv1.ParameterSet{{Name: "default"}},
+		Schemas: []*connectorv1.Schema{{Name: "S", Json: []byte(`{"const":"a"}`)}, {Name: "R", Json: []byte(`{"prefixItems":[{"$ref":"#/$defs/S"}]}`)}},
+	}
+	out := export(t, openapi.V30, def)
+	text := string(out.Files[0].Content)
+	if strings.Contains(text, modelReference) {
+		t.Errorf("a reference leads nowhere:\n%s", text)
+	}
+	edited := strings.Replace(text, `"a"`, `"b"`, 1)
+	for _, row := range []struct{ name, text, schema, stale string }{
+		{"nothing was edited", text, `{"const":"a"}`, ""},
+		{"the schema was", edited, `{"enum":["b"]}`, "/components/schemas/S/x-ferrule-schema"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			src, err := format.NewSource([]format.File{{Path: "openapi.json", Content: []byte(row.text)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			result, err := importer.V3{}.Import(t.Context(), src)
+			if err != nil {
+				t.Fatal(err)
+			}
+			stale := ""
+			for _, f := range result.Findings {
+				if f.Code == "ExtensionStale" {
+					stale += f.Pointer
+				}
+			}
+			if s := result.Definition.GetSchemas(); string(s[0].GetJson()) != row.schema || string(s[1].GetJson()) != `{"prefixItems":[{"$ref":"#/$defs/S"}]}` || stale != row.stale {
+				t.Errorf("schemas %v, stale %q", s, stale)
+			}
+		})
+	}
+}
+
+// modelReference is what a reference of the model looks like in a document.
+const modelReference = `"$ref": "#/$defs/`
 
 func TestNotationThatWasImportedIsNotWrittenTwice(t *testing.T) {
 	def := readDefinition(t, "testdata/dynamics.definition.json")
@@ -257,5 +298,42 @@ func TestNotationThatWasImportedIsNotWrittenTwice(t *testing.T) {
 		if got := strings.Count(text, `"x-ms-dynamic-`); got != 1 {
 			t.Errorf("%s has the notation %d times, want once:\n%s", suffix, got, text)
 		}
+	}
+}
+
+func TestReferencesInForeignExtensionsLeadToTheSchema(t *testing.T) {
+	const note = `{"a":[{"$ref":"#/components/schemas/A b"},{"$ref":"#/definitions/A b"},{"$ref":"#/components/schemas/gone"},{"$ref":"#/components/schemas/A b/title"}]}`
+	def := &connectorv1.Definition{
+		Info:          &connectorv1.Info{Title: "T"},
+		ParameterSets: []*connectorv1.ParameterSet{{Name: "default"}},
+		Extensions:    []*connectorv1.Extension{{Name: "x-note", Json: []byte(note)}},
+		Schemas:       []*connectorv1.Schema{{Name: "A b", Json: []byte(`{"default":{"$ref":"#/definitions/A b"},"x-note":` + note + `}`)}},
+	}
+	for _, row := range []struct {
+		version    openapi.Version
+		path, want string
+	}{
+		{openapi.V30, "/components/schemas/A b", "#/components/schemas/A b #/components/schemas/A%20b #/components/schemas/gone #/components/schemas/A b/title"},
+		{openapi.V2, "/definitions/A b", "#/definitions/A%20b #/definitions/A b #/components/schemas/gone #/components/schemas/A b/title"},
+	} {
+		t.Run(row.version.String(), func(t *testing.T) {
+			out := export(t, row.version, def)
+			doc, err := document.Parse("openapi.json", out.Files[0].Content)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ref := doc.Root().At(row.path).Get("default").Str("$ref"); ref != "#/definitions/A b" {
+				t.Errorf("data was changed to %q", ref)
+			}
+			for _, at := range []string{"", row.path} {
+				var refs []string
+				for _, c := range doc.Root().At(at).Get("x-note").Get("a").Children() {
+					refs = append(refs, c.Str("$ref"))
+				}
+				if diff := cmp.Diff(row.want, strings.Join(refs, " ")); diff != "" {
+					t.Errorf("references at %q (-want +got):\n%s", at, diff)
+				}
+			}
+		})
 	}
 }

@@ -20,7 +20,7 @@ func Swagger(def *connectorv1.Definition, findings *target.Findings) *tree.Objec
 func render(v Version, def *connectorv1.Definition, findings *target.Findings) *tree.Object {
 	r := &rendering{
 		version: v, def: def, findings: findings, doc: tree.New(),
-		schemas: map[string][]byte{}, parsed: map[string]*document.Node{},
+		schemas: map[string][]byte{}, parsed: map[string]*document.Node{}, kept: map[string]bool{},
 	}
 	for _, s := range def.GetSchemas() {
 		r.schemas[s.GetName()] = s.GetJson()
@@ -49,6 +49,9 @@ type rendering struct {
 	expressible map[string]bool
 	// schemeIDs are the ids that the document uses instead of those of the model.
 	schemeIDs map[string]string
+	// kept are the keywords of schemas that connector packages hold although their
+	// version does not have them, and that were reported.
+	kept map[string]bool
 }
 
 // document sets the root's members in the order of the specification.
@@ -161,7 +164,7 @@ func (r *rendering) extend(o *tree.Object, extensions []*connectorv1.Extension, 
 			r.lost(at.at("extensions", i), "the extension %q cannot be written here", e.GetName())
 			continue
 		}
-		o.Set(e.GetName(), tree.Raw(e.GetJson()))
+		o.Set(e.GetName(), r.foreign(e.GetJson()))
 	}
 }
 

@@ -3,6 +3,7 @@ package openapi
 import (
 	"bytes"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
@@ -95,6 +96,7 @@ func (d *dialect) keyword(o *tree.Object, n, c *document.Node) {
 		d.approximated(d.at, "%s has no keyword %q in schemas; it is left out", d.version, key)
 		return
 	}
+	d.keep(key)
 	switch key {
 	case "$ref":
 		o.Set(key, d.reference(c))
@@ -112,6 +114,10 @@ func (d *dialect) keyword(o *tree.Object, n, c *document.Node) {
 	case "exclusiveMinimum", "exclusiveMaximum", "minimum", "maximum", "const", "examples":
 		d.older(o, n, c)
 	default:
+		if strings.HasPrefix(key, "x-") {
+			o.Set(key, d.redirected(c))
+			return
+		}
 		o.Set(key, tree.From(c))
 	}
 }
@@ -137,8 +143,8 @@ func (d *dialect) reference(c *document.Node) tree.Value {
 }
 
 // prefix is what references to named schemas begin with in the document.
-func (d *dialect) prefix() string {
-	if d.version.isSwagger() {
+func (r *rendering) prefix() string {
+	if r.version.isSwagger() {
 		return "#/definitions/"
 	}
 	return "#/components/schemas/"
@@ -294,6 +300,31 @@ func (d *dialect) unknown(key string) bool {
 	default:
 		return false
 	}
+}
+
+// keep reports a keyword of later versions that connector packages hold, where it
+// is met first.
+func (d *dialect) keep(key string) {
+	if d.version != vendorV2 || d.kept[key] || (!slices.Contains(since31, key) && !slices.Contains(since30, key)) {
+		return
+	}
+	d.kept[key] = true
+	const message = "%s has no keyword %q; it is kept, and the vendor's tools ignore it"
+	if name := d.schemaName(); name != "" {
+		d.approximated(d.at, "schema %q: "+message, name, d.version, key)
+		return
+	}
+	d.approximated(d.at, message, d.version, key)
+}
+
+// schemaName is the name of the schema that is written, "" if it has none.
+func (d *dialect) schemaName() string {
+	text, ok := strings.CutPrefix(d.at.pointer, "/schemas/")
+	i, err := strconv.Atoi(text)
+	if !ok || err != nil || i >= len(d.def.GetSchemas()) {
+		return ""
+	}
+	return d.def.GetSchemas()[i].GetName()
 }
 
 // since31 are the keywords that came with OpenAPI 3.1, and the places for schemas

@@ -56,10 +56,16 @@ func (r *rendering) nameSchemes() {
 		}
 		r.schemeIDs[s.GetId()] = id
 	}
+	if r.version == vendorV2 {
+		r.pairKeys()
+	}
 }
 
-// renamedSchemes says which ids were changed.
+// renamedSchemes says which ids were changed, where there is an extension for it.
 func (r *rendering) renamedSchemes() {
+	if r.version == vendorV2 {
+		return
+	}
 	o := tree.New()
 	for i, s := range r.def.GetSecuritySchemes() {
 		if id := r.schemeIDs[s.GetId()]; id != s.GetId() {

@@ -19,18 +19,19 @@ func (w *writer) credential(parameter string) string {
 // headers and query parameters of further keys are returned.
 func (w *writer) auth(placements []*connectorv1.CredentialPlacement) (*auth, []*connectorv1.ApiKeyPlacement) {
 	var a *auth
+	var chosen *connectorv1.CredentialPlacement // what a was made of
 	var keys []*connectorv1.ApiKeyPlacement
 	for _, p := range placements {
 		made := w.placement(p)
 		switch {
 		case made == nil:
 		case a == nil:
-			a = made
+			a, chosen = made, p
 		case p.GetApiKey() != nil:
 			keys = append(keys, p.GetApiKey())
-		case a.Type == "apikey" && placements[0].GetApiKey() != nil:
-			keys = append(keys, placements[0].GetApiKey())
-			a = made
+		case chosen.GetApiKey() != nil:
+			keys = append(keys, chosen.GetApiKey())
+			a, chosen = made, p
 		default:
 			w.lost("schemes", "/parameterSets", "a request authenticates in one way; credentials beside the first are left out")
 		}
@@ -129,7 +130,7 @@ func (w *writer) requestAuth(r *request, op *connectorv1.Operation) {
 	}
 	a, keys := w.auth(placements)
 	switch {
-	case len(placements) == 0 && w.col.Auth != nil:
+	case a == nil && w.col.Auth != nil:
 		r.Auth = &auth{Type: "noauth"}
 	case !slices.Equal(placements, first):
 		r.Auth = a

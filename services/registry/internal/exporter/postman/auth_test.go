@@ -2,6 +2,7 @@ package postman_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -25,6 +26,12 @@ func bearer(scheme string) *connectorv1.CredentialPlacement {
 func apiKey(name string, in connectorv1.CredentialLocation) *connectorv1.CredentialPlacement {
 	return &connectorv1.CredentialPlacement{SchemeId: name, Kind: &connectorv1.CredentialPlacement_ApiKey{
 		ApiKey: &connectorv1.ApiKeyPlacement{Parameter: "api_key", Name: name, Location: in},
+	}}
+}
+
+func authorization(word string) *connectorv1.CredentialPlacement {
+	return &connectorv1.CredentialPlacement{SchemeId: word, Kind: &connectorv1.CredentialPlacement_Authorization{
+		Authorization: &connectorv1.AuthorizationPlacement{Scheme: word, Parameter: "token"},
 	}}
 }
 
@@ -63,6 +70,12 @@ func TestCredentialsOfTheCollection(t *testing.T) {
 		{"a token and a password", []*connectorv1.CredentialPlacement{bearer("t"), basic("b")}, `{"type":"bearer","bearer":[{"key":"token","value":"{{credential_token}}","type":"string"}]}`, nil, true, 1},
 		{"digest", []*connectorv1.CredentialPlacement{{Kind: &connectorv1.CredentialPlacement_Digest{Digest: &connectorv1.DigestPlacement{UsernameParameter: "u", PasswordParameter: "p"}}}}, `{"type":"digest","digest":[{"key":"username","value":"{{credential_u}}","type":"string"},{"key":"password","value":"{{credential_p}}","type":"string"}]}`, nil, false, 1},
 		{"another scheme", []*connectorv1.CredentialPlacement{{Kind: &connectorv1.CredentialPlacement_Authorization{Authorization: &connectorv1.AuthorizationPlacement{Scheme: "Token", Parameter: "t"}}}}, `{"type":"apikey","apikey":[{"key":"key","value":"Authorization","type":"string"},{"key":"value","value":"Token {{credential_t}}","type":"string"},{"key":"in","value":"header","type":"string"}]}`, nil, true, 1},
+		{"a cookie, another scheme and a token", []*connectorv1.CredentialPlacement{apiKey("sid", keyCookie), authorization("Token"), bearer("t")}, `{"type":"apikey","apikey":[{"key":"key","value":"Authorization","type":"string"},{"key":"value","value":"Token {{credential_token}}","type":"string"},{"key":"in","value":"header","type":"string"}]}`, map[string]string{
+			"/item/0/request/header": `[]`,
+		}, true, 1},
+		{"a certificate, a key and a token", []*connectorv1.CredentialPlacement{{Kind: &connectorv1.CredentialPlacement_Certificate{Certificate: &connectorv1.CertificatePlacement{}}}, apiKey("X-Key", keyHeader), bearer("t")}, `{"type":"bearer","bearer":[{"key":"token","value":"{{credential_token}}","type":"string"}]}`, map[string]string{
+			"/item/0/request/header": `[{"key":"X-Key","value":"{{credential_api_key}}"}]`,
+		}, true, 2},
 		{"a cookie", []*connectorv1.CredentialPlacement{apiKey("sid", keyCookie)}, ``, nil, true, 0},
 		{"a certificate", []*connectorv1.CredentialPlacement{{Kind: &connectorv1.CredentialPlacement_Certificate{Certificate: &connectorv1.CertificatePlacement{}}}}, ``, nil, true, 0},
 	} {
@@ -106,6 +119,7 @@ func TestCredentialsOfRequests(t *testing.T) {
 		{"the same as the collection", []*connectorv1.SecurityRequirement{need("b")}, ``},
 		{"none", []*connectorv1.SecurityRequirement{need()}, `{"type":"noauth"}`},
 		{"another", []*connectorv1.SecurityRequirement{need("t")}, `{"type":"bearer","bearer":[{"key":"token","value":"{{credential_token}}","type":"string"}]}`},
+		{"one that Postman does not have", []*connectorv1.SecurityRequirement{need("c")}, `{"type":"noauth"}`},
 		{"the first of two", []*connectorv1.SecurityRequirement{need("t"), need("b")}, `{"type":"bearer","bearer":[{"key":"token","value":"{{credential_token}}","type":"string"}]}`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -113,7 +127,9 @@ func TestCredentialsOfRequests(t *testing.T) {
 			op.Security = row.security
 			def := definition(op)
 			def.ParameterSets = []*connectorv1.ParameterSet{
-				{Name: "b", Placements: []*connectorv1.CredentialPlacement{basic("b")}}, {Name: "t", Placements: []*connectorv1.CredentialPlacement{bearer("t")}},
+				{Name: "b", Placements: []*connectorv1.CredentialPlacement{basic("b")}},
+				{Name: "t", Placements: []*connectorv1.CredentialPlacement{bearer("t")}},
+				{Name: "c", Placements: []*connectorv1.CredentialPlacement{apiKey("c", keyCookie)}},
 			}
 			isAt(t, root(t, def), map[string]string{"/item/0/request/auth": row.auth})
 			lost := slices.ContainsFunc(exported(t, def).Findings, func(f format.Finding) bool { return f.Pointer == "/operations" })
@@ -122,4 +138,34 @@ func TestCredentialsOfRequests(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestSchemesOfTheAuthorizationHeaderComeBack(t *testing.T) {
+	for _, word := range []string{"Token", "SSWS", "Api-Key", "GenieKey"} {
+		t.Run(word, func(t *testing.T) {
+			def := definition(operation("GET", "/a"))
+			def.ParameterSets[0].Placements = []*connectorv1.CredentialPlacement{authorization(word)}
+			again := imported(t, importing.Importer{}, exported(t, def).Files...)
+			placements := again.GetParameterSets()[0].GetPlacements()
+			if len(placements) != 1 || placements[0].GetAuthorization().GetScheme() != word {
+				t.Errorf("the placements come back as %v", placements)
+			}
+			if s := again.GetSecuritySchemes(); len(s) != 1 || s[0].GetHttp().GetScheme() != strings.ToLower(word) {
+				t.Errorf("the schemes come back as %v", s)
+			}
+		})
+	}
+}
+
+func TestServersMayHaveVariablesWithTheNameOfTheirOwn(t *testing.T) {
+	def := definition(operation("GET", "/a"), operation("GET", "/x-{baseUrl2}", parameter("baseUrl2", inPath, `{}`)))
+	def.Operations[1].OperationId = "Other"
+	def.Servers = []*connectorv1.Server{{UrlTemplate: "https://{baseUrl}/v1", Variables: []*connectorv1.ServerVariable{{Name: "baseUrl", DefaultValue: "example.com"}}}}
+	isAt(t, root(t, def), map[string]string{
+		"/variable/0":             `{"key":"baseUrl3","value":"https://{{baseUrl}}/v1","type":"string"}`,
+		"/variable/1":             `{"key":"baseUrl","value":"example.com","type":"string"}`,
+		"/item/0/request/url/raw": `"{{baseUrl3}}/a"`,
+		"/item/1/request/url/raw": `"{{baseUrl3}}/x-{{baseUrl2}}"`,
+	})
+	comesBack(t, "variables with taken names", def)
 }

@@ -2,6 +2,7 @@ package postman
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,7 +22,7 @@ func (w *writer) addBase(servers []*connectorv1.Server) string {
 		return name
 	}
 	name := "baseUrl"
-	for i := 2; w.variables[name]; i++ {
+	for i := 2; w.variables[name] || w.isPlaceholder(name); i++ {
 		name = "baseUrl" + strconv.Itoa(i)
 	}
 	w.bases[url] = name
@@ -32,6 +33,17 @@ func (w *writer) addBase(servers []*connectorv1.Server) string {
 		}
 	}
 	return name
+}
+
+// isPlaceholder reports whether a server or path has a placeholder of this name,
+// which becomes a variable of that name.
+func (w *writer) isPlaceholder(name string) bool {
+	name = "{" + name + "}"
+	inServer := func(s *connectorv1.Server) bool { return strings.Contains(s.GetUrlTemplate(), name) }
+	return slices.ContainsFunc(w.def.GetServers(), inServer) ||
+		slices.ContainsFunc(w.def.GetOperations(), func(op *connectorv1.Operation) bool {
+			return strings.Contains(op.GetPath(), name) || slices.ContainsFunc(op.GetServers(), inServer)
+		})
 }
 
 // addVariable adds a variable of the collection unless there is one.
@@ -50,11 +62,11 @@ func (w *writer) item(pointer string, op *connectorv1.Operation) *item {
 		it.Name = op.GetOperationId()
 	}
 	r := &request{Method: op.GetMethod(), Header: []pair{}, Description: op.GetDescription()}
-	base := "baseUrl"
-	if len(op.GetServers()) > 0 {
-		base = w.addBase(op.GetServers())
+	servers := op.GetServers()
+	if len(servers) == 0 {
+		servers = w.def.GetServers()
 	}
-	r.URL = w.address(base, op)
+	r.URL = w.address(w.addBase(servers), op)
 	var cookies []string
 	for i, p := range op.GetParameters() {
 		w.parameterLosses(pointer+"/parameters/"+strconv.Itoa(i), p)
@@ -134,4 +146,4 @@ func escape(s string) string {
 	return queryText.Replace(s)
 }
 
-var queryText = strings.NewReplacer("%", "%25", "+", "%2B", "&", "%26", "#", "%23", "=", "%3D", " ", "%20")
+var queryText = strings.NewReplacer("%", "%25", "+", "%2B", "&", "%26", "#", "%23", "=", "%3D", " ", "%20", ";", "%3B")

@@ -1,15 +1,22 @@
 package openapi
 
 import (
+	"errors"
+
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/overlay"
 )
 
 // ferrule reads the extensions of this platform, which say what OpenAPI cannot:
-// see package overlay. They count whatever else the document says, so that this
-// is the last step of a translation, after which nothing else is derived.
+// see package overlay. They count whatever else the document says, unless it was
+// edited since they were written, so that this is the last step of a translation, after which nothing else is derived.
 func (t *translation) ferrule() {
 	overlay.Apply(t.root, t.def, func(at *document.Node, err error) {
+		if errors.Is(err, overlay.ErrStale) {
+			t.warn("ExtensionStale", at, "remove the extension",
+				"what the extension %q replaces was edited after the extension was written; the extension is ignored", at.Key())
+			return
+		}
 		t.warn("ExtensionInvalid", at, "correct it or remove it", "the extension is ignored: %v", err)
 	})
 }

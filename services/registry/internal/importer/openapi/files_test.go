@@ -17,6 +17,7 @@ func TestADescriptionOfSeveralFiles(t *testing.T) {
 paths:
   /users: {$ref: ./paths/users.yaml}
   /shared: {$ref: 'paths/all.json#/shared'}
+security: [{key: []}]
 components:
   schemas:
     User: {$ref: '../models/User.yaml'}

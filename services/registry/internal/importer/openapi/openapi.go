@@ -25,6 +25,8 @@ package openapi
 import (
 	"context"
 	"slices"
+	"strconv"
+	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
@@ -48,41 +50,33 @@ var (
 // Format returns [format.OpenAPI2].
 func (V2) Format() format.ID { return format.OpenAPI2 }
 
-// Detect reports whether exactly one file is a Swagger 2.0 document, or exactly
-// one of several is not part of another.
-func (V2) Detect(src *format.Source) bool {
-	_, count := find(src, IsSwagger)
-	return count == 1
-}
+// Detect reports whether there is a Swagger 2.0 document.
+func (V2) Detect(src *format.Source) bool { return len(find(src, IsSwagger)) > 0 }
 
-// Import translates the document. If the format was asked for and no file has
-// it, the error is the fault of the only file that could not be parsed, or else
-// DOCUMENT_INVALID.
+// Import translates the document, or of several the only one that the others do
+// not refer to. If there is none or none such, the error is DOCUMENT_INVALID, or
+// the fault of a file that could not be parsed.
 func (V2) Import(ctx context.Context, src *format.Source) (*format.Result, error) {
-	doc, count := find(src, IsSwagger)
-	if count != 1 {
-		return nil, notOne(src, count, "Swagger 2.0", "swagger", "2.0")
+	found := find(src, IsSwagger)
+	if len(found) != 1 {
+		return nil, notOne(src, found, "Swagger 2.0", "swagger", "2.0")
 	}
-	return translateSource(ctx, src, doc, format.OpenAPI2)
+	return translateSource(ctx, src, found[0], format.OpenAPI2)
 }
 
 // Format returns [format.OpenAPI3].
 func (V3) Format() format.ID { return format.OpenAPI3 }
 
-// Detect reports whether exactly one file is an OpenAPI 3 document, or exactly
-// one of several is not part of another.
-func (V3) Detect(src *format.Source) bool {
-	_, count := find(src, IsOpenAPI3)
-	return count == 1
-}
+// Detect reports whether there is an OpenAPI 3 document.
+func (V3) Detect(src *format.Source) bool { return len(find(src, IsOpenAPI3)) > 0 }
 
 // Import translates the document, with errors like those of [V2.Import].
 func (V3) Import(ctx context.Context, src *format.Source) (*format.Result, error) {
-	doc, count := find(src, IsOpenAPI3)
-	if count != 1 {
-		return nil, notOne(src, count, "OpenAPI 3", "openapi", "3.1.0")
+	found := find(src, IsOpenAPI3)
+	if len(found) != 1 {
+		return nil, notOne(src, found, "OpenAPI 3", "openapi", "3.1.0")
 	}
-	return translateSource(ctx, src, doc, format.OpenAPI3)
+	return translateSource(ctx, src, found[0], format.OpenAPI3)
 }
 
 // translateSource translates the document doc of src.
@@ -95,16 +89,18 @@ func translateSource(ctx context.Context, src *format.Source, doc *document.Docu
 	set := newFiles(doc, findings.In(doc, count))
 	set.source, set.findings = src, &findings
 	set.main.url = addressOf(src, doc)
-	def, err := newTranslation(set).run(ctx)
+	t := newTranslation(set)
+	t.connectable = true
+	def, err := t.run(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return &format.Result{Format: id, Definition: def, Findings: findings.Sorted()}, nil
 }
 
-// find returns the only document of a version that is not part of another one,
-// and how many there are.
-func find(src *format.Source, is func(*document.Document) bool) (found *document.Document, count int) {
+// find returns the documents of a version that are not part of another one; all
+// of them, if each is.
+func find(src *format.Source, is func(*document.Document) bool) []*document.Document {
 	var all []*document.Document
 	for _, path := range src.Candidates() {
 		if doc, err := src.Document(path); err == nil && is(doc) {
@@ -112,12 +108,11 @@ func find(src *format.Source, is func(*document.Document) bool) (found *document
 		}
 	}
 	if len(all) > 1 {
-		all = roots(src, all)
+		if found := roots(src, all); len(found) > 0 {
+			return found
+		}
 	}
-	if len(all) == 0 {
-		return nil, 0
-	}
-	return all[0], len(all)
+	return all
 }
 
 // roots returns those documents that no other one refers to.
@@ -131,7 +126,7 @@ func roots(src *format.Source, all []*document.Document) []*document.Document {
 			}
 		}
 	}
-	return slices.DeleteFunc(all, func(doc *document.Document) bool { return parts[doc.Path()] })
+	return slices.DeleteFunc(slices.Clone(all), func(doc *document.Document) bool { return parts[doc.Path()] })
 }
 
 // IsSwagger reports whether the document says that it is Swagger 2.0.
@@ -149,10 +144,21 @@ func IsOpenAPI3(doc *document.Document) bool {
 	return doc.Root().Get("swagger") == nil && minorOf(doc.Root()) >= 0
 }
 
-func notOne(src *format.Source, count int, name, key, value string) error {
-	if count > 1 {
+// maxListed is how many documents an error names.
+const maxListed = 5
+
+func notOne(src *format.Source, found []*document.Document, name, key, value string) error {
+	if len(found) > 1 {
+		var paths []string
+		for _, doc := range firstOf(found, maxListed) {
+			paths = append(paths, doc.Path())
+		}
+		list := strings.Join(paths, ", ")
+		if more := len(found) - len(paths); more > 0 {
+			list += " and " + strconv.Itoa(more) + " more"
+		}
 		return fault.Invalid(fault.ReasonDocumentInvalid,
-			"%d of the files are %s documents; import them one at a time", count, name)
+			"there are several OpenAPI documents: %s; name one of them, and send no others but those that it refers to", list)
 	}
 	for _, path := range src.Candidates() {
 		if _, err := src.Document(path); err != nil {
@@ -164,8 +170,8 @@ func notOne(src *format.Source, count int, name, key, value string) error {
 }
 
 // Translate turns a Swagger 2.0 document into a definition, with parameter sets
-// derived from its security definitions, and reports to place. References to
-// other files lead nowhere. Its errors are DOCUMENT_INVALID, where there is
+// derived from its security definitions, one for each, and reports to place.
+// References to other files lead nowhere. Its errors are DOCUMENT_INVALID, where there is
 // nothing to import, DOCUMENT_TOO_LARGE for what exceeds the limits of this
 // package, and those of ctx.
 func Translate(ctx context.Context, doc *document.Document, place *format.Place) (*connectorv1.Definition, error) {

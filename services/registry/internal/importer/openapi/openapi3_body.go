@@ -160,13 +160,19 @@ func (t *translation) encoding(name string, schema, n *document.Node, kind conne
 		return nil
 	}
 	styled := n.Get("style") != nil || n.Get("explode") != nil || n.Get("allowReserved") != nil
+	if styled && multipart && minorOf(t.root) == 0 {
+		t.note("EncodingStyleIgnored", n, "OpenAPI 3.0 knows no styles in multipart bodies; that of %q is ignored", name)
+		styled = false
+	}
 	if styled || !multipart {
 		e.Style, e.Explode = t.style3(n, "query")
 	}
 	if !styled && e.GetContentType() != "" && !multipart && schema.Str("type") == "object" {
 		e.Explode = false // the value is one document
 	}
-	e.AllowReserved, _ = vendor.Flag(n.Get("allowReserved"))
+	if styled {
+		e.AllowReserved, _ = vendor.Flag(n.Get("allowReserved"))
+	}
 	for _, c := range firstOf(n.Get("headers").Children(), MaxParameters) {
 		h := t.resolve(c)
 		if h == nil || strings.EqualFold(c.Key(), "Content-Type") {

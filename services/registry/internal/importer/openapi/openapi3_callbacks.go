@@ -53,8 +53,12 @@ func (d openapi3) callbacks(op *connectorv1.Operation, n *document.Node) {
 func (d openapi3) event(webhook *connectorv1.WebhookTrigger, name string, p *document.Node) [][]byte {
 	item := d.resolve(p)
 	var schemas [][]byte
-	for _, m := range item.Children() {
-		if !d.isMethod(m.Key()) || !m.Is(document.Object) {
+	for _, c := range item.Children() {
+		if !d.isMethod(c.Key()) || !c.Is(document.Object) {
+			continue
+		}
+		m := d.resolve(c)
+		if m == nil {
 			continue
 		}
 		one := &connectorv1.WebhookTrigger{}

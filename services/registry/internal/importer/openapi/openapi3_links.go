@@ -54,7 +54,7 @@ func (t *translation) resolveLinks() {
 	for _, p := range t.links {
 		id := scalarText(p.node.Get("operationId"))
 		if ref := p.node.Get("operationRef"); id == "" && ref.Is(document.String) {
-			id = t.operationIDs[t.lookup(ref, ref.Text())]
+			id = t.operationIDs[t.peek(t.lookup(ref, ref.Text()))]
 		}
 		if _, known := t.ids[id]; !known || id == "" {
 			t.warn("LinkTargetUnknown", p.node, "name an operation of the document",

@@ -14,6 +14,7 @@ import (
 
 func TestSecuritySchemesOfOpenAPI3(t *testing.T) {
 	got := import3(t, head3+`
+security: [{tls: []}]
 components:
   securitySchemes:
     cookie: {type: apiKey, in: cookie, name: sid, description: D, deprecated: true, x-own: 1}
@@ -72,11 +73,11 @@ func TestSecuritySchemesOfOpenAPI3ThatAreWrong(t *testing.T) {
 		{"a scheme that is nowhere", "{$ref: '#/nowhere'}", "ReferenceUnresolved", 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			got := import3(t, head3+"components: {securitySchemes: {s: "+row.scheme+"}}"+onePath)
-			if len(got.GetSecuritySchemes()) != row.kept || len(got.findings) != 1 || got.findings[0].Code != row.code {
+			got := import3(t, head3+"components: {securitySchemes: {s: "+row.scheme+", other: {type: mutualTLS}}}\nsecurity: [{other: []}]"+onePath)
+			if len(got.GetSecuritySchemes()) != row.kept+1 || len(got.findings) != 1 || got.findings[0].Code != row.code {
 				t.Errorf("schemes %v, findings %v", got.GetSecuritySchemes(), got.codes())
 			}
-			if len(got.GetParameterSets()) != 1 {
+			if len(got.GetParameterSets()) != row.kept+1 {
 				t.Errorf("parameter sets %v", got.GetParameterSets())
 			}
 		})
@@ -123,18 +124,18 @@ func TestParameterSetsOfOpenAPI3(t *testing.T) {
 		name, schemes, security string
 		want                    []string
 	}{
-		{"bearer", "a: {type: http, scheme: bearer}", "", []string{"default: token:secret, bearer token"}},
-		{"digest", "a: {type: http, scheme: digest}", "", []string{"default: username:string, password:secret, digest username/password"}},
-		{"basic", "a: {type: http, scheme: BASIC}", "", []string{"default: username:string, password:secret, basic username/password"}},
-		{"another scheme, as it is spelt", "a: {type: http, scheme: Token}", "", []string{"default: token:secret, authorization Token token"}},
-		{"a certificate", "a: {type: mutualTLS}", "", []string{"default: certificate:certificate, certificate certificate"}},
-		{"a cookie", "a: {type: apiKey, in: cookie, name: sid}", "", []string{"default: api_key:secret, key api_key->sid"}},
-		{"OpenID Connect", "a: {type: openIdConnect, openIdConnectUrl: https://id.example/d}", "", []string{"default: token:oauth(openidconnect  [] [discoveryUrl=d]), bearer token"}},
-		{"the best of several flows", "a: {type: oauth2, flows: " + flows + "}", "", []string{"default: token:oauth(oauth2 authorizationCode [x] [authorizationUrl=a refreshUrl=r tokenUrl=t]), bearer token"}},
-		{"machines before passwords", "a: {type: oauth2, flows: {password: {tokenUrl: https://id.example/p}, clientCredentials: {tokenUrl: https://id.example/m}}}", "", []string{"default: token:oauth(oauth2 clientCredentials [] [refreshUrl=m tokenUrl=m]), bearer token"}},
-		{"passwords before the implicit flow", "a: {type: oauth2, flows: {implicit: {authorizationUrl: https://id.example/i}, password: {tokenUrl: https://id.example/p}}}", "", []string{"default: token:oauth(oauth2 password [] [refreshUrl=p tokenUrl=p]), bearer token"}},
-		{"devices last", "a: {type: oauth2, flows: {deviceAuthorization: {tokenUrl: https://id.example/t, deviceAuthorizationUrl: https://id.example/d}}}", "", []string{"default: token:oauth(oauth2 deviceAuthorization [] [deviceAuthorizationUrl=d refreshUrl=t tokenUrl=t]), bearer token"}},
-		{"OAuth without flows", "a: {type: oauth2, oauth2MetadataUrl: https://id.example/m}", "", []string{"default: token:oauth(oauth2  [] [metadataUrl=m]), bearer token"}},
+		{"bearer", "a: {type: http, scheme: bearer}", "security: [{a: []}]", []string{"default: token:secret, bearer token"}},
+		{"digest", "a: {type: http, scheme: digest}", "security: [{a: []}]", []string{"default: username:string, password:secret, digest username/password"}},
+		{"basic", "a: {type: http, scheme: BASIC}", "security: [{a: []}]", []string{"default: username:string, password:secret, basic username/password"}},
+		{"another scheme, as it is spelt", "a: {type: http, scheme: Token}", "security: [{a: []}]", []string{"default: token:secret, authorization Token token"}},
+		{"a certificate", "a: {type: mutualTLS}", "security: [{a: []}]", []string{"default: certificate:certificate, certificate certificate"}},
+		{"a cookie", "a: {type: apiKey, in: cookie, name: sid}", "security: [{a: []}]", []string{"default: api_key:secret, key api_key->sid"}},
+		{"OpenID Connect", "a: {type: openIdConnect, openIdConnectUrl: https://id.example/d}", "security: [{a: []}]", []string{"default: token:oauth(openidconnect  [] [discoveryUrl=d]), bearer token"}},
+		{"the best of several flows", "a: {type: oauth2, flows: " + flows + "}", "security: [{a: []}]", []string{"default: token:oauth(oauth2 authorizationCode [x] [authorizationUrl=a refreshUrl=r tokenUrl=t]), bearer token"}},
+		{"machines before passwords", "a: {type: oauth2, flows: {password: {tokenUrl: https://id.example/p}, clientCredentials: {tokenUrl: https://id.example/m}}}", "security: [{a: []}]", []string{"default: token:oauth(oauth2 clientCredentials [] [refreshUrl=m tokenUrl=m]), bearer token"}},
+		{"passwords before the implicit flow", "a: {type: oauth2, flows: {implicit: {authorizationUrl: https://id.example/i}, password: {tokenUrl: https://id.example/p}}}", "security: [{a: []}]", []string{"default: token:oauth(oauth2 password [] [refreshUrl=p tokenUrl=p]), bearer token"}},
+		{"devices last", "a: {type: oauth2, flows: {deviceAuthorization: {tokenUrl: https://id.example/t, deviceAuthorizationUrl: https://id.example/d}}}", "security: [{a: []}]", []string{"default: token:oauth(oauth2 deviceAuthorization [] [deviceAuthorizationUrl=d refreshUrl=t tokenUrl=t]), bearer token"}},
+		{"OAuth without flows", "a: {type: oauth2, oauth2MetadataUrl: https://id.example/m}", "security: [{a: []}]", []string{"default: token:oauth(oauth2  [] [metadataUrl=m]), bearer token"}},
 		{
 			"both together, or one of them", "a: {type: mutualTLS}, b: {type: http, scheme: bearer}", "security: [{a: [], b: []}, {b: []}]",
 			[]string{"a+b: certificate:certificate, token:secret, certificate certificate, bearer token", "b: token:secret, bearer token"},

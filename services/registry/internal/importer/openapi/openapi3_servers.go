@@ -2,7 +2,10 @@ package openapi
 
 import (
 	"net/url"
+	"slices"
 	"strings"
+
+	"google.golang.org/protobuf/proto"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
@@ -145,12 +148,29 @@ func (t *translation) absolute(server *connectorv1.Server, n *document.Node) boo
 	case strings.Contains(first, ".") && strings.Trim(first, ".") != "":
 		server.UrlTemplate = "https://" + template
 		t.warn("ServerInvalid", n, "write an absolute URL", "the server %q has no scheme; %q is used", template, server.GetUrlTemplate())
+	case len(t.def.GetServers()) > 0:
+		t.besideServer(server, t.def.GetServers()[0], template)
+		t.note("ServerRelative", n, "the server %q is relative to where the document is, which is not known; %q is used, which is relative to the document's server",
+			template, server.GetUrlTemplate())
 	default:
 		t.warn("ServerRelative", n, "write an absolute URL",
 			"the server %q is relative to where the document is, which is not known; every connection needs a server URL", template)
 		return false
 	}
 	return true
+}
+
+// besideServer completes the URL of a path's or an operation's server by that of
+// the document: without one its calls would go to wherever the others go.
+func (t *translation) besideServer(server, root *connectorv1.Server, template string) {
+	scheme, rest, _ := strings.Cut(root.GetUrlTemplate(), "://")
+	host, path, _ := strings.Cut(rest, "/")
+	server.UrlTemplate = scheme + "://" + host + relativeTo("/"+path, template)
+	for _, v := range root.GetVariables() {
+		if !slices.ContainsFunc(server.GetVariables(), func(own *connectorv1.ServerVariable) bool { return own.GetName() == v.GetName() }) {
+			server.Variables = append(server.Variables, proto.CloneOf(v))
+		}
+	}
 }
 
 // relativeTo resolves the path of a server, whose braces are no part of URLs.

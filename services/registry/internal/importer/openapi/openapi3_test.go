@@ -252,9 +252,9 @@ func TestDetection(t *testing.T) {
 		{"2.0", []format.File{text("a.yaml", two)}, true, false},
 		{"3.1", []format.File{text("a.yaml", three)}, false, true},
 		{"one of each", []format.File{text("a.yaml", two), text("b.yaml", three)}, true, true},
-		{"two of one", []format.File{text("a.yaml", three), text("b.yaml", three)}, false, false},
+		{"two of one", []format.File{text("a.yaml", three), text("b.yaml", three)}, false, true},
 		{"two of which one is part of the other", []format.File{text("a/a.yaml", three), text("b.yaml", three+"x: {$ref: 'a/a.yaml#/x'}\n")}, false, true},
-		{"two that are part of each other", []format.File{text("a.yaml", three+"x: {$ref: b.yaml}"), text("b.yaml", three+"x: {$ref: a.yaml}\n")}, false, false},
+		{"two that are part of each other", []format.File{text("a.yaml", three+"x: {$ref: b.yaml}"), text("b.yaml", three+"x: {$ref: a.yaml}\n")}, false, true},
 		{"a document of both", []format.File{text("a.yaml", two+"openapi: 3.0.0\n")}, true, false},
 		{"neither", []format.File{text("a.yaml", "a: 1\n")}, false, false},
 	} {

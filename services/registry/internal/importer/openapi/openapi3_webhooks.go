@@ -17,6 +17,9 @@ func (t *translation) webhooks(ctx context.Context) error {
 	if minorOf(t.root) < 0 {
 		return nil
 	}
+	if n := t.root.Get("x-" + webhooksKey); n.Is(document.Object) {
+		t.note("WebhooksExtension", n, "the notifications in \"x-webhooks\" are not read; OpenAPI 3.1 has \"webhooks\" for them")
+	}
 	for _, w := range t.root.Get(webhooksKey).Children() {
 		if err := canceled(ctx, "import webhooks"); err != nil {
 			return err
@@ -55,7 +58,7 @@ func (t *translation) webhook(name, method string, item, n *document.Node) *conn
 		Description:      n.Str("description"),
 		Kind:             connectorv1.OperationKind_OPERATION_KIND_WEBHOOK_TRIGGER,
 		Method:           method,
-		Tags:             texts(n.Get("tags")),
+		Tags:             t.tagsOf(n),
 		Visibility:       t.visibility(n),
 		Safety:           &connectorv1.Safety{},
 		DocumentationUrl: n.Get("externalDocs").Str("url"),

@@ -18,7 +18,7 @@ func (t *translation) operation(path, method string, item, n *document.Node) *co
 		Kind:             connectorv1.OperationKind_OPERATION_KIND_ACTION,
 		Method:           method,
 		Path:             path,
-		Tags:             texts(n.Get("tags")),
+		Tags:             t.tagsOf(n),
 		Visibility:       t.visibility(n),
 		Safety:           safety(method),
 		Security:         t.requirements(n),
@@ -33,6 +33,19 @@ func (t *translation) operation(path, method string, item, n *document.Node) *co
 	t.trigger(op, places, item, n)
 	t.operationExtensions(op, item, n)
 	return op
+}
+
+// maxTags is the greatest number of tags of one operation, which is what the
+// registry's interface takes.
+const maxTags = 64
+
+// tagsOf returns the tags of an operation.
+func (t *translation) tagsOf(n *document.Node) []string {
+	list := texts(n.Get("tags"))
+	if len(list) > maxTags {
+		t.warn("TagsTooMany", n.Get("tags"), "remove some", "the operation has more than %d tags; the rest is ignored", maxTags)
+	}
+	return firstOf(list, maxTags)
 }
 
 // operationExtensions reads what extensions say about the operation as a whole,

@@ -79,6 +79,7 @@ func (t *translation) pathItem(p, item *document.Node) error {
 		t.warn("PathTooLong", p, "shorten the path", "the path is longer than %d bytes; it is ignored", maxPathBytes)
 		return nil
 	}
+	path = t.repaired(p, path)
 	return t.each(item, func(method string, n *document.Node) error {
 		op := t.operation(path, method, item, n)
 		op.SourcePointer = t.sourcePointer(p, item, n)
@@ -124,7 +125,24 @@ func (t *translation) method(n *document.Node, do func(method string, n *documen
 	if strings.ToLower(n.Key()) != n.Key() {
 		t.note("MethodUpperCase", n, "the method %q is written in lower case in OpenAPI", n.Key())
 	}
-	return do(strings.ToUpper(n.Key()), n)
+	return t.elsewhere(n, do)
+}
+
+// elsewhere hands on the operation n, or the one that it refers to. OpenAPI has
+// references to path items only, but large descriptions consist of such ones.
+func (t *translation) elsewhere(n *document.Node, do func(method string, n *document.Node) error) error {
+	target := n
+	if ref := n.Get("$ref"); ref.Is(document.String) {
+		if !t.referred {
+			t.referred = true
+			t.note("OperationReference", n,
+				"the operation is a reference, which OpenAPI allows for whole path items; it and others like it are read from where they stand")
+		}
+		if target = t.resolve(n); target == nil {
+			return nil
+		}
+	}
+	return do(strings.ToUpper(n.Key()), target)
 }
 
 // additional is the member of a path item that holds the operations of other
@@ -141,7 +159,7 @@ func (t *translation) additional(n *document.Node, do func(method string, n *doc
 			"%q is no method with an operation; it is ignored", n.Key())
 		return nil
 	}
-	return do(strings.ToUpper(n.Key()), n)
+	return t.elsewhere(n, do)
 }
 
 // sourcePointer returns where the operation n stands. The item of the path p may
@@ -187,19 +205,28 @@ func (t *translation) allOperations() iter.Seq[*document.Node] {
 
 func (t *translation) yieldItem(item *document.Node, yield func(*document.Node) bool) bool {
 	for _, n := range item.Children() {
-		if t.dialect.isMethod(n.Key()) && !yield(n) {
+		if t.dialect.isMethod(n.Key()) && !t.yieldOperation(n, yield) {
 			return false
 		}
 		if n.Key() != additional {
 			continue
 		}
 		for _, extra := range n.Children() {
-			if !yield(extra) {
+			if !t.yieldOperation(extra, yield) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// yieldOperation goes on where a reference leads.
+func (t *translation) yieldOperation(n *document.Node, yield func(*document.Node) bool) bool {
+	target := t.peek(n)
+	if target != n {
+		t.budget.work += len(target.Children())
+	}
+	return target == nil || yield(target)
 }
 
 // operationID returns the id that the source gives, or one that depends on

@@ -20,6 +20,7 @@ const onePath = "\npaths: {/x: {get: {operationId: X, responses: {}}}}\n"
 
 func TestSecuritySchemes(t *testing.T) {
 	got := importDocument(t, head+`
+security: [{login: []}]
 securityDefinitions:
   API Key: {type: apiKey, in: header, name: X-Key, description: D, x-own: 1}
   query: {type: apiKey, in: query, name: key}
@@ -61,11 +62,11 @@ func TestSecuritySchemesThatAreWrong(t *testing.T) {
 		{"a flow that nobody knows", "{type: oauth2, flow: dance}", "OAuthFlowUnknown", 1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			got := importDocument(t, head+"securityDefinitions: {s: "+row.scheme+"}"+onePath)
-			if len(got.GetSecuritySchemes()) != row.kept || len(got.findings) != 1 || got.findings[0].Code != row.code {
+			got := importDocument(t, head+"securityDefinitions: {s: "+row.scheme+", other: {type: basic}}\nsecurity: [{other: []}]"+onePath)
+			if len(got.GetSecuritySchemes()) != row.kept+1 || len(got.findings) != 1 || got.findings[0].Code != row.code {
 				t.Errorf("schemes %v, findings %v", got.GetSecuritySchemes(), got.codes())
 			}
-			if len(got.GetParameterSets()) != 1 {
+			if len(got.GetParameterSets()) != row.kept+1 {
 				t.Errorf("parameter sets %v", got.GetParameterSets())
 			}
 		})
@@ -75,7 +76,7 @@ func TestSecuritySchemesThatAreWrong(t *testing.T) {
 func TestRequirements(t *testing.T) {
 	const schemes = "securityDefinitions: {a: {type: basic}, b: {type: apiKey, in: header, name: B}}\n"
 	for _, row := range []struct{ name, root, operation, want, codes string }{
-		{"nobody says anything", "", "", "", ""},
+		{"nobody says anything", "", "", "", "SecurityNotRequired /securityDefinitions"},
 		{"the document's are the operation's", "security: [{a: []}]", "", "a", ""},
 		{"the operation's replace them", "security: [{a: []}]", "security: [{b: []}]", "b", ""},
 		{"alternatives and conjunctions", "", "security: [{a: [], b: [x, y]}, {b: []}]", "a+b(x y)|b", ""},
@@ -129,10 +130,10 @@ func TestParameterSetsOfPlainDocuments(t *testing.T) {
 		want          []*connectorv1.ParameterSet
 	}{
 		{"none is one empty set", "", []*connectorv1.ParameterSet{{Name: "default"}}},
-		{"an API key", "securityDefinitions: {" + keyScheme + "}", []*connectorv1.ParameterSet{{Name: "default", Title: "k", Parameters: []*connectorv1.ConnectionParameter{keyParameter}, Placements: []*connectorv1.CredentialPlacement{key("k", "api_key", "X-Key")}}}},
+		{"an API key", "securityDefinitions: {" + keyScheme + "}\nsecurity: [{k: []}]", []*connectorv1.ParameterSet{{Name: "default", Title: "k", Parameters: []*connectorv1.ConnectionParameter{keyParameter}, Placements: []*connectorv1.CredentialPlacement{key("k", "api_key", "X-Key")}}}},
 		{"user name and password", "securityDefinitions: {" + loginScheme + "}\nsecurity: [{login: []}]", []*connectorv1.ParameterSet{{Name: "default", Title: "login", Parameters: userAndPassword, Placements: []*connectorv1.CredentialPlacement{basic}}}},
 		{
-			"OAuth", "securityDefinitions: {o: {type: oauth2, flow: accessCode, authorizationUrl: https://a.example/a, tokenUrl: https://a.example/t, scopes: {r: R}}}",
+			"OAuth", "securityDefinitions: {o: {type: oauth2, flow: accessCode, authorizationUrl: https://a.example/a, tokenUrl: https://a.example/t, scopes: {r: R}}}\nsecurity: [{o: []}]",
 			[]*connectorv1.ParameterSet{{
 				Name: "default", Title: "o",
 				Parameters: []*connectorv1.ConnectionParameter{{Name: "token", Type: oauth, Title: "Sign in", Required: true, Oauth: &connectorv1.OAuthSettings{
@@ -143,7 +144,7 @@ func TestParameterSetsOfPlainDocuments(t *testing.T) {
 			}},
 		},
 		{
-			"several schemes are several sets", "securityDefinitions: {" + keyScheme + ", " + loginScheme + "}",
+			"several schemes are several sets", "securityDefinitions: {" + keyScheme + ", " + loginScheme + "}\nsecurity: [{k: []}]",
 			[]*connectorv1.ParameterSet{
 				{Name: "k", Title: "k", Parameters: []*connectorv1.ConnectionParameter{keyParameter}, Placements: []*connectorv1.CredentialPlacement{key("k", "api_key", "X-Key")}},
 				{Name: "login", Title: "login", Parameters: userAndPassword, Placements: []*connectorv1.CredentialPlacement{basic}},

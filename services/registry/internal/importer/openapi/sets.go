@@ -12,8 +12,8 @@ import (
 
 // parameterSets derives the ways to make a connection from the security schemes:
 // one for each alternative that the document requires, one for each several
-// schemes that an operation requires together, and one for each scheme that is
-// left.
+// schemes that an operation requires together, one for each scheme that is left,
+// and one without credentials where nothing requires any.
 func (t *translation) parameterSets() []*connectorv1.ParameterSet {
 	t.checkAllSecurity()
 	alternatives := t.alternatives()
@@ -35,7 +35,35 @@ func (t *translation) parameterSets() []*connectorv1.ParameterSet {
 			sets = append(sets, set)
 		}
 	}
-	return sets
+	return t.withoutCredentials(sets)
+}
+
+// withoutCredentials adds a set that asks for nothing, as the last one, where
+// nothing requires the schemes that there are: OpenAPI says that no credentials
+// are needed then, while many documents have only forgotten to say so.
+func (t *translation) withoutCredentials(sets []*connectorv1.ParameterSet) []*connectorv1.ParameterSet {
+	if !t.connectable || requires(t.root.Get("security")) {
+		return sets
+	}
+	for n := range t.allOperations() {
+		if requires(n.Get("security")) {
+			return sets
+		}
+	}
+	none := parameterSet(nil)
+	taken := func(s *connectorv1.ParameterSet) bool { return s.GetName() == none.GetName() }
+	for i := 2; slices.ContainsFunc(sets, taken); i++ {
+		none.Name = "none_" + strconv.Itoa(i)
+	}
+	t.note("SecurityNotRequired", t.dialect.schemeMap(),
+		"nothing requires the security schemes; connections may be made with each of them, and without credentials")
+	return append(sets, none)
+}
+
+// requires reports whether a list of requirements names a scheme. Some authors
+// forget the list.
+func requires(list *document.Node) bool {
+	return (list.Is(document.Object) && len(list.Children()) > 0) || slices.ContainsFunc(list.Children(), func(r *document.Node) bool { return len(r.Children()) > 0 })
 }
 
 // alternatives are the schemes of each set.

@@ -87,6 +87,9 @@ func (t *translation) transports() []string {
 			t.note("SchemeUnsupported", s, "the scheme %q is not supported and ignored", s.Text())
 		}
 	}
+	if at := t.files.main.url; len(schemes) == 0 && n == nil && at != nil && at.Host == t.hostOf() && (at.Scheme == "http" || at.Scheme == "https") {
+		return []string{at.Scheme} // what the document itself was read by
+	}
 	if len(schemes) == 0 {
 		if n.Is(document.Invalid) {
 			t.note("SchemeMissing", t.root, "the document names no scheme; https is used")

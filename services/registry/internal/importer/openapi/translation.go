@@ -29,6 +29,11 @@ type translation struct {
 	operationIDs map[*document.Node]string
 	// items are the path items that were read: several paths may share one.
 	items map[*document.Node]bool
+	// referred is whether an operation that is a reference was reported.
+	referred bool
+	// connectable is whether parameter sets are made for all ways to connect; it is
+	// false where the caller replaces them.
+	connectable bool
 	// schemes are the security schemes by id, and spelling is how the source
 	// writes those of the Authorization header.
 	schemes  map[string]*connectorv1.SecurityScheme

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/secretlike"
 )
 
 // auth is how a request, a folder or the collection authenticates.
@@ -189,10 +190,10 @@ func (t *translation) isKey(p pair) bool {
 		return strings.HasPrefix(only(p.value), ownVariables)
 	}
 	n := normal(p.key)
-	if keyNames[n] {
+	if keyNames[n] || (n == "key" || n == "code") && !isPlaceholder(p.value) && secretlike.Query(p.key, p.value) {
 		return true
 	}
-	return isSecretName(only(p.value)) && !strings.Contains(n, "pass") && !strings.Contains(n, "pwd") && !strings.Contains(n, "secret")
+	return secretlike.Name(only(p.value)) && !strings.Contains(n, "pass") && !strings.Contains(n, "pwd") && !strings.Contains(n, "secret")
 }
 
 // written reads an Authorization header that was written by hand.

@@ -10,6 +10,7 @@ import (
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/sample"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/secretlike"
 )
 
 const (
@@ -108,7 +109,7 @@ func (t *translation) textExample(m *connectorv1.MediaType, text string, complet
 	if text == "" {
 		return
 	}
-	if secretText.MatchString(text) || isSecretValue(text) {
+	if secretlike.Assigned(text) {
 		if !strings.Contains(text, "{{") {
 			t.warn("SecretInSource", at, revoke,
 				"the text seems to hold a secret; it was not kept as an example")
@@ -130,12 +131,18 @@ func (t *translation) example(m *connectorv1.MediaType, example []byte) {
 }
 
 // graphqlMedia is the JSON object that GraphQL servers take, with the query of
-// the request as it stands.
+// the request as it stands, unless there is a secret in it.
 func (t *translation) graphqlMedia(r *request) *connectorv1.MediaType {
-	b := append([]byte(`{"type":"object","properties":{"query":{"type":"string","default":`), document.AppendString(nil, r.body.query)...)
+	withheld := secretlike.Literal(r.body.query) || secretlike.Value(r.body.operation)
+	b := []byte(`{"type":"object","properties":{"query":{"type":"string"`)
+	if withheld {
+		t.warn("SecretInSource", r.body.node, revoke, "the query has a secret in it; it was not copied. Make a variable of it")
+	} else {
+		b = document.AppendString(append(b, `,"default":`...), r.body.query)
+	}
 	b = append(b, '}')
 	example := append([]byte(`{"query":`), document.AppendString(nil, r.body.query)...)
-	if r.body.operation != "" {
+	if r.body.operation != "" && !withheld {
 		b = append(document.AppendString(append(b, `,"operationName":{"type":"string","default":`...), r.body.operation), '}')
 		example = document.AppendString(append(example, `,"operationName":`...), r.body.operation)
 	}
@@ -150,7 +157,7 @@ func (t *translation) graphqlMedia(r *request) *connectorv1.MediaType {
 		MediaType: mediaJSON, Kind: connectorv1.BodyKind_BODY_KIND_JSON,
 		Schema: append(b, `},"required":["query"]}`...),
 	}
-	if !isSecretValue(r.body.query) {
+	if !withheld {
 		t.example(m, append(example, '}'))
 	}
 	return m

@@ -64,6 +64,8 @@ func (t *translation) addRequest(r *request) error {
 			"the collection has more than %d requests; split it", MaxOperations).
 			With("limit", strconv.Itoa(MaxOperations)).With("path", t.doc.Path())
 	}
+	t.readable(r)
+	t.hidePath(r)
 	t.col.requests = append(t.col.requests, r)
 	return nil
 }

@@ -10,7 +10,8 @@ import (
 
 // addFolder keeps a folder in the order in which folders are shown.
 func (t *translation) addFolder(f *folder) *folder {
-	f.name = shorten(strings.TrimSpace(f.name))
+	f.name = shorten(t.prose(f.node, strings.TrimSpace(f.name)))
+	f.description = t.prose(f.node, f.description)
 	t.col.folders = append(t.col.folders, f)
 	return f
 }

@@ -9,6 +9,7 @@ import (
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/sample"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/secretlike"
 )
 
 const (
@@ -188,7 +189,7 @@ func (in *inputs) value(p *connectorv1.Parameter, q pair, isExample bool) {
 		if schema, ok := placeholders[q.value]; ok {
 			p.Schema = []byte(schema)
 		}
-		if isSecretName(p.GetName()) {
+		if isSecret(p, q.value) {
 			p.Schema = sample.Text()
 			in.t.secretHere(q.node, p.GetName(), q.value)
 		}
@@ -223,9 +224,8 @@ func (in *inputs) fill(p *connectorv1.Parameter, raw string, isExample bool, at 
 		}
 		return
 	}
-	secret := isSecretName(p.GetName()) || variable != "" && isSecretName(variable)
 	value, complete := t.expand(raw, in.r, t.defaults())
-	if secret || isSecretValue(value) {
+	if isSecret(p, value) || secretlike.Name(variable) {
 		t.secretHere(at, p.GetName(), raw)
 		p.Schema = sample.Text()
 		return
@@ -246,6 +246,18 @@ func (in *inputs) fill(p *connectorv1.Parameter, raw string, isExample bool, at 
 		return
 	}
 	p.Schema = slices.Concat(p.GetSchema()[:len(p.GetSchema())-1], []byte(`,"default":`), sample.Typed(value), []byte("}"))
+}
+
+// isSecret reports whether the value of a parameter is a credential.
+func isSecret(p *connectorv1.Parameter, value string) bool {
+	switch p.GetLocation() {
+	case inHeader:
+		return secretlike.Header(p.GetName()) || secretlike.Member(p.GetName(), value)
+	case inQuery:
+		return secretlike.Query(p.GetName(), value)
+	default:
+		return secretlike.Member(p.GetName(), value)
+	}
 }
 
 // isToken reports whether a name can be that of a header (RFC 9110, section

@@ -1,10 +1,11 @@
 package postman
 
 import (
-	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/secretlike"
 )
 
 // normal returns a name in lower case without what separates its words.
@@ -29,50 +30,6 @@ var keyNames = map[string]bool{
 	"privatetoken": true, "xauthkey": true, "authkey": true, "xtoken": true, "xfunctionskey": true,
 	"xshopifyaccesstoken": true, "xgooapikey": true,
 }
-
-// harmless are words around "token" that make it something to go on reading
-// with, or to count.
-var harmless = []string{"page", "next", "continuation", "sync", "cursor", "max", "tokentype", "tokenurl", "tokens", "postmantoken", "csrf"}
-
-// isSecretName reports whether something with this name is secret.
-func isSecretName(name string) bool {
-	n := normal(name)
-	for _, word := range []string{"password", "passwd", "pwd", "secret", "apikey", "accesskey", "privatekey", "credential", "authorization", "signature", "subscriptionkey", "sessionid", "oauth"} {
-		if strings.Contains(n, word) {
-			return true
-		}
-	}
-	if keyNames[n] {
-		return true
-	}
-	if !strings.Contains(n, "token") {
-		return false
-	}
-	for _, word := range harmless {
-		if strings.Contains(n, word) {
-			return false
-		}
-	}
-	return true
-}
-
-// secretValue recognises tokens by how they look.
-var secretValue = regexp.MustCompile(`eyJ[\w-]{8,}\.[\w-]{8,}\.|\bsk_(?:live|test)_|\bgh[pousr]_\w{20}|\bxox[abprs]-|\bAKIA[0-9A-Z]{16}\b|-----BEGIN|\b(?:[Bb]earer|[Bb]asic) [\w+/=.-]{8}`)
-
-// secretMarks are in everything that secretValue matches, and quickly looked for.
-var secretMarks = []string{"eyJ", "sk_", "gh", "xox", "AKIA", "-----BEGIN", "earer ", "asic "}
-
-func isSecretValue(v string) bool {
-	for _, mark := range secretMarks {
-		if strings.Contains(v, mark) {
-			return secretValue.MatchString(v)
-		}
-	}
-	return false
-}
-
-// secretText recognises text that names a secret beside a value.
-var secretText = regexp.MustCompile(`(?i)(?:password|passwd|secret|token|api[-_]?key|authorization)\w*["']?\s*[:=>]`)
 
 // secretHere reports that a secret of this name stands here, if it does. Where a
 // variable holds it, that has been reported when the variable was read.
@@ -105,7 +62,7 @@ func (t *translation) redacted(b []byte, n *document.Node, at *document.Node) []
 				b = append(b, ',')
 			}
 			b = append(document.AppendString(b, c.Key()), ':')
-			if isScalar(c) && isSecretName(c.Key()) && c.Text() != "" {
+			if isScalar(c) && c.Text() != "" && secretlike.Member(c.Key(), c.Text()) {
 				b = append(t.withheld(b, c, at), blank(c)...)
 			} else {
 				b = t.redacted(b, c, at)
@@ -113,7 +70,7 @@ func (t *translation) redacted(b []byte, n *document.Node, at *document.Node) []
 		}
 		return append(b, '}')
 	case document.String:
-		if isSecretValue(n.Text()) {
+		if secretlike.Inside(n.Text()) {
 			return append(t.withheld(b, n, at), `""`...)
 		}
 	case document.Invalid, document.Null, document.Bool, document.Number:
@@ -145,4 +102,86 @@ func (t *translation) withheld(b []byte, n, at *document.Node) []byte {
 // isPlaceholder recognises what stands for a value and is none.
 func isPlaceholder(v string) bool {
 	return v == "" || v[0] == '<' && v[len(v)-1] == '>'
+}
+
+// prose returns text that people read, without the credentials in it.
+func (t *translation) prose(at *document.Node, text string) string {
+	clean := secretlike.Text(text)
+	if clean != text {
+		t.warn("SecretInSource", at, revoke, "a name or description has a secret in it; it was not copied")
+	}
+	return clean
+}
+
+// readable cleans all texts of a request that people read.
+func (t *translation) readable(r *request) {
+	r.name, r.description = t.prose(r.node, r.name), t.prose(r.node, r.description)
+	for _, list := range [][]pair{r.headers, r.address.query, r.address.variables, r.body.fields} {
+		t.readablePairs(list)
+	}
+	for i, s := range r.responses {
+		r.responses[i].name = t.prose(s.node, s.name)
+		t.readablePairs(s.headers)
+	}
+}
+
+func (t *translation) readablePairs(list []pair) {
+	for i, p := range list {
+		list[i].description = t.prose(p.node, p.description)
+	}
+}
+
+// hidePath makes parameters of the credentials in the path of a URL. They are
+// called after what stands in front of them.
+func (t *translation) hidePath(r *request) {
+	a := &r.address
+	scheme, rest, hasScheme := strings.Cut(a.base, "://")
+	if !hasScheme {
+		scheme, rest = "", a.base
+	}
+	segments := strings.Split(rest, "/")
+	taken := map[string]bool{}
+	for i, s := range segments {
+		from, ok := 0, false
+		if i > 0 { // the first is the host
+			from, ok = secretlike.Segment(segments[:i], s)
+		}
+		if !ok || strings.Contains(s, "{{") {
+			continue
+		}
+		name := tokenName(segments[1:i], s[:from])
+		for n := 2; taken[name]; n++ {
+			name = tokenName(segments[1:i], s[:from]) + strconv.Itoa(n)
+		}
+		taken[name] = true
+		t.warn("SecretInSource", a.node, revoke, "the path has a secret in it; it is the parameter %q now", name)
+		segments[i] = s[:from] + "{" + name + "}"
+		if t.col.native && from == 0 {
+			segments[i] = ":" + name
+			a.variables = append(a.variables, pair{node: a.node, key: name})
+		} else if t.col.native {
+			segments[i] = s[:from] + "{{" + name + "}}"
+		}
+	}
+	if len(taken) == 0 {
+		return
+	}
+	if a.base = strings.Join(segments, "/"); hasScheme {
+		a.base = scheme + "://" + a.base
+	}
+}
+
+// tokenName calls a credential in a path after the text in front of it: "bot" of
+// the same segment, or the last segment that is a word.
+func tokenName(before []string, prefix string) string {
+	word := strings.Trim(prefix, "-_.:")
+	for i := len(before) - 1; word == "" && i >= 0; i-- {
+		if s := before[i]; s != "" && s == strings.ToLower(s) && !strings.ContainsAny(s, "{}:.%0123456789") {
+			word = s
+		}
+	}
+	if word == "" {
+		return "token"
+	}
+	return identifier(word) + "Token"
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/secretlike"
 )
 
 // place is where one request goes.
@@ -220,7 +221,7 @@ func (t *translation) mainServers(r *request, p place) {
 	add := func(s *connectorv1.Server, name string) {
 		if s != nil && !seen[key(s)] {
 			seen[key(s)] = true
-			s.Description = name
+			s.Description = secretlike.Text(name)
 			t.def.Servers = append(t.def.Servers, s)
 		}
 	}

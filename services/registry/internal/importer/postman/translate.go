@@ -91,7 +91,8 @@ func (t *translation) info() {
 	if title == "" {
 		title = "Postman collection"
 	}
-	t.def.Info = &connectorv1.Info{Title: title, Description: t.col.description, Version: t.col.version, Capabilities: []string{"actions"}}
+	title, about := t.prose(t.col.node, title), t.prose(t.col.node, t.col.description)
+	t.def.Info = &connectorv1.Info{Title: title, Description: about, Version: t.col.version, Capabilities: []string{"actions"}}
 }
 
 // operation makes the operation of a request, but for its servers and for what it

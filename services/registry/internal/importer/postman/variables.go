@@ -6,6 +6,7 @@ import (
 
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/secretlike"
 )
 
 // template is a variable in text: {{name}}.
@@ -38,7 +39,7 @@ func (t *translation) scopeIn(place *format.Place, list *document.Node) scope {
 		if p.disabled || p.key == "" || p.value == "" {
 			continue
 		}
-		v := variable{value: p.value, secret: p.node.Str("type") == "secret" || isSecretName(p.key) || isSecretValue(p.value)}
+		v := variable{value: p.value, secret: p.node.Str("type") == "secret" || secretlike.Query(p.key, p.value)}
 		s[p.key] = v
 		if v.secret && !isPlaceholder(p.value) && !template.MatchString(p.value) {
 			place.Report(format.Warning, "SecretInSource", p.node, revoke,
