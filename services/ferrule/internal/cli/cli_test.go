@@ -193,8 +193,12 @@ func TestCommandsAskTheEdgeAndPrintForPeople(t *testing.T) {
 		},
 		{
 			name: "revisions are listed", args: []string{"revisions", "crm"},
-			answers: map[string]string{"GET /v1/environments/default/connectors/crm/revisions": `{"revisions":[{"name":"environments/default/connectors/crm/revisions/abc","state":"REVISION_STATE_DRAFT"}]}`},
-			out:     []string{"abc", "draft"},
+			answers: map[string]string{
+				"GET /v1/environments/default/connectors/crm": connectorJSON,
+				"GET /v1/environments/default/connectors/crm/revisions": `{"revisions":[{"name":"environments/default/connectors/crm/revisions/abc","state":"REVISION_STATE_DRAFT"},
+					{"name":"environments/default/connectors/crm/revisions/0123456789abcdef0123456789abcdef","state":"REVISION_STATE_PUBLISHED"}]}`,
+			},
+			out: []string{"abc", "draft  ", "published, in use"},
 		},
 		{
 			name: "errors are JSON for machines", args: []string{"test", "mine", "-o", "json"}, code: 1, err: []string{`"reason":`, `CONNECTOR_NOT_FOUND`},

@@ -51,7 +51,7 @@ a definition file. Its first revision is a draft.`,
 	flags.StringVar(&connectorID, "id", "", "id of the connector; made from the title if not given")
 	flags.StringVar(&description, "description", "", "what the API is about")
 	flags.StringArrayVar(&servers, "server-url", nil, "URL at which the API is reached (repeatable; the first counts)")
-	flags.StringVar(&file, "definition", "", "file with a definition, as `ferrule export --format ferrule` writes it")
+	flags.StringVar(&file, "definition", "", "file with a definition, as \"ferrule export --format ferrule\" writes it")
 	flags.BoolVar(&publish, "publish", false, "publish the revision at once")
 	return cmd
 }

@@ -20,13 +20,14 @@ import (
 func (a *app) describe() *cobra.Command {
 	var markdown bool
 	cmd := &cobra.Command{
-		Use:   "describe CONNECTOR [OPERATION]",
+		Use:   "describe CONNECTOR[@REVISION] [OPERATION]",
 		Short: "Show how to connect to a connector, or what an operation takes and gives",
 		Long: `Describe shows how to connect to a connector, or what one of its operations takes
 and gives. With --markdown it writes the whole usage reference of the connector as
 a Markdown page.`,
 		Example: `  ferrule describe inventory
   ferrule describe inventory GetItem
+  ferrule describe inventory@latest
   ferrule describe inventory --markdown > inventory.md`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 1 || len(args) > 2 {
@@ -71,7 +72,7 @@ func (a *app) describeMarkdown(ctx context.Context, client *rest.Client, args []
 }
 
 func (a *app) describeConnector(ctx context.Context, client *rest.Client, connector string) error {
-	name, err := a.currentRevision(ctx, client, connector)
+	name, err := a.revisionNamed(ctx, client, connector)
 	if err != nil {
 		return err
 	}
@@ -88,28 +89,30 @@ func (a *app) describeConnector(ctx context.Context, client *rest.Client, connec
 	if text := short(d.GetInfo().GetDescription(), 400); text != "" {
 		a.printf("%s\n", text)
 	}
-	a.printf("\n%s, %s, revision %s\n", plural(revision.GetActionCount(), "action"), plural(revision.GetTriggerCount(), "trigger"), id(name)[:12])
-	for _, server := range d.GetServers() {
-		a.printf("server: %s\n", server.GetUrlTemplate())
-	}
+	a.printf("\n%s, %s, revision %s\n", plural(revision.GetActionCount(), "action"), plural(revision.GetTriggerCount(), "trigger"), shortRevision(name))
+	a.printServers(d.GetServers())
 	for _, set := range d.GetParameterSets() {
-		a.printSet(id(a.resource("connectors", connector)), set)
+		a.printSet(connectorOf(name), d, set)
 	}
 	return nil
 }
 
-// printSet shows one way to connect, as a command that can be copied.
-func (a *app) printSet(connector string, set *connectorv1.ParameterSet) {
-	a.printf("\nconnect with %s:\n  ferrule connect %s", setTitle(set), connector)
-	for _, p := range set.GetParameters() {
-		switch {
-		case p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_SECRET:
-			a.printf(" --secret %s=-", p.GetName())
-		case p.GetRequired() && p.GetDefaultValue() == "":
-			a.printf(" --set %s=…", p.GetName())
+// printServers lists the servers with their variables.
+func (a *app) printServers(servers []*connectorv1.Server) {
+	if len(servers) == 0 {
+		a.printf("server: none is named; a connection says where the API is, with --server-url\n")
+	}
+	for _, server := range servers {
+		a.printf("server: %s\n", server.GetUrlTemplate())
+		for _, v := range server.GetVariables() {
+			a.printf("  %-20s %s\n", v.GetName(), short(reference.VariableText(v), 120))
 		}
 	}
-	a.printf("\n")
+}
+
+// printSet shows one way to connect, as a command that can be copied.
+func (a *app) printSet(connector string, def *connectorv1.Definition, set *connectorv1.ParameterSet) {
+	a.printf("\nconnect with %s:\n  %s\n", setTitle(set), reference.ConnectCommand(connector, def, set))
 	for _, p := range set.GetParameters() {
 		a.printf("  %-20s %-8s %s\n", p.GetName(), enumWord(p.GetType(), "CONNECTION_PARAMETER_TYPE_"), short(p.GetTitle()+" "+p.GetDescription(), 80))
 	}
@@ -126,7 +129,11 @@ func setTitle(set *connectorv1.ParameterSet) string {
 }
 
 func (a *app) describeOperation(ctx context.Context, client *rest.Client, connector, operation string) error {
-	ops, err := a.listOperations(ctx, client, connector)
+	name, err := a.revisionNamed(ctx, client, connector)
+	if err != nil {
+		return err
+	}
+	ops, err := a.listOperations(ctx, client, name)
 	if err != nil {
 		return err
 	}
@@ -142,7 +149,7 @@ func (a *app) describeOperation(ctx context.Context, client *rest.Client, connec
 	if text := short(op.GetDescription(), 400); text != "" {
 		a.printf("%s\n", text)
 	}
-	schemas, err := a.schemasFor(ctx, client, connector, op)
+	schemas, err := schemasFor(ctx, client, name, op)
 	if err != nil {
 		return err
 	}
@@ -153,23 +160,15 @@ func (a *app) describeOperation(ctx context.Context, client *rest.Client, connec
 	return nil
 }
 
-// schemasFor returns the connector's named schemas if the operation's body needs
+// schemasFor returns the named schemas of a revision if the operation's body needs
 // them: they come only with the whole definition.
-func (a *app) schemasFor(ctx context.Context, client *rest.Client, connector string, op *connectorv1.Operation) ([]*connectorv1.Schema, error) {
+func schemasFor(ctx context.Context, client *rest.Client, revision string, op *connectorv1.Operation) ([]*connectorv1.Schema, error) {
 	contents := op.GetRequestBody().GetContents()
 	if len(contents) == 0 || len(contents[0].GetSchema()) == 0 {
 		return nil, nil
 	}
-	name, err := a.currentRevision(ctx, client, connector)
-	if err != nil {
-		return nil, err
-	}
-	var revision registryv1.Revision
-	query := url.Values{"view": {"REVISION_VIEW_FULL"}}
-	if err := client.Call(ctx, http.MethodGet, rest.Path(name), query, nil, &revision); err != nil {
-		return nil, err
-	}
-	return revision.GetDefinition().GetSchemas(), nil
+	def, err := fullDefinition(ctx, client, revision)
+	return def.GetSchemas(), err
 }
 
 func (a *app) printInputs(op *connectorv1.Operation, schemas []*connectorv1.Schema) error {

@@ -9,7 +9,6 @@ import (
 
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
-	"github.com/ferrule-dev/ferrule/services/ferrule/internal/sources"
 )
 
 // fewChanges is how many changes are shown beside something else.
@@ -80,7 +79,7 @@ func (a *app) compare(ctx context.Context, client *rest.Client, args []string) (
 	case isURL(args[1]):
 		req.Target = &registryv1.DiffRevisionsRequest_Url{Url: args[1]}
 	case isPath(args[1]):
-		files, err := sources.Read(args[1])
+		files, err := a.read(args[1])
 		if err != nil {
 			return nil, err
 		}

@@ -19,6 +19,7 @@ import (
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
 	"github.com/ferrule-dev/ferrule/pkg/definition"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
 )
 
@@ -68,32 +69,71 @@ mask names and the file does not have is removed.`,
 	return cmd
 }
 
+// editConnector lets the change be made once. Where the connector moves on
+// meanwhile, the parts that were changed are put into what it is by then, unless
+// others changed them too.
 func (a *app) editConnector(ctx context.Context, client *rest.Client, connector string, f editFlags) error {
 	name := a.resource("connectors", connector)
-	var c registryv1.Connector
-	if err := client.Call(ctx, http.MethodGet, rest.Path(name), nil, nil, &c); err != nil {
-		return err
-	}
-	before, err := fullDefinition(ctx, client, c.GetLatestRevision())
-	if err != nil {
-		return err
-	}
-	after, err := a.edited(ctx, before, f.file)
-	if err != nil {
-		return err
-	}
+	var before, after *connectorv1.Definition
 	mask := f.mask
-	if len(mask) == 0 {
-		mask = changedFields(before, after)
-	}
-	if len(mask) == 0 {
-		a.progress("nothing was changed")
-		return nil
-	}
-	return a.update(ctx, client, &registryv1.UpdateConnectorRequest{
-		Name: name, Definition: after, UpdateMask: mask, Etag: c.GetEtag(),
-		Publish: f.publish, AllowBreaking: f.allowBreaking, ValidateOnly: f.dryRun,
+	return a.updateCurrent(ctx, client, name, func(c *registryv1.Connector, have *connectorv1.Definition) (*registryv1.UpdateConnectorRequest, error) {
+		switch {
+		case before == nil:
+			var err error
+			if after, err = a.edited(ctx, have, f.file); err != nil {
+				return nil, err
+			}
+			before = have
+			if len(mask) == 0 {
+				mask = changedFields(before, after)
+			}
+		case len(f.mask) == 0 && overlaps(mask, changedFields(before, have)):
+			return nil, fault.Aborted(fault.ReasonEtagMismatch,
+				"somebody else has changed the same parts of %q meanwhile; edit it again", connector)
+		}
+		if len(mask) == 0 {
+			a.progress("nothing was changed")
+			return nil, nil
+		}
+		return &registryv1.UpdateConnectorRequest{
+			Name: name, Definition: after, UpdateMask: mask, Etag: c.GetEtag(),
+			Publish: f.publish, AllowBreaking: f.allowBreaking, ValidateOnly: f.dryRun,
+		}, nil
 	})
+}
+
+// overlaps reports whether two masks have a part in common.
+func overlaps(a, b []string) bool {
+	return slices.ContainsFunc(a, func(part string) bool { return slices.Contains(b, part) })
+}
+
+// maxTries is how often an edit is tried while others change the connector.
+const maxTries = 5
+
+// updateCurrent sends the edit that change makes of the connector and its latest
+// definition, nothing if it makes none. If the connector has changed since they
+// were read, they are read again.
+func (a *app) updateCurrent(ctx context.Context, client *rest.Client, name string,
+	change func(*registryv1.Connector, *connectorv1.Definition) (*registryv1.UpdateConnectorRequest, error),
+) error {
+	for try := 1; ; try++ {
+		var c registryv1.Connector
+		if err := client.Call(ctx, http.MethodGet, rest.Path(name), nil, nil, &c); err != nil {
+			return err
+		}
+		have, err := fullDefinition(ctx, client, c.GetLatestRevision())
+		if err != nil {
+			return err
+		}
+		req, err := change(&c, have)
+		if err != nil || req == nil {
+			return err
+		}
+		err = a.update(ctx, client, req)
+		if fault.ReasonOf(err) != fault.ReasonEtagMismatch || try == maxTries {
+			return err
+		}
+	}
 }
 
 // update sends an edit and says what came of it.

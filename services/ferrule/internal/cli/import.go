@@ -15,7 +15,6 @@ import (
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
-	"github.com/ferrule-dev/ferrule/services/ferrule/internal/sources"
 )
 
 // importFlags are the flags of import.
@@ -46,8 +45,8 @@ func (a *app) importCommand() *cobra.Command {
 		Short: "Make connectors from descriptions of APIs",
 		Long: `Import makes a connector, or a new revision of one, from each description:
 
-  - OpenAPI 2.0, 3.0, 3.1 or 3.2, JSON or YAML: a file, a URL, or a directory with
-    the files that it refers to
+  - OpenAPI 2.0, 3.0, 3.1 or 3.2, JSON or YAML: a file or a URL, with the files
+    below its directory that it refers to, or a directory
   - a connector package: its directory, or a ZIP archive of it
   - a Postman collection, version 1, 2.0 or 2.1; --with adds environment files
   - a definition that ` + "`ferrule export --format ferrule`" + ` has written
@@ -161,7 +160,7 @@ func (a *app) importOne(ctx context.Context, client *rest.Client, arg string, wi
 	if isURL(arg) {
 		req.Source = &registryv1.ImportConnectorRequest_Url{Url: arg}
 	} else {
-		files, err := sources.Read(arg, with...)
+		files, err := a.read(arg, with...)
 		if err != nil {
 			return err
 		}
@@ -187,7 +186,7 @@ func (a *app) printImport(res *registryv1.ImportConnectorResponse, dryRun bool) 
 	case dryRun:
 		verb = "would import"
 	}
-	a.printf("%s %s: %s, %s and %s (%s revision %s)\n", verb, id(c.GetName()), c.GetTitle(),
+	a.printf("%s %s: %s, %s and %s (%s revision %s)\n", verb, id(c.GetName()), cmp.Or(r.GetTitle(), c.GetTitle()),
 		plural(r.GetActionCount(), "action"), plural(r.GetTriggerCount(), "trigger"),
 		enumWord(r.GetState(), "REVISION_STATE_"), shortRevision(r.GetName()))
 	a.printDiff(res.GetDiff(), fewChanges)

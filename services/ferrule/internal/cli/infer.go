@@ -142,14 +142,17 @@ func (a *app) printInferred(res *registryv1.InferOperationResponse) error {
 // the rest.
 func (a *app) addOperation(ctx context.Context, client *rest.Client, res *registryv1.InferOperationResponse, f inferFlags) error {
 	name := a.resource("connectors", f.add)
-	var c registryv1.Connector
-	if err := client.Call(ctx, http.MethodGet, rest.Path(name), nil, nil, &c); err != nil {
-		return err
-	}
-	have, err := fullDefinition(ctx, client, c.GetLatestRevision())
-	if err != nil {
-		return err
-	}
+	return a.updateCurrent(ctx, client, name, func(c *registryv1.Connector, have *connectorv1.Definition) (*registryv1.UpdateConnectorRequest, error) {
+		patch, mask := addition(res, have)
+		return &registryv1.UpdateConnectorRequest{
+			Name: name, Definition: patch, UpdateMask: mask, Etag: c.GetEtag(), Publish: f.publish,
+		}, nil
+	})
+}
+
+// addition is the operation with what a definition lacks of the rest, and the mask
+// that adds them.
+func addition(res *registryv1.InferOperationResponse, have *connectorv1.Definition) (*connectorv1.Definition, []string) {
 	patch := &connectorv1.Definition{Operations: []*connectorv1.Operation{res.GetOperation()}}
 	mask := []string{"operations." + quotedName(res.GetOperation().GetOperationId())}
 	if len(have.GetServers()) == 0 && res.GetServer() != nil {
@@ -162,9 +165,7 @@ func (a *app) addOperation(ctx context.Context, client *rest.Client, res *regist
 		patch.SecuritySchemes = append(patch.SecuritySchemes, s)
 		mask = append(mask, "security_schemes."+quotedName(s.GetId()))
 	}
-	return a.update(ctx, client, &registryv1.UpdateConnectorRequest{
-		Name: name, Definition: patch, UpdateMask: mask, Etag: c.GetEtag(), Publish: f.publish,
-	})
+	return patch, mask
 }
 
 // quotedName is a name as update masks take it.

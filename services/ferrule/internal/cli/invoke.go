@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
+	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
 )
 
@@ -20,7 +23,7 @@ import (
 const upstreamStatus = "Ferrule-Upstream-Status"
 
 func (a *app) invoke() *cobra.Command {
-	var text string
+	var text, revision string
 	var params []string
 	var timeout time.Duration
 	var headers bool
@@ -36,7 +39,8 @@ taken as JSON, everything else as text; name:=JSON insists on JSON.
 The exit code is 1 if the API answered with a status of 400 or more.`,
 		Example: `  ferrule invoke shop ListItems --param limit=5
   ferrule invoke shop CreateItem --input '{"body": {"name": "bolt"}}'
-  ferrule invoke shop CreateItem --input @item.json`,
+  ferrule invoke shop CreateItem --input @item.json
+  ferrule invoke shop CreateItem --input @item.json --revision latest`,
 		Args: exactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			input, err := a.input(text, params)
@@ -52,6 +56,13 @@ The exit code is 1 if the API answered with a status of 400 or more.`,
 			if timeout > 0 {
 				query.Set("timeout", fmt.Sprintf("%gs", timeout.Seconds()))
 			}
+			if revision != "" {
+				chosen, err := a.revisionFor(cmd.Context(), client, args[0], revision)
+				if err != nil {
+					return err
+				}
+				query.Set("revision", chosen)
+			}
 			res, err := client.Do(cmd.Context(), http.MethodPost, path, query, input)
 			if err != nil {
 				return err
@@ -64,8 +75,33 @@ The exit code is 1 if the API answered with a status of 400 or more.`,
 	flags.StringVarP(&text, "input", "i", "", "input as JSON, @FILE, or - for standard input")
 	flags.StringArrayVarP(&params, "param", "p", nil, "one member of the input, name=value or name:=JSON (repeatable)")
 	flags.DurationVar(&timeout, "timeout", 0, "time for the whole call; 60s if not given")
+	flags.StringVar(&revision, "revision", "", "call this revision of the connector: its id or the beginning of it, or latest")
 	flags.BoolVar(&headers, "headers", false, "also print the answer's status and headers")
 	return cmd
+}
+
+// revisionFor returns the id of a revision of the connector that a connection is
+// for.
+func (a *app) revisionFor(ctx context.Context, client *rest.Client, connection, revision string) (string, error) {
+	if len(revision) == fullRevision {
+		return revision, nil
+	}
+	var c vaultv1.Connection
+	if err := client.Call(ctx, http.MethodGet, rest.Path(a.resource("connections", connection)), nil, nil, &c); err != nil {
+		return "", err
+	}
+	if revision == "latest" || revision == "published" {
+		var connector registryv1.Connector
+		if err := client.Call(ctx, http.MethodGet, rest.Path(c.GetConnector()), nil, nil, &connector); err != nil {
+			return "", err
+		}
+		if revision == "latest" || connector.GetPublishedRevision() == "" {
+			return id(connector.GetLatestRevision()), nil
+		}
+		return id(connector.GetPublishedRevision()), nil
+	}
+	name, err := a.revisionNamed(ctx, client, id(c.GetConnector())+"@"+revision)
+	return id(name), err
 }
 
 // printAnswer prints what the API answered, or returns what failed on our side.

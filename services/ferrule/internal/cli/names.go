@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -10,6 +11,7 @@ import (
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/sources"
 )
 
 // fullRevision is the length of a revision's id.
@@ -63,6 +65,32 @@ func (a *app) revisionsWith(ctx context.Context, client *rest.Client, connector,
 		return res.GetNextPageToken(), nil
 	})
 	return found, err
+}
+
+// read reads the description at a path for a person, who is told if it needs more
+// than its directory has.
+func (a *app) read(path string, with ...string) (*registryv1.SourceFiles, error) {
+	files, err := sources.Read(path, with...)
+	if err != nil {
+		return nil, err
+	}
+	if hint := hintAbove(path, files); hint != "" {
+		a.progress("%s", hint)
+	}
+	return files, nil
+}
+
+// hintAbove is what to do if a document refers to files above its directory,
+// which do not come along; "" if it does not.
+func hintAbove(path string, files *registryv1.SourceFiles) string {
+	if isDir(path) {
+		return ""
+	}
+	ref := sources.Above(files)
+	if ref == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s refers to %q, above its directory; name the directory that holds both instead", path, visible(ref))
 }
 
 // exists reports whether there is a file or directory.

@@ -15,7 +15,7 @@ import (
 func (a *app) operations() *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
-		Use:   "operations CONNECTOR",
+		Use:   "operations CONNECTOR[@REVISION]",
 		Short: "List what a connector can do",
 		Args:  exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -23,7 +23,11 @@ func (a *app) operations() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ops, err := a.listOperations(cmd.Context(), client, args[0])
+			revision, err := a.revisionNamed(cmd.Context(), client, args[0])
+			if err != nil {
+				return err
+			}
+			ops, err := a.listOperations(cmd.Context(), client, revision)
 			if err != nil {
 				return err
 			}
@@ -49,15 +53,10 @@ func (a *app) operations() *cobra.Command {
 	return cmd
 }
 
-// listOperations returns the operations of the published revision, or of the
-// latest if none is published.
-func (a *app) listOperations(ctx context.Context, client *rest.Client, connector string) ([]*connectorv1.Operation, error) {
-	revision, err := a.currentRevision(ctx, client, connector)
-	if err != nil {
-		return nil, err
-	}
+// listOperations returns the operations of a revision.
+func (a *app) listOperations(ctx context.Context, client *rest.Client, revision string) ([]*connectorv1.Operation, error) {
 	var ops []*connectorv1.Operation
-	err = everyPage(func(token string) (string, error) {
+	err := everyPage(func(token string) (string, error) {
 		var res registryv1.ListOperationsResponse
 		query := url.Values{"page_token": {token}, "page_size": {"1000"}}
 		if err := client.Call(ctx, http.MethodGet, rest.Path(revision, "operations"), query, nil, &res); err != nil {

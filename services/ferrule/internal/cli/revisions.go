@@ -23,6 +23,14 @@ func (a *app) revisions() *cobra.Command {
 				return err
 			}
 			out := a.listing("REVISION", "STATE", "IMPORTED", "ACTIONS", "TRIGGERS")
+			used := ""
+			if !a.json() {
+				var c registryv1.Connector
+				if err := client.Call(cmd.Context(), http.MethodGet, rest.Path(a.resource("connectors", args[0])), nil, nil, &c); err != nil {
+					return err
+				}
+				used = c.GetPublishedRevision()
+			}
 			path := rest.Path(a.resource("connectors", args[0]), "revisions")
 			err = everyPage(func(token string) (string, error) {
 				var res registryv1.ListRevisionsResponse
@@ -32,7 +40,7 @@ func (a *app) revisions() *cobra.Command {
 				}
 				for _, r := range res.GetRevisions() {
 					row := []string{
-						id(r.GetName()), enumWord(r.GetState(), "REVISION_STATE_"),
+						id(r.GetName()), stateOf(r, used),
 						r.GetCreateTime().AsTime().Local().Format(time.DateTime),
 						strconv.Itoa(int(r.GetActionCount())), strconv.Itoa(int(r.GetTriggerCount())),
 					}
@@ -48,6 +56,15 @@ func (a *app) revisions() *cobra.Command {
 			return out.end("the connector has no revisions")
 		},
 	}
+}
+
+// stateOf is the state of a revision, and whether it is the one that callers get.
+func stateOf(r *registryv1.Revision, used string) string {
+	state := enumWord(r.GetState(), "REVISION_STATE_")
+	if used != "" && r.GetName() == used {
+		state += ", in use"
+	}
+	return state
 }
 
 func (a *app) publish() *cobra.Command {

@@ -157,10 +157,15 @@ type verdict struct {
 
 	// fault is the error with its place.
 	fault *fault.Error
+	// hint is what to do besides; "" for nothing.
+	hint string
 	// directory is whether Path is one: findings have paths inside it.
 	directory bool
-	// only is the only file of a directory.
+	// only is the only file of a description.
 	only string
+	// along is whether Path is a document that brought others along: findings have
+	// paths inside its directory.
+	along bool
 }
 
 // findingVerdict is one finding.
@@ -202,6 +207,8 @@ func validateOne(ctx context.Context, path string, options []registry.ValidateOp
 		if len(files) == 1 {
 			v.only = files[0].Path
 		}
+		v.along = len(files) > 1 && !v.directory
+		v.hint = hintAbove(path, sent)
 		var report registry.Report
 		report, err = registry.Validate(ctx, files, options...)
 		v.Format, v.Title, v.Actions, v.Triggers = string(report.Format), report.Title, report.Actions, report.Triggers

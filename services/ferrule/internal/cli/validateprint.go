@@ -66,6 +66,9 @@ func (p *verdictPrinter) print(v verdict) error {
 		return nil
 	}
 	p.printText(v)
+	if v.hint != "" {
+		p.app.progress("%s", v.hint)
+	}
 	return nil
 }
 
@@ -140,7 +143,13 @@ func (p *verdictPrinter) paint(severity, text string) {
 
 // file is the path of a finding's file, from where the command was called.
 func (v verdict) file(f string) string {
-	if f = cmp.Or(f, v.only); !v.directory || f == "" {
+	f = cmp.Or(f, v.only)
+	switch {
+	case f == "":
+		return v.Path
+	case v.along && f != filepath.Base(v.Path):
+		return filepath.Join(filepath.Dir(v.Path), filepath.FromSlash(f))
+	case !v.directory:
 		return v.Path
 	}
 	return filepath.Join(v.Path, filepath.FromSlash(f))

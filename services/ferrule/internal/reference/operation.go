@@ -53,18 +53,17 @@ func (w *writer) command(op *connectorv1.Operation) string {
 	if op.GetTrigger() != nil {
 		verb = "subscribe"
 	}
-	command := "ferrule " + verb + " CONNECTION " + quoted(op.GetOperationId())
-	var commandSb56 strings.Builder
+	var command strings.Builder
+	command.WriteString("ferrule " + verb + " CONNECTION " + quoted(op.GetOperationId()))
 	for _, p := range op.GetParameters() {
 		if p.GetRequired() && p.GetVisibility() != connectorv1.Visibility_VISIBILITY_INTERNAL {
-			commandSb56.WriteString(" --param " + quoted(p.GetName()+"=…"))
+			command.WriteString(" --param " + quoted(p.GetName()+"=…"))
 		}
 	}
-	command += commandSb56.String()
 	if op.GetRequestBody().GetRequired() && op.GetTrigger() == nil {
-		command += " --param 'body:={…}'"
+		command.WriteString(" --param 'body:={…}'")
 	}
-	return command
+	return command.String()
 }
 
 func (w *writer) inputs(op *connectorv1.Operation) {

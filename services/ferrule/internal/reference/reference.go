@@ -90,9 +90,39 @@ func (w *writer) head() {
 	}
 }
 
+// VariableText says what a variable of a server's URL takes.
+func VariableText(v *connectorv1.ServerVariable) string {
+	text := v.GetDescription()
+	if v.GetDefaultValue() != "" {
+		text = joined(text, fmt.Sprintf("%q if not given.", v.GetDefaultValue()))
+	}
+	if len(v.GetAllowedValues()) > 0 {
+		text = joined(text, "One of "+strings.Join(v.GetAllowedValues(), ", ")+".")
+	}
+	return text
+}
+
+// servers says what a connection has to tell about where the API is.
+func (w *writer) servers() {
+	servers := w.page.Definition.GetServers()
+	if len(servers) == 0 {
+		w.linef("\nThe connector names no server: a connection says where the API is, with `--server-url`.")
+	}
+	for _, s := range servers {
+		if len(s.GetVariables()) == 0 {
+			continue
+		}
+		w.linef("\nThe variables of %s are set with `--set`:\n\n| Variable | What it is |\n| --- | --- |", code(s.GetUrlTemplate()))
+		for _, v := range s.GetVariables() {
+			w.linef("| %s | %s |", cell(code(v.GetName())), cell(line(VariableText(v))))
+		}
+	}
+}
+
 // connecting says what each way to connect asks for.
 func (w *writer) connecting() {
 	w.linef("\n## Connecting")
+	w.servers()
 	for _, set := range w.page.Definition.GetParameterSets() {
 		title := cmp.Or(set.GetTitle(), set.GetName())
 		if len(set.GetParameters()) == 0 {
@@ -102,7 +132,7 @@ func (w *writer) connecting() {
 		if set.GetDescription() != "" {
 			w.linef("%s\n", prose(set.GetDescription()))
 		}
-		w.linef("```sh\n%s\n```", w.connectCommand(set))
+		w.linef("```sh\n%s\n```", ConnectCommand(w.page.Connector, w.page.Definition, set))
 		if len(set.GetParameters()) == 0 {
 			continue
 		}
@@ -114,10 +144,12 @@ func (w *writer) connecting() {
 	}
 }
 
-func (w *writer) connectCommand(set *connectorv1.ParameterSet) string {
+// ConnectCommand is a command that makes a connection with one of the parameter
+// sets of a definition, with "…" for what a person has to fill in.
+func ConnectCommand(connector string, def *connectorv1.Definition, set *connectorv1.ParameterSet) string {
 	var command strings.Builder
-	command.WriteString("ferrule connect " + w.page.Connector)
-	if len(w.page.Definition.GetParameterSets()) > 1 {
+	command.WriteString("ferrule connect " + connector)
+	if len(def.GetParameterSets()) > 1 {
 		command.WriteString(" --auth " + quoted(set.GetName()))
 	}
 	for _, p := range set.GetParameters() {
@@ -126,6 +158,16 @@ func (w *writer) connectCommand(set *connectorv1.ParameterSet) string {
 			command.WriteString(" --secret " + quoted(p.GetName()+"=-"))
 		case p.GetRequired() && p.GetDefaultValue() == "" && p.GetType() != connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH:
 			command.WriteString(" --set " + quoted(p.GetName()+"=…"))
+		}
+	}
+	if len(def.GetServers()) == 0 {
+		command.WriteString(" --server-url " + quoted("https://…"))
+		return command.String()
+	}
+	for _, v := range def.GetServers()[0].GetVariables() { // those of others do not count
+		asked := slices.ContainsFunc(set.GetParameters(), func(p *connectorv1.ConnectionParameter) bool { return p.GetName() == v.GetName() })
+		if v.GetDefaultValue() == "" && !asked {
+			command.WriteString(" --set " + quoted(v.GetName()+"=…"))
 		}
 	}
 	return command.String()

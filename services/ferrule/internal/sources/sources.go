@@ -38,9 +38,10 @@ var (
 )
 
 // Read returns the files of the description at path: the file itself, which may
-// be a ZIP archive, or all files below a directory that can belong to a
-// description. Hidden files and symbolic links are left out. The files named
-// with it come along under their own names.
+// be a ZIP archive, or a document with what it refers to in its directory, or all
+// files below a directory that can belong to a description. Hidden files and
+// symbolic links are left out. The file that was named is the first. The files
+// named with it come along under their own names.
 func Read(path string, with ...string) (*registryv1.SourceFiles, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -49,18 +50,51 @@ func Read(path string, with ...string) (*registryv1.SourceFiles, error) {
 	files := &registryv1.SourceFiles{}
 	if info.IsDir() {
 		files, err = readDir(path)
-	} else {
-		err = add(files, path, filepath.Base(path))
+	} else if err = add(files, path, filepath.Base(path)); err == nil && isDocument(path) {
+		err = along(files, filepath.Dir(path))
 	}
 	if err != nil {
 		return nil, err
 	}
 	for _, extra := range with {
+		if slices.ContainsFunc(files.GetFiles(), func(f *registryv1.SourceFile) bool { return isSame(path, f.GetPath(), extra) }) {
+			continue // the document has brought it along
+		}
 		if err := add(files, extra, filepath.Base(extra)); err != nil {
 			return nil, err
 		}
 	}
 	return files, nil
+}
+
+// isSame reports whether a file that came along with the one at path is another
+// one that was named.
+func isSame(path, name, other string) bool {
+	a, err := os.Stat(filepath.Join(filepath.Dir(path), filepath.FromSlash(name)))
+	if err != nil {
+		return false
+	}
+	b, err := os.Stat(other)
+	return err == nil && os.SameFile(a, b)
+}
+
+// ReadAll returns all files below a directory that [Write] has filled.
+func ReadAll(dir string) (*registryv1.SourceFiles, error) {
+	files := &registryv1.SourceFiles{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("read source: %w", err)
+		}
+		if !entry.Type().IsRegular() {
+			return nil
+		}
+		relative, err := filepath.Rel(dir, path)
+		if err != nil {
+			return fmt.Errorf("read source: %w", err)
+		}
+		return add(files, path, filepath.ToSlash(relative))
+	})
+	return files, err
 }
 
 func readDir(dir string) (*registryv1.SourceFiles, error) {
