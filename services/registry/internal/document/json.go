@@ -174,12 +174,7 @@ func (r *jsonReader) children(n *Node, depth int) error {
 			r.note(JSONMissingBracket, r.at)
 			return nil
 		case r.at == len(r.s):
-			r.unclosed++
-			if r.endsEarly(last) {
-				return r.unexpected(r.at)
-			}
-			r.note(JSONUnclosed, int(n.position))
-			return nil
+			return r.endOfFile(n, last)
 		}
 		if last == member {
 			r.note(JSONMissingComma, r.at)
@@ -189,6 +184,16 @@ func (r *jsonReader) children(n *Node, depth int) error {
 		}
 		last = member
 	}
+}
+
+// endOfFile ends n where the file ends.
+func (r *jsonReader) endOfFile(n *Node, last between) error {
+	r.unclosed++
+	if r.endsEarly(last) {
+		return r.unexpected(r.at)
+	}
+	r.note(JSONUnclosed, int(n.position))
+	return nil
 }
 
 // child reads one member or item.

@@ -52,18 +52,26 @@ func (c *crawl) follow(ctx context.Context) error {
 			if len(c.seen) > format.MaxFiles {
 				return tooMuch(shown(c.root), format.MaxFiles, "documents")
 			}
-			content, at, err := c.fetcher.get(ctx, to)
-			if err != nil && !absent(err) {
-				return c.fetcher.failed(ctx, shown(to), err)
-			}
-			// What a redirect has led to another place is not there either.
-			if err == nil && c.sameOrigin(at) {
-				c.add(to, content)
+			if err := c.read(ctx, to); err != nil {
+				return err
 			}
 			if c.total > core.MaxSourceBytes {
 				return tooMuch(shown(c.root), core.MaxSourceBytes, "bytes")
 			}
 		}
+	}
+	return nil
+}
+
+// read adds a document, unless the server does not have it. What a redirect has
+// led to another place is not there either.
+func (c *crawl) read(ctx context.Context, from *url.URL) error {
+	content, at, err := c.fetcher.get(ctx, from)
+	switch {
+	case err == nil && c.sameOrigin(at):
+		c.add(from, content)
+	case err != nil && !absent(err):
+		return c.fetcher.failed(ctx, shown(from), err)
 	}
 	return nil
 }
