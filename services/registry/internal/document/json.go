@@ -168,10 +168,7 @@ func (r *jsonReader) children(n *Node, depth int) error {
 			return nil
 		case n.kind == Object && (c == '{' || c == '[') && n.parent.Is(Array):
 			// No key begins so: the next item of the list around this object does.
-			if last == comma {
-				r.at = commaAt // it stands between the two
-			}
-			r.note(JSONMissingBracket, r.at)
+			r.endOfItem(last, commaAt)
 			return nil
 		case r.at == len(r.s):
 			return r.endOfFile(n, last)
@@ -184,6 +181,15 @@ func (r *jsonReader) children(n *Node, depth int) error {
 		}
 		last = member
 	}
+}
+
+// endOfItem ends an object whose closing bracket is missing before the next item;
+// a comma that stands between the two is the list's.
+func (r *jsonReader) endOfItem(last between, commaAt int) {
+	if last == comma {
+		r.at = commaAt
+	}
+	r.note(JSONMissingBracket, r.at)
 }
 
 // endOfFile ends n where the file ends.
