@@ -125,6 +125,26 @@ const (
 	ReasonSelectionEmpty Reason = "SELECTION_EMPTY"
 	// ReasonIconNotFound: a revision without a picture.
 	ReasonIconNotFound Reason = "ICON_NOT_FOUND"
+	// ReasonOAuthClientNotFound: an OAuth client that does not exist.
+	ReasonOAuthClientNotFound Reason = "OAUTH_CLIENT_NOT_FOUND"
+	// ReasonOAuthClientExists: an id or connector that has an OAuth client already.
+	ReasonOAuthClientExists Reason = "OAUTH_CLIENT_EXISTS"
+	// ReasonOAuthClientMissing: a connector without an OAuth client, and a connection that brings none.
+	ReasonOAuthClientMissing Reason = "OAUTH_CLIENT_MISSING"
+	// ReasonOAuthSettingsInvalid: settings that do not make a sign-in.
+	ReasonOAuthSettingsInvalid Reason = "OAUTH_SETTINGS_INVALID"
+	// ReasonAuthorizationNotFound: a sign-in that does not exist, or is somebody else's.
+	ReasonAuthorizationNotFound Reason = "AUTHORIZATION_NOT_FOUND"
+	// ReasonAuthorizationFailed: a sign-in that failed, was refused or has expired.
+	ReasonAuthorizationFailed Reason = "AUTHORIZATION_FAILED"
+	// ReasonProviderRefused: a provider that gives no token.
+	ReasonProviderRefused Reason = "PROVIDER_REFUSED"
+	// ReasonProviderUnavailable: a provider without a usable answer.
+	ReasonProviderUnavailable Reason = "PROVIDER_UNAVAILABLE"
+	// ReasonKeyRotationNotFound: a rotation of keys that does not exist.
+	ReasonKeyRotationNotFound Reason = "KEY_ROTATION_NOT_FOUND"
+	// ReasonKeyUnavailable: a key management service that cannot be used.
+	ReasonKeyUnavailable Reason = "KEY_UNAVAILABLE"
 )
 
 // Reasons returns every reason, in the order of the enum.
@@ -189,5 +209,15 @@ func Reasons() []Reason { //nolint:funlen // a list
 		ReasonArchiveInvalid,
 		ReasonSelectionEmpty,
 		ReasonIconNotFound,
+		ReasonOAuthClientNotFound,
+		ReasonOAuthClientExists,
+		ReasonOAuthClientMissing,
+		ReasonOAuthSettingsInvalid,
+		ReasonAuthorizationNotFound,
+		ReasonAuthorizationFailed,
+		ReasonProviderRefused,
+		ReasonProviderUnavailable,
+		ReasonKeyRotationNotFound,
+		ReasonKeyUnavailable,
 	}
 }

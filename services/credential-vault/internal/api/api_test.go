@@ -24,6 +24,8 @@ import (
 // it was given and that it gave out.
 type keeper struct{ in, out []secret.Text }
 
+func (k *keeper) NewKey(context.Context, string, string) ([]byte, error) { return []byte("key"), nil }
+
 func (k *keeper) Seal(_ context.Context, _ core.Place, value secret.Text) ([]byte, error) {
 	k.in = append(k.in, value)
 	return []byte("sealed"), nil

@@ -59,6 +59,8 @@ type Connection struct {
 	Parameters map[string]string
 	// SecretNames are the names of the secrets that have a value, sorted.
 	SecretNames []string
+	// Key is the key of its secrets, encrypted; see [Sealer.NewKey].
+	Key []byte
 	// DisplayName is for people.
 	DisplayName string
 	// ServerURL replaces the connector's own servers; empty if it does not.
@@ -107,7 +109,7 @@ func (c *Connection) named(sealed []Sealed) {
 
 // place is where a secret of this connection is sealed.
 func (c Connection) place(parameter, version string) Place {
-	return Place{Environment: c.Name.Environment, Connection: c.Name.String(), Parameter: parameter, Version: version}
+	return Place{Environment: c.Name.Environment, Resource: c.Name.String(), Key: c.Key, Parameter: parameter, Version: version}
 }
 
 // AuditAction is what was done with the secrets of a connection.

@@ -139,6 +139,10 @@ func (v *Vault) insert(ctx context.Context, caller Caller, conn Connection, d Dr
 	}
 	for attempt := range attempts {
 		conn.Name = v.nameFor(d, attempt)
+		var err error
+		if conn.Key, err = v.sealer.NewKey(ctx, conn.Name.Environment, conn.Name.String()); err != nil {
+			return Connection{}, fmt.Errorf("make the key of %s: %w", conn.Name, err)
+		}
 		// Sealed for each attempt anew: a secret is bound to its connection's name.
 		w, err := v.sealedWrite(ctx, caller, conn, d.Secrets)
 		if err != nil {

@@ -22,6 +22,11 @@ var (
 // is one transaction: all of it happens or nothing. Implementations are safe for
 // concurrent use.
 type Store interface {
+	GrantStore
+	AuthorizationStore
+	ClientStore
+	Trail
+
 	// Insert adds a connection and announces it. It returns [ErrExists] if the
 	// name is taken.
 	Insert(ctx context.Context, w Write) error
@@ -41,12 +46,6 @@ type Store interface {
 	// Connections returns connections in the order of their ids, at most
 	// q.Limit. The second result is the id to continue after; empty at the end.
 	Connections(ctx context.Context, q ConnectionQuery) ([]Connection, string, error)
-
-	// Record adds an audit record. It is durable when Record returns.
-	Record(ctx context.Context, r AuditRecord) error
-	// AuditRecords returns audit records, newest first, at most q.Limit. The
-	// second result is the id to continue after; empty at the end.
-	AuditRecords(ctx context.Context, q AuditQuery) ([]AuditRecord, string, error)
 }
 
 // Write is one change of a connection.

@@ -11,12 +11,16 @@ import (
 type Place struct {
 	// Environment is the id of the environment whose data keys are used.
 	Environment string
-	// Connection is the resource name of the connection.
-	Connection string
-	// Parameter is the name of the secret parameter.
+	// Resource is the resource name of what the secret belongs to: a connection,
+	// an OAuth client, the audit trail.
+	Resource string
+	// Key is the resource's own key, from [Sealer.NewKey]. Without one the data key
+	// of the environment is used directly.
+	Key []byte
+	// Parameter is the name of the secret within the resource.
 	Parameter string
-	// Version is the etag that the connection got with this value. It differs
-	// between the values that a parameter has had, and between connections that
+	// Version is the etag that the resource got with this value. It differs
+	// between the values that a parameter has had, and between resources that
 	// have had the same name one after the other.
 	Version string
 }
@@ -24,6 +28,10 @@ type Place struct {
 // Sealer encrypts secrets and decrypts them. Implementations are safe for
 // concurrent use.
 type Sealer interface {
+	// NewKey makes the key of one resource and returns it encrypted with the data
+	// key of the environment and bound to the resource's name. Whoever forgets it
+	// has destroyed all secrets that were sealed with it.
+	NewKey(ctx context.Context, environment, resource string) ([]byte, error)
 	// Seal encrypts a secret for its place.
 	Seal(ctx context.Context, at Place, value secret.Text) ([]byte, error)
 	// Open decrypts what Seal made for the same place. Whoever gets the secret

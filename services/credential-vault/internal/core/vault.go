@@ -11,6 +11,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/provider"
 )
 
 // changeAttempts is how often something is tried when others change the same
@@ -43,6 +44,10 @@ type Ports struct {
 	Connectors Connectors
 	// Environments says where connections can be.
 	Environments Environments
+	// Tokens speaks to providers.
+	Tokens Tokens
+	// Presets know providers.
+	Presets *provider.Set
 	// Clock tells the time.
 	Clock clock.Clock
 	// NewID returns a random text of at least 16 lower-case hexadecimal digits,
@@ -57,6 +62,8 @@ type Vault struct {
 	sealer       Sealer
 	connectors   Connectors
 	environments Environments
+	tokens       Tokens
+	presets      *provider.Set
 	clock        clock.Clock
 	newID        func() string
 }
@@ -65,7 +72,7 @@ type Vault struct {
 func New(cfg Config, p Ports) *Vault {
 	return &Vault{
 		cfg: cfg, store: p.Store, sealer: p.Sealer, connectors: p.Connectors, environments: p.Environments,
-		clock: p.Clock, newID: p.NewID,
+		tokens: p.Tokens, presets: p.Presets, clock: p.Clock, newID: p.NewID,
 	}
 }
 

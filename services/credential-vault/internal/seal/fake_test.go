@@ -130,7 +130,7 @@ func plain(t testing.TB, value secret.Text) string {
 func here() core.Place {
 	return core.Place{
 		Environment: "default",
-		Connection:  "environments/default/connections/crm",
+		Resource:    "environments/default/connections/crm",
 		Parameter:   "password",
 		Version:     "4f2a-1",
 	}

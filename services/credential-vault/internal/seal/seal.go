@@ -36,9 +36,12 @@ var _ core.Sealer = (*Keyring)(nil)
 // Seal encrypts a secret for its place, with the newest data key of its
 // environment. The first secret of an environment creates the keyset.
 func (k *Keyring) Seal(ctx context.Context, at core.Place, value secret.Text) ([]byte, error) {
+	if len(at.Key) > 0 {
+		return k.sealWithKey(ctx, at, value)
+	}
 	keys, err := k.writing(ctx, at.Environment)
 	if err != nil {
-		return nil, fmt.Errorf("seal a secret of %s: %w", at.Connection, err)
+		return nil, fmt.Errorf("seal a secret of %s: %w", at.Resource, err)
 	}
 	var blob []byte
 	err = value.Use(reveal.Grant(), func(plain []byte) (err error) {
@@ -46,7 +49,7 @@ func (k *Keyring) Seal(ctx context.Context, at core.Place, value secret.Text) ([
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("seal a secret of %s: %w", at.Connection, err)
+		return nil, fmt.Errorf("seal a secret of %s: %w", at.Resource, err)
 	}
 	return blob, nil
 }
@@ -56,6 +59,9 @@ func (k *Keyring) Seal(ctx context.Context, at core.Place, value secret.Text) ([
 func (k *Keyring) Open(ctx context.Context, at core.Place, blob []byte) (secret.Text, error) {
 	if len(blob) == 0 || blob[0] != blobFormat {
 		return secret.Text{}, unreadable(at, fmt.Errorf("a blob of %d bytes is not in format %d", len(blob), blobFormat))
+	}
+	if len(at.Key) > 0 {
+		return k.openWithKey(ctx, at, blob)
 	}
 	keys, err := k.reading(ctx, at.Environment)
 	if err != nil {
@@ -79,7 +85,7 @@ func (k *Keyring) Open(ctx context.Context, at core.Place, blob []byte) (secret.
 // a version can hold a NUL, so two places never give the same bytes, whatever
 // the parameter is called.
 func associated(at core.Place) []byte {
-	return []byte(at.Connection + "\x00" + at.Parameter + "\x00" + at.Version)
+	return []byte(at.Resource + "\x00" + at.Parameter + "\x00" + at.Version)
 }
 
 // explain keeps apart what will not get better by itself, a key that does not
@@ -88,13 +94,13 @@ func explain(at core.Place, err error) error {
 	if isKeyError(err) {
 		return unreadable(at, err)
 	}
-	return fmt.Errorf("open a secret of %s: %w", at.Connection, err)
+	return fmt.Errorf("open a secret of %s: %w", at.Resource, err)
 }
 
 // unreadable is the one answer to everything that does not decrypt: which of
 // key, place and bytes is wrong cannot be told, and is nobody's business.
 func unreadable(at core.Place, cause error) error {
 	return fault.Precondition(fault.ReasonCredentialUnreadable,
-		"a secret of %s cannot be decrypted with the vault's present keys; enter its secrets again, or have the operator restore the key file", at.Connection).
-		With("connection", at.Connection).Because(cause)
+		"a secret of %s cannot be decrypted with the vault's present keys; enter its secrets again, or have the operator restore the key file", at.Resource).
+		With("connection", at.Resource).Because(cause)
 }

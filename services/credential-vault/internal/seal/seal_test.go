@@ -56,7 +56,7 @@ func TestSealingTheSameSecretTwiceGivesDifferentBlobs(t *testing.T) {
 func TestABlobOpensNowhereElse(t *testing.T) {
 	k := New(newKEK(t), newShelf())
 	blob := sealed(t, k, here(), canary)
-	sealed(t, k, core.Place{Environment: "other", Connection: "c", Parameter: "p", Version: "1"}, "so that the environment has keys")
+	sealed(t, k, core.Place{Environment: "other", Resource: "c", Parameter: "p", Version: "1"}, "so that the environment has keys")
 	for name, move := range map[string]func(*core.Place){
 		"another connection":                        func(p *core.Place) { p.Connection = "environments/default/connections/erp" },
 		"another parameter":                         func(p *core.Place) { p.Parameter = "user" },
@@ -71,7 +71,7 @@ func TestABlobOpensNowhereElse(t *testing.T) {
 			at := here()
 			move(&at)
 			got, err := k.Open(t.Context(), at, blob)
-			wantUnreadable(t, got, err, at.Connection)
+			wantUnreadable(t, got, err, at.Resource)
 		})
 	}
 }

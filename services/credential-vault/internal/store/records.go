@@ -27,6 +27,7 @@ type connectionRecord struct {
 	ParameterSet   string            `json:"parameter_set"`
 	Parameters     map[string]string `json:"parameters,omitempty"`
 	SecretNames    []string          `json:"secret_names,omitempty"`
+	Key            []byte            `json:"key,omitempty"`
 	DisplayName    string            `json:"display_name,omitempty"`
 	ServerURL      string            `json:"server_url,omitempty"`
 	Origins        []originRecord    `json:"origins"`
@@ -70,7 +71,7 @@ func encodeConnection(c core.Connection) ([]byte, error) {
 	return encode(connectionRecord{
 		UID: c.UID, Change: c.Change, Edits: c.Edits, Connector: c.Connector.String(), PinnedRevision: c.PinnedRevision,
 		ParameterSet: c.ParameterSet, Parameters: c.Parameters, SecretNames: c.SecretNames,
-		DisplayName: c.DisplayName, ServerURL: c.ServerURL, Origins: originRecords(c.Origins), Owner: c.Owner,
+		Key: c.Key, DisplayName: c.DisplayName, ServerURL: c.ServerURL, Origins: originRecords(c.Origins), Owner: c.Owner,
 		State: int(c.State), StateReason: c.StateReason, StateTime: c.StateTime.UTC(), TestTime: c.TestTime.UTC(),
 		CreateTime: c.CreateTime.UTC(), UpdateTime: c.UpdateTime.UTC(),
 	})
@@ -88,7 +89,7 @@ func decodeConnection(name resource.Connection, data []byte) (core.Connection, e
 	return core.Connection{
 		Name: name, UID: r.UID, Change: r.Change, Edits: r.Edits, Connector: connector, PinnedRevision: r.PinnedRevision,
 		ParameterSet: r.ParameterSet, Parameters: r.Parameters, SecretNames: r.SecretNames,
-		DisplayName: r.DisplayName, ServerURL: r.ServerURL, Origins: origins(r.Origins), Owner: r.Owner,
+		Key: r.Key, DisplayName: r.DisplayName, ServerURL: r.ServerURL, Origins: origins(r.Origins), Owner: r.Owner,
 		State: core.State(r.State), StateReason: r.StateReason, StateTime: r.StateTime, TestTime: r.TestTime,
 		CreateTime: r.CreateTime, UpdateTime: r.UpdateTime,
 	}, nil

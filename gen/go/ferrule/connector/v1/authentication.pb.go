@@ -167,6 +167,8 @@ type SecurityScheme struct {
 	//	*SecurityScheme_Oauth2
 	//	*SecurityScheme_OpenIdConnect
 	//	*SecurityScheme_MutualTls
+	//	*SecurityScheme_AwsSignature
+	//	*SecurityScheme_Hmac
 	Kind isSecurityScheme_Kind `protobuf_oneof:"kind"`
 	// Vendor extensions of the scheme.
 	Extensions []*Extension `protobuf:"bytes,8,rep,name=extensions,proto3" json:"extensions,omitempty"`
@@ -272,6 +274,24 @@ func (x *SecurityScheme) GetMutualTls() *MutualTlsScheme {
 	return nil
 }
 
+func (x *SecurityScheme) GetAwsSignature() *AwsSignatureScheme {
+	if x != nil {
+		if x, ok := x.Kind.(*SecurityScheme_AwsSignature); ok {
+			return x.AwsSignature
+		}
+	}
+	return nil
+}
+
+func (x *SecurityScheme) GetHmac() *HmacScheme {
+	if x != nil {
+		if x, ok := x.Kind.(*SecurityScheme_Hmac); ok {
+			return x.Hmac
+		}
+	}
+	return nil
+}
+
 func (x *SecurityScheme) GetExtensions() []*Extension {
 	if x != nil {
 		return x.Extensions
@@ -315,6 +335,16 @@ type SecurityScheme_MutualTls struct {
 	MutualTls *MutualTlsScheme `protobuf:"bytes,7,opt,name=mutual_tls,json=mutualTls,proto3,oneof"`
 }
 
+type SecurityScheme_AwsSignature struct {
+	// AWS Signature Version 4.
+	AwsSignature *AwsSignatureScheme `protobuf:"bytes,10,opt,name=aws_signature,json=awsSignature,proto3,oneof"`
+}
+
+type SecurityScheme_Hmac struct {
+	// A signature over parts of the request.
+	Hmac *HmacScheme `protobuf:"bytes,11,opt,name=hmac,proto3,oneof"`
+}
+
 func (*SecurityScheme_ApiKey) isSecurityScheme_Kind() {}
 
 func (*SecurityScheme_Http) isSecurityScheme_Kind() {}
@@ -325,13 +355,20 @@ func (*SecurityScheme_OpenIdConnect) isSecurityScheme_Kind() {}
 
 func (*SecurityScheme_MutualTls) isSecurityScheme_Kind() {}
 
+func (*SecurityScheme_AwsSignature) isSecurityScheme_Kind() {}
+
+func (*SecurityScheme_Hmac) isSecurityScheme_Kind() {}
+
 // ApiKeyScheme is a key sent as one named value.
 type ApiKeyScheme struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the header, query parameter or cookie.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Where it is sent.
-	Location      CredentialLocation `protobuf:"varint,2,opt,name=location,proto3,enum=ferrule.connector.v1.CredentialLocation" json:"location,omitempty"`
+	Location CredentialLocation `protobuf:"varint,2,opt,name=location,proto3,enum=ferrule.connector.v1.CredentialLocation" json:"location,omitempty"`
+	// Text that is sent, with "{value}" where the key stands, for instance
+	// "Token token={value}"; empty for the key alone.
+	Template      string `protobuf:"bytes,3,opt,name=template,proto3" json:"template,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -378,6 +415,13 @@ func (x *ApiKeyScheme) GetLocation() CredentialLocation {
 		return x.Location
 	}
 	return CredentialLocation_CREDENTIAL_LOCATION_UNSPECIFIED
+}
+
+func (x *ApiKeyScheme) GetTemplate() string {
+	if x != nil {
+		return x.Template
+	}
+	return ""
 }
 
 // HttpScheme is a scheme of the Authorization header.
@@ -720,6 +764,246 @@ func (*MutualTlsScheme) Descriptor() ([]byte, []int) {
 	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{7}
 }
 
+// AwsSignatureScheme signs requests as AWS does (Signature Version 4).
+type AwsSignatureScheme struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Service that is signed for, for instance "execute-api"; empty if the owner
+	// of a connection says so.
+	Service string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
+	// Region that is signed for; empty if the owner of a connection says so.
+	Region        string `protobuf:"bytes,2,opt,name=region,proto3" json:"region,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AwsSignatureScheme) Reset() {
+	*x = AwsSignatureScheme{}
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AwsSignatureScheme) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AwsSignatureScheme) ProtoMessage() {}
+
+func (x *AwsSignatureScheme) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AwsSignatureScheme.ProtoReflect.Descriptor instead.
+func (*AwsSignatureScheme) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *AwsSignatureScheme) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *AwsSignatureScheme) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+// HmacScheme signs requests with a shared secret. Its templates are texts with
+// placeholders in braces:
+//
+//	{method}          method, upper case
+//	{path}            path as sent, percent-encoded
+//	{query}           query as sent, without "?"
+//	{sorted_query}    its pairs, sorted by name and value, joined by "&"
+//	{host}            host as sent
+//	{body}            body as sent
+//	{body_sha256}     its SHA-256, hexadecimal; {body_md5} likewise, and
+//	                  {body_sha256_base64} and {body_md5_base64} in base64
+//	{timestamp}       time of the request in the format of the scheme
+//	{nonce}           32 random hexadecimal digits, once per request
+//	{header:Name}     value of a request header, empty if there is none
+//	{parameter:name}  value of a connection parameter
+//	{signature}       the signature; not in string_to_sign
+//
+// "\n" stands for a line feed. Two braces in a row stand for one.
+type HmacScheme struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Hash: "sha1", "sha256", "sha384" or "sha512"; empty means "sha256".
+	Algorithm string `protobuf:"bytes,1,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
+	// What is signed.
+	StringToSign string `protobuf:"bytes,2,opt,name=string_to_sign,json=stringToSign,proto3" json:"string_to_sign,omitempty"`
+	// How the secret is written: "text", "base64" or "hex"; empty means "text".
+	KeyEncoding string `protobuf:"bytes,3,opt,name=key_encoding,json=keyEncoding,proto3" json:"key_encoding,omitempty"`
+	// How the signature is written: "hex", "base64" or "base64url"; empty means
+	// "hex".
+	SignatureEncoding string `protobuf:"bytes,4,opt,name=signature_encoding,json=signatureEncoding,proto3" json:"signature_encoding,omitempty"`
+	// How {timestamp} is written: "unix", "unix_ms", "rfc3339", "http" (RFC 9110,
+	// section 5.6.7) or "iso8601_basic" (20060102T150405Z); empty means "unix".
+	TimestampFormat string `protobuf:"bytes,5,opt,name=timestamp_format,json=timestampFormat,proto3" json:"timestamp_format,omitempty"`
+	// Headers that are set, at most 16.
+	Headers []*HmacField `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty"`
+	// Query parameters that are set, at most 16.
+	Query []*HmacField `protobuf:"bytes,7,rep,name=query,proto3" json:"query,omitempty"`
+	// Names of further parameters that templates use as {parameter:name}, such as
+	// the public id of a key. Their values are plain.
+	Parameters    []string `protobuf:"bytes,8,rep,name=parameters,proto3" json:"parameters,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HmacScheme) Reset() {
+	*x = HmacScheme{}
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HmacScheme) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HmacScheme) ProtoMessage() {}
+
+func (x *HmacScheme) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HmacScheme.ProtoReflect.Descriptor instead.
+func (*HmacScheme) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *HmacScheme) GetAlgorithm() string {
+	if x != nil {
+		return x.Algorithm
+	}
+	return ""
+}
+
+func (x *HmacScheme) GetStringToSign() string {
+	if x != nil {
+		return x.StringToSign
+	}
+	return ""
+}
+
+func (x *HmacScheme) GetKeyEncoding() string {
+	if x != nil {
+		return x.KeyEncoding
+	}
+	return ""
+}
+
+func (x *HmacScheme) GetSignatureEncoding() string {
+	if x != nil {
+		return x.SignatureEncoding
+	}
+	return ""
+}
+
+func (x *HmacScheme) GetTimestampFormat() string {
+	if x != nil {
+		return x.TimestampFormat
+	}
+	return ""
+}
+
+func (x *HmacScheme) GetHeaders() []*HmacField {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *HmacScheme) GetQuery() []*HmacField {
+	if x != nil {
+		return x.Query
+	}
+	return nil
+}
+
+func (x *HmacScheme) GetParameters() []string {
+	if x != nil {
+		return x.Parameters
+	}
+	return nil
+}
+
+// HmacField is one header or query parameter that a signature brings.
+type HmacField struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Template of the value.
+	Template      string `protobuf:"bytes,2,opt,name=template,proto3" json:"template,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HmacField) Reset() {
+	*x = HmacField{}
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HmacField) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HmacField) ProtoMessage() {}
+
+func (x *HmacField) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HmacField.ProtoReflect.Descriptor instead.
+func (*HmacField) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *HmacField) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *HmacField) GetTemplate() string {
+	if x != nil {
+		return x.Template
+	}
+	return ""
+}
+
 // SecurityRequirement is one alternative: all of its schemes are needed.
 type SecurityRequirement struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -731,7 +1015,7 @@ type SecurityRequirement struct {
 
 func (x *SecurityRequirement) Reset() {
 	*x = SecurityRequirement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[8]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -743,7 +1027,7 @@ func (x *SecurityRequirement) String() string {
 func (*SecurityRequirement) ProtoMessage() {}
 
 func (x *SecurityRequirement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[8]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -756,7 +1040,7 @@ func (x *SecurityRequirement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SecurityRequirement.ProtoReflect.Descriptor instead.
 func (*SecurityRequirement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{8}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SecurityRequirement) GetSchemes() []*SchemeReference {
@@ -779,7 +1063,7 @@ type SchemeReference struct {
 
 func (x *SchemeReference) Reset() {
 	*x = SchemeReference{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[9]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -791,7 +1075,7 @@ func (x *SchemeReference) String() string {
 func (*SchemeReference) ProtoMessage() {}
 
 func (x *SchemeReference) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[9]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -804,7 +1088,7 @@ func (x *SchemeReference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchemeReference.ProtoReflect.Descriptor instead.
 func (*SchemeReference) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{9}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SchemeReference) GetSchemeId() string {
@@ -845,7 +1129,7 @@ type ParameterSet struct {
 
 func (x *ParameterSet) Reset() {
 	*x = ParameterSet{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[10]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -857,7 +1141,7 @@ func (x *ParameterSet) String() string {
 func (*ParameterSet) ProtoMessage() {}
 
 func (x *ParameterSet) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[10]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -870,7 +1154,7 @@ func (x *ParameterSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParameterSet.ProtoReflect.Descriptor instead.
 func (*ParameterSet) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{10}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ParameterSet) GetName() string {
@@ -961,7 +1245,7 @@ type ConnectionParameter struct {
 
 func (x *ConnectionParameter) Reset() {
 	*x = ConnectionParameter{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[11]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -973,7 +1257,7 @@ func (x *ConnectionParameter) String() string {
 func (*ConnectionParameter) ProtoMessage() {}
 
 func (x *ConnectionParameter) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[11]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -986,7 +1270,7 @@ func (x *ConnectionParameter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionParameter.ProtoReflect.Descriptor instead.
 func (*ConnectionParameter) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{11}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ConnectionParameter) GetName() string {
@@ -1100,7 +1384,7 @@ type ParameterCondition struct {
 
 func (x *ParameterCondition) Reset() {
 	*x = ParameterCondition{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[12]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1112,7 +1396,7 @@ func (x *ParameterCondition) String() string {
 func (*ParameterCondition) ProtoMessage() {}
 
 func (x *ParameterCondition) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[12]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1125,7 +1409,7 @@ func (x *ParameterCondition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParameterCondition.ProtoReflect.Descriptor instead.
 func (*ParameterCondition) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{12}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ParameterCondition) GetParameter() string {
@@ -1155,7 +1439,7 @@ type AllowedValue struct {
 
 func (x *AllowedValue) Reset() {
 	*x = AllowedValue{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[13]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1167,7 +1451,7 @@ func (x *AllowedValue) String() string {
 func (*AllowedValue) ProtoMessage() {}
 
 func (x *AllowedValue) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[13]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1180,7 +1464,7 @@ func (x *AllowedValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AllowedValue.ProtoReflect.Descriptor instead.
 func (*AllowedValue) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{13}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AllowedValue) GetValue() string {
@@ -1225,7 +1509,7 @@ type OAuthSettings struct {
 
 func (x *OAuthSettings) Reset() {
 	*x = OAuthSettings{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[14]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1237,7 +1521,7 @@ func (x *OAuthSettings) String() string {
 func (*OAuthSettings) ProtoMessage() {}
 
 func (x *OAuthSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[14]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1250,7 +1534,7 @@ func (x *OAuthSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OAuthSettings.ProtoReflect.Descriptor instead.
 func (*OAuthSettings) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{14}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *OAuthSettings) GetIdentityProvider() string {
@@ -1331,7 +1615,7 @@ type OAuthAdditionalParameter struct {
 
 func (x *OAuthAdditionalParameter) Reset() {
 	*x = OAuthAdditionalParameter{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[15]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1343,7 +1627,7 @@ func (x *OAuthAdditionalParameter) String() string {
 func (*OAuthAdditionalParameter) ProtoMessage() {}
 
 func (x *OAuthAdditionalParameter) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[15]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1356,7 +1640,7 @@ func (x *OAuthAdditionalParameter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OAuthAdditionalParameter.ProtoReflect.Descriptor instead.
 func (*OAuthAdditionalParameter) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{15}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *OAuthAdditionalParameter) GetName() string {
@@ -1395,6 +1679,8 @@ type CredentialPlacement struct {
 	//	*CredentialPlacement_Digest
 	//	*CredentialPlacement_Authorization
 	//	*CredentialPlacement_Certificate
+	//	*CredentialPlacement_AwsSignature
+	//	*CredentialPlacement_Hmac
 	Kind          isCredentialPlacement_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1402,7 +1688,7 @@ type CredentialPlacement struct {
 
 func (x *CredentialPlacement) Reset() {
 	*x = CredentialPlacement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[16]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1414,7 +1700,7 @@ func (x *CredentialPlacement) String() string {
 func (*CredentialPlacement) ProtoMessage() {}
 
 func (x *CredentialPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[16]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1427,7 +1713,7 @@ func (x *CredentialPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CredentialPlacement.ProtoReflect.Descriptor instead.
 func (*CredentialPlacement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{16}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CredentialPlacement) GetSchemeId() string {
@@ -1498,6 +1784,24 @@ func (x *CredentialPlacement) GetCertificate() *CertificatePlacement {
 	return nil
 }
 
+func (x *CredentialPlacement) GetAwsSignature() *AwsSignaturePlacement {
+	if x != nil {
+		if x, ok := x.Kind.(*CredentialPlacement_AwsSignature); ok {
+			return x.AwsSignature
+		}
+	}
+	return nil
+}
+
+func (x *CredentialPlacement) GetHmac() *HmacPlacement {
+	if x != nil {
+		if x, ok := x.Kind.(*CredentialPlacement_Hmac); ok {
+			return x.Hmac
+		}
+	}
+	return nil
+}
+
 type isCredentialPlacement_Kind interface {
 	isCredentialPlacement_Kind()
 }
@@ -1532,6 +1836,16 @@ type CredentialPlacement_Certificate struct {
 	Certificate *CertificatePlacement `protobuf:"bytes,7,opt,name=certificate,proto3,oneof"`
 }
 
+type CredentialPlacement_AwsSignature struct {
+	// AWS Signature Version 4 over the finished request.
+	AwsSignature *AwsSignaturePlacement `protobuf:"bytes,8,opt,name=aws_signature,json=awsSignature,proto3,oneof"`
+}
+
+type CredentialPlacement_Hmac struct {
+	// A signature over parts of the finished request.
+	Hmac *HmacPlacement `protobuf:"bytes,9,opt,name=hmac,proto3,oneof"`
+}
+
 func (*CredentialPlacement_ApiKey) isCredentialPlacement_Kind() {}
 
 func (*CredentialPlacement_Basic) isCredentialPlacement_Kind() {}
@@ -1544,6 +1858,10 @@ func (*CredentialPlacement_Authorization) isCredentialPlacement_Kind() {}
 
 func (*CredentialPlacement_Certificate) isCredentialPlacement_Kind() {}
 
+func (*CredentialPlacement_AwsSignature) isCredentialPlacement_Kind() {}
+
+func (*CredentialPlacement_Hmac) isCredentialPlacement_Kind() {}
+
 // ApiKeyPlacement writes one parameter into one named value.
 type ApiKeyPlacement struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1552,14 +1870,16 @@ type ApiKeyPlacement struct {
 	// Where it is sent.
 	Location CredentialLocation `protobuf:"varint,2,opt,name=location,proto3,enum=ferrule.connector.v1.CredentialLocation" json:"location,omitempty"`
 	// Name of the header, query parameter or cookie.
-	Name          string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// As in ApiKeyScheme.
+	Template      string `protobuf:"bytes,4,opt,name=template,proto3" json:"template,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ApiKeyPlacement) Reset() {
 	*x = ApiKeyPlacement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[17]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1571,7 +1891,7 @@ func (x *ApiKeyPlacement) String() string {
 func (*ApiKeyPlacement) ProtoMessage() {}
 
 func (x *ApiKeyPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[17]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1584,7 +1904,7 @@ func (x *ApiKeyPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKeyPlacement.ProtoReflect.Descriptor instead.
 func (*ApiKeyPlacement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{17}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ApiKeyPlacement) GetParameter() string {
@@ -1608,6 +1928,13 @@ func (x *ApiKeyPlacement) GetName() string {
 	return ""
 }
 
+func (x *ApiKeyPlacement) GetTemplate() string {
+	if x != nil {
+		return x.Template
+	}
+	return ""
+}
+
 // BasicPlacement writes user name and password into the Authorization header.
 type BasicPlacement struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1621,7 +1948,7 @@ type BasicPlacement struct {
 
 func (x *BasicPlacement) Reset() {
 	*x = BasicPlacement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[18]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1633,7 +1960,7 @@ func (x *BasicPlacement) String() string {
 func (*BasicPlacement) ProtoMessage() {}
 
 func (x *BasicPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[18]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1646,7 +1973,7 @@ func (x *BasicPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BasicPlacement.ProtoReflect.Descriptor instead.
 func (*BasicPlacement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{18}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *BasicPlacement) GetUsernameParameter() string {
@@ -1674,7 +2001,7 @@ type BearerPlacement struct {
 
 func (x *BearerPlacement) Reset() {
 	*x = BearerPlacement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[19]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1686,7 +2013,7 @@ func (x *BearerPlacement) String() string {
 func (*BearerPlacement) ProtoMessage() {}
 
 func (x *BearerPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[19]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1699,7 +2026,7 @@ func (x *BearerPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BearerPlacement.ProtoReflect.Descriptor instead.
 func (*BearerPlacement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{19}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *BearerPlacement) GetParameter() string {
@@ -1722,7 +2049,7 @@ type DigestPlacement struct {
 
 func (x *DigestPlacement) Reset() {
 	*x = DigestPlacement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[20]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1734,7 +2061,7 @@ func (x *DigestPlacement) String() string {
 func (*DigestPlacement) ProtoMessage() {}
 
 func (x *DigestPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[20]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1747,7 +2074,7 @@ func (x *DigestPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DigestPlacement.ProtoReflect.Descriptor instead.
 func (*DigestPlacement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{20}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *DigestPlacement) GetUsernameParameter() string {
@@ -1778,7 +2105,7 @@ type AuthorizationPlacement struct {
 
 func (x *AuthorizationPlacement) Reset() {
 	*x = AuthorizationPlacement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[21]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1790,7 +2117,7 @@ func (x *AuthorizationPlacement) String() string {
 func (*AuthorizationPlacement) ProtoMessage() {}
 
 func (x *AuthorizationPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[21]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1803,7 +2130,7 @@ func (x *AuthorizationPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizationPlacement.ProtoReflect.Descriptor instead.
 func (*AuthorizationPlacement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{21}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AuthorizationPlacement) GetScheme() string {
@@ -1831,7 +2158,7 @@ type CertificatePlacement struct {
 
 func (x *CertificatePlacement) Reset() {
 	*x = CertificatePlacement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[22]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1843,7 +2170,7 @@ func (x *CertificatePlacement) String() string {
 func (*CertificatePlacement) ProtoMessage() {}
 
 func (x *CertificatePlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[22]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1856,7 +2183,7 @@ func (x *CertificatePlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CertificatePlacement.ProtoReflect.Descriptor instead.
 func (*CertificatePlacement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{22}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CertificatePlacement) GetParameter() string {
@@ -1866,11 +2193,167 @@ func (x *CertificatePlacement) GetParameter() string {
 	return ""
 }
 
+// AwsSignaturePlacement signs the finished request with AWS Signature Version 4.
+type AwsSignaturePlacement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Connection parameter with the access key id.
+	AccessKeyParameter string `protobuf:"bytes,1,opt,name=access_key_parameter,json=accessKeyParameter,proto3" json:"access_key_parameter,omitempty"`
+	// Connection parameter with the secret access key.
+	SecretKeyParameter string `protobuf:"bytes,2,opt,name=secret_key_parameter,json=secretKeyParameter,proto3" json:"secret_key_parameter,omitempty"`
+	// Connection parameter with the token of temporary credentials; it may have no
+	// value.
+	SessionTokenParameter string `protobuf:"bytes,3,opt,name=session_token_parameter,json=sessionTokenParameter,proto3" json:"session_token_parameter,omitempty"`
+	// Connection parameter with the region; used where region is empty.
+	RegionParameter string `protobuf:"bytes,4,opt,name=region_parameter,json=regionParameter,proto3" json:"region_parameter,omitempty"`
+	// Connection parameter with the service; used where service is empty.
+	ServiceParameter string `protobuf:"bytes,5,opt,name=service_parameter,json=serviceParameter,proto3" json:"service_parameter,omitempty"`
+	// Region that is signed for.
+	Region string `protobuf:"bytes,6,opt,name=region,proto3" json:"region,omitempty"`
+	// Service that is signed for.
+	Service       string `protobuf:"bytes,7,opt,name=service,proto3" json:"service,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AwsSignaturePlacement) Reset() {
+	*x = AwsSignaturePlacement{}
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AwsSignaturePlacement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AwsSignaturePlacement) ProtoMessage() {}
+
+func (x *AwsSignaturePlacement) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AwsSignaturePlacement.ProtoReflect.Descriptor instead.
+func (*AwsSignaturePlacement) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *AwsSignaturePlacement) GetAccessKeyParameter() string {
+	if x != nil {
+		return x.AccessKeyParameter
+	}
+	return ""
+}
+
+func (x *AwsSignaturePlacement) GetSecretKeyParameter() string {
+	if x != nil {
+		return x.SecretKeyParameter
+	}
+	return ""
+}
+
+func (x *AwsSignaturePlacement) GetSessionTokenParameter() string {
+	if x != nil {
+		return x.SessionTokenParameter
+	}
+	return ""
+}
+
+func (x *AwsSignaturePlacement) GetRegionParameter() string {
+	if x != nil {
+		return x.RegionParameter
+	}
+	return ""
+}
+
+func (x *AwsSignaturePlacement) GetServiceParameter() string {
+	if x != nil {
+		return x.ServiceParameter
+	}
+	return ""
+}
+
+func (x *AwsSignaturePlacement) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *AwsSignaturePlacement) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+// HmacPlacement signs the finished request with a shared secret.
+type HmacPlacement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Connection parameter with the shared secret.
+	SecretParameter string `protobuf:"bytes,1,opt,name=secret_parameter,json=secretParameter,proto3" json:"secret_parameter,omitempty"`
+	// What is signed and where the signature goes.
+	Scheme        *HmacScheme `protobuf:"bytes,2,opt,name=scheme,proto3" json:"scheme,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HmacPlacement) Reset() {
+	*x = HmacPlacement{}
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HmacPlacement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HmacPlacement) ProtoMessage() {}
+
+func (x *HmacPlacement) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HmacPlacement.ProtoReflect.Descriptor instead.
+func (*HmacPlacement) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *HmacPlacement) GetSecretParameter() string {
+	if x != nil {
+		return x.SecretParameter
+	}
+	return ""
+}
+
+func (x *HmacPlacement) GetScheme() *HmacScheme {
+	if x != nil {
+		return x.Scheme
+	}
+	return nil
+}
+
 var File_ferrule_connector_v1_authentication_proto protoreflect.FileDescriptor
 
 const file_ferrule_connector_v1_authentication_proto_rawDesc = "" +
 	"\n" +
-	")ferrule/connector/v1/authentication.proto\x12\x14ferrule.connector.v1\x1a!ferrule/connector/v1/schema.proto\"\xfd\x03\n" +
+	")ferrule/connector/v1/authentication.proto\x12\x14ferrule.connector.v1\x1a!ferrule/connector/v1/schema.proto\"\x86\x05\n" +
 	"\x0eSecurityScheme\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12=\n" +
@@ -1879,17 +2362,21 @@ const file_ferrule_connector_v1_authentication_proto_rawDesc = "" +
 	"\x06oauth2\x18\x05 \x01(\v2\".ferrule.connector.v1.OAuth2SchemeH\x00R\x06oauth2\x12S\n" +
 	"\x0fopen_id_connect\x18\x06 \x01(\v2).ferrule.connector.v1.OpenIdConnectSchemeH\x00R\ropenIdConnect\x12F\n" +
 	"\n" +
-	"mutual_tls\x18\a \x01(\v2%.ferrule.connector.v1.MutualTlsSchemeH\x00R\tmutualTls\x12?\n" +
+	"mutual_tls\x18\a \x01(\v2%.ferrule.connector.v1.MutualTlsSchemeH\x00R\tmutualTls\x12O\n" +
+	"\raws_signature\x18\n" +
+	" \x01(\v2(.ferrule.connector.v1.AwsSignatureSchemeH\x00R\fawsSignature\x126\n" +
+	"\x04hmac\x18\v \x01(\v2 .ferrule.connector.v1.HmacSchemeH\x00R\x04hmac\x12?\n" +
 	"\n" +
 	"extensions\x18\b \x03(\v2\x1f.ferrule.connector.v1.ExtensionR\n" +
 	"extensions\x12\x1e\n" +
 	"\n" +
 	"deprecated\x18\t \x01(\bR\n" +
 	"deprecatedB\x06\n" +
-	"\x04kind\"h\n" +
+	"\x04kind\"\x84\x01\n" +
 	"\fApiKeyScheme\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12D\n" +
-	"\blocation\x18\x02 \x01(\x0e2(.ferrule.connector.v1.CredentialLocationR\blocation\"I\n" +
+	"\blocation\x18\x02 \x01(\x0e2(.ferrule.connector.v1.CredentialLocationR\blocation\x12\x1a\n" +
+	"\btemplate\x18\x03 \x01(\tR\btemplate\"I\n" +
 	"\n" +
 	"HttpScheme\x12\x16\n" +
 	"\x06scheme\x18\x01 \x01(\tR\x06scheme\x12#\n" +
@@ -1911,7 +2398,25 @@ const file_ferrule_connector_v1_authentication_proto_rawDesc = "" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\"'\n" +
 	"\x13OpenIdConnectScheme\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\"\x11\n" +
-	"\x0fMutualTlsScheme\"V\n" +
+	"\x0fMutualTlsScheme\"F\n" +
+	"\x12AwsSignatureScheme\x12\x18\n" +
+	"\aservice\x18\x01 \x01(\tR\aservice\x12\x16\n" +
+	"\x06region\x18\x02 \x01(\tR\x06region\"\xdf\x02\n" +
+	"\n" +
+	"HmacScheme\x12\x1c\n" +
+	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12$\n" +
+	"\x0estring_to_sign\x18\x02 \x01(\tR\fstringToSign\x12!\n" +
+	"\fkey_encoding\x18\x03 \x01(\tR\vkeyEncoding\x12-\n" +
+	"\x12signature_encoding\x18\x04 \x01(\tR\x11signatureEncoding\x12)\n" +
+	"\x10timestamp_format\x18\x05 \x01(\tR\x0ftimestampFormat\x129\n" +
+	"\aheaders\x18\x06 \x03(\v2\x1f.ferrule.connector.v1.HmacFieldR\aheaders\x125\n" +
+	"\x05query\x18\a \x03(\v2\x1f.ferrule.connector.v1.HmacFieldR\x05query\x12\x1e\n" +
+	"\n" +
+	"parameters\x18\b \x03(\tR\n" +
+	"parameters\";\n" +
+	"\tHmacField\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\btemplate\x18\x02 \x01(\tR\btemplate\"V\n" +
 	"\x13SecurityRequirement\x12?\n" +
 	"\aschemes\x18\x01 \x03(\v2%.ferrule.connector.v1.SchemeReferenceR\aschemes\"F\n" +
 	"\x0fSchemeReference\x12\x1b\n" +
@@ -1977,7 +2482,7 @@ const file_ferrule_connector_v1_authentication_proto_rawDesc = "" +
 	"\x04type\x18\x02 \x01(\x0e2-.ferrule.connector.v1.ConnectionParameterTypeR\x04type\x12H\n" +
 	"\n" +
 	"conditions\x18\x03 \x03(\v2(.ferrule.connector.v1.ParameterConditionR\n" +
-	"conditions\"\xe2\x03\n" +
+	"conditions\"\xf1\x04\n" +
 	"\x13CredentialPlacement\x12\x1b\n" +
 	"\tscheme_id\x18\x01 \x01(\tR\bschemeId\x12@\n" +
 	"\aapi_key\x18\x02 \x01(\v2%.ferrule.connector.v1.ApiKeyPlacementH\x00R\x06apiKey\x12<\n" +
@@ -1985,12 +2490,15 @@ const file_ferrule_connector_v1_authentication_proto_rawDesc = "" +
 	"\x06bearer\x18\x04 \x01(\v2%.ferrule.connector.v1.BearerPlacementH\x00R\x06bearer\x12?\n" +
 	"\x06digest\x18\x05 \x01(\v2%.ferrule.connector.v1.DigestPlacementH\x00R\x06digest\x12T\n" +
 	"\rauthorization\x18\x06 \x01(\v2,.ferrule.connector.v1.AuthorizationPlacementH\x00R\rauthorization\x12N\n" +
-	"\vcertificate\x18\a \x01(\v2*.ferrule.connector.v1.CertificatePlacementH\x00R\vcertificateB\x06\n" +
-	"\x04kind\"\x89\x01\n" +
+	"\vcertificate\x18\a \x01(\v2*.ferrule.connector.v1.CertificatePlacementH\x00R\vcertificate\x12R\n" +
+	"\raws_signature\x18\b \x01(\v2+.ferrule.connector.v1.AwsSignaturePlacementH\x00R\fawsSignature\x129\n" +
+	"\x04hmac\x18\t \x01(\v2#.ferrule.connector.v1.HmacPlacementH\x00R\x04hmacB\x06\n" +
+	"\x04kind\"\xa5\x01\n" +
 	"\x0fApiKeyPlacement\x12\x1c\n" +
 	"\tparameter\x18\x01 \x01(\tR\tparameter\x12D\n" +
 	"\blocation\x18\x02 \x01(\x0e2(.ferrule.connector.v1.CredentialLocationR\blocation\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\"n\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x1a\n" +
+	"\btemplate\x18\x04 \x01(\tR\btemplate\"n\n" +
 	"\x0eBasicPlacement\x12-\n" +
 	"\x12username_parameter\x18\x01 \x01(\tR\x11usernameParameter\x12-\n" +
 	"\x12password_parameter\x18\x02 \x01(\tR\x11passwordParameter\"/\n" +
@@ -2003,7 +2511,18 @@ const file_ferrule_connector_v1_authentication_proto_rawDesc = "" +
 	"\x06scheme\x18\x01 \x01(\tR\x06scheme\x12\x1c\n" +
 	"\tparameter\x18\x02 \x01(\tR\tparameter\"4\n" +
 	"\x14CertificatePlacement\x12\x1c\n" +
-	"\tparameter\x18\x01 \x01(\tR\tparameter*\x98\x01\n" +
+	"\tparameter\x18\x01 \x01(\tR\tparameter\"\xbd\x02\n" +
+	"\x15AwsSignaturePlacement\x120\n" +
+	"\x14access_key_parameter\x18\x01 \x01(\tR\x12accessKeyParameter\x120\n" +
+	"\x14secret_key_parameter\x18\x02 \x01(\tR\x12secretKeyParameter\x126\n" +
+	"\x17session_token_parameter\x18\x03 \x01(\tR\x15sessionTokenParameter\x12)\n" +
+	"\x10region_parameter\x18\x04 \x01(\tR\x0fregionParameter\x12+\n" +
+	"\x11service_parameter\x18\x05 \x01(\tR\x10serviceParameter\x12\x16\n" +
+	"\x06region\x18\x06 \x01(\tR\x06region\x12\x18\n" +
+	"\aservice\x18\a \x01(\tR\aservice\"t\n" +
+	"\rHmacPlacement\x12)\n" +
+	"\x10secret_parameter\x18\x01 \x01(\tR\x0fsecretParameter\x128\n" +
+	"\x06scheme\x18\x02 \x01(\v2 .ferrule.connector.v1.HmacSchemeR\x06scheme*\x98\x01\n" +
 	"\x12CredentialLocation\x12#\n" +
 	"\x1fCREDENTIAL_LOCATION_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aCREDENTIAL_LOCATION_HEADER\x10\x01\x12\x1d\n" +
@@ -2033,7 +2552,7 @@ func file_ferrule_connector_v1_authentication_proto_rawDescGZIP() []byte {
 }
 
 var file_ferrule_connector_v1_authentication_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_ferrule_connector_v1_authentication_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_ferrule_connector_v1_authentication_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_ferrule_connector_v1_authentication_proto_goTypes = []any{
 	(CredentialLocation)(0),          // 0: ferrule.connector.v1.CredentialLocation
 	(ConnectionParameterType)(0),     // 1: ferrule.connector.v1.ConnectionParameterType
@@ -2045,24 +2564,29 @@ var file_ferrule_connector_v1_authentication_proto_goTypes = []any{
 	(*OAuth2Scope)(nil),              // 7: ferrule.connector.v1.OAuth2Scope
 	(*OpenIdConnectScheme)(nil),      // 8: ferrule.connector.v1.OpenIdConnectScheme
 	(*MutualTlsScheme)(nil),          // 9: ferrule.connector.v1.MutualTlsScheme
-	(*SecurityRequirement)(nil),      // 10: ferrule.connector.v1.SecurityRequirement
-	(*SchemeReference)(nil),          // 11: ferrule.connector.v1.SchemeReference
-	(*ParameterSet)(nil),             // 12: ferrule.connector.v1.ParameterSet
-	(*ConnectionParameter)(nil),      // 13: ferrule.connector.v1.ConnectionParameter
-	(*ParameterCondition)(nil),       // 14: ferrule.connector.v1.ParameterCondition
-	(*AllowedValue)(nil),             // 15: ferrule.connector.v1.AllowedValue
-	(*OAuthSettings)(nil),            // 16: ferrule.connector.v1.OAuthSettings
-	(*OAuthAdditionalParameter)(nil), // 17: ferrule.connector.v1.OAuthAdditionalParameter
-	(*CredentialPlacement)(nil),      // 18: ferrule.connector.v1.CredentialPlacement
-	(*ApiKeyPlacement)(nil),          // 19: ferrule.connector.v1.ApiKeyPlacement
-	(*BasicPlacement)(nil),           // 20: ferrule.connector.v1.BasicPlacement
-	(*BearerPlacement)(nil),          // 21: ferrule.connector.v1.BearerPlacement
-	(*DigestPlacement)(nil),          // 22: ferrule.connector.v1.DigestPlacement
-	(*AuthorizationPlacement)(nil),   // 23: ferrule.connector.v1.AuthorizationPlacement
-	(*CertificatePlacement)(nil),     // 24: ferrule.connector.v1.CertificatePlacement
-	nil,                              // 25: ferrule.connector.v1.OAuthSettings.CustomParametersEntry
-	nil,                              // 26: ferrule.connector.v1.OAuthSettings.PropertiesEntry
-	(*Extension)(nil),                // 27: ferrule.connector.v1.Extension
+	(*AwsSignatureScheme)(nil),       // 10: ferrule.connector.v1.AwsSignatureScheme
+	(*HmacScheme)(nil),               // 11: ferrule.connector.v1.HmacScheme
+	(*HmacField)(nil),                // 12: ferrule.connector.v1.HmacField
+	(*SecurityRequirement)(nil),      // 13: ferrule.connector.v1.SecurityRequirement
+	(*SchemeReference)(nil),          // 14: ferrule.connector.v1.SchemeReference
+	(*ParameterSet)(nil),             // 15: ferrule.connector.v1.ParameterSet
+	(*ConnectionParameter)(nil),      // 16: ferrule.connector.v1.ConnectionParameter
+	(*ParameterCondition)(nil),       // 17: ferrule.connector.v1.ParameterCondition
+	(*AllowedValue)(nil),             // 18: ferrule.connector.v1.AllowedValue
+	(*OAuthSettings)(nil),            // 19: ferrule.connector.v1.OAuthSettings
+	(*OAuthAdditionalParameter)(nil), // 20: ferrule.connector.v1.OAuthAdditionalParameter
+	(*CredentialPlacement)(nil),      // 21: ferrule.connector.v1.CredentialPlacement
+	(*ApiKeyPlacement)(nil),          // 22: ferrule.connector.v1.ApiKeyPlacement
+	(*BasicPlacement)(nil),           // 23: ferrule.connector.v1.BasicPlacement
+	(*BearerPlacement)(nil),          // 24: ferrule.connector.v1.BearerPlacement
+	(*DigestPlacement)(nil),          // 25: ferrule.connector.v1.DigestPlacement
+	(*AuthorizationPlacement)(nil),   // 26: ferrule.connector.v1.AuthorizationPlacement
+	(*CertificatePlacement)(nil),     // 27: ferrule.connector.v1.CertificatePlacement
+	(*AwsSignaturePlacement)(nil),    // 28: ferrule.connector.v1.AwsSignaturePlacement
+	(*HmacPlacement)(nil),            // 29: ferrule.connector.v1.HmacPlacement
+	nil,                              // 30: ferrule.connector.v1.OAuthSettings.CustomParametersEntry
+	nil,                              // 31: ferrule.connector.v1.OAuthSettings.PropertiesEntry
+	(*Extension)(nil),                // 32: ferrule.connector.v1.Extension
 }
 var file_ferrule_connector_v1_authentication_proto_depIdxs = []int32{
 	3,  // 0: ferrule.connector.v1.SecurityScheme.api_key:type_name -> ferrule.connector.v1.ApiKeyScheme
@@ -2070,34 +2594,41 @@ var file_ferrule_connector_v1_authentication_proto_depIdxs = []int32{
 	5,  // 2: ferrule.connector.v1.SecurityScheme.oauth2:type_name -> ferrule.connector.v1.OAuth2Scheme
 	8,  // 3: ferrule.connector.v1.SecurityScheme.open_id_connect:type_name -> ferrule.connector.v1.OpenIdConnectScheme
 	9,  // 4: ferrule.connector.v1.SecurityScheme.mutual_tls:type_name -> ferrule.connector.v1.MutualTlsScheme
-	27, // 5: ferrule.connector.v1.SecurityScheme.extensions:type_name -> ferrule.connector.v1.Extension
-	0,  // 6: ferrule.connector.v1.ApiKeyScheme.location:type_name -> ferrule.connector.v1.CredentialLocation
-	6,  // 7: ferrule.connector.v1.OAuth2Scheme.flows:type_name -> ferrule.connector.v1.OAuth2Flow
-	7,  // 8: ferrule.connector.v1.OAuth2Flow.scopes:type_name -> ferrule.connector.v1.OAuth2Scope
-	11, // 9: ferrule.connector.v1.SecurityRequirement.schemes:type_name -> ferrule.connector.v1.SchemeReference
-	13, // 10: ferrule.connector.v1.ParameterSet.parameters:type_name -> ferrule.connector.v1.ConnectionParameter
-	18, // 11: ferrule.connector.v1.ParameterSet.placements:type_name -> ferrule.connector.v1.CredentialPlacement
-	1,  // 12: ferrule.connector.v1.ConnectionParameter.type:type_name -> ferrule.connector.v1.ConnectionParameterType
-	15, // 13: ferrule.connector.v1.ConnectionParameter.allowed_values:type_name -> ferrule.connector.v1.AllowedValue
-	16, // 14: ferrule.connector.v1.ConnectionParameter.oauth:type_name -> ferrule.connector.v1.OAuthSettings
-	14, // 15: ferrule.connector.v1.ConnectionParameter.conditions:type_name -> ferrule.connector.v1.ParameterCondition
-	25, // 16: ferrule.connector.v1.OAuthSettings.custom_parameters:type_name -> ferrule.connector.v1.OAuthSettings.CustomParametersEntry
-	26, // 17: ferrule.connector.v1.OAuthSettings.properties:type_name -> ferrule.connector.v1.OAuthSettings.PropertiesEntry
-	17, // 18: ferrule.connector.v1.OAuthSettings.additional_parameters:type_name -> ferrule.connector.v1.OAuthAdditionalParameter
-	1,  // 19: ferrule.connector.v1.OAuthAdditionalParameter.type:type_name -> ferrule.connector.v1.ConnectionParameterType
-	14, // 20: ferrule.connector.v1.OAuthAdditionalParameter.conditions:type_name -> ferrule.connector.v1.ParameterCondition
-	19, // 21: ferrule.connector.v1.CredentialPlacement.api_key:type_name -> ferrule.connector.v1.ApiKeyPlacement
-	20, // 22: ferrule.connector.v1.CredentialPlacement.basic:type_name -> ferrule.connector.v1.BasicPlacement
-	21, // 23: ferrule.connector.v1.CredentialPlacement.bearer:type_name -> ferrule.connector.v1.BearerPlacement
-	22, // 24: ferrule.connector.v1.CredentialPlacement.digest:type_name -> ferrule.connector.v1.DigestPlacement
-	23, // 25: ferrule.connector.v1.CredentialPlacement.authorization:type_name -> ferrule.connector.v1.AuthorizationPlacement
-	24, // 26: ferrule.connector.v1.CredentialPlacement.certificate:type_name -> ferrule.connector.v1.CertificatePlacement
-	0,  // 27: ferrule.connector.v1.ApiKeyPlacement.location:type_name -> ferrule.connector.v1.CredentialLocation
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	10, // 5: ferrule.connector.v1.SecurityScheme.aws_signature:type_name -> ferrule.connector.v1.AwsSignatureScheme
+	11, // 6: ferrule.connector.v1.SecurityScheme.hmac:type_name -> ferrule.connector.v1.HmacScheme
+	32, // 7: ferrule.connector.v1.SecurityScheme.extensions:type_name -> ferrule.connector.v1.Extension
+	0,  // 8: ferrule.connector.v1.ApiKeyScheme.location:type_name -> ferrule.connector.v1.CredentialLocation
+	6,  // 9: ferrule.connector.v1.OAuth2Scheme.flows:type_name -> ferrule.connector.v1.OAuth2Flow
+	7,  // 10: ferrule.connector.v1.OAuth2Flow.scopes:type_name -> ferrule.connector.v1.OAuth2Scope
+	12, // 11: ferrule.connector.v1.HmacScheme.headers:type_name -> ferrule.connector.v1.HmacField
+	12, // 12: ferrule.connector.v1.HmacScheme.query:type_name -> ferrule.connector.v1.HmacField
+	14, // 13: ferrule.connector.v1.SecurityRequirement.schemes:type_name -> ferrule.connector.v1.SchemeReference
+	16, // 14: ferrule.connector.v1.ParameterSet.parameters:type_name -> ferrule.connector.v1.ConnectionParameter
+	21, // 15: ferrule.connector.v1.ParameterSet.placements:type_name -> ferrule.connector.v1.CredentialPlacement
+	1,  // 16: ferrule.connector.v1.ConnectionParameter.type:type_name -> ferrule.connector.v1.ConnectionParameterType
+	18, // 17: ferrule.connector.v1.ConnectionParameter.allowed_values:type_name -> ferrule.connector.v1.AllowedValue
+	19, // 18: ferrule.connector.v1.ConnectionParameter.oauth:type_name -> ferrule.connector.v1.OAuthSettings
+	17, // 19: ferrule.connector.v1.ConnectionParameter.conditions:type_name -> ferrule.connector.v1.ParameterCondition
+	30, // 20: ferrule.connector.v1.OAuthSettings.custom_parameters:type_name -> ferrule.connector.v1.OAuthSettings.CustomParametersEntry
+	31, // 21: ferrule.connector.v1.OAuthSettings.properties:type_name -> ferrule.connector.v1.OAuthSettings.PropertiesEntry
+	20, // 22: ferrule.connector.v1.OAuthSettings.additional_parameters:type_name -> ferrule.connector.v1.OAuthAdditionalParameter
+	1,  // 23: ferrule.connector.v1.OAuthAdditionalParameter.type:type_name -> ferrule.connector.v1.ConnectionParameterType
+	17, // 24: ferrule.connector.v1.OAuthAdditionalParameter.conditions:type_name -> ferrule.connector.v1.ParameterCondition
+	22, // 25: ferrule.connector.v1.CredentialPlacement.api_key:type_name -> ferrule.connector.v1.ApiKeyPlacement
+	23, // 26: ferrule.connector.v1.CredentialPlacement.basic:type_name -> ferrule.connector.v1.BasicPlacement
+	24, // 27: ferrule.connector.v1.CredentialPlacement.bearer:type_name -> ferrule.connector.v1.BearerPlacement
+	25, // 28: ferrule.connector.v1.CredentialPlacement.digest:type_name -> ferrule.connector.v1.DigestPlacement
+	26, // 29: ferrule.connector.v1.CredentialPlacement.authorization:type_name -> ferrule.connector.v1.AuthorizationPlacement
+	27, // 30: ferrule.connector.v1.CredentialPlacement.certificate:type_name -> ferrule.connector.v1.CertificatePlacement
+	28, // 31: ferrule.connector.v1.CredentialPlacement.aws_signature:type_name -> ferrule.connector.v1.AwsSignaturePlacement
+	29, // 32: ferrule.connector.v1.CredentialPlacement.hmac:type_name -> ferrule.connector.v1.HmacPlacement
+	0,  // 33: ferrule.connector.v1.ApiKeyPlacement.location:type_name -> ferrule.connector.v1.CredentialLocation
+	11, // 34: ferrule.connector.v1.HmacPlacement.scheme:type_name -> ferrule.connector.v1.HmacScheme
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_connector_v1_authentication_proto_init() }
@@ -2112,14 +2643,18 @@ func file_ferrule_connector_v1_authentication_proto_init() {
 		(*SecurityScheme_Oauth2)(nil),
 		(*SecurityScheme_OpenIdConnect)(nil),
 		(*SecurityScheme_MutualTls)(nil),
+		(*SecurityScheme_AwsSignature)(nil),
+		(*SecurityScheme_Hmac)(nil),
 	}
-	file_ferrule_connector_v1_authentication_proto_msgTypes[16].OneofWrappers = []any{
+	file_ferrule_connector_v1_authentication_proto_msgTypes[19].OneofWrappers = []any{
 		(*CredentialPlacement_ApiKey)(nil),
 		(*CredentialPlacement_Basic)(nil),
 		(*CredentialPlacement_Bearer)(nil),
 		(*CredentialPlacement_Digest)(nil),
 		(*CredentialPlacement_Authorization)(nil),
 		(*CredentialPlacement_Certificate)(nil),
+		(*CredentialPlacement_AwsSignature)(nil),
+		(*CredentialPlacement_Hmac)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2127,7 +2662,7 @@ func file_ferrule_connector_v1_authentication_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_connector_v1_authentication_proto_rawDesc), len(file_ferrule_connector_v1_authentication_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   25,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

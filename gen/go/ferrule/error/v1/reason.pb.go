@@ -268,6 +268,46 @@ const (
 	//
 	// Example: {"reason":"ICON_NOT_FOUND","metadata":{"revision":"9f2c"}}
 	Reason_REASON_ICON_NOT_FOUND Reason = 59
+	// There is no such OAuth client.
+	//
+	// Example: {"reason":"OAUTH_CLIENT_NOT_FOUND","metadata":{"oauth_client":"environments/default/oauthClients/crm"}}
+	Reason_REASON_OAUTH_CLIENT_NOT_FOUND Reason = 60
+	// An OAuth client has this id, or serves this connector, already.
+	//
+	// Example: {"reason":"OAUTH_CLIENT_EXISTS","metadata":{"oauth_client":"environments/default/oauthClients/crm"}}
+	Reason_REASON_OAUTH_CLIENT_EXISTS Reason = 61
+	// The connector has no OAuth client, and the connection brings none.
+	//
+	// Example: {"reason":"OAUTH_CLIENT_MISSING","metadata":{"connector":"environments/default/connectors/crm"}}
+	Reason_REASON_OAUTH_CLIENT_MISSING Reason = 62
+	// What the connector, its provider and the connection say does not make a sign-in.
+	//
+	// Example: {"reason":"OAUTH_SETTINGS_INVALID","metadata":{"setting":"tokenUrl"}}
+	Reason_REASON_OAUTH_SETTINGS_INVALID Reason = 63
+	// There is no such sign-in, or it belongs to somebody else.
+	//
+	// Example: {"reason":"AUTHORIZATION_NOT_FOUND","metadata":{"authorization":"environments/default/connections/crm/authorizations/9f2c"}}
+	Reason_REASON_AUTHORIZATION_NOT_FOUND Reason = 64
+	// A sign-in failed, was refused or has expired.
+	//
+	// Example: {"reason":"AUTHORIZATION_FAILED","metadata":{"error":"access_denied"}}
+	Reason_REASON_AUTHORIZATION_FAILED Reason = 65
+	// The provider refused to give a token.
+	//
+	// Example: {"reason":"PROVIDER_REFUSED","metadata":{"error":"invalid_client","host":"login.example.com"}}
+	Reason_REASON_PROVIDER_REFUSED Reason = 66
+	// The provider did not answer, or not with an answer that can be used.
+	//
+	// Example: {"reason":"PROVIDER_UNAVAILABLE","metadata":{"host":"login.example.com","status":"503"}}
+	Reason_REASON_PROVIDER_UNAVAILABLE Reason = 67
+	// There is no such rotation of keys.
+	//
+	// Example: {"reason":"KEY_ROTATION_NOT_FOUND","metadata":{"key_rotation":"keyRotations/9f2c"}}
+	Reason_REASON_KEY_ROTATION_NOT_FOUND Reason = 68
+	// The key management service cannot be reached, or refuses the key.
+	//
+	// Example: {"reason":"KEY_UNAVAILABLE","metadata":{"key":"hcvault://vault.example/transit/keys/ferrule"}}
+	Reason_REASON_KEY_UNAVAILABLE Reason = 69
 )
 
 // Enum value maps for Reason.
@@ -333,6 +373,16 @@ var (
 		57: "REASON_ARCHIVE_INVALID",
 		58: "REASON_SELECTION_EMPTY",
 		59: "REASON_ICON_NOT_FOUND",
+		60: "REASON_OAUTH_CLIENT_NOT_FOUND",
+		61: "REASON_OAUTH_CLIENT_EXISTS",
+		62: "REASON_OAUTH_CLIENT_MISSING",
+		63: "REASON_OAUTH_SETTINGS_INVALID",
+		64: "REASON_AUTHORIZATION_NOT_FOUND",
+		65: "REASON_AUTHORIZATION_FAILED",
+		66: "REASON_PROVIDER_REFUSED",
+		67: "REASON_PROVIDER_UNAVAILABLE",
+		68: "REASON_KEY_ROTATION_NOT_FOUND",
+		69: "REASON_KEY_UNAVAILABLE",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -395,6 +445,16 @@ var (
 		"REASON_ARCHIVE_INVALID":               57,
 		"REASON_SELECTION_EMPTY":               58,
 		"REASON_ICON_NOT_FOUND":                59,
+		"REASON_OAUTH_CLIENT_NOT_FOUND":        60,
+		"REASON_OAUTH_CLIENT_EXISTS":           61,
+		"REASON_OAUTH_CLIENT_MISSING":          62,
+		"REASON_OAUTH_SETTINGS_INVALID":        63,
+		"REASON_AUTHORIZATION_NOT_FOUND":       64,
+		"REASON_AUTHORIZATION_FAILED":          65,
+		"REASON_PROVIDER_REFUSED":              66,
+		"REASON_PROVIDER_UNAVAILABLE":          67,
+		"REASON_KEY_ROTATION_NOT_FOUND":        68,
+		"REASON_KEY_UNAVAILABLE":               69,
 	}
 )
 
@@ -429,7 +489,7 @@ var File_ferrule_error_v1_reason_proto protoreflect.FileDescriptor
 
 const file_ferrule_error_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1dferrule/error/v1/reason.proto\x12\x10ferrule.error.v1*\xbd\x0e\n" +
+	"\x1dferrule/error/v1/reason.proto\x12\x10ferrule.error.v1*\x86\x11\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x01\x12\x1b\n" +
@@ -491,7 +551,17 @@ const file_ferrule_error_v1_reason_proto_rawDesc = "" +
 	"\x19REASON_DEFINITION_INVALID\x108\x12\x1a\n" +
 	"\x16REASON_ARCHIVE_INVALID\x109\x12\x1a\n" +
 	"\x16REASON_SELECTION_EMPTY\x10:\x12\x19\n" +
-	"\x15REASON_ICON_NOT_FOUND\x10;B\xc7\x01\n" +
+	"\x15REASON_ICON_NOT_FOUND\x10;\x12!\n" +
+	"\x1dREASON_OAUTH_CLIENT_NOT_FOUND\x10<\x12\x1e\n" +
+	"\x1aREASON_OAUTH_CLIENT_EXISTS\x10=\x12\x1f\n" +
+	"\x1bREASON_OAUTH_CLIENT_MISSING\x10>\x12!\n" +
+	"\x1dREASON_OAUTH_SETTINGS_INVALID\x10?\x12\"\n" +
+	"\x1eREASON_AUTHORIZATION_NOT_FOUND\x10@\x12\x1f\n" +
+	"\x1bREASON_AUTHORIZATION_FAILED\x10A\x12\x1b\n" +
+	"\x17REASON_PROVIDER_REFUSED\x10B\x12\x1f\n" +
+	"\x1bREASON_PROVIDER_UNAVAILABLE\x10C\x12!\n" +
+	"\x1dREASON_KEY_ROTATION_NOT_FOUND\x10D\x12\x1a\n" +
+	"\x16REASON_KEY_UNAVAILABLE\x10EB\xc7\x01\n" +
 	"\x14com.ferrule.error.v1B\vReasonProtoP\x01Z>github.com/ferrule-dev/ferrule/gen/go/ferrule/error/v1;errorv1\xa2\x02\x03FEX\xaa\x02\x10Ferrule.Error.V1\xca\x02\x11Ferrule\\Error_\\V1\xe2\x02\x1dFerrule\\Error_\\V1\\GPBMetadata\xea\x02\x12Ferrule::Error::V1b\x06proto3"
 
 var (

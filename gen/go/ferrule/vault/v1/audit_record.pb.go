@@ -38,25 +38,53 @@ const (
 	AuditAction_AUDIT_ACTION_RESOLVED AuditAction = 4
 	// Somebody asked for secrets and was refused.
 	AuditAction_AUDIT_ACTION_REFUSED AuditAction = 5
+	// Lent secrets were sent to an API, count times since first_time.
+	AuditAction_AUDIT_ACTION_USED AuditAction = 6
+	// Somebody signed in, or a token was obtained without a person.
+	AuditAction_AUDIT_ACTION_AUTHORIZED AuditAction = 7
+	// The access token was renewed.
+	AuditAction_AUDIT_ACTION_REFRESHED AuditAction = 8
+	// The provider withdrew its grant, or it was revoked here.
+	AuditAction_AUDIT_ACTION_REVOKED AuditAction = 9
+	// Keys were rotated; the connection is empty.
+	AuditAction_AUDIT_ACTION_KEYS_ROTATED AuditAction = 10
+	// Older records were removed because of their age; count says how many.
+	AuditAction_AUDIT_ACTION_PRUNED AuditAction = 11
+	// An OAuth client was created, changed or deleted; oauth_client names it.
+	AuditAction_AUDIT_ACTION_CLIENT_CHANGED AuditAction = 12
 )
 
 // Enum value maps for AuditAction.
 var (
 	AuditAction_name = map[int32]string{
-		0: "AUDIT_ACTION_UNSPECIFIED",
-		1: "AUDIT_ACTION_CREATED",
-		2: "AUDIT_ACTION_CHANGED",
-		3: "AUDIT_ACTION_DELETED",
-		4: "AUDIT_ACTION_RESOLVED",
-		5: "AUDIT_ACTION_REFUSED",
+		0:  "AUDIT_ACTION_UNSPECIFIED",
+		1:  "AUDIT_ACTION_CREATED",
+		2:  "AUDIT_ACTION_CHANGED",
+		3:  "AUDIT_ACTION_DELETED",
+		4:  "AUDIT_ACTION_RESOLVED",
+		5:  "AUDIT_ACTION_REFUSED",
+		6:  "AUDIT_ACTION_USED",
+		7:  "AUDIT_ACTION_AUTHORIZED",
+		8:  "AUDIT_ACTION_REFRESHED",
+		9:  "AUDIT_ACTION_REVOKED",
+		10: "AUDIT_ACTION_KEYS_ROTATED",
+		11: "AUDIT_ACTION_PRUNED",
+		12: "AUDIT_ACTION_CLIENT_CHANGED",
 	}
 	AuditAction_value = map[string]int32{
-		"AUDIT_ACTION_UNSPECIFIED": 0,
-		"AUDIT_ACTION_CREATED":     1,
-		"AUDIT_ACTION_CHANGED":     2,
-		"AUDIT_ACTION_DELETED":     3,
-		"AUDIT_ACTION_RESOLVED":    4,
-		"AUDIT_ACTION_REFUSED":     5,
+		"AUDIT_ACTION_UNSPECIFIED":    0,
+		"AUDIT_ACTION_CREATED":        1,
+		"AUDIT_ACTION_CHANGED":        2,
+		"AUDIT_ACTION_DELETED":        3,
+		"AUDIT_ACTION_RESOLVED":       4,
+		"AUDIT_ACTION_REFUSED":        5,
+		"AUDIT_ACTION_USED":           6,
+		"AUDIT_ACTION_AUTHORIZED":     7,
+		"AUDIT_ACTION_REFRESHED":      8,
+		"AUDIT_ACTION_REVOKED":        9,
+		"AUDIT_ACTION_KEYS_ROTATED":   10,
+		"AUDIT_ACTION_PRUNED":         11,
+		"AUDIT_ACTION_CLIENT_CHANGED": 12,
 	}
 )
 
@@ -106,7 +134,20 @@ type AuditRecord struct {
 	// Operation that needed the secrets; empty if none.
 	OperationId string `protobuf:"bytes,7,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
 	// Names of the secrets, sorted.
-	SecretNames   []string `protobuf:"bytes,8,rep,name=secret_names,json=secretNames,proto3" json:"secret_names,omitempty"`
+	SecretNames []string `protobuf:"bytes,8,rep,name=secret_names,json=secretNames,proto3" json:"secret_names,omitempty"`
+	// Host that the secrets were sent to, "host:port"; empty if they were not sent.
+	Host string `protobuf:"bytes,9,opt,name=host,proto3" json:"host,omitempty"`
+	// How many uses the record stands for; 0 means 1.
+	Count int64 `protobuf:"varint,10,opt,name=count,proto3" json:"count,omitempty"`
+	// First of these uses; time is the last one. Absent if there is only one.
+	FirstTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=first_time,json=firstTime,proto3" json:"first_time,omitempty"`
+	// Position of the record in its environment's chain, from 1, without gaps.
+	Sequence int64 `protobuf:"varint,12,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Proof of this record and of all before it, hexadecimal: HMAC-SHA-256 under a
+	// key of the vault over the predecessor's proof and this record.
+	Proof string `protobuf:"bytes,13,opt,name=proof,proto3" json:"proof,omitempty"`
+	// OAuth client that the record is about; empty if none.
+	OauthClient   string `protobuf:"bytes,14,opt,name=oauth_client,json=oauthClient,proto3" json:"oauth_client,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -197,11 +238,53 @@ func (x *AuditRecord) GetSecretNames() []string {
 	return nil
 }
 
+func (x *AuditRecord) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *AuditRecord) GetFirstTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FirstTime
+	}
+	return nil
+}
+
+func (x *AuditRecord) GetSequence() int64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *AuditRecord) GetProof() string {
+	if x != nil {
+		return x.Proof
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetOauthClient() string {
+	if x != nil {
+		return x.OauthClient
+	}
+	return ""
+}
+
 var File_ferrule_vault_v1_audit_record_proto protoreflect.FileDescriptor
 
 const file_ferrule_vault_v1_audit_record_proto_rawDesc = "" +
 	"\n" +
-	"#ferrule/vault/v1/audit_record.proto\x12\x10ferrule.vault.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x02\n" +
+	"#ferrule/vault/v1/audit_record.proto\x12\x10ferrule.vault.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe0\x03\n" +
 	"\vAuditRecord\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x125\n" +
@@ -212,14 +295,30 @@ const file_ferrule_vault_v1_audit_record_proto_rawDesc = "" +
 	"\tprincipal\x18\x05 \x01(\tR\tprincipal\x12\x18\n" +
 	"\aservice\x18\x06 \x01(\tR\aservice\x12!\n" +
 	"\foperation_id\x18\a \x01(\tR\voperationId\x12!\n" +
-	"\fsecret_names\x18\b \x03(\tR\vsecretNames*\xae\x01\n" +
+	"\fsecret_names\x18\b \x03(\tR\vsecretNames\x12\x12\n" +
+	"\x04host\x18\t \x01(\tR\x04host\x12\x14\n" +
+	"\x05count\x18\n" +
+	" \x01(\x03R\x05count\x129\n" +
+	"\n" +
+	"first_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tfirstTime\x12\x1a\n" +
+	"\bsequence\x18\f \x01(\x03R\bsequence\x12\x14\n" +
+	"\x05proof\x18\r \x01(\tR\x05proof\x12!\n" +
+	"\foauth_client\x18\x0e \x01(\tR\voauthClient*\xf1\x02\n" +
 	"\vAuditAction\x12\x1c\n" +
 	"\x18AUDIT_ACTION_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14AUDIT_ACTION_CREATED\x10\x01\x12\x18\n" +
 	"\x14AUDIT_ACTION_CHANGED\x10\x02\x12\x18\n" +
 	"\x14AUDIT_ACTION_DELETED\x10\x03\x12\x19\n" +
 	"\x15AUDIT_ACTION_RESOLVED\x10\x04\x12\x18\n" +
-	"\x14AUDIT_ACTION_REFUSED\x10\x05B\xca\x01\n" +
+	"\x14AUDIT_ACTION_REFUSED\x10\x05\x12\x15\n" +
+	"\x11AUDIT_ACTION_USED\x10\x06\x12\x1b\n" +
+	"\x17AUDIT_ACTION_AUTHORIZED\x10\a\x12\x1a\n" +
+	"\x16AUDIT_ACTION_REFRESHED\x10\b\x12\x18\n" +
+	"\x14AUDIT_ACTION_REVOKED\x10\t\x12\x1d\n" +
+	"\x19AUDIT_ACTION_KEYS_ROTATED\x10\n" +
+	"\x12\x17\n" +
+	"\x13AUDIT_ACTION_PRUNED\x10\v\x12\x1f\n" +
+	"\x1bAUDIT_ACTION_CLIENT_CHANGED\x10\fB\xca\x01\n" +
 	"\x14com.ferrule.vault.v1B\x10AuditRecordProtoP\x01Z>github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1;vaultv1\xa2\x02\x03FVX\xaa\x02\x10Ferrule.Vault.V1\xca\x02\x10Ferrule\\Vault\\V1\xe2\x02\x1cFerrule\\Vault\\V1\\GPBMetadata\xea\x02\x12Ferrule::Vault::V1b\x06proto3"
 
 var (
@@ -244,11 +343,12 @@ var file_ferrule_vault_v1_audit_record_proto_goTypes = []any{
 var file_ferrule_vault_v1_audit_record_proto_depIdxs = []int32{
 	2, // 0: ferrule.vault.v1.AuditRecord.time:type_name -> google.protobuf.Timestamp
 	0, // 1: ferrule.vault.v1.AuditRecord.action:type_name -> ferrule.vault.v1.AuditAction
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	2, // 2: ferrule.vault.v1.AuditRecord.first_time:type_name -> google.protobuf.Timestamp
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_vault_v1_audit_record_proto_init() }

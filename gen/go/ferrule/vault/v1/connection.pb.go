@@ -121,9 +121,18 @@ type Connection struct {
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change of what the owner can edit and of the secrets, but
 	// not with the outcome of a test (AIP-154).
-	Etag          string `protobuf:"bytes,16,opt,name=etag,proto3" json:"etag,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Etag string `protobuf:"bytes,16,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Who signed in, where the provider tells: an e-mail address, a user or account
+	// name. For people only; it proves nothing.
+	Identity string `protobuf:"bytes,17,opt,name=identity,proto3" json:"identity,omitempty"`
+	// Scopes that the provider granted; empty if the connection has no grant, or
+	// the provider does not say.
+	GrantedScopes []string `protobuf:"bytes,18,rep,name=granted_scopes,json=grantedScopes,proto3" json:"granted_scopes,omitempty"`
+	// When the present access token ends; absent without one, or if nobody knows.
+	// It is renewed before.
+	TokenExpireTime *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=token_expire_time,json=tokenExpireTime,proto3" json:"token_expire_time,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Connection) Reset() {
@@ -268,11 +277,32 @@ func (x *Connection) GetEtag() string {
 	return ""
 }
 
+func (x *Connection) GetIdentity() string {
+	if x != nil {
+		return x.Identity
+	}
+	return ""
+}
+
+func (x *Connection) GetGrantedScopes() []string {
+	if x != nil {
+		return x.GrantedScopes
+	}
+	return nil
+}
+
+func (x *Connection) GetTokenExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.TokenExpireTime
+	}
+	return nil
+}
+
 var File_ferrule_vault_v1_connection_proto protoreflect.FileDescriptor
 
 const file_ferrule_vault_v1_connection_proto_rawDesc = "" +
 	"\n" +
-	"!ferrule/vault/v1/connection.proto\x12\x10ferrule.vault.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfe\a\n" +
+	"!ferrule/vault/v1/connection.proto\x12\x10ferrule.vault.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x98\t\n" +
 	"\n" +
 	"Connection\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12F\n" +
@@ -298,7 +328,10 @@ const file_ferrule_vault_v1_connection_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\x10 \x01(\tR\x04etag\x1a=\n" +
+	"\x04etag\x18\x10 \x01(\tR\x04etag\x12\x1f\n" +
+	"\bidentity\x18\x11 \x01(\tB\x03\xe0A\x03R\bidentity\x12*\n" +
+	"\x0egranted_scopes\x18\x12 \x03(\tB\x03\xe0A\x03R\rgrantedScopes\x12K\n" +
+	"\x11token_expire_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x0ftokenExpireTime\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:i\xeaAf\n" +
@@ -338,11 +371,12 @@ var file_ferrule_vault_v1_connection_proto_depIdxs = []int32{
 	3, // 3: ferrule.vault.v1.Connection.test_time:type_name -> google.protobuf.Timestamp
 	3, // 4: ferrule.vault.v1.Connection.create_time:type_name -> google.protobuf.Timestamp
 	3, // 5: ferrule.vault.v1.Connection.update_time:type_name -> google.protobuf.Timestamp
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	3, // 6: ferrule.vault.v1.Connection.token_expire_time:type_name -> google.protobuf.Timestamp
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_vault_v1_connection_proto_init() }

@@ -48,9 +48,15 @@ type Credential struct {
 	// Etag of the connection at that moment.
 	Etag string `protobuf:"bytes,10,opt,name=etag,proto3" json:"etag,omitempty"`
 	// When the lease ends, if no change of the connection ends it before.
-	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// Which of the connection's tokens was lent: it changes with every renewal, and
+	// tells RejectCredential which one the API refused. Empty without a token.
+	TokenVersion string `protobuf:"bytes,12,opt,name=token_version,json=tokenVersion,proto3" json:"token_version,omitempty"`
+	// How the provider wants its access token to be sent, where that is not as the
+	// parameter set says.
+	TokenPlacement *TokenPlacement `protobuf:"bytes,13,opt,name=token_placement,json=tokenPlacement,proto3" json:"token_placement,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Credential) Reset() {
@@ -160,12 +166,82 @@ func (x *Credential) GetExpireTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Credential) GetTokenVersion() string {
+	if x != nil {
+		return x.TokenVersion
+	}
+	return ""
+}
+
+func (x *Credential) GetTokenPlacement() *TokenPlacement {
+	if x != nil {
+		return x.TokenPlacement
+	}
+	return nil
+}
+
+// TokenPlacement is how a provider wants its access token to be sent.
+type TokenPlacement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Header, for instance "X-Shopify-Access-Token".
+	Header string `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
+	// Text before the token, for instance "OAuth "; empty for none.
+	Prefix        string `protobuf:"bytes,2,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TokenPlacement) Reset() {
+	*x = TokenPlacement{}
+	mi := &file_ferrule_vault_v1_credential_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TokenPlacement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TokenPlacement) ProtoMessage() {}
+
+func (x *TokenPlacement) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_credential_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TokenPlacement.ProtoReflect.Descriptor instead.
+func (*TokenPlacement) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_credential_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *TokenPlacement) GetHeader() string {
+	if x != nil {
+		return x.Header
+	}
+	return ""
+}
+
+func (x *TokenPlacement) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
 // SecretValue is one secret in clear.
 type SecretValue struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Parameter.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Value.
+	// Value. Of a certificate: PEM, the private key and then the chain, whatever
+	// the owner sent. Of an OAuth parameter: the access token.
 	Value         []byte `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -173,7 +249,7 @@ type SecretValue struct {
 
 func (x *SecretValue) Reset() {
 	*x = SecretValue{}
-	mi := &file_ferrule_vault_v1_credential_proto_msgTypes[1]
+	mi := &file_ferrule_vault_v1_credential_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -185,7 +261,7 @@ func (x *SecretValue) String() string {
 func (*SecretValue) ProtoMessage() {}
 
 func (x *SecretValue) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_vault_v1_credential_proto_msgTypes[1]
+	mi := &file_ferrule_vault_v1_credential_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -198,7 +274,7 @@ func (x *SecretValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SecretValue.ProtoReflect.Descriptor instead.
 func (*SecretValue) Descriptor() ([]byte, []int) {
-	return file_ferrule_vault_v1_credential_proto_rawDescGZIP(), []int{1}
+	return file_ferrule_vault_v1_credential_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *SecretValue) GetName() string {
@@ -219,7 +295,7 @@ var File_ferrule_vault_v1_credential_proto protoreflect.FileDescriptor
 
 const file_ferrule_vault_v1_credential_proto_rawDesc = "" +
 	"\n" +
-	"!ferrule/vault/v1/credential.proto\x12\x10ferrule.vault.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x89\x04\n" +
+	"!ferrule/vault/v1/credential.proto\x12\x10ferrule.vault.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf9\x04\n" +
 	"\n" +
 	"Credential\x12\x1e\n" +
 	"\n" +
@@ -239,10 +315,15 @@ const file_ferrule_vault_v1_credential_proto_rawDesc = "" +
 	"\x04etag\x18\n" +
 	" \x01(\tR\x04etag\x12;\n" +
 	"\vexpire_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime\x1a=\n" +
+	"expireTime\x12#\n" +
+	"\rtoken_version\x18\f \x01(\tR\ftokenVersion\x12I\n" +
+	"\x0ftoken_placement\x18\r \x01(\v2 .ferrule.vault.v1.TokenPlacementR\x0etokenPlacement\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"<\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"@\n" +
+	"\x0eTokenPlacement\x12\x16\n" +
+	"\x06header\x18\x01 \x01(\tR\x06header\x12\x16\n" +
+	"\x06prefix\x18\x02 \x01(\tR\x06prefix\"<\n" +
 	"\vSecretValue\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n" +
 	"\x05value\x18\x02 \x01(\fB\x03\x80\x01\x01R\x05valueB\xc9\x01\n" +
@@ -260,22 +341,24 @@ func file_ferrule_vault_v1_credential_proto_rawDescGZIP() []byte {
 	return file_ferrule_vault_v1_credential_proto_rawDescData
 }
 
-var file_ferrule_vault_v1_credential_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_ferrule_vault_v1_credential_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_ferrule_vault_v1_credential_proto_goTypes = []any{
 	(*Credential)(nil),            // 0: ferrule.vault.v1.Credential
-	(*SecretValue)(nil),           // 1: ferrule.vault.v1.SecretValue
-	nil,                           // 2: ferrule.vault.v1.Credential.ParametersEntry
-	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
+	(*TokenPlacement)(nil),        // 1: ferrule.vault.v1.TokenPlacement
+	(*SecretValue)(nil),           // 2: ferrule.vault.v1.SecretValue
+	nil,                           // 3: ferrule.vault.v1.Credential.ParametersEntry
+	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
 }
 var file_ferrule_vault_v1_credential_proto_depIdxs = []int32{
-	2, // 0: ferrule.vault.v1.Credential.parameters:type_name -> ferrule.vault.v1.Credential.ParametersEntry
-	1, // 1: ferrule.vault.v1.Credential.secrets:type_name -> ferrule.vault.v1.SecretValue
-	3, // 2: ferrule.vault.v1.Credential.expire_time:type_name -> google.protobuf.Timestamp
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	3, // 0: ferrule.vault.v1.Credential.parameters:type_name -> ferrule.vault.v1.Credential.ParametersEntry
+	2, // 1: ferrule.vault.v1.Credential.secrets:type_name -> ferrule.vault.v1.SecretValue
+	4, // 2: ferrule.vault.v1.Credential.expire_time:type_name -> google.protobuf.Timestamp
+	1, // 3: ferrule.vault.v1.Credential.token_placement:type_name -> ferrule.vault.v1.TokenPlacement
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_vault_v1_credential_proto_init() }
@@ -289,7 +372,7 @@ func file_ferrule_vault_v1_credential_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_vault_v1_credential_proto_rawDesc), len(file_ferrule_vault_v1_credential_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -15,6 +15,7 @@ import (
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	emptypb "google.golang.org/protobuf/types/known/emptypb"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -407,7 +408,15 @@ type ListAuditRecordsRequest struct {
 	// Token of the previous answer; everything else must be unchanged.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Only records of this connection.
-	Connection    string `protobuf:"bytes,4,opt,name=connection,proto3" json:"connection,omitempty"`
+	Connection string `protobuf:"bytes,4,opt,name=connection,proto3" json:"connection,omitempty"`
+	// Only records of this principal.
+	Principal string `protobuf:"bytes,5,opt,name=principal,proto3" json:"principal,omitempty"`
+	// Only records of this action; unspecified for all.
+	Action AuditAction `protobuf:"varint,6,opt,name=action,proto3,enum=ferrule.vault.v1.AuditAction" json:"action,omitempty"`
+	// Only records of this time or later.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// Only records before this time.
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -468,6 +477,34 @@ func (x *ListAuditRecordsRequest) GetConnection() string {
 		return x.Connection
 	}
 	return ""
+}
+
+func (x *ListAuditRecordsRequest) GetPrincipal() string {
+	if x != nil {
+		return x.Principal
+	}
+	return ""
+}
+
+func (x *ListAuditRecordsRequest) GetAction() AuditAction {
+	if x != nil {
+		return x.Action
+	}
+	return AuditAction_AUDIT_ACTION_UNSPECIFIED
+}
+
+func (x *ListAuditRecordsRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *ListAuditRecordsRequest) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
 }
 
 // ListAuditRecordsResponse is a page of audit records.
@@ -535,7 +572,10 @@ type ResolveCredentialRequest struct {
 	// every connection.
 	Principal string `protobuf:"bytes,2,opt,name=principal,proto3" json:"principal,omitempty"`
 	// Operation that needs the secrets; empty for a pass-through call.
-	OperationId   string `protobuf:"bytes,3,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
+	OperationId string `protobuf:"bytes,3,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
+	// Token of the caller at the provider, for connections that exchange it for one
+	// of their own (RFC 8693, or on behalf of). At most 16 KiB.
+	SubjectToken  string `protobuf:"bytes,4,opt,name=subject_token,json=subjectToken,proto3" json:"subject_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -591,6 +631,1455 @@ func (x *ResolveCredentialRequest) GetOperationId() string {
 	return ""
 }
 
+func (x *ResolveCredentialRequest) GetSubjectToken() string {
+	if x != nil {
+		return x.SubjectToken
+	}
+	return ""
+}
+
+// RejectCredentialRequest says that an API refused a token.
+type RejectCredentialRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/connections/{connection}".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// As in ResolveCredentialRequest.
+	Principal string `protobuf:"bytes,2,opt,name=principal,proto3" json:"principal,omitempty"`
+	// As in ResolveCredentialRequest.
+	OperationId string `protobuf:"bytes,3,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
+	// As in ResolveCredentialRequest.
+	SubjectToken string `protobuf:"bytes,4,opt,name=subject_token,json=subjectToken,proto3" json:"subject_token,omitempty"`
+	// Token that was refused, from the credential that was lent.
+	TokenVersion string `protobuf:"bytes,5,opt,name=token_version,json=tokenVersion,proto3" json:"token_version,omitempty"`
+	// Status of the API's answer.
+	StatusCode    int32 `protobuf:"varint,6,opt,name=status_code,json=statusCode,proto3" json:"status_code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectCredentialRequest) Reset() {
+	*x = RejectCredentialRequest{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectCredentialRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectCredentialRequest) ProtoMessage() {}
+
+func (x *RejectCredentialRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectCredentialRequest.ProtoReflect.Descriptor instead.
+func (*RejectCredentialRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RejectCredentialRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RejectCredentialRequest) GetPrincipal() string {
+	if x != nil {
+		return x.Principal
+	}
+	return ""
+}
+
+func (x *RejectCredentialRequest) GetOperationId() string {
+	if x != nil {
+		return x.OperationId
+	}
+	return ""
+}
+
+func (x *RejectCredentialRequest) GetSubjectToken() string {
+	if x != nil {
+		return x.SubjectToken
+	}
+	return ""
+}
+
+func (x *RejectCredentialRequest) GetTokenVersion() string {
+	if x != nil {
+		return x.TokenVersion
+	}
+	return ""
+}
+
+func (x *RejectCredentialRequest) GetStatusCode() int32 {
+	if x != nil {
+		return x.StatusCode
+	}
+	return 0
+}
+
+// ReportUsesRequest is a batch of uses.
+type ReportUsesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 1,000.
+	Uses []*CredentialUse `protobuf:"bytes,1,rep,name=uses,proto3" json:"uses,omitempty"`
+	// Random text, the same if the batch is sent again: it is recorded once.
+	BatchId       string `protobuf:"bytes,2,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportUsesRequest) Reset() {
+	*x = ReportUsesRequest{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportUsesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportUsesRequest) ProtoMessage() {}
+
+func (x *ReportUsesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportUsesRequest.ProtoReflect.Descriptor instead.
+func (*ReportUsesRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ReportUsesRequest) GetUses() []*CredentialUse {
+	if x != nil {
+		return x.Uses
+	}
+	return nil
+}
+
+func (x *ReportUsesRequest) GetBatchId() string {
+	if x != nil {
+		return x.BatchId
+	}
+	return ""
+}
+
+// CredentialUse is how often one principal used one connection for one operation
+// of one host.
+type CredentialUse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/connections/{connection}".
+	Connection string `protobuf:"bytes,1,opt,name=connection,proto3" json:"connection,omitempty"`
+	// On whose behalf.
+	Principal string `protobuf:"bytes,2,opt,name=principal,proto3" json:"principal,omitempty"`
+	// Operation; empty for pass-through calls.
+	OperationId string `protobuf:"bytes,3,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
+	// Host that the secrets were sent to, "host:port".
+	Host string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
+	// How often.
+	Count int64 `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"`
+	// First use.
+	FirstTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=first_time,json=firstTime,proto3" json:"first_time,omitempty"`
+	// Last use.
+	LastTime      *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=last_time,json=lastTime,proto3" json:"last_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CredentialUse) Reset() {
+	*x = CredentialUse{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CredentialUse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CredentialUse) ProtoMessage() {}
+
+func (x *CredentialUse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CredentialUse.ProtoReflect.Descriptor instead.
+func (*CredentialUse) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *CredentialUse) GetConnection() string {
+	if x != nil {
+		return x.Connection
+	}
+	return ""
+}
+
+func (x *CredentialUse) GetPrincipal() string {
+	if x != nil {
+		return x.Principal
+	}
+	return ""
+}
+
+func (x *CredentialUse) GetOperationId() string {
+	if x != nil {
+		return x.OperationId
+	}
+	return ""
+}
+
+func (x *CredentialUse) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *CredentialUse) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *CredentialUse) GetFirstTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FirstTime
+	}
+	return nil
+}
+
+func (x *CredentialUse) GetLastTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastTime
+	}
+	return nil
+}
+
+// ReportUsesResponse is empty.
+type ReportUsesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportUsesResponse) Reset() {
+	*x = ReportUsesResponse{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportUsesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportUsesResponse) ProtoMessage() {}
+
+func (x *ReportUsesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportUsesResponse.ProtoReflect.Descriptor instead.
+func (*ReportUsesResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{12}
+}
+
+// GetConnectionFormRequest names a connector.
+type GetConnectionFormRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/connectors/{connector}/connectionForm".
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetConnectionFormRequest) Reset() {
+	*x = GetConnectionFormRequest{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetConnectionFormRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetConnectionFormRequest) ProtoMessage() {}
+
+func (x *GetConnectionFormRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetConnectionFormRequest.ProtoReflect.Descriptor instead.
+func (*GetConnectionFormRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *GetConnectionFormRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// StartAuthorizationRequest begins a sign-in.
+type StartAuthorizationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/connections/{connection}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Where the browser goes when the provider has answered, with the query
+	// parameters "authorization" (resource name) and either "confirmation" or
+	// "error": a URL of a loopback address, or one that the operator allows. Empty
+	// to have the confirmation shown to the person, who enters it by hand.
+	ReturnUrl string `protobuf:"bytes,2,opt,name=return_url,json=returnUrl,proto3" json:"return_url,omitempty"`
+	// Account that the provider should suggest, where it can.
+	LoginHint string `protobuf:"bytes,3,opt,name=login_hint,json=loginHint,proto3" json:"login_hint,omitempty"`
+	// Scopes to ask for besides those of the connector, at most 64.
+	ExtraScopes   []string `protobuf:"bytes,4,rep,name=extra_scopes,json=extraScopes,proto3" json:"extra_scopes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StartAuthorizationRequest) Reset() {
+	*x = StartAuthorizationRequest{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StartAuthorizationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StartAuthorizationRequest) ProtoMessage() {}
+
+func (x *StartAuthorizationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StartAuthorizationRequest.ProtoReflect.Descriptor instead.
+func (*StartAuthorizationRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *StartAuthorizationRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *StartAuthorizationRequest) GetReturnUrl() string {
+	if x != nil {
+		return x.ReturnUrl
+	}
+	return ""
+}
+
+func (x *StartAuthorizationRequest) GetLoginHint() string {
+	if x != nil {
+		return x.LoginHint
+	}
+	return ""
+}
+
+func (x *StartAuthorizationRequest) GetExtraScopes() []string {
+	if x != nil {
+		return x.ExtraScopes
+	}
+	return nil
+}
+
+// GetAuthorizationRequest names a sign-in.
+type GetAuthorizationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/connections/{connection}/authorizations/{authorization}".
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetAuthorizationRequest) Reset() {
+	*x = GetAuthorizationRequest{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetAuthorizationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetAuthorizationRequest) ProtoMessage() {}
+
+func (x *GetAuthorizationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetAuthorizationRequest.ProtoReflect.Descriptor instead.
+func (*GetAuthorizationRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *GetAuthorizationRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// CompleteAuthorizationRequest ends a sign-in.
+type CompleteAuthorizationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/connections/{connection}/authorizations/{authorization}".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What the browser was given; spaces, hyphens and case do not count. Empty in a
+	// device flow.
+	Confirmation  string `protobuf:"bytes,2,opt,name=confirmation,proto3" json:"confirmation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompleteAuthorizationRequest) Reset() {
+	*x = CompleteAuthorizationRequest{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompleteAuthorizationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompleteAuthorizationRequest) ProtoMessage() {}
+
+func (x *CompleteAuthorizationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompleteAuthorizationRequest.ProtoReflect.Descriptor instead.
+func (*CompleteAuthorizationRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *CompleteAuthorizationRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CompleteAuthorizationRequest) GetConfirmation() string {
+	if x != nil {
+		return x.Confirmation
+	}
+	return ""
+}
+
+// RevokeAuthorizationRequest names a connection whose grant ends.
+type RevokeAuthorizationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/connections/{connection}".
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeAuthorizationRequest) Reset() {
+	*x = RevokeAuthorizationRequest{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeAuthorizationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeAuthorizationRequest) ProtoMessage() {}
+
+func (x *RevokeAuthorizationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeAuthorizationRequest.ProtoReflect.Descriptor instead.
+func (*RevokeAuthorizationRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RevokeAuthorizationRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// ReceiveAuthorizationRequest is what a provider's redirect brought.
+type ReceiveAuthorizationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// State that went out with the sign-in.
+	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	// Authorization code.
+	Code string `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
+	// Error code of the provider (RFC 6749, section 4.1.2.1).
+	Error string `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
+	// The provider's own words about it.
+	ErrorDescription string `protobuf:"bytes,4,opt,name=error_description,json=errorDescription,proto3" json:"error_description,omitempty"`
+	// Issuer (RFC 9207).
+	Issuer        string `protobuf:"bytes,5,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReceiveAuthorizationRequest) Reset() {
+	*x = ReceiveAuthorizationRequest{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReceiveAuthorizationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReceiveAuthorizationRequest) ProtoMessage() {}
+
+func (x *ReceiveAuthorizationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReceiveAuthorizationRequest.ProtoReflect.Descriptor instead.
+func (*ReceiveAuthorizationRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ReceiveAuthorizationRequest) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *ReceiveAuthorizationRequest) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *ReceiveAuthorizationRequest) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *ReceiveAuthorizationRequest) GetErrorDescription() string {
+	if x != nil {
+		return x.ErrorDescription
+	}
+	return ""
+}
+
+func (x *ReceiveAuthorizationRequest) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+// ReceiveAuthorizationResponse says what the browser is shown.
+type ReceiveAuthorizationResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the browser is sent, with everything that belongs into its query; empty
+	// to show the rest.
+	ReturnUrl string `protobuf:"bytes,1,opt,name=return_url,json=returnUrl,proto3" json:"return_url,omitempty"`
+	// What the person enters where the sign-in was begun; empty if it failed.
+	Confirmation string `protobuf:"bytes,2,opt,name=confirmation,proto3" json:"confirmation,omitempty"`
+	// Why it failed, one sentence; empty if it did not.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Id of the connection.
+	ConnectionId string `protobuf:"bytes,4,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
+	// Principal who began it.
+	Principal     string `protobuf:"bytes,5,opt,name=principal,proto3" json:"principal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReceiveAuthorizationResponse) Reset() {
+	*x = ReceiveAuthorizationResponse{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReceiveAuthorizationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReceiveAuthorizationResponse) ProtoMessage() {}
+
+func (x *ReceiveAuthorizationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReceiveAuthorizationResponse.ProtoReflect.Descriptor instead.
+func (*ReceiveAuthorizationResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ReceiveAuthorizationResponse) GetReturnUrl() string {
+	if x != nil {
+		return x.ReturnUrl
+	}
+	return ""
+}
+
+func (x *ReceiveAuthorizationResponse) GetConfirmation() string {
+	if x != nil {
+		return x.Confirmation
+	}
+	return ""
+}
+
+func (x *ReceiveAuthorizationResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ReceiveAuthorizationResponse) GetConnectionId() string {
+	if x != nil {
+		return x.ConnectionId
+	}
+	return ""
+}
+
+func (x *ReceiveAuthorizationResponse) GetPrincipal() string {
+	if x != nil {
+		return x.Principal
+	}
+	return ""
+}
+
+// CreateOAuthClientRequest holds a new client.
+type CreateOAuthClientRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Environment, "environments/{environment}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Id: lower-case letters, digits and hyphens, at most 63. Made from the
+	// connector's id if empty.
+	OauthClientId string `protobuf:"bytes,2,opt,name=oauth_client_id,json=oauthClientId,proto3" json:"oauth_client_id,omitempty"`
+	// The client.
+	OauthClient *OAuthClient `protobuf:"bytes,3,opt,name=oauth_client,json=oauthClient,proto3" json:"oauth_client,omitempty"`
+	// Secrets: "client_secret"; "private_key", PEM or JWK; "certificate", PEM or
+	// PKCS#12 in base64, with "certificate_password". Each at most 64 KiB. Never
+	// returned.
+	Secrets       map[string]string `protobuf:"bytes,4,rep,name=secrets,proto3" json:"secrets,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateOAuthClientRequest) Reset() {
+	*x = CreateOAuthClientRequest{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateOAuthClientRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateOAuthClientRequest) ProtoMessage() {}
+
+func (x *CreateOAuthClientRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateOAuthClientRequest.ProtoReflect.Descriptor instead.
+func (*CreateOAuthClientRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *CreateOAuthClientRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *CreateOAuthClientRequest) GetOauthClientId() string {
+	if x != nil {
+		return x.OauthClientId
+	}
+	return ""
+}
+
+func (x *CreateOAuthClientRequest) GetOauthClient() *OAuthClient {
+	if x != nil {
+		return x.OauthClient
+	}
+	return nil
+}
+
+func (x *CreateOAuthClientRequest) GetSecrets() map[string]string {
+	if x != nil {
+		return x.Secrets
+	}
+	return nil
+}
+
+// GetOAuthClientRequest names a client.
+type GetOAuthClientRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/oauthClients/{oauth_client}".
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetOAuthClientRequest) Reset() {
+	*x = GetOAuthClientRequest{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetOAuthClientRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetOAuthClientRequest) ProtoMessage() {}
+
+func (x *GetOAuthClientRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetOAuthClientRequest.ProtoReflect.Descriptor instead.
+func (*GetOAuthClientRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *GetOAuthClientRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// ListOAuthClientsRequest asks for a page of clients.
+type ListOAuthClientsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Environment, "environments/{environment}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Largest number of results, 50 if zero, at most 1,000; larger values are
+	// taken as 1,000.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Token of the previous answer; everything else must be unchanged.
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only clients of this connector.
+	Connector     string `protobuf:"bytes,4,opt,name=connector,proto3" json:"connector,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListOAuthClientsRequest) Reset() {
+	*x = ListOAuthClientsRequest{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListOAuthClientsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListOAuthClientsRequest) ProtoMessage() {}
+
+func (x *ListOAuthClientsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListOAuthClientsRequest.ProtoReflect.Descriptor instead.
+func (*ListOAuthClientsRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ListOAuthClientsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ListOAuthClientsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListOAuthClientsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListOAuthClientsRequest) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+// ListOAuthClientsResponse is a page of clients.
+type ListOAuthClientsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Results in the order of their ids.
+	OauthClients []*OAuthClient `protobuf:"bytes,1,rep,name=oauth_clients,json=oauthClients,proto3" json:"oauth_clients,omitempty"`
+	// Token of the next page; empty at the end.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListOAuthClientsResponse) Reset() {
+	*x = ListOAuthClientsResponse{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListOAuthClientsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListOAuthClientsResponse) ProtoMessage() {}
+
+func (x *ListOAuthClientsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListOAuthClientsResponse.ProtoReflect.Descriptor instead.
+func (*ListOAuthClientsResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ListOAuthClientsResponse) GetOauthClients() []*OAuthClient {
+	if x != nil {
+		return x.OauthClients
+	}
+	return nil
+}
+
+func (x *ListOAuthClientsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// UpdateOAuthClientRequest holds changes of a client.
+type UpdateOAuthClientRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The client. Its etag, if given, must be the present one.
+	OauthClient *OAuthClient `protobuf:"bytes,1,opt,name=oauth_client,json=oauthClient,proto3" json:"oauth_client,omitempty"`
+	// Fields to change: "client_id", "authentication", "settings"; empty means those
+	// that are populated (AIP-134).
+	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	// Secrets to replace; an empty value removes one. The others are kept.
+	Secrets       map[string]string `protobuf:"bytes,3,rep,name=secrets,proto3" json:"secrets,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateOAuthClientRequest) Reset() {
+	*x = UpdateOAuthClientRequest{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateOAuthClientRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateOAuthClientRequest) ProtoMessage() {}
+
+func (x *UpdateOAuthClientRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateOAuthClientRequest.ProtoReflect.Descriptor instead.
+func (*UpdateOAuthClientRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *UpdateOAuthClientRequest) GetOauthClient() *OAuthClient {
+	if x != nil {
+		return x.OauthClient
+	}
+	return nil
+}
+
+func (x *UpdateOAuthClientRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+func (x *UpdateOAuthClientRequest) GetSecrets() map[string]string {
+	if x != nil {
+		return x.Secrets
+	}
+	return nil
+}
+
+// DeleteOAuthClientRequest names a client to remove.
+type DeleteOAuthClientRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/oauthClients/{oauth_client}".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// If given, the client is removed only while it has this etag.
+	Etag          string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteOAuthClientRequest) Reset() {
+	*x = DeleteOAuthClientRequest{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteOAuthClientRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteOAuthClientRequest) ProtoMessage() {}
+
+func (x *DeleteOAuthClientRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteOAuthClientRequest.ProtoReflect.Descriptor instead.
+func (*DeleteOAuthClientRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *DeleteOAuthClientRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DeleteOAuthClientRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// ListProvidersRequest asks for all presets.
+type ListProvidersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListProvidersRequest) Reset() {
+	*x = ListProvidersRequest{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListProvidersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListProvidersRequest) ProtoMessage() {}
+
+func (x *ListProvidersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListProvidersRequest.ProtoReflect.Descriptor instead.
+func (*ListProvidersRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{26}
+}
+
+// ListProvidersResponse holds all presets.
+type ListProvidersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of their ids.
+	Providers     []*Provider `protobuf:"bytes,1,rep,name=providers,proto3" json:"providers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListProvidersResponse) Reset() {
+	*x = ListProvidersResponse{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListProvidersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListProvidersResponse) ProtoMessage() {}
+
+func (x *ListProvidersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListProvidersResponse.ProtoReflect.Descriptor instead.
+func (*ListProvidersResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ListProvidersResponse) GetProviders() []*Provider {
+	if x != nil {
+		return x.Providers
+	}
+	return nil
+}
+
+// RotateKeysRequest says which keys are exchanged.
+type RotateKeysRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which keys.
+	Level KeyLevel `protobuf:"varint,1,opt,name=level,proto3,enum=ferrule.vault.v1.KeyLevel" json:"level,omitempty"`
+	// Environment whose data keys are exchanged, "environments/{environment}"; empty
+	// for all. The key-encryption key belongs to all.
+	Environment   string `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateKeysRequest) Reset() {
+	*x = RotateKeysRequest{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateKeysRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateKeysRequest) ProtoMessage() {}
+
+func (x *RotateKeysRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateKeysRequest.ProtoReflect.Descriptor instead.
+func (*RotateKeysRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *RotateKeysRequest) GetLevel() KeyLevel {
+	if x != nil {
+		return x.Level
+	}
+	return KeyLevel_KEY_LEVEL_UNSPECIFIED
+}
+
+func (x *RotateKeysRequest) GetEnvironment() string {
+	if x != nil {
+		return x.Environment
+	}
+	return ""
+}
+
+// GetKeyRotationRequest names a rotation.
+type GetKeyRotationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "keyRotations/{key_rotation}"; "keyRotations/latest" is the latest.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetKeyRotationRequest) Reset() {
+	*x = GetKeyRotationRequest{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetKeyRotationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetKeyRotationRequest) ProtoMessage() {}
+
+func (x *GetKeyRotationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetKeyRotationRequest.ProtoReflect.Descriptor instead.
+func (*GetKeyRotationRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *GetKeyRotationRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// VerifyAuditRecordsRequest names an environment.
+type VerifyAuditRecordsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Environment, "environments/{environment}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Position and proof of a record that somebody has kept elsewhere: the chain
+	// must still hold it. Without it a trail that was cut at its end, or put back
+	// from a backup, cannot be told from a whole one. 0 for none.
+	Sequence int64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Proof of that record.
+	Proof         string `protobuf:"bytes,3,opt,name=proof,proto3" json:"proof,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyAuditRecordsRequest) Reset() {
+	*x = VerifyAuditRecordsRequest{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyAuditRecordsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyAuditRecordsRequest) ProtoMessage() {}
+
+func (x *VerifyAuditRecordsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyAuditRecordsRequest.ProtoReflect.Descriptor instead.
+func (*VerifyAuditRecordsRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *VerifyAuditRecordsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *VerifyAuditRecordsRequest) GetSequence() int64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *VerifyAuditRecordsRequest) GetProof() string {
+	if x != nil {
+		return x.Proof
+	}
+	return ""
+}
+
+// VerifyAuditRecordsResponse says whether the chain is whole.
+type VerifyAuditRecordsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True if every record is as it was written and none is missing.
+	Intact bool `protobuf:"varint,1,opt,name=intact,proto3" json:"intact,omitempty"`
+	// Number of records that were checked.
+	Checked int64 `protobuf:"varint,2,opt,name=checked,proto3" json:"checked,omitempty"`
+	// Position of the first record that is wrong or missing; 0 if none is.
+	BrokenSequence int64 `protobuf:"varint,3,opt,name=broken_sequence,json=brokenSequence,proto3" json:"broken_sequence,omitempty"`
+	// What is wrong, one sentence.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Position of the oldest record that is kept; those before were removed because
+	// of their age.
+	FirstSequence int64 `protobuf:"varint,5,opt,name=first_sequence,json=firstSequence,proto3" json:"first_sequence,omitempty"`
+	// Position of the newest record, to be kept elsewhere with its proof.
+	LastSequence int64 `protobuf:"varint,6,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
+	// Proof of the newest record.
+	LastProof     string `protobuf:"bytes,7,opt,name=last_proof,json=lastProof,proto3" json:"last_proof,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyAuditRecordsResponse) Reset() {
+	*x = VerifyAuditRecordsResponse{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyAuditRecordsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyAuditRecordsResponse) ProtoMessage() {}
+
+func (x *VerifyAuditRecordsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyAuditRecordsResponse.ProtoReflect.Descriptor instead.
+func (*VerifyAuditRecordsResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *VerifyAuditRecordsResponse) GetIntact() bool {
+	if x != nil {
+		return x.Intact
+	}
+	return false
+}
+
+func (x *VerifyAuditRecordsResponse) GetChecked() int64 {
+	if x != nil {
+		return x.Checked
+	}
+	return 0
+}
+
+func (x *VerifyAuditRecordsResponse) GetBrokenSequence() int64 {
+	if x != nil {
+		return x.BrokenSequence
+	}
+	return 0
+}
+
+func (x *VerifyAuditRecordsResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *VerifyAuditRecordsResponse) GetFirstSequence() int64 {
+	if x != nil {
+		return x.FirstSequence
+	}
+	return 0
+}
+
+func (x *VerifyAuditRecordsResponse) GetLastSequence() int64 {
+	if x != nil {
+		return x.LastSequence
+	}
+	return 0
+}
+
+func (x *VerifyAuditRecordsResponse) GetLastProof() string {
+	if x != nil {
+		return x.LastProof
+	}
+	return ""
+}
+
 // ReportConnectionTestRequest is the outcome of a test.
 type ReportConnectionTestRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -606,7 +2095,7 @@ type ReportConnectionTestRequest struct {
 
 func (x *ReportConnectionTestRequest) Reset() {
 	*x = ReportConnectionTestRequest{}
-	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[9]
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -618,7 +2107,7 @@ func (x *ReportConnectionTestRequest) String() string {
 func (*ReportConnectionTestRequest) ProtoMessage() {}
 
 func (x *ReportConnectionTestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[9]
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -631,7 +2120,7 @@ func (x *ReportConnectionTestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportConnectionTestRequest.ProtoReflect.Descriptor instead.
 func (*ReportConnectionTestRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{9}
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ReportConnectionTestRequest) GetName() string {
@@ -659,7 +2148,7 @@ var File_ferrule_vault_v1_vault_service_proto protoreflect.FileDescriptor
 
 const file_ferrule_vault_v1_vault_service_proto_rawDesc = "" +
 	"\n" +
-	"$ferrule/vault/v1/vault_service.proto\x12\x10ferrule.vault.v1\x1a\x1bbuf/validate/validate.proto\x1a#ferrule/vault/v1/audit_record.proto\x1a!ferrule/vault/v1/connection.proto\x1a!ferrule/vault/v1/credential.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"\xe6\x02\n" +
+	"$ferrule/vault/v1/vault_service.proto\x12\x10ferrule.vault.v1\x1a\x1bbuf/validate/validate.proto\x1a#ferrule/vault/v1/audit_record.proto\x1a$ferrule/vault/v1/authorization.proto\x1a!ferrule/vault/v1/connection.proto\x1a&ferrule/vault/v1/connection_form.proto\x1a!ferrule/vault/v1/credential.proto\x1a#ferrule/vault/v1/key_rotation.proto\x1a#ferrule/vault/v1/oauth_client.proto\x1a\x1fferrule/vault/v1/provider.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe6\x02\n" +
 	"\x17CreateConnectionRequest\x12%\n" +
 	"\x06parent\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06parent\x12,\n" +
 	"\rconnection_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18?R\fconnectionId\x12G\n" +
@@ -695,7 +2184,7 @@ const file_ferrule_vault_v1_vault_service_proto_rawDesc = "" +
 	"\x17DeleteConnectionRequest\x12<\n" +
 	"\x04name\x18\x01 \x01(\tB(\xe0A\x02\xfaA\x18\n" +
 	"\x16ferrule.dev/Connection\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\x12\x1c\n" +
-	"\x04etag\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x04etag\"\xb9\x01\n" +
+	"\x04etag\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x04etag\"\x94\x03\n" +
 	"\x17ListAuditRecordsRequest\x12%\n" +
 	"\x06parent\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06parent\x12$\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
@@ -703,28 +2192,165 @@ const file_ferrule_vault_v1_vault_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12(\n" +
 	"\n" +
 	"connection\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\n" +
-	"connection\"\x86\x01\n" +
+	"connection\x12&\n" +
+	"\tprincipal\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tprincipal\x12?\n" +
+	"\x06action\x18\x06 \x01(\x0e2\x1d.ferrule.vault.v1.AuditActionB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06action\x129\n" +
+	"\n" +
+	"start_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bend_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\x86\x01\n" +
 	"\x18ListAuditRecordsResponse\x12B\n" +
 	"\raudit_records\x18\x01 \x03(\v2\x1d.ferrule.vault.v1.AuditRecordR\fauditRecords\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xad\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe0\x01\n" +
 	"\x18ResolveCredentialRequest\x12<\n" +
 	"\x04name\x18\x01 \x01(\tB(\xe0A\x02\xfaA\x18\n" +
 	"\x16ferrule.dev/Connection\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\x12&\n" +
 	"\tprincipal\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tprincipal\x12+\n" +
-	"\foperation_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\voperationId\"\x9b\x01\n" +
+	"\foperation_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\voperationId\x121\n" +
+	"\rsubject_token\x18\x04 \x01(\tB\f\xbaH\x06r\x04\x18\x80\x80\x01\x80\x01\x01R\fsubjectToken\"\xb1\x02\n" +
+	"\x17RejectCredentialRequest\x12<\n" +
+	"\x04name\x18\x01 \x01(\tB(\xe0A\x02\xfaA\x18\n" +
+	"\x16ferrule.dev/Connection\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\x12&\n" +
+	"\tprincipal\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tprincipal\x12+\n" +
+	"\foperation_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\voperationId\x121\n" +
+	"\rsubject_token\x18\x04 \x01(\tB\f\xbaH\x06r\x04\x18\x80\x80\x01\x80\x01\x01R\fsubjectToken\x12/\n" +
+	"\rtoken_version\x18\x05 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\ftokenVersion\x12\x1f\n" +
+	"\vstatus_code\x18\x06 \x01(\x05R\n" +
+	"statusCode\"w\n" +
+	"\x11ReportUsesRequest\x12>\n" +
+	"\x04uses\x18\x01 \x03(\v2\x1f.ferrule.vault.v1.CredentialUseB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x04uses\x12\"\n" +
+	"\bbatch_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\abatchId\"\xc1\x02\n" +
+	"\rCredentialUse\x12*\n" +
+	"\n" +
+	"connection\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\n" +
+	"connection\x12&\n" +
+	"\tprincipal\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tprincipal\x12+\n" +
+	"\foperation_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\voperationId\x12\x1c\n" +
+	"\x04host\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04host\x12\x1d\n" +
+	"\x05count\x18\x05 \x01(\x03B\a\xbaH\x04\"\x02(\x01R\x05count\x129\n" +
+	"\n" +
+	"first_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tfirstTime\x127\n" +
+	"\tlast_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\blastTime\"\x14\n" +
+	"\x12ReportUsesResponse\"=\n" +
+	"\x18GetConnectionFormRequest\x12!\n" +
+	"\x04name\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\"\xe5\x01\n" +
+	"\x19StartAuthorizationRequest\x12@\n" +
+	"\x06parent\x18\x01 \x01(\tB(\xe0A\x02\xfaA\x18\n" +
+	"\x16ferrule.dev/Connection\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06parent\x12'\n" +
+	"\n" +
+	"return_url\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\treturnUrl\x12'\n" +
+	"\n" +
+	"login_hint\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tloginHint\x124\n" +
+	"\fextra_scopes\x18\x04 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10@\"\ar\x05\x10\x01\x18\x80\x04R\vextraScopes\"Z\n" +
+	"\x17GetAuthorizationRequest\x12?\n" +
+	"\x04name\x18\x01 \x01(\tB+\xe0A\x02\xfaA\x1b\n" +
+	"\x19ferrule.dev/Authorization\xbaH\ar\x05\x10\x01\x18\x80\x04R\x04name\"\x8d\x01\n" +
+	"\x1cCompleteAuthorizationRequest\x12?\n" +
+	"\x04name\x18\x01 \x01(\tB+\xe0A\x02\xfaA\x1b\n" +
+	"\x19ferrule.dev/Authorization\xbaH\ar\x05\x10\x01\x18\x80\x04R\x04name\x12,\n" +
+	"\fconfirmation\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\fconfirmation\"Z\n" +
+	"\x1aRevokeAuthorizationRequest\x12<\n" +
+	"\x04name\x18\x01 \x01(\tB(\xe0A\x02\xfaA\x18\n" +
+	"\x16ferrule.dev/Connection\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\"\xd8\x01\n" +
+	"\x1bReceiveAuthorizationRequest\x12\x1e\n" +
+	"\x05state\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x05state\x12 \n" +
+	"\x04code\x18\x02 \x01(\tB\f\xbaH\x06r\x04\x18\x80\x80\x01\x80\x01\x01R\x04code\x12\x1e\n" +
+	"\x05error\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05error\x125\n" +
+	"\x11error_description\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x10errorDescription\x12 \n" +
+	"\x06issuer\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06issuer\"\xc6\x01\n" +
+	"\x1cReceiveAuthorizationResponse\x12\"\n" +
+	"\n" +
+	"return_url\x18\x01 \x01(\tB\x03\x80\x01\x01R\treturnUrl\x12'\n" +
+	"\fconfirmation\x18\x02 \x01(\tB\x03\x80\x01\x01R\fconfirmation\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12#\n" +
+	"\rconnection_id\x18\x04 \x01(\tR\fconnectionId\x12\x1c\n" +
+	"\tprincipal\x18\x05 \x01(\tR\tprincipal\"\xef\x02\n" +
+	"\x18CreateOAuthClientRequest\x12%\n" +
+	"\x06parent\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06parent\x12/\n" +
+	"\x0foauth_client_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18?R\roauthClientId\x12K\n" +
+	"\foauth_client\x18\x03 \x01(\v2\x1d.ferrule.vault.v1.OAuthClientB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\voauthClient\x12r\n" +
+	"\asecrets\x18\x04 \x03(\v27.ferrule.vault.v1.CreateOAuthClientRequest.SecretsEntryB\x1f\xe0A\x04\xbaH\x16\x9a\x01\x13\x10\b\"\ar\x05\x10\x01\x18\x80\x02*\x06r\x04\x18\x80\x80\x04\x80\x01\x01R\asecrets\x1a:\n" +
+	"\fSecretsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"V\n" +
+	"\x15GetOAuthClientRequest\x12=\n" +
+	"\x04name\x18\x01 \x01(\tB)\xe0A\x02\xfaA\x19\n" +
+	"\x17ferrule.dev/OAuthClient\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\"\xb7\x01\n" +
+	"\x17ListOAuthClientsRequest\x12%\n" +
+	"\x06parent\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06parent\x12$\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12&\n" +
+	"\tconnector\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tconnector\"\x86\x01\n" +
+	"\x18ListOAuthClientsResponse\x12B\n" +
+	"\roauth_clients\x18\x01 \x03(\v2\x1d.ferrule.vault.v1.OAuthClientR\foauthClients\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd4\x02\n" +
+	"\x18UpdateOAuthClientRequest\x12K\n" +
+	"\foauth_client\x18\x01 \x01(\v2\x1d.ferrule.vault.v1.OAuthClientB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\voauthClient\x12;\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\x12r\n" +
+	"\asecrets\x18\x03 \x03(\v27.ferrule.vault.v1.UpdateOAuthClientRequest.SecretsEntryB\x1f\xe0A\x04\xbaH\x16\x9a\x01\x13\x10\b\"\ar\x05\x10\x01\x18\x80\x02*\x06r\x04\x18\x80\x80\x04\x80\x01\x01R\asecrets\x1a:\n" +
+	"\fSecretsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"w\n" +
+	"\x18DeleteOAuthClientRequest\x12=\n" +
+	"\x04name\x18\x01 \x01(\tB)\xe0A\x02\xfaA\x19\n" +
+	"\x17ferrule.dev/OAuthClient\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\x12\x1c\n" +
+	"\x04etag\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x04etag\"\x16\n" +
+	"\x14ListProvidersRequest\"Q\n" +
+	"\x15ListProvidersResponse\x128\n" +
+	"\tproviders\x18\x01 \x03(\v2\x1a.ferrule.vault.v1.ProviderR\tproviders\"{\n" +
+	"\x11RotateKeysRequest\x12:\n" +
+	"\x05level\x18\x01 \x01(\x0e2\x1a.ferrule.vault.v1.KeyLevelB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05level\x12*\n" +
+	"\venvironment\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\venvironment\":\n" +
+	"\x15GetKeyRotationRequest\x12!\n" +
+	"\x04name\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\"\x87\x01\n" +
+	"\x19VerifyAuditRecordsRequest\x12%\n" +
+	"\x06parent\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06parent\x12#\n" +
+	"\bsequence\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\bsequence\x12\x1e\n" +
+	"\x05proof\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05proof\"\xfa\x01\n" +
+	"\x1aVerifyAuditRecordsResponse\x12\x16\n" +
+	"\x06intact\x18\x01 \x01(\bR\x06intact\x12\x18\n" +
+	"\achecked\x18\x02 \x01(\x03R\achecked\x12'\n" +
+	"\x0fbroken_sequence\x18\x03 \x01(\x03R\x0ebrokenSequence\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12%\n" +
+	"\x0efirst_sequence\x18\x05 \x01(\x03R\rfirstSequence\x12#\n" +
+	"\rlast_sequence\x18\x06 \x01(\x03R\flastSequence\x12\x1d\n" +
+	"\n" +
+	"last_proof\x18\a \x01(\tR\tlastProof\"\x9b\x01\n" +
 	"\x1bReportConnectionTestRequest\x12<\n" +
 	"\x04name\x18\x01 \x01(\tB(\xe0A\x02\xfaA\x18\n" +
 	"\x16ferrule.dev/Connection\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\x12\x1c\n" +
 	"\tsucceeded\x18\x02 \x01(\bR\tsucceeded\x12 \n" +
-	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06reason2\xf4\b\n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06reason2\xaf\x1c\n" +
 	"\fVaultService\x12\x8f\x01\n" +
 	"\x10CreateConnection\x12).ferrule.vault.v1.CreateConnectionRequest\x1a\x1c.ferrule.vault.v1.Connection\"2\x82\xd3\xe4\x93\x02,:\x01*\"'/v1/{parent=environments/*}/connections\x12\x90\x01\n" +
 	"\rGetConnection\x12&.ferrule.vault.v1.GetConnectionRequest\x1a\x1c.ferrule.vault.v1.Connection\"9\xdaA\x04name\x82\xd3\xe4\x93\x02)\x12'/v1/{name=environments/*/connections/*}\x90\x02\x01\x12\xa3\x01\n" +
 	"\x0fListConnections\x12(.ferrule.vault.v1.ListConnectionsRequest\x1a).ferrule.vault.v1.ListConnectionsResponse\";\xdaA\x06parent\x82\xd3\xe4\x93\x02)\x12'/v1/{parent=environments/*}/connections\x90\x02\x01\x12\x9a\x01\n" +
 	"\x10UpdateConnection\x12).ferrule.vault.v1.UpdateConnectionRequest\x1a\x1c.ferrule.vault.v1.Connection\"=\x82\xd3\xe4\x93\x027:\x01*22/v1/{connection.name=environments/*/connections/*}\x12\x8d\x01\n" +
-	"\x10DeleteConnection\x12).ferrule.vault.v1.DeleteConnectionRequest\x1a\x16.google.protobuf.Empty\"6\xdaA\x04name\x82\xd3\xe4\x93\x02)*'/v1/{name=environments/*/connections/*}\x12\xa7\x01\n" +
+	"\x10DeleteConnection\x12).ferrule.vault.v1.DeleteConnectionRequest\x1a\x16.google.protobuf.Empty\"6\xdaA\x04name\x82\xd3\xe4\x93\x02)*'/v1/{name=environments/*/connections/*}\x12\xaa\x01\n" +
+	"\x11GetConnectionForm\x12*.ferrule.vault.v1.GetConnectionFormRequest\x1a .ferrule.vault.v1.ConnectionForm\"G\xdaA\x04name\x82\xd3\xe4\x93\x027\x125/v1/{name=environments/*/connectors/*/connectionForm}\x90\x02\x01\x12\xa2\x01\n" +
+	"\x12StartAuthorization\x12+.ferrule.vault.v1.StartAuthorizationRequest\x1a\x1f.ferrule.vault.v1.Authorization\">\x82\xd3\xe4\x93\x028:\x01*\"3/v1/{parent=environments/*/connections/*}:authorize\x12\xaa\x01\n" +
+	"\x10GetAuthorization\x12).ferrule.vault.v1.GetAuthorizationRequest\x1a\x1f.ferrule.vault.v1.Authorization\"J\xdaA\x04name\x82\xd3\xe4\x93\x02:\x128/v1/{name=environments/*/connections/*/authorizations/*}\x90\x02\x01\x12\xb6\x01\n" +
+	"\x15CompleteAuthorization\x12..ferrule.vault.v1.CompleteAuthorizationRequest\x1a\x1f.ferrule.vault.v1.Authorization\"L\x82\xd3\xe4\x93\x02F:\x01*\"A/v1/{name=environments/*/connections/*/authorizations/*}:complete\x12\x9c\x01\n" +
+	"\x13RevokeAuthorization\x12,.ferrule.vault.v1.RevokeAuthorizationRequest\x1a\x1c.ferrule.vault.v1.Connection\"9\x82\xd3\xe4\x93\x023:\x01*\"./v1/{name=environments/*/connections/*}:revoke\x12u\n" +
+	"\x14ReceiveAuthorization\x12-.ferrule.vault.v1.ReceiveAuthorizationRequest\x1a..ferrule.vault.v1.ReceiveAuthorizationResponse\x12\x93\x01\n" +
+	"\x11CreateOAuthClient\x12*.ferrule.vault.v1.CreateOAuthClientRequest\x1a\x1d.ferrule.vault.v1.OAuthClient\"3\x82\xd3\xe4\x93\x02-:\x01*\"(/v1/{parent=environments/*}/oauthClients\x12\x94\x01\n" +
+	"\x0eGetOAuthClient\x12'.ferrule.vault.v1.GetOAuthClientRequest\x1a\x1d.ferrule.vault.v1.OAuthClient\":\xdaA\x04name\x82\xd3\xe4\x93\x02*\x12(/v1/{name=environments/*/oauthClients/*}\x90\x02\x01\x12\xa7\x01\n" +
+	"\x10ListOAuthClients\x12).ferrule.vault.v1.ListOAuthClientsRequest\x1a*.ferrule.vault.v1.ListOAuthClientsResponse\"<\xdaA\x06parent\x82\xd3\xe4\x93\x02*\x12(/v1/{parent=environments/*}/oauthClients\x90\x02\x01\x12\xa0\x01\n" +
+	"\x11UpdateOAuthClient\x12*.ferrule.vault.v1.UpdateOAuthClientRequest\x1a\x1d.ferrule.vault.v1.OAuthClient\"@\x82\xd3\xe4\x93\x02::\x01*25/v1/{oauth_client.name=environments/*/oauthClients/*}\x12\x90\x01\n" +
+	"\x11DeleteOAuthClient\x12*.ferrule.vault.v1.DeleteOAuthClientRequest\x1a\x16.google.protobuf.Empty\"7\xdaA\x04name\x82\xd3\xe4\x93\x02**(/v1/{name=environments/*/oauthClients/*}\x12z\n" +
+	"\rListProviders\x12&.ferrule.vault.v1.ListProvidersRequest\x1a'.ferrule.vault.v1.ListProvidersResponse\"\x18\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/providers\x90\x02\x01\x12m\n" +
+	"\n" +
+	"RotateKeys\x12#.ferrule.vault.v1.RotateKeysRequest\x1a\x1d.ferrule.vault.v1.KeyRotation\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/keyRotations\x12\x85\x01\n" +
+	"\x0eGetKeyRotation\x12'.ferrule.vault.v1.GetKeyRotationRequest\x1a\x1d.ferrule.vault.v1.KeyRotation\"+\xdaA\x04name\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/{name=keyRotations/*}\x90\x02\x01\x12\xb4\x01\n" +
+	"\x12VerifyAuditRecords\x12+.ferrule.vault.v1.VerifyAuditRecordsRequest\x1a,.ferrule.vault.v1.VerifyAuditRecordsResponse\"C\xdaA\x06parent\x82\xd3\xe4\x93\x021\x12//v1/{parent=environments/*}/auditRecords:verify\x90\x02\x01\x12\xa7\x01\n" +
 	"\x10ListAuditRecords\x12).ferrule.vault.v1.ListAuditRecordsRequest\x1a*.ferrule.vault.v1.ListAuditRecordsResponse\"<\xdaA\x06parent\x82\xd3\xe4\x93\x02*\x12(/v1/{parent=environments/*}/auditRecords\x90\x02\x01\x12]\n" +
-	"\x11ResolveCredential\x12*.ferrule.vault.v1.ResolveCredentialRequest\x1a\x1c.ferrule.vault.v1.Credential\x12c\n" +
+	"\x11ResolveCredential\x12*.ferrule.vault.v1.ResolveCredentialRequest\x1a\x1c.ferrule.vault.v1.Credential\x12[\n" +
+	"\x10RejectCredential\x12).ferrule.vault.v1.RejectCredentialRequest\x1a\x1c.ferrule.vault.v1.Credential\x12W\n" +
+	"\n" +
+	"ReportUses\x12#.ferrule.vault.v1.ReportUsesRequest\x1a$.ferrule.vault.v1.ReportUsesResponse\x12c\n" +
 	"\x14ReportConnectionTest\x12-.ferrule.vault.v1.ReportConnectionTestRequest\x1a\x1c.ferrule.vault.v1.ConnectionB\xcb\x01\n" +
 	"\x14com.ferrule.vault.v1B\x11VaultServiceProtoP\x01Z>github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1;vaultv1\xa2\x02\x03FVX\xaa\x02\x10Ferrule.Vault.V1\xca\x02\x10Ferrule\\Vault\\V1\xe2\x02\x1cFerrule\\Vault\\V1\\GPBMetadata\xea\x02\x12Ferrule::Vault::V1b\x06proto3"
 
@@ -740,55 +2366,136 @@ func file_ferrule_vault_v1_vault_service_proto_rawDescGZIP() []byte {
 	return file_ferrule_vault_v1_vault_service_proto_rawDescData
 }
 
-var file_ferrule_vault_v1_vault_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_ferrule_vault_v1_vault_service_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_ferrule_vault_v1_vault_service_proto_goTypes = []any{
-	(*CreateConnectionRequest)(nil),     // 0: ferrule.vault.v1.CreateConnectionRequest
-	(*GetConnectionRequest)(nil),        // 1: ferrule.vault.v1.GetConnectionRequest
-	(*ListConnectionsRequest)(nil),      // 2: ferrule.vault.v1.ListConnectionsRequest
-	(*ListConnectionsResponse)(nil),     // 3: ferrule.vault.v1.ListConnectionsResponse
-	(*UpdateConnectionRequest)(nil),     // 4: ferrule.vault.v1.UpdateConnectionRequest
-	(*DeleteConnectionRequest)(nil),     // 5: ferrule.vault.v1.DeleteConnectionRequest
-	(*ListAuditRecordsRequest)(nil),     // 6: ferrule.vault.v1.ListAuditRecordsRequest
-	(*ListAuditRecordsResponse)(nil),    // 7: ferrule.vault.v1.ListAuditRecordsResponse
-	(*ResolveCredentialRequest)(nil),    // 8: ferrule.vault.v1.ResolveCredentialRequest
-	(*ReportConnectionTestRequest)(nil), // 9: ferrule.vault.v1.ReportConnectionTestRequest
-	nil,                                 // 10: ferrule.vault.v1.CreateConnectionRequest.SecretsEntry
-	nil,                                 // 11: ferrule.vault.v1.UpdateConnectionRequest.SecretsEntry
-	(*Connection)(nil),                  // 12: ferrule.vault.v1.Connection
-	(*fieldmaskpb.FieldMask)(nil),       // 13: google.protobuf.FieldMask
-	(*AuditRecord)(nil),                 // 14: ferrule.vault.v1.AuditRecord
-	(*emptypb.Empty)(nil),               // 15: google.protobuf.Empty
-	(*Credential)(nil),                  // 16: ferrule.vault.v1.Credential
+	(*CreateConnectionRequest)(nil),      // 0: ferrule.vault.v1.CreateConnectionRequest
+	(*GetConnectionRequest)(nil),         // 1: ferrule.vault.v1.GetConnectionRequest
+	(*ListConnectionsRequest)(nil),       // 2: ferrule.vault.v1.ListConnectionsRequest
+	(*ListConnectionsResponse)(nil),      // 3: ferrule.vault.v1.ListConnectionsResponse
+	(*UpdateConnectionRequest)(nil),      // 4: ferrule.vault.v1.UpdateConnectionRequest
+	(*DeleteConnectionRequest)(nil),      // 5: ferrule.vault.v1.DeleteConnectionRequest
+	(*ListAuditRecordsRequest)(nil),      // 6: ferrule.vault.v1.ListAuditRecordsRequest
+	(*ListAuditRecordsResponse)(nil),     // 7: ferrule.vault.v1.ListAuditRecordsResponse
+	(*ResolveCredentialRequest)(nil),     // 8: ferrule.vault.v1.ResolveCredentialRequest
+	(*RejectCredentialRequest)(nil),      // 9: ferrule.vault.v1.RejectCredentialRequest
+	(*ReportUsesRequest)(nil),            // 10: ferrule.vault.v1.ReportUsesRequest
+	(*CredentialUse)(nil),                // 11: ferrule.vault.v1.CredentialUse
+	(*ReportUsesResponse)(nil),           // 12: ferrule.vault.v1.ReportUsesResponse
+	(*GetConnectionFormRequest)(nil),     // 13: ferrule.vault.v1.GetConnectionFormRequest
+	(*StartAuthorizationRequest)(nil),    // 14: ferrule.vault.v1.StartAuthorizationRequest
+	(*GetAuthorizationRequest)(nil),      // 15: ferrule.vault.v1.GetAuthorizationRequest
+	(*CompleteAuthorizationRequest)(nil), // 16: ferrule.vault.v1.CompleteAuthorizationRequest
+	(*RevokeAuthorizationRequest)(nil),   // 17: ferrule.vault.v1.RevokeAuthorizationRequest
+	(*ReceiveAuthorizationRequest)(nil),  // 18: ferrule.vault.v1.ReceiveAuthorizationRequest
+	(*ReceiveAuthorizationResponse)(nil), // 19: ferrule.vault.v1.ReceiveAuthorizationResponse
+	(*CreateOAuthClientRequest)(nil),     // 20: ferrule.vault.v1.CreateOAuthClientRequest
+	(*GetOAuthClientRequest)(nil),        // 21: ferrule.vault.v1.GetOAuthClientRequest
+	(*ListOAuthClientsRequest)(nil),      // 22: ferrule.vault.v1.ListOAuthClientsRequest
+	(*ListOAuthClientsResponse)(nil),     // 23: ferrule.vault.v1.ListOAuthClientsResponse
+	(*UpdateOAuthClientRequest)(nil),     // 24: ferrule.vault.v1.UpdateOAuthClientRequest
+	(*DeleteOAuthClientRequest)(nil),     // 25: ferrule.vault.v1.DeleteOAuthClientRequest
+	(*ListProvidersRequest)(nil),         // 26: ferrule.vault.v1.ListProvidersRequest
+	(*ListProvidersResponse)(nil),        // 27: ferrule.vault.v1.ListProvidersResponse
+	(*RotateKeysRequest)(nil),            // 28: ferrule.vault.v1.RotateKeysRequest
+	(*GetKeyRotationRequest)(nil),        // 29: ferrule.vault.v1.GetKeyRotationRequest
+	(*VerifyAuditRecordsRequest)(nil),    // 30: ferrule.vault.v1.VerifyAuditRecordsRequest
+	(*VerifyAuditRecordsResponse)(nil),   // 31: ferrule.vault.v1.VerifyAuditRecordsResponse
+	(*ReportConnectionTestRequest)(nil),  // 32: ferrule.vault.v1.ReportConnectionTestRequest
+	nil,                                  // 33: ferrule.vault.v1.CreateConnectionRequest.SecretsEntry
+	nil,                                  // 34: ferrule.vault.v1.UpdateConnectionRequest.SecretsEntry
+	nil,                                  // 35: ferrule.vault.v1.CreateOAuthClientRequest.SecretsEntry
+	nil,                                  // 36: ferrule.vault.v1.UpdateOAuthClientRequest.SecretsEntry
+	(*Connection)(nil),                   // 37: ferrule.vault.v1.Connection
+	(*fieldmaskpb.FieldMask)(nil),        // 38: google.protobuf.FieldMask
+	(AuditAction)(0),                     // 39: ferrule.vault.v1.AuditAction
+	(*timestamppb.Timestamp)(nil),        // 40: google.protobuf.Timestamp
+	(*AuditRecord)(nil),                  // 41: ferrule.vault.v1.AuditRecord
+	(*OAuthClient)(nil),                  // 42: ferrule.vault.v1.OAuthClient
+	(*Provider)(nil),                     // 43: ferrule.vault.v1.Provider
+	(KeyLevel)(0),                        // 44: ferrule.vault.v1.KeyLevel
+	(*emptypb.Empty)(nil),                // 45: google.protobuf.Empty
+	(*ConnectionForm)(nil),               // 46: ferrule.vault.v1.ConnectionForm
+	(*Authorization)(nil),                // 47: ferrule.vault.v1.Authorization
+	(*KeyRotation)(nil),                  // 48: ferrule.vault.v1.KeyRotation
+	(*Credential)(nil),                   // 49: ferrule.vault.v1.Credential
 }
 var file_ferrule_vault_v1_vault_service_proto_depIdxs = []int32{
-	12, // 0: ferrule.vault.v1.CreateConnectionRequest.connection:type_name -> ferrule.vault.v1.Connection
-	10, // 1: ferrule.vault.v1.CreateConnectionRequest.secrets:type_name -> ferrule.vault.v1.CreateConnectionRequest.SecretsEntry
-	12, // 2: ferrule.vault.v1.ListConnectionsResponse.connections:type_name -> ferrule.vault.v1.Connection
-	12, // 3: ferrule.vault.v1.UpdateConnectionRequest.connection:type_name -> ferrule.vault.v1.Connection
-	13, // 4: ferrule.vault.v1.UpdateConnectionRequest.update_mask:type_name -> google.protobuf.FieldMask
-	11, // 5: ferrule.vault.v1.UpdateConnectionRequest.secrets:type_name -> ferrule.vault.v1.UpdateConnectionRequest.SecretsEntry
-	14, // 6: ferrule.vault.v1.ListAuditRecordsResponse.audit_records:type_name -> ferrule.vault.v1.AuditRecord
-	0,  // 7: ferrule.vault.v1.VaultService.CreateConnection:input_type -> ferrule.vault.v1.CreateConnectionRequest
-	1,  // 8: ferrule.vault.v1.VaultService.GetConnection:input_type -> ferrule.vault.v1.GetConnectionRequest
-	2,  // 9: ferrule.vault.v1.VaultService.ListConnections:input_type -> ferrule.vault.v1.ListConnectionsRequest
-	4,  // 10: ferrule.vault.v1.VaultService.UpdateConnection:input_type -> ferrule.vault.v1.UpdateConnectionRequest
-	5,  // 11: ferrule.vault.v1.VaultService.DeleteConnection:input_type -> ferrule.vault.v1.DeleteConnectionRequest
-	6,  // 12: ferrule.vault.v1.VaultService.ListAuditRecords:input_type -> ferrule.vault.v1.ListAuditRecordsRequest
-	8,  // 13: ferrule.vault.v1.VaultService.ResolveCredential:input_type -> ferrule.vault.v1.ResolveCredentialRequest
-	9,  // 14: ferrule.vault.v1.VaultService.ReportConnectionTest:input_type -> ferrule.vault.v1.ReportConnectionTestRequest
-	12, // 15: ferrule.vault.v1.VaultService.CreateConnection:output_type -> ferrule.vault.v1.Connection
-	12, // 16: ferrule.vault.v1.VaultService.GetConnection:output_type -> ferrule.vault.v1.Connection
-	3,  // 17: ferrule.vault.v1.VaultService.ListConnections:output_type -> ferrule.vault.v1.ListConnectionsResponse
-	12, // 18: ferrule.vault.v1.VaultService.UpdateConnection:output_type -> ferrule.vault.v1.Connection
-	15, // 19: ferrule.vault.v1.VaultService.DeleteConnection:output_type -> google.protobuf.Empty
-	7,  // 20: ferrule.vault.v1.VaultService.ListAuditRecords:output_type -> ferrule.vault.v1.ListAuditRecordsResponse
-	16, // 21: ferrule.vault.v1.VaultService.ResolveCredential:output_type -> ferrule.vault.v1.Credential
-	12, // 22: ferrule.vault.v1.VaultService.ReportConnectionTest:output_type -> ferrule.vault.v1.Connection
-	15, // [15:23] is the sub-list for method output_type
-	7,  // [7:15] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	37, // 0: ferrule.vault.v1.CreateConnectionRequest.connection:type_name -> ferrule.vault.v1.Connection
+	33, // 1: ferrule.vault.v1.CreateConnectionRequest.secrets:type_name -> ferrule.vault.v1.CreateConnectionRequest.SecretsEntry
+	37, // 2: ferrule.vault.v1.ListConnectionsResponse.connections:type_name -> ferrule.vault.v1.Connection
+	37, // 3: ferrule.vault.v1.UpdateConnectionRequest.connection:type_name -> ferrule.vault.v1.Connection
+	38, // 4: ferrule.vault.v1.UpdateConnectionRequest.update_mask:type_name -> google.protobuf.FieldMask
+	34, // 5: ferrule.vault.v1.UpdateConnectionRequest.secrets:type_name -> ferrule.vault.v1.UpdateConnectionRequest.SecretsEntry
+	39, // 6: ferrule.vault.v1.ListAuditRecordsRequest.action:type_name -> ferrule.vault.v1.AuditAction
+	40, // 7: ferrule.vault.v1.ListAuditRecordsRequest.start_time:type_name -> google.protobuf.Timestamp
+	40, // 8: ferrule.vault.v1.ListAuditRecordsRequest.end_time:type_name -> google.protobuf.Timestamp
+	41, // 9: ferrule.vault.v1.ListAuditRecordsResponse.audit_records:type_name -> ferrule.vault.v1.AuditRecord
+	11, // 10: ferrule.vault.v1.ReportUsesRequest.uses:type_name -> ferrule.vault.v1.CredentialUse
+	40, // 11: ferrule.vault.v1.CredentialUse.first_time:type_name -> google.protobuf.Timestamp
+	40, // 12: ferrule.vault.v1.CredentialUse.last_time:type_name -> google.protobuf.Timestamp
+	42, // 13: ferrule.vault.v1.CreateOAuthClientRequest.oauth_client:type_name -> ferrule.vault.v1.OAuthClient
+	35, // 14: ferrule.vault.v1.CreateOAuthClientRequest.secrets:type_name -> ferrule.vault.v1.CreateOAuthClientRequest.SecretsEntry
+	42, // 15: ferrule.vault.v1.ListOAuthClientsResponse.oauth_clients:type_name -> ferrule.vault.v1.OAuthClient
+	42, // 16: ferrule.vault.v1.UpdateOAuthClientRequest.oauth_client:type_name -> ferrule.vault.v1.OAuthClient
+	38, // 17: ferrule.vault.v1.UpdateOAuthClientRequest.update_mask:type_name -> google.protobuf.FieldMask
+	36, // 18: ferrule.vault.v1.UpdateOAuthClientRequest.secrets:type_name -> ferrule.vault.v1.UpdateOAuthClientRequest.SecretsEntry
+	43, // 19: ferrule.vault.v1.ListProvidersResponse.providers:type_name -> ferrule.vault.v1.Provider
+	44, // 20: ferrule.vault.v1.RotateKeysRequest.level:type_name -> ferrule.vault.v1.KeyLevel
+	0,  // 21: ferrule.vault.v1.VaultService.CreateConnection:input_type -> ferrule.vault.v1.CreateConnectionRequest
+	1,  // 22: ferrule.vault.v1.VaultService.GetConnection:input_type -> ferrule.vault.v1.GetConnectionRequest
+	2,  // 23: ferrule.vault.v1.VaultService.ListConnections:input_type -> ferrule.vault.v1.ListConnectionsRequest
+	4,  // 24: ferrule.vault.v1.VaultService.UpdateConnection:input_type -> ferrule.vault.v1.UpdateConnectionRequest
+	5,  // 25: ferrule.vault.v1.VaultService.DeleteConnection:input_type -> ferrule.vault.v1.DeleteConnectionRequest
+	13, // 26: ferrule.vault.v1.VaultService.GetConnectionForm:input_type -> ferrule.vault.v1.GetConnectionFormRequest
+	14, // 27: ferrule.vault.v1.VaultService.StartAuthorization:input_type -> ferrule.vault.v1.StartAuthorizationRequest
+	15, // 28: ferrule.vault.v1.VaultService.GetAuthorization:input_type -> ferrule.vault.v1.GetAuthorizationRequest
+	16, // 29: ferrule.vault.v1.VaultService.CompleteAuthorization:input_type -> ferrule.vault.v1.CompleteAuthorizationRequest
+	17, // 30: ferrule.vault.v1.VaultService.RevokeAuthorization:input_type -> ferrule.vault.v1.RevokeAuthorizationRequest
+	18, // 31: ferrule.vault.v1.VaultService.ReceiveAuthorization:input_type -> ferrule.vault.v1.ReceiveAuthorizationRequest
+	20, // 32: ferrule.vault.v1.VaultService.CreateOAuthClient:input_type -> ferrule.vault.v1.CreateOAuthClientRequest
+	21, // 33: ferrule.vault.v1.VaultService.GetOAuthClient:input_type -> ferrule.vault.v1.GetOAuthClientRequest
+	22, // 34: ferrule.vault.v1.VaultService.ListOAuthClients:input_type -> ferrule.vault.v1.ListOAuthClientsRequest
+	24, // 35: ferrule.vault.v1.VaultService.UpdateOAuthClient:input_type -> ferrule.vault.v1.UpdateOAuthClientRequest
+	25, // 36: ferrule.vault.v1.VaultService.DeleteOAuthClient:input_type -> ferrule.vault.v1.DeleteOAuthClientRequest
+	26, // 37: ferrule.vault.v1.VaultService.ListProviders:input_type -> ferrule.vault.v1.ListProvidersRequest
+	28, // 38: ferrule.vault.v1.VaultService.RotateKeys:input_type -> ferrule.vault.v1.RotateKeysRequest
+	29, // 39: ferrule.vault.v1.VaultService.GetKeyRotation:input_type -> ferrule.vault.v1.GetKeyRotationRequest
+	30, // 40: ferrule.vault.v1.VaultService.VerifyAuditRecords:input_type -> ferrule.vault.v1.VerifyAuditRecordsRequest
+	6,  // 41: ferrule.vault.v1.VaultService.ListAuditRecords:input_type -> ferrule.vault.v1.ListAuditRecordsRequest
+	8,  // 42: ferrule.vault.v1.VaultService.ResolveCredential:input_type -> ferrule.vault.v1.ResolveCredentialRequest
+	9,  // 43: ferrule.vault.v1.VaultService.RejectCredential:input_type -> ferrule.vault.v1.RejectCredentialRequest
+	10, // 44: ferrule.vault.v1.VaultService.ReportUses:input_type -> ferrule.vault.v1.ReportUsesRequest
+	32, // 45: ferrule.vault.v1.VaultService.ReportConnectionTest:input_type -> ferrule.vault.v1.ReportConnectionTestRequest
+	37, // 46: ferrule.vault.v1.VaultService.CreateConnection:output_type -> ferrule.vault.v1.Connection
+	37, // 47: ferrule.vault.v1.VaultService.GetConnection:output_type -> ferrule.vault.v1.Connection
+	3,  // 48: ferrule.vault.v1.VaultService.ListConnections:output_type -> ferrule.vault.v1.ListConnectionsResponse
+	37, // 49: ferrule.vault.v1.VaultService.UpdateConnection:output_type -> ferrule.vault.v1.Connection
+	45, // 50: ferrule.vault.v1.VaultService.DeleteConnection:output_type -> google.protobuf.Empty
+	46, // 51: ferrule.vault.v1.VaultService.GetConnectionForm:output_type -> ferrule.vault.v1.ConnectionForm
+	47, // 52: ferrule.vault.v1.VaultService.StartAuthorization:output_type -> ferrule.vault.v1.Authorization
+	47, // 53: ferrule.vault.v1.VaultService.GetAuthorization:output_type -> ferrule.vault.v1.Authorization
+	47, // 54: ferrule.vault.v1.VaultService.CompleteAuthorization:output_type -> ferrule.vault.v1.Authorization
+	37, // 55: ferrule.vault.v1.VaultService.RevokeAuthorization:output_type -> ferrule.vault.v1.Connection
+	19, // 56: ferrule.vault.v1.VaultService.ReceiveAuthorization:output_type -> ferrule.vault.v1.ReceiveAuthorizationResponse
+	42, // 57: ferrule.vault.v1.VaultService.CreateOAuthClient:output_type -> ferrule.vault.v1.OAuthClient
+	42, // 58: ferrule.vault.v1.VaultService.GetOAuthClient:output_type -> ferrule.vault.v1.OAuthClient
+	23, // 59: ferrule.vault.v1.VaultService.ListOAuthClients:output_type -> ferrule.vault.v1.ListOAuthClientsResponse
+	42, // 60: ferrule.vault.v1.VaultService.UpdateOAuthClient:output_type -> ferrule.vault.v1.OAuthClient
+	45, // 61: ferrule.vault.v1.VaultService.DeleteOAuthClient:output_type -> google.protobuf.Empty
+	27, // 62: ferrule.vault.v1.VaultService.ListProviders:output_type -> ferrule.vault.v1.ListProvidersResponse
+	48, // 63: ferrule.vault.v1.VaultService.RotateKeys:output_type -> ferrule.vault.v1.KeyRotation
+	48, // 64: ferrule.vault.v1.VaultService.GetKeyRotation:output_type -> ferrule.vault.v1.KeyRotation
+	31, // 65: ferrule.vault.v1.VaultService.VerifyAuditRecords:output_type -> ferrule.vault.v1.VerifyAuditRecordsResponse
+	7,  // 66: ferrule.vault.v1.VaultService.ListAuditRecords:output_type -> ferrule.vault.v1.ListAuditRecordsResponse
+	49, // 67: ferrule.vault.v1.VaultService.ResolveCredential:output_type -> ferrule.vault.v1.Credential
+	49, // 68: ferrule.vault.v1.VaultService.RejectCredential:output_type -> ferrule.vault.v1.Credential
+	12, // 69: ferrule.vault.v1.VaultService.ReportUses:output_type -> ferrule.vault.v1.ReportUsesResponse
+	37, // 70: ferrule.vault.v1.VaultService.ReportConnectionTest:output_type -> ferrule.vault.v1.Connection
+	46, // [46:71] is the sub-list for method output_type
+	21, // [21:46] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_vault_v1_vault_service_proto_init() }
@@ -797,15 +2504,20 @@ func file_ferrule_vault_v1_vault_service_proto_init() {
 		return
 	}
 	file_ferrule_vault_v1_audit_record_proto_init()
+	file_ferrule_vault_v1_authorization_proto_init()
 	file_ferrule_vault_v1_connection_proto_init()
+	file_ferrule_vault_v1_connection_form_proto_init()
 	file_ferrule_vault_v1_credential_proto_init()
+	file_ferrule_vault_v1_key_rotation_proto_init()
+	file_ferrule_vault_v1_oauth_client_proto_init()
+	file_ferrule_vault_v1_provider_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_vault_v1_vault_service_proto_rawDesc), len(file_ferrule_vault_v1_vault_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

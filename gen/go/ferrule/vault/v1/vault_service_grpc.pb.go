@@ -22,22 +22,39 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	VaultService_CreateConnection_FullMethodName     = "/ferrule.vault.v1.VaultService/CreateConnection"
-	VaultService_GetConnection_FullMethodName        = "/ferrule.vault.v1.VaultService/GetConnection"
-	VaultService_ListConnections_FullMethodName      = "/ferrule.vault.v1.VaultService/ListConnections"
-	VaultService_UpdateConnection_FullMethodName     = "/ferrule.vault.v1.VaultService/UpdateConnection"
-	VaultService_DeleteConnection_FullMethodName     = "/ferrule.vault.v1.VaultService/DeleteConnection"
-	VaultService_ListAuditRecords_FullMethodName     = "/ferrule.vault.v1.VaultService/ListAuditRecords"
-	VaultService_ResolveCredential_FullMethodName    = "/ferrule.vault.v1.VaultService/ResolveCredential"
-	VaultService_ReportConnectionTest_FullMethodName = "/ferrule.vault.v1.VaultService/ReportConnectionTest"
+	VaultService_CreateConnection_FullMethodName      = "/ferrule.vault.v1.VaultService/CreateConnection"
+	VaultService_GetConnection_FullMethodName         = "/ferrule.vault.v1.VaultService/GetConnection"
+	VaultService_ListConnections_FullMethodName       = "/ferrule.vault.v1.VaultService/ListConnections"
+	VaultService_UpdateConnection_FullMethodName      = "/ferrule.vault.v1.VaultService/UpdateConnection"
+	VaultService_DeleteConnection_FullMethodName      = "/ferrule.vault.v1.VaultService/DeleteConnection"
+	VaultService_GetConnectionForm_FullMethodName     = "/ferrule.vault.v1.VaultService/GetConnectionForm"
+	VaultService_StartAuthorization_FullMethodName    = "/ferrule.vault.v1.VaultService/StartAuthorization"
+	VaultService_GetAuthorization_FullMethodName      = "/ferrule.vault.v1.VaultService/GetAuthorization"
+	VaultService_CompleteAuthorization_FullMethodName = "/ferrule.vault.v1.VaultService/CompleteAuthorization"
+	VaultService_RevokeAuthorization_FullMethodName   = "/ferrule.vault.v1.VaultService/RevokeAuthorization"
+	VaultService_ReceiveAuthorization_FullMethodName  = "/ferrule.vault.v1.VaultService/ReceiveAuthorization"
+	VaultService_CreateOAuthClient_FullMethodName     = "/ferrule.vault.v1.VaultService/CreateOAuthClient"
+	VaultService_GetOAuthClient_FullMethodName        = "/ferrule.vault.v1.VaultService/GetOAuthClient"
+	VaultService_ListOAuthClients_FullMethodName      = "/ferrule.vault.v1.VaultService/ListOAuthClients"
+	VaultService_UpdateOAuthClient_FullMethodName     = "/ferrule.vault.v1.VaultService/UpdateOAuthClient"
+	VaultService_DeleteOAuthClient_FullMethodName     = "/ferrule.vault.v1.VaultService/DeleteOAuthClient"
+	VaultService_ListProviders_FullMethodName         = "/ferrule.vault.v1.VaultService/ListProviders"
+	VaultService_RotateKeys_FullMethodName            = "/ferrule.vault.v1.VaultService/RotateKeys"
+	VaultService_GetKeyRotation_FullMethodName        = "/ferrule.vault.v1.VaultService/GetKeyRotation"
+	VaultService_VerifyAuditRecords_FullMethodName    = "/ferrule.vault.v1.VaultService/VerifyAuditRecords"
+	VaultService_ListAuditRecords_FullMethodName      = "/ferrule.vault.v1.VaultService/ListAuditRecords"
+	VaultService_ResolveCredential_FullMethodName     = "/ferrule.vault.v1.VaultService/ResolveCredential"
+	VaultService_RejectCredential_FullMethodName      = "/ferrule.vault.v1.VaultService/RejectCredential"
+	VaultService_ReportUses_FullMethodName            = "/ferrule.vault.v1.VaultService/ReportUses"
+	VaultService_ReportConnectionTest_FullMethodName  = "/ferrule.vault.v1.VaultService/ReportConnectionTest"
 )
 
 // VaultServiceClient is the client API for VaultService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// VaultService keeps connections and their secrets. Secrets go in and never
-// come out, but for ResolveCredential.
+// VaultService keeps connections, their secrets and the grants of OAuth 2.0.
+// Secrets go in and never come out, but for ResolveCredential.
 type VaultServiceClient interface {
 	// CreateConnection stores a connection. The connector must exist and the
 	// values must fit its parameter set.
@@ -50,8 +67,54 @@ type VaultServiceClient interface {
 	// UpdateConnection changes a connection. Secrets that are not sent are kept,
 	// unless the change leads to another host: then all must be sent again.
 	UpdateConnection(ctx context.Context, in *UpdateConnectionRequest, opts ...grpc.CallOption) (*Connection, error)
-	// DeleteConnection removes a connection and destroys its secrets.
+	// DeleteConnection removes a connection, revokes its grant at the provider where
+	// that is possible, and destroys the key of its secrets.
 	DeleteConnection(ctx context.Context, in *DeleteConnectionRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// GetConnectionForm says what making a connection to a connector takes: values,
+	// secrets, signing in.
+	GetConnectionForm(ctx context.Context, in *GetConnectionFormRequest, opts ...grpc.CallOption) (*ConnectionForm, error)
+	// StartAuthorization begins a sign-in for a connection of the caller. A grant
+	// that needs no person is obtained at once.
+	StartAuthorization(ctx context.Context, in *StartAuthorizationRequest, opts ...grpc.CallOption) (*Authorization, error)
+	// GetAuthorization returns a sign-in that the caller began.
+	GetAuthorization(ctx context.Context, in *GetAuthorizationRequest, opts ...grpc.CallOption) (*Authorization, error)
+	// CompleteAuthorization gives the connection its grant, once the provider has
+	// answered. Only who began the sign-in can complete it, with the confirmation
+	// that the browser of the person who signed in was given: a sign-in that was
+	// sent to somebody else cannot be completed. In a device flow it asks the
+	// provider whether the person is done, and answers PENDING until then.
+	CompleteAuthorization(ctx context.Context, in *CompleteAuthorizationRequest, opts ...grpc.CallOption) (*Authorization, error)
+	// RevokeAuthorization gives the grant of a connection back to the provider where
+	// that is possible, and destroys it. The connection then waits for a sign-in.
+	RevokeAuthorization(ctx context.Context, in *RevokeAuthorizationRequest, opts ...grpc.CallOption) (*Connection, error)
+	// ReceiveAuthorization takes what a provider's redirect brought. Only the
+	// gateway may call it.
+	ReceiveAuthorization(ctx context.Context, in *ReceiveAuthorizationRequest, opts ...grpc.CallOption) (*ReceiveAuthorizationResponse, error)
+	// CreateOAuthClient stores a connector's registration at a provider. It needs
+	// the role maker, as all methods of OAuth clients do.
+	CreateOAuthClient(ctx context.Context, in *CreateOAuthClientRequest, opts ...grpc.CallOption) (*OAuthClient, error)
+	// GetOAuthClient returns one client without its secrets.
+	GetOAuthClient(ctx context.Context, in *GetOAuthClientRequest, opts ...grpc.CallOption) (*OAuthClient, error)
+	// ListOAuthClients returns the clients of an environment in the order of their
+	// ids.
+	ListOAuthClients(ctx context.Context, in *ListOAuthClientsRequest, opts ...grpc.CallOption) (*ListOAuthClientsResponse, error)
+	// UpdateOAuthClient changes a client. Secrets that are not sent are kept, unless
+	// the change leads to another token endpoint: then they must be sent again.
+	UpdateOAuthClient(ctx context.Context, in *UpdateOAuthClientRequest, opts ...grpc.CallOption) (*OAuthClient, error)
+	// DeleteOAuthClient removes a client. Grants that were obtained with it cannot
+	// be renewed any more.
+	DeleteOAuthClient(ctx context.Context, in *DeleteOAuthClientRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// ListProviders returns the presets of authorization servers, in the order of
+	// their ids.
+	ListProviders(ctx context.Context, in *ListProvidersRequest, opts ...grpc.CallOption) (*ListProvidersResponse, error)
+	// RotateKeys begins to exchange keys, or resumes what a failure stopped. The
+	// vault serves meanwhile. Only for administrators.
+	RotateKeys(ctx context.Context, in *RotateKeysRequest, opts ...grpc.CallOption) (*KeyRotation, error)
+	// GetKeyRotation returns how far a rotation has come. Only for administrators.
+	GetKeyRotation(ctx context.Context, in *GetKeyRotationRequest, opts ...grpc.CallOption) (*KeyRotation, error)
+	// VerifyAuditRecords checks the chain of an environment's audit records, from
+	// the oldest that is kept. Only for administrators.
+	VerifyAuditRecords(ctx context.Context, in *VerifyAuditRecordsRequest, opts ...grpc.CallOption) (*VerifyAuditRecordsResponse, error)
 	// ListAuditRecords returns audit records, newest first. Only for
 	// administrators.
 	ListAuditRecords(ctx context.Context, in *ListAuditRecordsRequest, opts ...grpc.CallOption) (*ListAuditRecordsResponse, error)
@@ -59,6 +122,14 @@ type VaultServiceClient interface {
 	// audit record. Only the runtime-proxy may call it; everybody else gets
 	// SERVICE_ONLY and leaves a record of the refusal.
 	ResolveCredential(ctx context.Context, in *ResolveCredentialRequest, opts ...grpc.CallOption) (*Credential, error)
+	// RejectCredential says that an API refused a lent token. The vault renews it,
+	// once for all who report the same, and lends the new one; what cannot be
+	// renewed waits for a sign-in and is CONNECTION_NOT_READY. Only the
+	// runtime-proxy may call it.
+	RejectCredential(ctx context.Context, in *RejectCredentialRequest, opts ...grpc.CallOption) (*Credential, error)
+	// ReportUses leaves audit records of what was done under leases. Only the
+	// runtime-proxy may call it.
+	ReportUses(ctx context.Context, in *ReportUsesRequest, opts ...grpc.CallOption) (*ReportUsesResponse, error)
 	// ReportConnectionTest keeps the outcome of a test. Only the runtime-proxy may
 	// call it.
 	ReportConnectionTest(ctx context.Context, in *ReportConnectionTestRequest, opts ...grpc.CallOption) (*Connection, error)
@@ -122,6 +193,156 @@ func (c *vaultServiceClient) DeleteConnection(ctx context.Context, in *DeleteCon
 	return out, nil
 }
 
+func (c *vaultServiceClient) GetConnectionForm(ctx context.Context, in *GetConnectionFormRequest, opts ...grpc.CallOption) (*ConnectionForm, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ConnectionForm)
+	err := c.cc.Invoke(ctx, VaultService_GetConnectionForm_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *vaultServiceClient) StartAuthorization(ctx context.Context, in *StartAuthorizationRequest, opts ...grpc.CallOption) (*Authorization, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Authorization)
+	err := c.cc.Invoke(ctx, VaultService_StartAuthorization_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *vaultServiceClient) GetAuthorization(ctx context.Context, in *GetAuthorizationRequest, opts ...grpc.CallOption) (*Authorization, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Authorization)
+	err := c.cc.Invoke(ctx, VaultService_GetAuthorization_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *vaultServiceClient) CompleteAuthorization(ctx context.Context, in *CompleteAuthorizationRequest, opts ...grpc.CallOption) (*Authorization, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Authorization)
+	err := c.cc.Invoke(ctx, VaultService_CompleteAuthorization_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *vaultServiceClient) RevokeAuthorization(ctx context.Context, in *RevokeAuthorizationRequest, opts ...grpc.CallOption) (*Connection, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Connection)
+	err := c.cc.Invoke(ctx, VaultService_RevokeAuthorization_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *vaultServiceClient) ReceiveAuthorization(ctx context.Context, in *ReceiveAuthorizationRequest, opts ...grpc.CallOption) (*ReceiveAuthorizationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReceiveAuthorizationResponse)
+	err := c.cc.Invoke(ctx, VaultService_ReceiveAuthorization_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *vaultServiceClient) CreateOAuthClient(ctx context.Context, in *CreateOAuthClientRequest, opts ...grpc.CallOption) (*OAuthClient, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OAuthClient)
+	err := c.cc.Invoke(ctx, VaultService_CreateOAuthClient_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *vaultServiceClient) GetOAuthClient(ctx context.Context, in *GetOAuthClientRequest, opts ...grpc.CallOption) (*OAuthClient, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OAuthClient)
+	err := c.cc.Invoke(ctx, VaultService_GetOAuthClient_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *vaultServiceClient) ListOAuthClients(ctx context.Context, in *ListOAuthClientsRequest, opts ...grpc.CallOption) (*ListOAuthClientsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListOAuthClientsResponse)
+	err := c.cc.Invoke(ctx, VaultService_ListOAuthClients_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *vaultServiceClient) UpdateOAuthClient(ctx context.Context, in *UpdateOAuthClientRequest, opts ...grpc.CallOption) (*OAuthClient, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OAuthClient)
+	err := c.cc.Invoke(ctx, VaultService_UpdateOAuthClient_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *vaultServiceClient) DeleteOAuthClient(ctx context.Context, in *DeleteOAuthClientRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, VaultService_DeleteOAuthClient_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *vaultServiceClient) ListProviders(ctx context.Context, in *ListProvidersRequest, opts ...grpc.CallOption) (*ListProvidersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListProvidersResponse)
+	err := c.cc.Invoke(ctx, VaultService_ListProviders_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *vaultServiceClient) RotateKeys(ctx context.Context, in *RotateKeysRequest, opts ...grpc.CallOption) (*KeyRotation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(KeyRotation)
+	err := c.cc.Invoke(ctx, VaultService_RotateKeys_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *vaultServiceClient) GetKeyRotation(ctx context.Context, in *GetKeyRotationRequest, opts ...grpc.CallOption) (*KeyRotation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(KeyRotation)
+	err := c.cc.Invoke(ctx, VaultService_GetKeyRotation_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *vaultServiceClient) VerifyAuditRecords(ctx context.Context, in *VerifyAuditRecordsRequest, opts ...grpc.CallOption) (*VerifyAuditRecordsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(VerifyAuditRecordsResponse)
+	err := c.cc.Invoke(ctx, VaultService_VerifyAuditRecords_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *vaultServiceClient) ListAuditRecords(ctx context.Context, in *ListAuditRecordsRequest, opts ...grpc.CallOption) (*ListAuditRecordsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListAuditRecordsResponse)
@@ -142,6 +363,26 @@ func (c *vaultServiceClient) ResolveCredential(ctx context.Context, in *ResolveC
 	return out, nil
 }
 
+func (c *vaultServiceClient) RejectCredential(ctx context.Context, in *RejectCredentialRequest, opts ...grpc.CallOption) (*Credential, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Credential)
+	err := c.cc.Invoke(ctx, VaultService_RejectCredential_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *vaultServiceClient) ReportUses(ctx context.Context, in *ReportUsesRequest, opts ...grpc.CallOption) (*ReportUsesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReportUsesResponse)
+	err := c.cc.Invoke(ctx, VaultService_ReportUses_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *vaultServiceClient) ReportConnectionTest(ctx context.Context, in *ReportConnectionTestRequest, opts ...grpc.CallOption) (*Connection, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Connection)
@@ -156,8 +397,8 @@ func (c *vaultServiceClient) ReportConnectionTest(ctx context.Context, in *Repor
 // All implementations must embed UnimplementedVaultServiceServer
 // for forward compatibility.
 //
-// VaultService keeps connections and their secrets. Secrets go in and never
-// come out, but for ResolveCredential.
+// VaultService keeps connections, their secrets and the grants of OAuth 2.0.
+// Secrets go in and never come out, but for ResolveCredential.
 type VaultServiceServer interface {
 	// CreateConnection stores a connection. The connector must exist and the
 	// values must fit its parameter set.
@@ -170,8 +411,54 @@ type VaultServiceServer interface {
 	// UpdateConnection changes a connection. Secrets that are not sent are kept,
 	// unless the change leads to another host: then all must be sent again.
 	UpdateConnection(context.Context, *UpdateConnectionRequest) (*Connection, error)
-	// DeleteConnection removes a connection and destroys its secrets.
+	// DeleteConnection removes a connection, revokes its grant at the provider where
+	// that is possible, and destroys the key of its secrets.
 	DeleteConnection(context.Context, *DeleteConnectionRequest) (*emptypb.Empty, error)
+	// GetConnectionForm says what making a connection to a connector takes: values,
+	// secrets, signing in.
+	GetConnectionForm(context.Context, *GetConnectionFormRequest) (*ConnectionForm, error)
+	// StartAuthorization begins a sign-in for a connection of the caller. A grant
+	// that needs no person is obtained at once.
+	StartAuthorization(context.Context, *StartAuthorizationRequest) (*Authorization, error)
+	// GetAuthorization returns a sign-in that the caller began.
+	GetAuthorization(context.Context, *GetAuthorizationRequest) (*Authorization, error)
+	// CompleteAuthorization gives the connection its grant, once the provider has
+	// answered. Only who began the sign-in can complete it, with the confirmation
+	// that the browser of the person who signed in was given: a sign-in that was
+	// sent to somebody else cannot be completed. In a device flow it asks the
+	// provider whether the person is done, and answers PENDING until then.
+	CompleteAuthorization(context.Context, *CompleteAuthorizationRequest) (*Authorization, error)
+	// RevokeAuthorization gives the grant of a connection back to the provider where
+	// that is possible, and destroys it. The connection then waits for a sign-in.
+	RevokeAuthorization(context.Context, *RevokeAuthorizationRequest) (*Connection, error)
+	// ReceiveAuthorization takes what a provider's redirect brought. Only the
+	// gateway may call it.
+	ReceiveAuthorization(context.Context, *ReceiveAuthorizationRequest) (*ReceiveAuthorizationResponse, error)
+	// CreateOAuthClient stores a connector's registration at a provider. It needs
+	// the role maker, as all methods of OAuth clients do.
+	CreateOAuthClient(context.Context, *CreateOAuthClientRequest) (*OAuthClient, error)
+	// GetOAuthClient returns one client without its secrets.
+	GetOAuthClient(context.Context, *GetOAuthClientRequest) (*OAuthClient, error)
+	// ListOAuthClients returns the clients of an environment in the order of their
+	// ids.
+	ListOAuthClients(context.Context, *ListOAuthClientsRequest) (*ListOAuthClientsResponse, error)
+	// UpdateOAuthClient changes a client. Secrets that are not sent are kept, unless
+	// the change leads to another token endpoint: then they must be sent again.
+	UpdateOAuthClient(context.Context, *UpdateOAuthClientRequest) (*OAuthClient, error)
+	// DeleteOAuthClient removes a client. Grants that were obtained with it cannot
+	// be renewed any more.
+	DeleteOAuthClient(context.Context, *DeleteOAuthClientRequest) (*emptypb.Empty, error)
+	// ListProviders returns the presets of authorization servers, in the order of
+	// their ids.
+	ListProviders(context.Context, *ListProvidersRequest) (*ListProvidersResponse, error)
+	// RotateKeys begins to exchange keys, or resumes what a failure stopped. The
+	// vault serves meanwhile. Only for administrators.
+	RotateKeys(context.Context, *RotateKeysRequest) (*KeyRotation, error)
+	// GetKeyRotation returns how far a rotation has come. Only for administrators.
+	GetKeyRotation(context.Context, *GetKeyRotationRequest) (*KeyRotation, error)
+	// VerifyAuditRecords checks the chain of an environment's audit records, from
+	// the oldest that is kept. Only for administrators.
+	VerifyAuditRecords(context.Context, *VerifyAuditRecordsRequest) (*VerifyAuditRecordsResponse, error)
 	// ListAuditRecords returns audit records, newest first. Only for
 	// administrators.
 	ListAuditRecords(context.Context, *ListAuditRecordsRequest) (*ListAuditRecordsResponse, error)
@@ -179,6 +466,14 @@ type VaultServiceServer interface {
 	// audit record. Only the runtime-proxy may call it; everybody else gets
 	// SERVICE_ONLY and leaves a record of the refusal.
 	ResolveCredential(context.Context, *ResolveCredentialRequest) (*Credential, error)
+	// RejectCredential says that an API refused a lent token. The vault renews it,
+	// once for all who report the same, and lends the new one; what cannot be
+	// renewed waits for a sign-in and is CONNECTION_NOT_READY. Only the
+	// runtime-proxy may call it.
+	RejectCredential(context.Context, *RejectCredentialRequest) (*Credential, error)
+	// ReportUses leaves audit records of what was done under leases. Only the
+	// runtime-proxy may call it.
+	ReportUses(context.Context, *ReportUsesRequest) (*ReportUsesResponse, error)
 	// ReportConnectionTest keeps the outcome of a test. Only the runtime-proxy may
 	// call it.
 	ReportConnectionTest(context.Context, *ReportConnectionTestRequest) (*Connection, error)
@@ -207,11 +502,62 @@ func (UnimplementedVaultServiceServer) UpdateConnection(context.Context, *Update
 func (UnimplementedVaultServiceServer) DeleteConnection(context.Context, *DeleteConnectionRequest) (*emptypb.Empty, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteConnection not implemented")
 }
+func (UnimplementedVaultServiceServer) GetConnectionForm(context.Context, *GetConnectionFormRequest) (*ConnectionForm, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetConnectionForm not implemented")
+}
+func (UnimplementedVaultServiceServer) StartAuthorization(context.Context, *StartAuthorizationRequest) (*Authorization, error) {
+	return nil, status.Error(codes.Unimplemented, "method StartAuthorization not implemented")
+}
+func (UnimplementedVaultServiceServer) GetAuthorization(context.Context, *GetAuthorizationRequest) (*Authorization, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetAuthorization not implemented")
+}
+func (UnimplementedVaultServiceServer) CompleteAuthorization(context.Context, *CompleteAuthorizationRequest) (*Authorization, error) {
+	return nil, status.Error(codes.Unimplemented, "method CompleteAuthorization not implemented")
+}
+func (UnimplementedVaultServiceServer) RevokeAuthorization(context.Context, *RevokeAuthorizationRequest) (*Connection, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevokeAuthorization not implemented")
+}
+func (UnimplementedVaultServiceServer) ReceiveAuthorization(context.Context, *ReceiveAuthorizationRequest) (*ReceiveAuthorizationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReceiveAuthorization not implemented")
+}
+func (UnimplementedVaultServiceServer) CreateOAuthClient(context.Context, *CreateOAuthClientRequest) (*OAuthClient, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateOAuthClient not implemented")
+}
+func (UnimplementedVaultServiceServer) GetOAuthClient(context.Context, *GetOAuthClientRequest) (*OAuthClient, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetOAuthClient not implemented")
+}
+func (UnimplementedVaultServiceServer) ListOAuthClients(context.Context, *ListOAuthClientsRequest) (*ListOAuthClientsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListOAuthClients not implemented")
+}
+func (UnimplementedVaultServiceServer) UpdateOAuthClient(context.Context, *UpdateOAuthClientRequest) (*OAuthClient, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateOAuthClient not implemented")
+}
+func (UnimplementedVaultServiceServer) DeleteOAuthClient(context.Context, *DeleteOAuthClientRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteOAuthClient not implemented")
+}
+func (UnimplementedVaultServiceServer) ListProviders(context.Context, *ListProvidersRequest) (*ListProvidersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListProviders not implemented")
+}
+func (UnimplementedVaultServiceServer) RotateKeys(context.Context, *RotateKeysRequest) (*KeyRotation, error) {
+	return nil, status.Error(codes.Unimplemented, "method RotateKeys not implemented")
+}
+func (UnimplementedVaultServiceServer) GetKeyRotation(context.Context, *GetKeyRotationRequest) (*KeyRotation, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetKeyRotation not implemented")
+}
+func (UnimplementedVaultServiceServer) VerifyAuditRecords(context.Context, *VerifyAuditRecordsRequest) (*VerifyAuditRecordsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method VerifyAuditRecords not implemented")
+}
 func (UnimplementedVaultServiceServer) ListAuditRecords(context.Context, *ListAuditRecordsRequest) (*ListAuditRecordsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListAuditRecords not implemented")
 }
 func (UnimplementedVaultServiceServer) ResolveCredential(context.Context, *ResolveCredentialRequest) (*Credential, error) {
 	return nil, status.Error(codes.Unimplemented, "method ResolveCredential not implemented")
+}
+func (UnimplementedVaultServiceServer) RejectCredential(context.Context, *RejectCredentialRequest) (*Credential, error) {
+	return nil, status.Error(codes.Unimplemented, "method RejectCredential not implemented")
+}
+func (UnimplementedVaultServiceServer) ReportUses(context.Context, *ReportUsesRequest) (*ReportUsesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReportUses not implemented")
 }
 func (UnimplementedVaultServiceServer) ReportConnectionTest(context.Context, *ReportConnectionTestRequest) (*Connection, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReportConnectionTest not implemented")
@@ -327,6 +673,276 @@ func _VaultService_DeleteConnection_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _VaultService_GetConnectionForm_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetConnectionFormRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VaultServiceServer).GetConnectionForm(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VaultService_GetConnectionForm_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VaultServiceServer).GetConnectionForm(ctx, req.(*GetConnectionFormRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VaultService_StartAuthorization_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StartAuthorizationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VaultServiceServer).StartAuthorization(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VaultService_StartAuthorization_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VaultServiceServer).StartAuthorization(ctx, req.(*StartAuthorizationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VaultService_GetAuthorization_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetAuthorizationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VaultServiceServer).GetAuthorization(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VaultService_GetAuthorization_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VaultServiceServer).GetAuthorization(ctx, req.(*GetAuthorizationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VaultService_CompleteAuthorization_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CompleteAuthorizationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VaultServiceServer).CompleteAuthorization(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VaultService_CompleteAuthorization_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VaultServiceServer).CompleteAuthorization(ctx, req.(*CompleteAuthorizationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VaultService_RevokeAuthorization_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeAuthorizationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VaultServiceServer).RevokeAuthorization(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VaultService_RevokeAuthorization_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VaultServiceServer).RevokeAuthorization(ctx, req.(*RevokeAuthorizationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VaultService_ReceiveAuthorization_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReceiveAuthorizationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VaultServiceServer).ReceiveAuthorization(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VaultService_ReceiveAuthorization_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VaultServiceServer).ReceiveAuthorization(ctx, req.(*ReceiveAuthorizationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VaultService_CreateOAuthClient_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateOAuthClientRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VaultServiceServer).CreateOAuthClient(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VaultService_CreateOAuthClient_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VaultServiceServer).CreateOAuthClient(ctx, req.(*CreateOAuthClientRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VaultService_GetOAuthClient_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetOAuthClientRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VaultServiceServer).GetOAuthClient(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VaultService_GetOAuthClient_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VaultServiceServer).GetOAuthClient(ctx, req.(*GetOAuthClientRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VaultService_ListOAuthClients_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListOAuthClientsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VaultServiceServer).ListOAuthClients(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VaultService_ListOAuthClients_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VaultServiceServer).ListOAuthClients(ctx, req.(*ListOAuthClientsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VaultService_UpdateOAuthClient_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateOAuthClientRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VaultServiceServer).UpdateOAuthClient(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VaultService_UpdateOAuthClient_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VaultServiceServer).UpdateOAuthClient(ctx, req.(*UpdateOAuthClientRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VaultService_DeleteOAuthClient_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteOAuthClientRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VaultServiceServer).DeleteOAuthClient(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VaultService_DeleteOAuthClient_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VaultServiceServer).DeleteOAuthClient(ctx, req.(*DeleteOAuthClientRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VaultService_ListProviders_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListProvidersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VaultServiceServer).ListProviders(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VaultService_ListProviders_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VaultServiceServer).ListProviders(ctx, req.(*ListProvidersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VaultService_RotateKeys_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RotateKeysRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VaultServiceServer).RotateKeys(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VaultService_RotateKeys_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VaultServiceServer).RotateKeys(ctx, req.(*RotateKeysRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VaultService_GetKeyRotation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetKeyRotationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VaultServiceServer).GetKeyRotation(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VaultService_GetKeyRotation_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VaultServiceServer).GetKeyRotation(ctx, req.(*GetKeyRotationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VaultService_VerifyAuditRecords_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(VerifyAuditRecordsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VaultServiceServer).VerifyAuditRecords(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VaultService_VerifyAuditRecords_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VaultServiceServer).VerifyAuditRecords(ctx, req.(*VerifyAuditRecordsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _VaultService_ListAuditRecords_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListAuditRecordsRequest)
 	if err := dec(in); err != nil {
@@ -359,6 +975,42 @@ func _VaultService_ResolveCredential_Handler(srv interface{}, ctx context.Contex
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(VaultServiceServer).ResolveCredential(ctx, req.(*ResolveCredentialRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VaultService_RejectCredential_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RejectCredentialRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VaultServiceServer).RejectCredential(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VaultService_RejectCredential_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VaultServiceServer).RejectCredential(ctx, req.(*RejectCredentialRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VaultService_ReportUses_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReportUsesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VaultServiceServer).ReportUses(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VaultService_ReportUses_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VaultServiceServer).ReportUses(ctx, req.(*ReportUsesRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -409,12 +1061,80 @@ var VaultService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _VaultService_DeleteConnection_Handler,
 		},
 		{
+			MethodName: "GetConnectionForm",
+			Handler:    _VaultService_GetConnectionForm_Handler,
+		},
+		{
+			MethodName: "StartAuthorization",
+			Handler:    _VaultService_StartAuthorization_Handler,
+		},
+		{
+			MethodName: "GetAuthorization",
+			Handler:    _VaultService_GetAuthorization_Handler,
+		},
+		{
+			MethodName: "CompleteAuthorization",
+			Handler:    _VaultService_CompleteAuthorization_Handler,
+		},
+		{
+			MethodName: "RevokeAuthorization",
+			Handler:    _VaultService_RevokeAuthorization_Handler,
+		},
+		{
+			MethodName: "ReceiveAuthorization",
+			Handler:    _VaultService_ReceiveAuthorization_Handler,
+		},
+		{
+			MethodName: "CreateOAuthClient",
+			Handler:    _VaultService_CreateOAuthClient_Handler,
+		},
+		{
+			MethodName: "GetOAuthClient",
+			Handler:    _VaultService_GetOAuthClient_Handler,
+		},
+		{
+			MethodName: "ListOAuthClients",
+			Handler:    _VaultService_ListOAuthClients_Handler,
+		},
+		{
+			MethodName: "UpdateOAuthClient",
+			Handler:    _VaultService_UpdateOAuthClient_Handler,
+		},
+		{
+			MethodName: "DeleteOAuthClient",
+			Handler:    _VaultService_DeleteOAuthClient_Handler,
+		},
+		{
+			MethodName: "ListProviders",
+			Handler:    _VaultService_ListProviders_Handler,
+		},
+		{
+			MethodName: "RotateKeys",
+			Handler:    _VaultService_RotateKeys_Handler,
+		},
+		{
+			MethodName: "GetKeyRotation",
+			Handler:    _VaultService_GetKeyRotation_Handler,
+		},
+		{
+			MethodName: "VerifyAuditRecords",
+			Handler:    _VaultService_VerifyAuditRecords_Handler,
+		},
+		{
 			MethodName: "ListAuditRecords",
 			Handler:    _VaultService_ListAuditRecords_Handler,
 		},
 		{
 			MethodName: "ResolveCredential",
 			Handler:    _VaultService_ResolveCredential_Handler,
+		},
+		{
+			MethodName: "RejectCredential",
+			Handler:    _VaultService_RejectCredential_Handler,
+		},
+		{
+			MethodName: "ReportUses",
+			Handler:    _VaultService_ReportUses_Handler,
 		},
 		{
 			MethodName: "ReportConnectionTest",

@@ -1,0 +1,4 @@
+package core
+
+// AuthorizationStore keeps sign-ins under way.
+type AuthorizationStore interface{}

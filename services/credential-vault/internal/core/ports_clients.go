@@ -1,0 +1,4 @@
+package core
+
+// ClientStore keeps OAuth clients.
+type ClientStore interface{}

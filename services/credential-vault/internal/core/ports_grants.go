@@ -1,0 +1,4 @@
+package core
+
+// GrantStore keeps the tokens of connections.
+type GrantStore interface{}
