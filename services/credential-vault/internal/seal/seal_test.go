@@ -58,13 +58,13 @@ func TestABlobOpensNowhereElse(t *testing.T) {
 	blob := sealed(t, k, here(), canary)
 	sealed(t, k, core.Place{Environment: "other", Resource: "c", Parameter: "p", Version: "1"}, "so that the environment has keys")
 	for name, move := range map[string]func(*core.Place){
-		"another connection":                        func(p *core.Place) { p.Connection = "environments/default/connections/erp" },
+		"another connection":                        func(p *core.Place) { p.Resource = "environments/default/connections/erp" },
 		"another parameter":                         func(p *core.Place) { p.Parameter = "user" },
 		"another version":                           func(p *core.Place) { p.Version = "4f2a-2" },
 		"the keys of another environment":           func(p *core.Place) { p.Environment = "other" },
 		"an environment without keys":               func(p *core.Place) { p.Environment = "none" },
 		"a parameter that swallows the version":     func(p *core.Place) { p.Parameter, p.Version = "password\x004f2a-1", "" },
-		"a connection that swallows the parameter":  func(p *core.Place) { p.Connection, p.Parameter = p.Connection+"\x00password", "" },
+		"a connection that swallows the parameter":  func(p *core.Place) { p.Resource, p.Parameter = p.Resource+"\x00password", "" },
 		"a parameter with the separator at its end": func(p *core.Place) { p.Parameter = "password\x00" },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestADamagedBlobIsUnreadable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := k.Open(t.Context(), here(), damaged)
-			wantUnreadable(t, got, err, here().Connection)
+			wantUnreadable(t, got, err, here().Resource)
 		})
 	}
 }
@@ -105,7 +105,7 @@ func TestAnotherKeyEncryptionKeyOpensNothing(t *testing.T) {
 	other := New(newKEK(t), s)
 
 	got, err := other.Open(t.Context(), here(), blob)
-	wantUnreadable(t, got, err, here().Connection)
+	wantUnreadable(t, got, err, here().Resource)
 
 	if _, err := other.Seal(t.Context(), here(), secret.FromString(canary)); err == nil {
 		t.Error("a key that cannot read the environment's keyset must not replace it")
