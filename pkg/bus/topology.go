@@ -12,6 +12,7 @@ import (
 //
 //	ferrule.change.{kind}.{environment}.{id}                              FERRULE_CHANGES
 //	ferrule.event.{environment}.{connector}.{operation}.{subscription}    FERRULE_EVENTS
+//	ferrule.connection.{environment}.{connector}.{connection}             FERRULE_EVENTS
 //	ferrule.poll.sched.{id}     when to poll next                         FERRULE_POLLS
 //	ferrule.poll.fire.{id}      it is time to poll                        FERRULE_POLLS
 //	ferrule.delivery.{sink}.{environment}.{subscription}                  FERRULE_DELIVERIES
@@ -137,8 +138,8 @@ func changesStream() jetstream.StreamConfig {
 func (t Topology) eventsStream() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:        StreamEvents,
-		Description: "Events that subscriptions produced.",
-		Subjects:    []string{"ferrule.event.>"},
+		Description: "Events that subscriptions produced, and what owners of connections have to know.",
+		Subjects:    []string{"ferrule.event.>", "ferrule.connection.>"},
 		Retention:   jetstream.LimitsPolicy,
 		MaxAge:      t.EventsMaxAge,
 		MaxBytes:    t.EventsMaxBytes,
@@ -294,6 +295,13 @@ func ParseEvent(subject string) (EventAddress, error) {
 		return EventAddress{}, err
 	}
 	return EventAddress{Environment: v[0], Connector: v[1], Operation: v[2], Subscription: v[3]}, nil
+}
+
+// ConnectionSubject returns where events about a connection itself are published,
+// such as that somebody has to sign in again. They are CloudEvents like those of
+// subscriptions, but no subscription has them.
+func ConnectionSubject(environment, connector, connection string) string {
+	return join("ferrule.connection", environment, connector, connection)
 }
 
 // ScheduleSubject returns where the definition of a schedule is kept. There is

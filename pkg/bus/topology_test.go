@@ -19,6 +19,7 @@ func TestSubjects(t *testing.T) {
 	delivery := bus.DeliveryAddress{Sink: "http", Environment: "prod", Subscription: "s1"}
 	for _, row := range []struct{ name, got, want string }{
 		{"a change", bus.ChangeSubject(bus.ChangeConnection, "prod", "c1"), "ferrule.change.connection.prod.c1"},
+		{"what an owner has to know", bus.ConnectionSubject("prod", "shop", "c1"), "ferrule.connection.prod.shop.c1"},
 		{"changes of a kind", bus.ChangeFilter(bus.ChangeGrant), "ferrule.change.grant.>"},
 		{"changes of every kind", bus.ChangeFilter(bus.ChangeAny), "ferrule.change.>"},
 		{"an event of an operation with a dot", event.Subject(), "ferrule.event.prod.shop.orders%2Enew.s1"},

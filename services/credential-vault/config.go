@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/ferrule-dev/ferrule/pkg/service"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 )
 
@@ -26,9 +27,22 @@ type Config struct {
 	// addition to those of their connectors: "host" with any port, "host:port",
 	// or "*.domain" for every host below a domain.
 	AllowServerHosts []string
-	// KeyFile is the path of the key-encryption key; if empty, kek.json in the
-	// vault's own directory.
-	KeyFile string
+	// KEK says where the key-encryption key is: "file:PATH",
+	// "hcvault://HOST/MOUNT/keys/NAME", "aws-kms://ARN" or "gcp-kms://NAME"; if
+	// empty, the file kek.json in the vault's own directory.
+	KEK string
+	// PreviousKEK is where it was before, while keysets are moved from one to the
+	// other; empty otherwise.
+	PreviousKEK string
+	// PublicURL is where browsers reach the gateway: providers send them back
+	// there. Nobody can sign in without it.
+	PublicURL string
+	// ReturnOrigins are origins, such as "https://portal.example.com", to which a
+	// browser may be sent after a sign-in, besides loopback addresses and the
+	// gateway's own.
+	ReturnOrigins []string
+	// AuditRetention is how long audit records are kept; 0 means for ever.
+	AuditRetention time.Duration
 }
 
 // Flags declares the flags of c with their defaults.
@@ -36,7 +50,13 @@ func (c *Config) Flags(flags *pflag.FlagSet) {
 	flags.DurationVar(&c.Lease, "lease", time.Minute, "how long the runtime may use a credential before it asks the vault again")
 	flags.StringSliceVar(&c.AllowServerHosts, "allow-server-hosts", nil,
 		`hosts that connections may be pointed at besides those of their connector: "host", "host:port" or "*.domain"`)
-	flags.StringVar(&c.KeyFile, "key-file", "", "file with the key-encryption key, made at the first start (default kek.json in the vault's data directory)")
+	flags.StringVar(&c.KEK, "kek", "",
+		"where the key-encryption key is: file:PATH, hcvault://HOST/MOUNT/keys/NAME, aws-kms://ARN or gcp-kms://NAME (default a file kek.json, made at the first start, in the vault's data directory)")
+	flags.StringVar(&c.PreviousKEK, "kek-previous", "", "where the key-encryption key was before, until a rotation of the master key has finished")
+	service.PublicURLFlag(flags, &c.PublicURL)
+	flags.StringSliceVar(&c.ReturnOrigins, "allow-return-origins", nil,
+		"origins that browsers may be sent to after a sign-in, such as https://portal.example.com")
+	flags.DurationVar(&c.AuditRetention, "audit-retention", 400*24*time.Hour, "how long audit records are kept; 0 keeps them for ever")
 }
 
 // Validate reports everything that is wrong with c.
@@ -48,5 +68,13 @@ func (c *Config) Validate() error {
 	if c.Lease < minLease || c.Lease > maxLease {
 		err = errors.Join(err, fmt.Errorf("--lease must be between %v and %v", minLease, maxLease))
 	}
-	return err
+	for _, origin := range c.ReturnOrigins {
+		if o, fault := core.ParseOrigin(origin); fault != nil || o.String() != origin {
+			err = errors.Join(err, fmt.Errorf("--allow-return-origins: %q is no origin; write it like https://portal.example.com", origin))
+		}
+	}
+	if c.AuditRetention < 0 {
+		err = errors.Join(err, errors.New("--audit-retention must not be negative"))
+	}
+	return errors.Join(err, service.CheckPublicURL(c.PublicURL))
 }

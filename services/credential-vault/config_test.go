@@ -17,7 +17,7 @@ func TestTheDefaultsAreValid(t *testing.T) {
 	if err := c.Validate(); err != nil {
 		t.Error(err)
 	}
-	if c.Lease != time.Minute || len(c.AllowServerHosts) != 0 || c.KeyFile != "" {
+	if c.Lease != time.Minute || len(c.AllowServerHosts) != 0 || c.KEK != "" {
 		t.Errorf("got %+v", c)
 	}
 }
@@ -26,11 +26,11 @@ func TestFlagsFillTheConfig(t *testing.T) {
 	var c vault.Config
 	flags := pflag.NewFlagSet("vault", pflag.ContinueOnError)
 	c.Flags(flags)
-	err := flags.Parse([]string{"--lease=30s", "--allow-server-hosts=a.example,*.b.example", "--allow-server-hosts=c.example:8443", "--key-file=/k"})
+	err := flags.Parse([]string{"--lease=30s", "--allow-server-hosts=a.example,*.b.example", "--allow-server-hosts=c.example:8443", "--kek=file:/k"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := vault.Config{Lease: 30 * time.Second, AllowServerHosts: []string{"a.example", "*.b.example", "c.example:8443"}, KeyFile: "/k"}
+	want := vault.Config{Lease: 30 * time.Second, AllowServerHosts: []string{"a.example", "*.b.example", "c.example:8443"}, KEK: "file:/k", AuditRetention: 400 * 24 * time.Hour}
 	if diff := cmp.Diff(want, c); diff != "" {
 		t.Error(diff)
 	}

@@ -15,6 +15,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
@@ -63,7 +64,7 @@ func New(env service.Env, cfg Config) (*Service, error) {
 	env.Health.Register(service.Vault)
 	relay := outbox.NewRelay(env.Store, env.Bus, env.Log, env.Clock)
 	records := store.New(env.Store, relay.Notify)
-	keyFile := cfg.KeyFile
+	keyFile := strings.TrimPrefix(cfg.KEK, "file:")
 	if keyFile == "" {
 		keyFile = filepath.Join(env.DataDir, defaultKeyFile)
 	}

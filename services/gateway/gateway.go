@@ -1,6 +1,6 @@
 // Package gateway is the edge of the suite: REST for every public method, the
-// pass-through data plane, the webhook ingress and our own OpenAPI document. It
-// owns nothing durable and has no rights of its own.
+// pass-through data plane, the webhook ingress, the redirect of sign-ins and our
+// own OpenAPI document. It owns nothing durable and has no rights of its own.
 package gateway
 
 import (
@@ -17,10 +17,12 @@ import (
 
 	"github.com/ferrule-dev/ferrule/gen"
 	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
+	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 	"github.com/ferrule-dev/ferrule/pkg/service"
 	"github.com/ferrule-dev/ferrule/services/gateway/internal/edge"
 	"github.com/ferrule-dev/ferrule/services/gateway/internal/hooks"
+	"github.com/ferrule-dev/ferrule/services/gateway/internal/signin"
 )
 
 // Config are the settings of the gateway.
@@ -63,10 +65,15 @@ func New(ctx context.Context, env service.Env, passThrough http.Handler) (*Gatew
 		return nil, fmt.Errorf("build gateway: %w", err)
 	}
 	trigger := triggerv1.NewTriggerServiceClient(env.Client(service.Trigger))
+	vault := vaultv1.NewVaultServiceClient(env.Client(service.Vault))
 	env.Health.Set("edge", nil)
+	observed := func(h http.Handler, name string) http.Handler {
+		return otelhttp.NewHandler(h, name, otelhttp.WithTracerProvider(env.Tracer), otelhttp.WithMeterProvider(env.Meter))
+	}
 	return &Gateway{env: env, handler: &router{
-		rest:        otelhttp.NewHandler(rest, "rest", otelhttp.WithTracerProvider(env.Tracer), otelhttp.WithMeterProvider(env.Meter)),
-		hooks:       otelhttp.NewHandler(hooks.New(trigger), "webhook", otelhttp.WithTracerProvider(env.Tracer), otelhttp.WithMeterProvider(env.Meter)),
+		rest:        observed(rest, "rest"),
+		hooks:       observed(hooks.New(trigger), "webhook"),
+		signIn:      signin.New(vault), // its query holds codes, which have no place in a trace
 		passThrough: passThrough,
 	}}, nil
 }
@@ -89,7 +96,7 @@ func (g *Gateway) Handler() http.Handler { return g.handler }
 // router decides by the path as it was sent. It is not an http.ServeMux because
 // that would clean paths, and the data plane must not touch them.
 type router struct {
-	rest, hooks, passThrough http.Handler
+	rest, hooks, signIn, passThrough http.Handler
 }
 
 // ServeHTTP is the list of what the edge serves.
@@ -99,6 +106,8 @@ func (r *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		serveOpenAPI(w)
 	case strings.HasPrefix(path, hooks.Prefix):
 		r.hooks.ServeHTTP(w, req)
+	case path == signin.Path:
+		r.signIn.ServeHTTP(w, req)
 	case isPassThrough(path):
 		r.passThrough.ServeHTTP(w, req)
 	default:

@@ -3,10 +3,11 @@ package trigger
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/ferrule-dev/ferrule/pkg/service"
 )
 
 // maxWorkers bounds the numbers of workers.
@@ -25,7 +26,7 @@ type Config struct {
 
 // Flags declares the flags of c with their defaults.
 func (c *Config) Flags(flags *pflag.FlagSet) {
-	flags.StringVar(&c.PublicURL, "public-url", "", "URL at which APIs reach the gateway, for webhook callbacks; without it webhook triggers are refused")
+	service.PublicURLFlag(flags, &c.PublicURL)
 	flags.IntVar(&c.PollWorkers, "poll-workers", 16, "how many polls are made at the same time")
 	flags.IntVar(&c.SinkWorkers, "sink-workers", 32, "how many events are posted to sinks at the same time")
 }
@@ -33,8 +34,8 @@ func (c *Config) Flags(flags *pflag.FlagSet) {
 // Validate returns all that is wrong with c, nil if nothing is.
 func (c Config) Validate() error {
 	var faults []error
-	if why := badPublicURL(c.PublicURL); why != "" {
-		faults = append(faults, fmt.Errorf("--public-url %s", why))
+	if err := service.CheckPublicURL(c.PublicURL); err != nil {
+		faults = append(faults, err)
 	}
 	for flag, n := range map[string]int{"--poll-workers": c.PollWorkers, "--sink-workers": c.SinkWorkers} {
 		if n < 1 || n > maxWorkers {
@@ -42,21 +43,6 @@ func (c Config) Validate() error {
 		}
 	}
 	return errors.Join(faults...)
-}
-
-// badPublicURL says what is wrong with the URL, "" if nothing is.
-func badPublicURL(text string) string {
-	if text == "" {
-		return ""
-	}
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		return "must be an absolute http or https URL, such as https://ferrule.example.com"
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return "must have neither user, query nor fragment"
-	}
-	return ""
 }
 
 // base is the public URL without a trailing slash.

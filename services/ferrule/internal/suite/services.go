@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -28,7 +29,7 @@ func (s *suite) buildServices(ctx context.Context) error {
 		make func(service.Env) (service.Service, error)
 	}{
 		{service.Registry, func(env service.Env) (service.Service, error) { return registry.New(env, s.cfg.Registry) }},
-		{service.Vault, func(env service.Env) (service.Service, error) { return vault.New(env, s.cfg.Vault) }},
+		{service.Vault, func(env service.Env) (service.Service, error) { return vault.New(env, s.vaultConfig()) }},
 		{service.Runtime, func(env service.Env) (service.Service, error) {
 			runtime, err := runtimeproxy.New(env, s.cfg.Runtime)
 			if err == nil {
@@ -56,12 +57,20 @@ func (s *suite) buildServices(ctx context.Context) error {
 	return nil
 }
 
-// triggerConfig fills in where callbacks reach us, if nobody said.
+// publicURL is where browsers and APIs reach us: our own address if nobody said.
+func (s *suite) publicURL() string {
+	return cmp.Or(s.cfg.Vault.PublicURL, s.cfg.Trigger.PublicURL, localURL(s.edge.Addr()))
+}
+
 func (s *suite) triggerConfig() trigger.Config {
 	cfg := s.cfg.Trigger
-	if cfg.PublicURL == "" {
-		cfg.PublicURL = localURL(s.edge.Addr())
-	}
+	cfg.PublicURL = s.publicURL()
+	return cfg
+}
+
+func (s *suite) vaultConfig() vault.Config {
+	cfg := s.cfg.Vault
+	cfg.PublicURL = s.publicURL()
 	return cfg
 }
 

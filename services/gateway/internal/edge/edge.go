@@ -50,8 +50,14 @@ func maxBody(r *http.Request) int64 {
 	return MaxBody
 }
 
-// requestID is the header that ties the logs of all services together.
-const requestID = "X-Request-Id"
+// Headers that pass.
+const (
+	// requestID ties the logs of all services together.
+	requestID = "X-Request-Id"
+	// subjectToken is the caller's own token at an API's provider, for connections
+	// that exchange it for one of theirs.
+	subjectToken = "Ferrule-Subject-Token"
+)
 
 // New returns the handler of all REST paths. client returns the connection to a
 // service.
@@ -61,8 +67,8 @@ func New(ctx context.Context, client func(service string) grpc.ClientConnInterfa
 		runtime.WithForwardResponseOption(mirror),
 		runtime.WithErrorHandler(writeError),
 		runtime.WithRoutingErrorHandler(writeRoutingError),
-		runtime.WithIncomingHeaderMatcher(matchHeader),
-		runtime.WithOutgoingHeaderMatcher(matchHeader),
+		runtime.WithIncomingHeaderMatcher(incoming),
+		runtime.WithOutgoingHeaderMatcher(outgoing),
 		// An escaped slash does not separate segments, see operationClient.
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
 	)
@@ -96,9 +102,18 @@ func newMarshaler() runtime.Marshaler {
 	}}}
 }
 
-// matchHeader lets only the request id through, both ways; the bearer token is
-// passed on by the library itself.
-func matchHeader(name string) (string, bool) {
+// incoming lets only what services read through; the bearer token is passed on by
+// the library itself.
+func incoming(name string) (string, bool) {
+	switch http.CanonicalHeaderKey(name) {
+	case requestID, subjectToken:
+		return name, true
+	}
+	return "", false
+}
+
+// outgoing lets only the request id through.
+func outgoing(name string) (string, bool) {
 	return name, http.CanonicalHeaderKey(name) == requestID
 }
 

@@ -1,0 +1,162 @@
+// Package signin is where providers send browsers back to after somebody has
+// signed in (RFC 6749, section 4.1.2). It hands what they bring to the vault and
+// shows the person what came of it.
+//
+// Nobody authenticates here: the state in the query is the secret, and the grant
+// reaches its connection only when whoever began the sign-in confirms it with
+// what this browser is given. So a link that was sent to somebody else leads to a
+// page in that person's browser, and to nothing more.
+package signin
+
+import (
+	"context"
+	_ "embed"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/grpc"
+
+	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/grpcx"
+)
+
+// Path is where providers send browsers to: the redirect URL is the public URL of
+// the gateway with this path.
+const Path = "/v1/oauth/callback"
+
+// maxBody bounds the form of providers that post their answer (OAuth 2.0 Form
+// Post Response Mode), in bytes.
+const maxBody = 64 << 10
+
+// receiver is the part of the vault that takes what a browser brings.
+type receiver interface {
+	ReceiveAuthorization(ctx context.Context, in *vaultv1.ReceiveAuthorizationRequest, opts ...grpc.CallOption) (*vaultv1.ReceiveAuthorizationResponse, error)
+}
+
+// New returns the handler of [Path].
+func New(vault receiver) http.Handler { return &handler{vault: vault} }
+
+type handler struct{ vault receiver }
+
+// ServeHTTP takes one answer of a provider.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	setHeader(w.Header())
+	req, err := read(w, r)
+	if err != nil {
+		show(w, err)
+		return
+	}
+	// The browser is nobody's: the gateway passes on what it brings in its own name.
+	res, err := h.vault.ReceiveAuthorization(grpcx.AsService(r.Context()), req)
+	switch {
+	case err != nil:
+		show(w, err)
+	case res.GetReturnUrl() != "":
+		w.Header().Set("Location", res.GetReturnUrl())
+		w.WriteHeader(http.StatusSeeOther)
+	case res.GetReason() != "":
+		render(w, http.StatusBadRequest, page{
+			Title: "Not connected", Reason: res.GetReason(), Connection: res.GetConnectionId(), Principal: res.GetPrincipal(),
+		})
+	default:
+		render(w, http.StatusOK, page{
+			Title: "Almost done", Confirmation: res.GetConfirmation(), Connection: res.GetConnectionId(), Principal: res.GetPrincipal(),
+		})
+	}
+}
+
+// setHeader keeps the page, and the code in its URL, to itself.
+func setHeader(header http.Header) {
+	header.Set("Cache-Control", "no-store")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("X-Frame-Options", "DENY")
+}
+
+func read(w http.ResponseWriter, r *http.Request) (*vaultv1.ReceiveAuthorizationRequest, error) {
+	values, err := values(w, r)
+	if err != nil {
+		return nil, err
+	}
+	// A provider says nothing twice (RFC 6749, section 3.1). Who does is not one.
+	for _, name := range []string{"state", "code", "error", "iss"} {
+		if len(values[name]) > 1 {
+			return nil, fault.Invalid(fault.ReasonInvalidArgument, "the answer of the provider holds %q more than once", name)
+		}
+	}
+	if values.Get("state") == "" {
+		return nil, fault.Invalid(fault.ReasonInvalidArgument, "the answer of the provider has no state; begin the sign-in again")
+	}
+	req := &vaultv1.ReceiveAuthorizationRequest{
+		State: values.Get("state"), Code: values.Get("code"), Error: clip(values.Get("error"), 256),
+		ErrorDescription: clip(values.Get("error_description"), 4096), Issuer: values.Get("iss"),
+	}
+	for _, text := range []string{req.GetState(), req.GetCode(), req.GetIssuer()} {
+		if !utf8.ValidString(text) {
+			return nil, fault.Invalid(fault.ReasonInvalidArgument, "the answer of the provider is not UTF-8 text")
+		}
+	}
+	return req, nil
+}
+
+func values(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	switch r.Method {
+	case http.MethodGet:
+		values, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil {
+			return nil, fault.Invalid(fault.ReasonInvalidArgument, "the answer of the provider cannot be read")
+		}
+		return values, nil
+	case http.MethodPost:
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if err := r.ParseForm(); err != nil {
+			return nil, fault.Invalid(fault.ReasonInvalidArgument, "the answer of the provider cannot be read")
+		}
+		return r.PostForm, nil
+	}
+	w.Header().Set("Allow", "GET, POST")
+	return nil, fault.Unimplemented(fault.ReasonInvalidArgument, "providers send browsers here with GET or POST")
+}
+
+// clip cuts what is shown to people.
+func clip(text string, limit int) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	for len(text) > limit {
+		_, size := utf8.DecodeLastRuneInString(text)
+		text = text[:len(text)-size]
+	}
+	return text
+}
+
+// page is what the person is shown.
+type page struct{ Title, Reason, Confirmation, Connection, Principal string }
+
+//go:embed page.html
+var source string
+
+var layout = template.Must(template.New("page").Parse(source))
+
+func show(w http.ResponseWriter, err error) {
+	f := grpcx.FromStatus(err)
+	status := http.StatusBadRequest
+	switch f.Code() { //nolint:exhaustive // all others are the sign-in's own fault
+	case fault.CodeUnavailable, fault.CodeDeadlineExceeded:
+		status = http.StatusServiceUnavailable
+	case fault.CodeInternal, fault.CodeUnknown:
+		status = http.StatusInternalServerError
+	case fault.CodeUnimplemented:
+		status = http.StatusMethodNotAllowed
+	}
+	render(w, status, page{Title: "Not connected", Reason: f.Message()})
+}
+
+func render(w http.ResponseWriter, status int, p page) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_ = layout.Execute(w, p) // the browser is gone if this fails
+}
