@@ -50,6 +50,27 @@ modules() {
 	printf '%s\n' "${all[@]#"$ROOT"/}"
 }
 
+# identity_provider installs the identity provider that sign-ins are tested
+# against into bin/tools/idp, unless it is there, where there are node and npm.
+identity_provider() {
+	local dir=$TOOLS/idp want
+	if ! command -v node >/dev/null 2>&1 || ! command -v npm >/dev/null 2>&1; then
+		note 'no node and npm: the tests of signing in at a real identity provider are skipped'
+		return 0
+	fi
+	want="$(node --version) $(cat scripts/tools/idp/package-lock.json scripts/tools/idp/provider.mjs | sha256sum)"
+	[[ ! -f $dir/.stamp || $(<"$dir/.stamp") != "$want" ]] || return 0
+	note 'installing the identity provider of the tests'
+	mkdir -p "$dir"
+	cp scripts/tools/idp/{package.json,package-lock.json,.npmrc,provider.mjs} "$dir/"
+	if ! (cd "$dir" && npm ci --no-audit --no-fund --loglevel=error >/dev/null); then
+		note 'npm could not install it: the tests of signing in at a real identity provider are skipped'
+		rm -rf "$dir/node_modules"
+		return 0
+	fi
+	printf '%s' "$want" >"$dir/.stamp"
+}
+
 # tools builds every tool of the named modules of scripts/tools into bin/tools,
 # unless the same sources were built by the same Go before.  tools buf plugins
 tools() {

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/pkg/config"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
@@ -40,11 +41,13 @@ type Streams struct {
 	Out io.Writer
 	// Err receives progress and errors.
 	Err io.Writer
+	// Browser shows a page to the person; nil if there is no browser.
+	Browser func(url string) error
 }
 
 // Run executes one command line and returns the exit code.
 func Run(ctx context.Context, args []string, streams Streams) int {
-	a := &app{Streams: streams}
+	a := &app{Streams: streams, clock: clock.System()}
 	root := newRoot(a)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -76,6 +79,7 @@ func usage(format string, args ...any) error { return usageError{fmt.Errorf(form
 // app is what all commands share.
 type app struct {
 	Streams
+	clock       clock.Clock
 	server      string
 	token       string
 	environment string
@@ -118,8 +122,10 @@ Start a server, then try it:
 		a.connectors(), a.search(), a.operations(), a.describe(), a.deleteCommand(),
 		a.revisions(), a.diff(), a.publish(), a.deprecate(),
 		a.export(), a.apply(), a.environments(), a.promote(),
-		a.connect(), a.connections(), a.test(), a.invoke(),
+		a.providers(), a.oauthClients(),
+		a.connect(), a.authorize(), a.revoke(), a.connections(), a.test(), a.invoke(),
 		a.subscribe(), a.subscriptions(), a.events(),
+		a.audit(), a.keys(),
 	)
 	documentFlags(root)
 	return root
@@ -176,6 +182,16 @@ func exactArgs(n int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != n {
 			return usage("%s takes %d argument(s), not %d: %s", cmd.Name(), n, len(args), cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+// atMostArgs is cobra's, with the command's usage line as the remedy.
+func atMostArgs(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > n {
+			return usage("%s takes at most %d argument(s), not %d: %s", cmd.Name(), n, len(args), cmd.UseLine())
 		}
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,57 +14,75 @@ import (
 )
 
 func (a *app) connect() *cobra.Command {
-	var connectionID, set, serverURL, title string
-	var values, secrets []string
-	var untested bool
+	var connectionID, serverURL, title, revision string
+	var given connectionValues
+	var how signInFlags
+	var untested, unsigned bool
 	cmd := &cobra.Command{
 		Use:   "connect CONNECTOR",
-		Short: "Make a connection with your credentials, and test it",
+		Short: "Make a connection with your credentials, sign in, and test it",
 		Long: `Connect stores values and secrets for one connector. Secrets are encrypted and
-never come out again. "ferrule describe CONNECTOR" shows what is needed.
+never come out again. "ferrule describe CONNECTOR" shows what is needed; at a
+terminal you are asked for what is missing.
+
+Where the API wants you to sign in at its provider, connect opens the provider's
+page in your browser and waits. On a machine without a browser use --no-browser.
 
 A secret's value on the command line is seen by everybody on the machine:
 "--secret name=-" asks for it (or reads a line of standard input), and
 "--secret name=@FILE" reads a file.`,
-		Example: "  ferrule connect inventory --id shop --secret api_key=-",
+		Example: "  ferrule connect inventory --id shop --secret api_key=-\n  ferrule connect mail",
 		Args:    exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			parameters, err := pairs("set", values)
-			if err != nil {
-				return err
-			}
-			hidden, err := a.secrets(secrets)
-			if err != nil {
-				return err
-			}
 			client, err := a.client()
 			if err != nil {
 				return err
 			}
-			connection, err := a.createConnection(cmd.Context(), client, &vaultv1.CreateConnectionRequest{
-				Parent:       a.parent(),
-				ConnectionId: connectionID,
-				Secrets:      hidden,
-				Connection: &vaultv1.Connection{
-					Connector: a.resource("connectors", args[0]), ParameterSet: set, Parameters: parameters,
-					ServerUrl: serverURL, DisplayName: title,
-				},
-			})
-			if err != nil || untested {
+			connector := a.resource("connectors", args[0])
+			req := &vaultv1.CreateConnectionRequest{Parent: a.parent(), ConnectionId: connectionID, Connection: &vaultv1.Connection{
+				Connector: connector, ParameterSet: given.set, ServerUrl: serverURL, DisplayName: title, PinnedRevision: pinned(connector, revision),
+			}}
+			if req.Connection.Parameters, req.Secrets, err = given.read(cmd.Context(), a, client, connector); err != nil {
 				return err
+			}
+			connection, err := a.createConnection(cmd.Context(), client, req)
+			if err != nil {
+				return err
+			}
+			if connection.GetState() == vaultv1.ConnectionState_CONNECTION_STATE_NEEDS_AUTHORIZATION {
+				if unsigned {
+					a.progress("nobody has signed in yet: run `ferrule authorize %s`", id(connection.GetName()))
+					return nil
+				}
+				if err := a.signIn(cmd.Context(), client, connection.GetName(), how); err != nil {
+					a.progress("the connection %s stays; `ferrule authorize %s` tries again", id(connection.GetName()), id(connection.GetName()))
+					return err
+				}
+			}
+			if untested {
+				return nil
 			}
 			return a.testConnection(cmd.Context(), client, connection.GetName())
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&connectionID, "id", "", "id of the connection; made from the connector's id if not given")
-	flags.StringVar(&set, "auth", "", "name of the parameter set, where the connector has several")
-	flags.StringArrayVar(&values, "set", nil, "value of a parameter, name=value (repeatable)")
-	flags.StringArrayVar(&secrets, "secret", nil, "value of a secret parameter: name=-, name=@FILE or name=value (repeatable)")
+	given.declare(cmd)
 	flags.StringVar(&serverURL, "server-url", "", "another server of the same API, if the connector or an administrator allows its host")
 	flags.StringVar(&title, "title", "", "name for people")
+	flags.StringVar(&revision, "revision", "", "stay at this revision of the connector instead of following the published one")
 	flags.BoolVar(&untested, "no-test", false, "do not test the connection")
+	flags.BoolVar(&unsigned, "no-sign-in", false, "do not sign in now")
+	how.declare(cmd)
 	return cmd
+}
+
+// pinned is the resource name of a revision to stay at.
+func pinned(connector, revision string) string {
+	if revision == "" || strings.Contains(revision, "/") {
+		return revision
+	}
+	return connector + "/revisions/" + revision
 }
 
 func (a *app) createConnection(ctx context.Context, client *rest.Client, req *vaultv1.CreateConnectionRequest) (*vaultv1.Connection, error) {
@@ -115,16 +134,16 @@ func (a *app) testConnection(ctx context.Context, client *rest.Client, name stri
 }
 
 func (a *app) connections() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "connections",
-		Short: "List your connections",
+		Short: "List and change your connections",
 		Args:  exactArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.client()
 			if err != nil {
 				return err
 			}
-			out := a.listing("CONNECTION", "CONNECTOR", "STATE", "OWNER", "SECRETS")
+			out := a.listing("CONNECTION", "CONNECTOR", "STATE", "OWNER", "SECRETS", "SIGNED IN AS")
 			err = everyPage(func(token string) (string, error) {
 				var res vaultv1.ListConnectionsResponse
 				query := url.Values{"page_token": {token}, "page_size": {"1000"}}
@@ -134,7 +153,7 @@ func (a *app) connections() *cobra.Command {
 				for _, c := range res.GetConnections() {
 					row := []string{
 						id(c.GetName()), id(c.GetConnector()), enumWord(c.GetState(), "CONNECTION_STATE_"), c.GetOwner(),
-						plural(len(c.GetSecretNames()), "secret"),
+						plural(len(c.GetSecretNames()), "secret"), c.GetIdentity(),
 					}
 					if err := out.add(c, row); err != nil {
 						return "", err
@@ -148,4 +167,6 @@ func (a *app) connections() *cobra.Command {
 			return out.end("there are no connections of yours; `ferrule connect CONNECTOR` makes one")
 		},
 	}
+	cmd.AddCommand(a.updateConnection())
+	return cmd
 }

@@ -12,6 +12,7 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
+	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/reference"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
@@ -91,10 +92,71 @@ func (a *app) describeConnector(ctx context.Context, client *rest.Client, connec
 	}
 	a.printf("\n%s, %s, revision %s\n", plural(revision.GetActionCount(), "action"), plural(revision.GetTriggerCount(), "trigger"), shortRevision(name))
 	a.printServers(d.GetServers())
+	form := a.connectionForm(ctx, client, connectorOf(name))
 	for _, set := range d.GetParameterSets() {
 		a.printSet(connectorOf(name), d, set)
+		a.printSignIn(connectorOf(name), form, set)
 	}
 	return nil
+}
+
+// connectionForm returns what the vault says about making connections. It knows
+// published connectors; for others there is nothing more to say than what the
+// description does.
+func (a *app) connectionForm(ctx context.Context, client *rest.Client, connector string) *vaultv1.ConnectionForm {
+	var form vaultv1.ConnectionForm
+	if err := client.Call(ctx, http.MethodGet, rest.Path(a.resource("connectors", id(connector)), "connectionForm"), nil, nil, &form); err != nil {
+		return nil
+	}
+	return &form
+}
+
+// printSignIn says how a token comes about, and who has to do what for it.
+func (a *app) printSignIn(connector string, form *vaultv1.ConnectionForm, set *connectorv1.ParameterSet) {
+	at := slices.IndexFunc(form.GetSets(), func(f *vaultv1.FormSet) bool { return f.GetName() == set.GetName() })
+	if at < 0 {
+		return
+	}
+	found := form.GetSets()[at]
+	if found.GetUnsupported() != "" {
+		a.printf("  not possible on this server: %s\n", found.GetUnsupported())
+	}
+	for _, f := range found.GetFields() {
+		if f.GetOfProvider() {
+			a.printf("  %-20s %-8s %s\n", f.GetName(), fieldKind(f), short(f.GetTitle()+" "+f.GetDescription(), 80))
+		}
+	}
+	auth := found.GetAuthorization()
+	if auth == nil {
+		return
+	}
+	how := "a token is fetched without anybody (" + auth.GetGrant() + ")"
+	if auth.GetInteractive() {
+		how = "you sign in at the provider (" + auth.GetGrant() + ")"
+	}
+	if auth.GetProvider() != "" {
+		how += ", provider " + auth.GetProvider()
+	}
+	a.printf("  sign-in: %s\n", how)
+	switch {
+	case auth.GetOauthClient() != "":
+		a.printf("  OAuth client: %s\n", id(auth.GetOauthClient()))
+	case auth.GetClientMissing():
+		a.printf("  OAuth client: none yet. A maker registers one at the provider")
+		if auth.GetDocumentationUrl() != "" {
+			a.printf(" (%s)", auth.GetDocumentationUrl())
+		}
+		a.printf(" with the redirect URL %s, and stores it:\n", form.GetRedirectUrl())
+		a.printf("    ferrule oauth-clients create %s --client-id ID --secret client_secret=-\n", id(connector))
+	}
+}
+
+func fieldKind(f *vaultv1.FormField) string {
+	kind := "string"
+	if f.GetSecret() {
+		kind = "secret"
+	}
+	return kind
 }
 
 // printServers lists the servers with their variables.

@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
+	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
+)
+
+// connectionValues are what a connection is made of.
+type connectionValues struct {
+	set             string
+	values, secrets []string
+}
+
+func (v *connectionValues) declare(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&v.set, "auth", "", "name of the parameter set, where the connector has several")
+	v.declareValues(cmd)
+}
+
+func (v *connectionValues) declareValues(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVar(&v.values, "set", nil, "value of a parameter, name=value (repeatable)")
+	flags.StringArrayVar(&v.secrets, "secret", nil, "value of a secret parameter: name=-, name=@FILE or name=value (repeatable)")
+}
+
+// read returns what was given, and asks for what is missing if a person sits
+// there.
+func (v *connectionValues) read(ctx context.Context, a *app, client *rest.Client, connector string) (plain, hidden map[string]string, err error) {
+	if plain, err = pairs("set", v.values); err != nil {
+		return nil, nil, err
+	}
+	if hidden, err = a.secrets(v.secrets); err != nil {
+		return nil, nil, err
+	}
+	if !a.attended() {
+		return plain, hidden, nil
+	}
+	fields, err := a.missingFields(ctx, client, connector, v.set, plain, hidden)
+	if err != nil {
+		return nil, nil, err
+	}
+	reader := bufio.NewReader(io.LimitReader(a.In, maxInput))
+	for _, f := range fields {
+		target, ask := plain, a.askPlain
+		if f.GetSecret() {
+			target, ask = hidden, a.ask
+		}
+		if target[f.GetName()], err = ask(prompt(f), reader); err != nil {
+			return nil, nil, fmt.Errorf("read %s: %w", f.GetName(), err)
+		}
+	}
+	return plain, hidden, nil
+}
+
+// attended reports whether a person can be asked.
+func (a *app) attended() bool {
+	f, ok := a.In.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// missingFields are those that are required and were not given.
+func (a *app) missingFields(ctx context.Context, client *rest.Client, connector, set string, given ...map[string]string) ([]*vaultv1.FormField, error) {
+	var form vaultv1.ConnectionForm
+	if err := client.Call(ctx, http.MethodGet, rest.Path(connector, "connectionForm"), nil, nil, &form); err != nil {
+		return nil, err
+	}
+	have := map[string]bool{}
+	for _, values := range given {
+		for name := range maps.Keys(values) {
+			have[strings.ToLower(name)] = true
+		}
+	}
+	for _, s := range form.GetSets() {
+		if s.GetName() != set && set != "" {
+			continue
+		}
+		var missing []*vaultv1.FormField
+		for _, f := range s.GetFields() {
+			if f.GetRequired() && f.GetDefaultValue() == "" && !have[strings.ToLower(f.GetName())] {
+				missing = append(missing, f)
+			}
+		}
+		return missing, nil
+	}
+	return nil, nil // the server says which sets there are
+}
+
+// prompt is how a person is asked for a value.
+func prompt(f *vaultv1.FormField) string {
+	text := f.GetName()
+	if f.GetTitle() != "" && !strings.EqualFold(f.GetTitle(), f.GetName()) {
+		text = f.GetTitle() + " (" + f.GetName() + ")"
+	}
+	if len(f.GetAllowedValues()) > 0 {
+		text += " [" + strings.Join(f.GetAllowedValues(), ", ") + "]"
+	}
+	return visible(text)
+}
+
+// askPlain reads one value that may be seen.
+func (a *app) askPlain(name string, reader *bufio.Reader) (string, error) {
+	_, _ = fmt.Fprintf(a.Err, "%s: ", name)
+	line, err := reader.ReadString('\n')
+	if err != nil && (err != io.EOF || line == "") {
+		return "", err
+	}
+	return strings.TrimRight(line, "\r\n"), nil
+}
+
+func (a *app) updateConnection() *cobra.Command {
+	var given connectionValues
+	var serverURL, title, revision string
+	cmd := &cobra.Command{
+		Use:   "update CONNECTION",
+		Short: "Change a connection of yours; secrets that are not given are kept",
+		Long: `Update changes what is given and keeps the rest, secrets included. Values of --set are
+merged with those that the connection has; an empty value removes one. A change that leads
+to another host needs all secrets again, because they were not given for that host.`,
+		Example: "  ferrule connections update shop --secret api_key=-",
+		Args:    exactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			plain, err := pairs("set", given.values)
+			if err != nil {
+				return err
+			}
+			hidden, err := a.secrets(given.secrets)
+			if err != nil {
+				return err
+			}
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			name := a.resource("connections", args[0])
+			var now vaultv1.Connection
+			if err := client.Call(cmd.Context(), http.MethodGet, rest.Path(name), nil, nil, &now); err != nil {
+				return err
+			}
+			changed := &vaultv1.Connection{
+				Name: name, Etag: now.GetEtag(), ServerUrl: serverURL, DisplayName: title,
+				PinnedRevision: pinned(now.GetConnector(), revision), Parameters: now.GetParameters(),
+			}
+			if changed.Parameters == nil {
+				changed.Parameters = map[string]string{}
+			}
+			maps.Copy(changed.GetParameters(), plain)
+			mask := &fieldmaskpb.FieldMask{}
+			for flag, field := range map[string]string{"set": "parameters", "server-url": "server_url", "title": "display_name", "revision": "pinned_revision"} {
+				if cmd.Flags().Changed(flag) {
+					mask.Paths = append(mask.Paths, field)
+				}
+			}
+			if len(mask.GetPaths()) == 0 && len(hidden) == 0 {
+				return usage("nothing to change; give --set, --secret, --server-url, --title or --revision")
+			}
+			return a.changeConnection(cmd.Context(), client, &vaultv1.UpdateConnectionRequest{Connection: changed, UpdateMask: mask, Secrets: hidden})
+		},
+	}
+	given.declareValues(cmd)
+	cmd.Flags().StringVar(&serverURL, "server-url", "", "another server of the same API; empty for the connector's own")
+	cmd.Flags().StringVar(&title, "title", "", "name for people")
+	cmd.Flags().StringVar(&revision, "revision", "", "revision of the connector to stay at; empty to follow the published one")
+	return cmd
+}
+
+func (a *app) changeConnection(ctx context.Context, client *rest.Client, req *vaultv1.UpdateConnectionRequest) error {
+	var connection vaultv1.Connection
+	if err := client.Call(ctx, http.MethodPatch, rest.Path(req.GetConnection().GetName()), nil, req, &connection); err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printMessage(&connection)
+	}
+	a.printf("changed %s (%s)\n", id(connection.GetName()), enumWord(connection.GetState(), "CONNECTION_STATE_"))
+	if connection.GetState() == vaultv1.ConnectionState_CONNECTION_STATE_NEEDS_AUTHORIZATION {
+		a.progress("somebody has to sign in again: run `ferrule authorize %s`", id(connection.GetName()))
+	}
+	return nil
+}
