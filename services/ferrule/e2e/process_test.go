@@ -112,6 +112,7 @@ type suiteOptions struct {
 	logLevel         string
 	private          bool // refuses connections to loopback
 	flags            []string
+	env              []string // beside the usual environment
 }
 
 // suite is a running "ferrule up".
@@ -154,7 +155,7 @@ func begin(t *testing.T, o suiteOptions) *suite {
 	if !o.private {
 		args = append(args, "--allow-network", "127.0.0.0/8")
 	}
-	return &suite{process: launch(t, nil, programs(t).ferrule, append(args, o.flags...)...), data: o.data}
+	return &suite{process: launch(t, o.env, programs(t).ferrule, append(args, o.flags...)...), data: o.data}
 }
 
 var (

@@ -14,6 +14,7 @@ import (
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/graph"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/reading"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/report"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/safe"
 )
 
 // The goals of imports and of the catalogue.
@@ -171,6 +172,20 @@ func (r *run) search(ctx context.Context, result *report.Report) error {
 		*part.outcome = o
 	}
 	result.Catalogue = &c
+	return nil
+}
+
+// fillVaults measures a small and a large vault.
+func (r *run) fillVaults(ctx context.Context, result *report.Report) error {
+	if !r.exists(r.vault) {
+		return nil
+	}
+	r.say("filling vaults of up to %d connections", r.secrets)
+	o, err := safe.Measure(ctx, r.vault, r.secrets, r.progress)
+	if err != nil {
+		return err
+	}
+	result.Vault = &o
 	return nil
 }
 

@@ -34,10 +34,12 @@ type options struct {
 	packages    string
 	libraries   string
 	catalogue   string
+	vault       string
 	github      string
 	parts       string
 	output      string
 	connectors  int
+	secrets     int
 	connections int
 	rounds      int
 	warmup      time.Duration
@@ -78,9 +80,11 @@ func parse(args []string, help io.Writer) (options, error) {
 	flags.StringVar(&o.packages, "packages", "../shared/corpus/powerplatform", "`folder` of connector packages to import; left out if it does not exist")
 	flags.StringVar(&o.libraries, "libraries", "bin/tools/importbench", "`path` of the program that reads with other libraries; left out if it does not exist")
 	flags.StringVar(&o.catalogue, "catalogue", "bin/cataloguebench", "`path` of the program that lists and searches; left out if it does not exist")
+	flags.StringVar(&o.vault, "vault", "bin/vaultbench", "`path` of the program that fills vaults; left out if it does not exist")
 	flags.StringVar(&o.github, "github", "", "`file` with the description of GitHub's API; left out if empty")
-	flags.StringVar(&o.parts, "parts", "rates,imports,catalogue", "what to measure: a `list` of rates, imports and catalogue")
+	flags.StringVar(&o.parts, "parts", "rates,imports,catalogue,vault", "what to measure: a `list` of rates, imports, catalogue and vault")
 	flags.IntVar(&o.connectors, "connectors", 100_000, "`number` of connectors of the large catalogue, in whole thousands")
+	flags.IntVar(&o.secrets, "secrets", 1_000_000, "`number` of connections of the large vault, more than 10,000")
 	flags.StringVar(&o.output, "o", "text", "`format` of the result: text or json")
 	flags.IntVar(&o.connections, "connections", 50, "`number` of connections, with one request at a time each")
 	flags.IntVar(&o.rounds, "rounds", 3, "`number` of times that each figure is measured")
@@ -104,8 +108,10 @@ func (o options) check(rest []string) error {
 		return fmt.Errorf("-o must be text or json, not %q", o.output)
 	case o.connectors < 1000 || o.connectors%1000 != 0:
 		return fmt.Errorf("-connectors must be whole thousands, not %d", o.connectors)
+	case o.secrets <= 10_000:
+		return fmt.Errorf("-secrets must be more than 10,000, not %d", o.secrets)
 	case o.unknownPart() != "":
-		return fmt.Errorf("-parts takes rates, imports and catalogue, not %q", o.unknownPart())
+		return fmt.Errorf("-parts takes rates, imports, catalogue and vault, not %q", o.unknownPart())
 	case o.connections < 1 || o.rounds < 1 || o.duration <= 0 || o.warmup < 0:
 		return errors.New("-connections, -rounds and -duration must be more than 0, and -warmup not less")
 	}
@@ -117,6 +123,7 @@ const (
 	partRates     = "rates"
 	partImports   = "imports"
 	partCatalogue = "catalogue"
+	partVault     = "vault"
 )
 
 // measures says whether a part is wanted.
@@ -127,7 +134,7 @@ func (o options) measures(part string) bool {
 // unknownPart returns a part that does not exist.
 func (o options) unknownPart() string {
 	for part := range strings.SplitSeq(o.parts, ",") {
-		if !slices.Contains([]string{partRates, partImports, partCatalogue}, part) {
+		if !slices.Contains([]string{partRates, partImports, partCatalogue, partVault}, part) {
 			return cmp.Or(part, "nothing")
 		}
 	}

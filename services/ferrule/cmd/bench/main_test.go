@@ -29,7 +29,7 @@ import (
 func TestFlags(t *testing.T) {
 	usual := options{
 		ferrule: "bin/ferrule", packages: "../shared/corpus/powerplatform", output: "text",
-		libraries: "bin/tools/importbench", catalogue: "bin/cataloguebench", parts: "rates,imports,catalogue", connectors: 100_000,
+		libraries: "bin/tools/importbench", catalogue: "bin/cataloguebench", vault: "bin/vaultbench", parts: "rates,imports,catalogue,vault", connectors: 100_000, secrets: 1_000_000,
 		connections: 50, rounds: 3, warmup: time.Second, duration: 3 * time.Second,
 	}
 	with := func(change func(*options)) options { o := usual; change(&o); return o }
@@ -195,16 +195,16 @@ func TestDescriptionsAreReadInAProcessOfTheirOwn(t *testing.T) {
 
 func TestWhatIsNotThereIsLeftOut(t *testing.T) {
 	var said bytes.Buffer
-	r := &run{options: options{catalogue: "/nothing/catalogue", libraries: "/nothing/libraries"}, progress: &said}
+	r := &run{options: options{catalogue: "/nothing/catalogue", vault: "/nothing/vault", libraries: "/nothing/libraries"}, progress: &said}
 	result := report.Report{}
 	table := reading.Table{Name: "files"}
-	if err := errors.Join(r.search(t.Context(), &result), r.compare(t.Context(), &table, nil), r.githubOf(t.Context(), &result)); err != nil {
+	if err := errors.Join(r.search(t.Context(), &result), r.fillVaults(t.Context(), &result), r.compare(t.Context(), &table, nil), r.githubOf(t.Context(), &result)); err != nil {
 		t.Fatal(err)
 	}
-	if result.Catalogue != nil || table.Readers != nil || result.Readings != nil {
+	if result.Catalogue != nil || result.Vault != nil || table.Readers != nil || result.Readings != nil {
 		t.Errorf("report = %+v, table = %+v", result, table)
 	}
-	for _, what := range []string{"/nothing/catalogue", "/nothing/libraries", "GitHub"} {
+	for _, what := range []string{"/nothing/catalogue", "/nothing/vault", "/nothing/libraries", "GitHub"} {
 		if !strings.Contains(said.String(), what) {
 			t.Errorf("nothing is said of %s: %s", what, said.String())
 		}

@@ -73,7 +73,7 @@ func (r *run) all(ctx context.Context, result *report.Report) error {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context, *report.Report) error
-	}{{partRates, r.speed}, {partImports, r.imports}, {partCatalogue, r.search}} {
+	}{{partRates, r.speed}, {partImports, r.imports}, {partCatalogue, r.search}, {partVault, r.fillVaults}} {
 		if !r.measures(part.name) {
 			continue
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/corpus"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/measure"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/reading"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/safe"
 )
 
 // Report is the outcome of one run.
@@ -35,6 +36,8 @@ type Report struct {
 	Readings []reading.Table `json:"readings,omitempty"`
 	// Catalogue compares registries by size; nil if not measured.
 	Catalogue *catalogue.Comparison `json:"catalogue,omitempty"`
+	// Vault says how fast secrets are sealed and lent; nil if not measured.
+	Vault *safe.Outcome `json:"vault,omitempty"`
 }
 
 // Machine is what a run ran on.
@@ -148,7 +151,12 @@ func (r Report) Text(w io.Writer) error {
 		}
 	}
 	if r.Catalogue != nil {
-		return writeCatalogue(w, *r.Catalogue)
+		if err := writeCatalogue(w, *r.Catalogue); err != nil {
+			return err
+		}
+	}
+	if r.Vault != nil {
+		return writeVault(w, *r.Vault)
 	}
 	return nil
 }
