@@ -11,6 +11,7 @@
 //   POST /control/revoke    makes all grants invalid
 //   POST /control/slow?ms=  the next answer of the token endpoint takes that long
 //   GET  /control/tokens   every code and token that was given, one per line
+//   GET  /control/subject?who=  an access token of somebody, to be exchanged
 //   POST /control/codes     makes all authorization codes invalid
 import { createServer } from 'node:http'
 import { Provider } from 'oidc-provider'
@@ -70,6 +71,28 @@ const provider = new Provider(issuer, {
   }
 })
 
+// Token exchange (RFC 8693): whoever brings somebody's token gets one in his name.
+provider.registerGrantType('urn:ietf:params:oauth:grant-type:token-exchange', async (ctx) => {
+  const { subject_token: subject, subject_token_type: kind, scope } = ctx.oidc.params
+  const found = kind === 'urn:ietf:params:oauth:token-type:access_token' && await provider.AccessToken.find(subject)
+  if (!found) {
+    ctx.status = 400
+    ctx.body = { error: 'invalid_grant', error_description: 'the subject token is not valid' }
+    return
+  }
+  const token = new provider.AccessToken({ accountId: found.accountId, client: ctx.oidc.client, grantId: found.grantId, gty: 'token_exchange', scope: scope ?? 'api' })
+  ctx.body = {
+    access_token: await token.save(), token_type: 'Bearer', expires_in: token.expiration, scope: scope ?? 'api',
+    issued_token_type: 'urn:ietf:params:oauth:token-type:access_token'
+  }
+}, ['subject_token', 'subject_token_type', 'scope', 'audience', 'resource'])
+
+async function subject (who) {
+  const client = await provider.Client.find('ferrule')
+  const token = new provider.AccessToken({ accountId: who, client, grantId: `grant-of-${who}`, gty: 'test', scope: 'api' })
+  return token.save()
+}
+
 const counts = {}
 const given = []
 let slow = 0
@@ -92,7 +115,10 @@ async function me (request, response) {
   const [scheme, value] = (request.headers.authorization ?? '').split(' ')
   const token = scheme === 'Bearer' && (await provider.AccessToken.find(value) ?? await provider.ClientCredentials.find(value))
   if (!token) {
-    response.writeHead(401, { 'content-type': 'text/html', 'www-authenticate': 'Bearer error="invalid_token"' })
+    response.writeHead(401, {
+      'content-type': 'text/html',
+      'www-authenticate': `Bearer error="invalid_token", resource_metadata="${issuer}/.well-known/oauth-protected-resource/api"`
+    })
     return response.end('<h1>401</h1>')
   }
   response.writeHead(200, { 'content-type': 'application/json' })
@@ -105,6 +131,9 @@ server.on('request', (request, response) => {
   const answer = (body) => { response.writeHead(200, { 'content-type': 'application/json' }); response.end(JSON.stringify(body)) }
   switch (url.pathname) {
     case '/api/me': return me(request, response)
+    case '/.well-known/oauth-protected-resource/api': // RFC 9728
+      return answer({ resource: `${issuer}/api`, authorization_servers: [issuer], scopes_supported: ['openid', 'offline_access', 'api'] })
+    case '/control/subject': return subject(url.searchParams.get('who')).then((token) => answer({ token }))
     case '/control/counts': return answer(counts)
     case '/control/tokens': response.writeHead(200); return response.end(given.join('\n'))
     case '/control/expire': forget('AccessToken', 'ClientCredentials'); return answer({})

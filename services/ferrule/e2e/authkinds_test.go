@@ -37,20 +37,29 @@ import (
 // locks is an API with one door for each way to authenticate. Each is opened by
 // what its specification says, worked out here from the request as it arrived.
 var locks = map[string]func(r *http.Request) bool{
-	"none":       func(r *http.Request) bool { return r.Header.Get("Authorization") == "" && r.Header.Get("Cookie") == "" },
-	"basic":      func(r *http.Request) bool { user, password, ok := r.BasicAuth(); return ok && user == "ann" && password == "pä:ss" },
-	"bearer":     func(r *http.Request) bool { return r.Header.Get("Authorization") == "Bearer t0ken" },
-	"prefix":     func(r *http.Request) bool { return r.Header.Get("Authorization") == "Token t0ken" },
-	"template":   func(r *http.Request) bool { return r.Header.Get("X-Auth") == `key="k3y"; v=1` },
-	"header":     func(r *http.Request) bool { return r.Header.Get("X-Key") == "k3y" },
-	"query":      func(r *http.Request) bool { return r.URL.Query().Get("key") == "k3y&more" },
-	"cookie":     func(r *http.Request) bool { c, err := r.Cookie("sid"); return err == nil && c.Value == "k3y" },
-	"three":      func(r *http.Request) bool { return r.Header.Get("X-App") == "app" && r.Header.Get("X-Secret") == "s3cret" && r.URL.Query().Get("shop") == "sh0p" },
-	"aws":        awsSigned,
-	"hmac":       hmacSigned,
-	"digest":     digested,
-	"mtls":       func(r *http.Request) bool { return r.TLS != nil && len(r.TLS.VerifiedChains) > 0 && r.TLS.PeerCertificates[0].Subject.CommonName == "ann" },
-	"mtls-twice": func(r *http.Request) bool { return r.TLS != nil && len(r.TLS.VerifiedChains) > 0 && r.Header.Get("X-Key") == "k3y" },
+	"none": func(r *http.Request) bool { return r.Header.Get("Authorization") == "" && r.Header.Get("Cookie") == "" },
+	"basic": func(r *http.Request) bool {
+		user, password, ok := r.BasicAuth()
+		return ok && user == "ann" && password == "pä:ss"
+	},
+	"bearer":   func(r *http.Request) bool { return r.Header.Get("Authorization") == "Bearer t0ken" },
+	"prefix":   func(r *http.Request) bool { return r.Header.Get("Authorization") == "Token t0ken" },
+	"template": func(r *http.Request) bool { return r.Header.Get("X-Auth") == `key="k3y"; v=1` },
+	"header":   func(r *http.Request) bool { return r.Header.Get("X-Key") == "k3y" },
+	"query":    func(r *http.Request) bool { return r.URL.Query().Get("key") == "k3y&more" },
+	"cookie":   func(r *http.Request) bool { c, err := r.Cookie("sid"); return err == nil && c.Value == "k3y" },
+	"three": func(r *http.Request) bool {
+		return r.Header.Get("X-App") == "app" && r.Header.Get("X-Secret") == "s3cret" && r.URL.Query().Get("shop") == "sh0p"
+	},
+	"aws":    awsSigned,
+	"hmac":   hmacSigned,
+	"digest": digested,
+	"mtls": func(r *http.Request) bool {
+		return r.TLS != nil && len(r.TLS.VerifiedChains) > 0 && r.TLS.PeerCertificates[0].Subject.CommonName == "ann"
+	},
+	"mtls-twice": func(r *http.Request) bool {
+		return r.TLS != nil && len(r.TLS.VerifiedChains) > 0 && r.Header.Get("X-Key") == "k3y"
+	},
 }
 
 // schemes are the security schemes of the doors in OpenAPI, and what each requires.
