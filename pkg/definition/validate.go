@@ -147,6 +147,12 @@ func (v *validation) schemes() {
 		if s.GetKind() == nil {
 			v.wrong(fmt.Sprintf("/securitySchemes/%d", i), "must have a kind, for instance \"apiKey\"")
 		}
+		if text := CheckKeyTemplate(s.GetApiKey().GetTemplate()); text != "" {
+			v.wrong(fmt.Sprintf("/securitySchemes/%d/apiKey/template", i), "%s", text)
+		}
+		if hmac := s.GetHmac(); hmac != nil {
+			v.hmac(fmt.Sprintf("/securitySchemes/%d/hmac", i), hmac)
+		}
 	}
 }
 
@@ -172,6 +178,7 @@ func (v *validation) placement(at string, p *connectorv1.CredentialPlacement, pa
 	if id := p.GetSchemeId(); id != "" && !v.schemeIDs[id] {
 		v.wrong(at+"/schemeId", "must be the id of a security scheme, and %q is none", id)
 	}
+	v.signing(at, p)
 	used := ParametersOf(p)
 	if len(used) == 0 {
 		v.wrong(at, "must have a kind, for instance \"apiKey\"")
@@ -180,6 +187,32 @@ func (v *validation) placement(at string, p *connectorv1.CredentialPlacement, pa
 		if !parameters[name] {
 			v.wrong(at, "must refer to a parameter of its set, and %q is none", name)
 		}
+	}
+}
+
+// hmac complains about a scheme that cannot sign.
+func (v *validation) hmac(at string, s *connectorv1.HmacScheme) {
+	for _, one := range CheckHmac(s) {
+		v.wrong(at+one.Field, "%s", one.Description)
+	}
+}
+
+// signing complains about placements that cannot make what they send.
+func (v *validation) signing(at string, p *connectorv1.CredentialPlacement) {
+	switch k := p.GetKind().(type) {
+	case *connectorv1.CredentialPlacement_ApiKey:
+		if text := CheckKeyTemplate(k.ApiKey.GetTemplate()); text != "" {
+			v.wrong(at+"/apiKey/template", "%s", text)
+		}
+	case *connectorv1.CredentialPlacement_AwsSignature:
+		if k.AwsSignature.GetRegion() == "" && k.AwsSignature.GetRegionParameter() == "" {
+			v.wrong(at+"/awsSignature/region", "must be given, or else \"regionParameter\"")
+		}
+		if k.AwsSignature.GetService() == "" && k.AwsSignature.GetServiceParameter() == "" {
+			v.wrong(at+"/awsSignature/service", "must be given, or else \"serviceParameter\"")
+		}
+	case *connectorv1.CredentialPlacement_Hmac:
+		v.hmac(at+"/hmac/scheme", k.Hmac.GetScheme())
 	}
 }
 
@@ -199,6 +232,18 @@ func ParametersOf(p *connectorv1.CredentialPlacement) []string {
 		return []string{k.Authorization.GetParameter()}
 	case *connectorv1.CredentialPlacement_Certificate:
 		return []string{k.Certificate.GetParameter()}
+	case *connectorv1.CredentialPlacement_AwsSignature:
+		names := []string{k.AwsSignature.GetAccessKeyParameter(), k.AwsSignature.GetSecretKeyParameter()}
+		for _, optional := range []string{
+			k.AwsSignature.GetSessionTokenParameter(), k.AwsSignature.GetRegionParameter(), k.AwsSignature.GetServiceParameter(),
+		} {
+			if optional != "" {
+				names = append(names, optional)
+			}
+		}
+		return names
+	case *connectorv1.CredentialPlacement_Hmac:
+		return append([]string{k.Hmac.GetSecretParameter()}, k.Hmac.GetScheme().GetParameters()...)
 	default:
 		return nil
 	}

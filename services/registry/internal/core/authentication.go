@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/definition"
 )
 
 // The kinds of authentication by which catalogues are narrowed down. The values
@@ -17,6 +18,8 @@ const (
 	authOAuth2      = "oauth2"
 	authDigest      = "digest"
 	authCertificate = "certificate"
+	authAWS         = "aws_signature"
+	authHmac        = "hmac"
 	authCustom      = "custom"
 )
 
@@ -52,7 +55,8 @@ func setKinds(set *connectorv1.ParameterSet) []string {
 		}
 	}
 	for _, p := range set.GetPlacements() {
-		if b := p.GetBearer(); b == nil || !grants[b.GetParameter()] {
+		isGrant := func(name string) bool { return grants[name] }
+		if !slices.ContainsFunc(definition.ParametersOf(p), isGrant) {
 			kinds = append(kinds, placementKind(p))
 		}
 	}
@@ -77,6 +81,10 @@ func placementKind(p *connectorv1.CredentialPlacement) string {
 		return authDigest
 	case *connectorv1.CredentialPlacement_Certificate:
 		return authCertificate
+	case *connectorv1.CredentialPlacement_AwsSignature:
+		return authAWS
+	case *connectorv1.CredentialPlacement_Hmac:
+		return authHmac
 	default:
 		return authCustom
 	}

@@ -183,7 +183,8 @@ func (c *comparison) schemes() {
 				c.add(Breaking, "security-scheme-kind-changed", "", subject, "the security scheme %q is of another kind", id)
 			case !proto.Equal(a.GetOauth2(), b.GetOauth2()), !proto.Equal(a.GetOpenIdConnect(), b.GetOpenIdConnect()):
 				c.flows(subject, a, b)
-			case !proto.Equal(a.GetApiKey(), b.GetApiKey()), !proto.Equal(a.GetHttp(), b.GetHttp()):
+			case !proto.Equal(a.GetApiKey(), b.GetApiKey()), !proto.Equal(a.GetHttp(), b.GetHttp()),
+				!proto.Equal(a.GetAwsSignature(), b.GetAwsSignature()), !proto.Equal(a.GetHmac(), b.GetHmac()):
 				c.add(Risky, "security-scheme-changed", "", subject, "the security scheme %q sends its credentials in another way", id)
 			case !proto.Equal(a, b):
 				c.add(None, "security-scheme-texts-changed", "", subject, "texts of the security scheme %q changed", id)

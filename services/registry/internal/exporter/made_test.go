@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 )
 
@@ -101,7 +103,7 @@ func (m made) servers() []*connectorv1.Server {
 
 // security adds schemes and sets that place some of them.
 func (m made) security(def *connectorv1.Definition) {
-	for _, id := range m.some("key", "key 2", "basic", "bearer", "token", "oauth", "digest", "cookie") {
+	for _, id := range m.some("key", "key 2", "basic", "bearer", "token", "oauth", "digest", "cookie", "aws", "hmac") {
 		def.SecuritySchemes = append(def.SecuritySchemes, m.scheme(id))
 	}
 	for i, s := range def.GetSecuritySchemes() {
@@ -129,11 +131,18 @@ func (m made) scheme(id string) *connectorv1.SecurityScheme {
 	case "key", "key 2":
 		s.Kind = &connectorv1.SecurityScheme_ApiKey{ApiKey: &connectorv1.ApiKeyScheme{
 			Name: "X-" + id[:3], Location: connectorv1.CredentialLocation(1 + m.IntN(2)),
+			Template: m.one("", "", "Token token={value}", `a "{value}"`),
 		}}
 	case "cookie":
 		s.Kind = &connectorv1.SecurityScheme_ApiKey{ApiKey: &connectorv1.ApiKeyScheme{
 			Name: "sid", Location: connectorv1.CredentialLocation_CREDENTIAL_LOCATION_COOKIE,
 		}}
+	case "aws":
+		s.Kind = &connectorv1.SecurityScheme_AwsSignature{AwsSignature: &connectorv1.AwsSignatureScheme{
+			Service: m.one("", "execute-api"), Region: m.one("", "eu-west-1"),
+		}}
+	case "hmac":
+		s.Kind = &connectorv1.SecurityScheme_Hmac{Hmac: m.signature()}
 	case "oauth":
 		s.Kind = &connectorv1.SecurityScheme_Oauth2{Oauth2: &connectorv1.OAuth2Scheme{Flows: []*connectorv1.OAuth2Flow{{
 			Grant: "authorizationCode", AuthorizationUrl: "https://example.com/auth", TokenUrl: "https://example.com/token",
@@ -142,6 +151,24 @@ func (m made) scheme(id string) *connectorv1.SecurityScheme {
 	default:
 		s.Kind = &connectorv1.SecurityScheme_Http{Http: &connectorv1.HttpScheme{Scheme: id}}
 	}
+	return s
+}
+
+// signature makes a scheme up that is right.
+func (m made) signature() *connectorv1.HmacScheme {
+	s := &connectorv1.HmacScheme{
+		Algorithm: m.one("", "sha1", "sha512"), StringToSign: m.one("{method}", `{path}\n{body_sha256}`, "a\nb {{c}}"),
+		KeyEncoding: m.one("", "hex"), SignatureEncoding: m.one("", "base64"), TimestampFormat: m.one("", "http"), Parameters: m.some("k0"),
+	}
+	value := m.one("{signature}", `v1="{signature}"`)
+	if len(s.GetParameters()) > 0 {
+		value = "{parameter:k0}:" + value
+	}
+	if m.flip() {
+		s.Headers = []*connectorv1.HmacField{{Name: m.one("Authorization", "X-Signature"), Template: value}, {Name: "X-Time", Template: "{timestamp}"}}
+		return s
+	}
+	s.Query = []*connectorv1.HmacField{{Name: "sig", Template: value}}
 	return s
 }
 
@@ -158,8 +185,28 @@ func (m made) place(set *connectorv1.ParameterSet, s *connectorv1.SecurityScheme
 	switch kind := s.GetKind().(type) {
 	case *connectorv1.SecurityScheme_ApiKey:
 		p.Kind = &connectorv1.CredentialPlacement_ApiKey{ApiKey: &connectorv1.ApiKeyPlacement{
-			Parameter: ask("k"), Name: kind.ApiKey.GetName(), Location: kind.ApiKey.GetLocation(),
+			Parameter: ask("k"), Name: kind.ApiKey.GetName(), Location: kind.ApiKey.GetLocation(), Template: kind.ApiKey.GetTemplate(),
 		}}
+	case *connectorv1.SecurityScheme_AwsSignature:
+		aws := &connectorv1.AwsSignaturePlacement{
+			AccessKeyParameter: ask("a"), SecretKeyParameter: ask("s"), Region: kind.AwsSignature.GetRegion(), Service: kind.AwsSignature.GetService(),
+		}
+		if aws.GetRegion() == "" {
+			aws.RegionParameter = ask("r")
+		}
+		if aws.GetService() == "" {
+			aws.ServiceParameter = ask("e")
+		}
+		p.Kind = &connectorv1.CredentialPlacement_AwsSignature{AwsSignature: aws}
+	case *connectorv1.SecurityScheme_Hmac:
+		for _, name := range kind.Hmac.GetParameters() {
+			if len(set.GetParameters()) == 0 || set.GetParameters()[0].GetName() != name {
+				set.Parameters = append([]*connectorv1.ConnectionParameter{{
+					Name: name, Type: connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_STRING,
+				}}, set.GetParameters()...)
+			}
+		}
+		p.Kind = &connectorv1.CredentialPlacement_Hmac{Hmac: &connectorv1.HmacPlacement{SecretParameter: ask("s"), Scheme: proto.CloneOf(kind.Hmac)}}
 	case *connectorv1.SecurityScheme_Http:
 		switch kind.Http.GetScheme() {
 		case "basic":

@@ -20,7 +20,7 @@ var longNames = map[byte]string{
 
 // valueOptions are the options that are followed by a value, apart from those
 // that mean something here.
-const valueOptions = `abstract-unix-socket alt-svc aws-sigv4 cacert capath cert-type ciphers config connect-timeout connect-to
+const valueOptions = `abstract-unix-socket alt-svc cacert capath cert-type ciphers config connect-timeout connect-to
 continue-at cookie-jar create-file-mode crlfile curves delegation dns-interface dns-ipv4-addr dns-ipv6-addr doh-url
 dump-header egd-file engine etag-compare etag-save expect100-timeout ftp-account ftp-method ftp-port happy-eyeballs-timeout-ms
 hostpubmd5 hsts interface keepalive-time key-type krb libcurl limit-rate local-port login-options mail-auth mail-from mail-rcpt
@@ -113,7 +113,7 @@ func (c *curl) letters(letters string) error {
 func takesValue(name string) bool {
 	switch name {
 	case "request", "header", "data", "data-ascii", "data-raw", "data-binary", "data-urlencode", "json", "form", "form-string", "user", "cookie",
-		"user-agent", "referer", "url", "url-query", "upload-file", "cert", "key", "oauth2-bearer", "request-target":
+		"user-agent", "referer", "url", "url-query", "upload-file", "cert", "key", "oauth2-bearer", "aws-sigv4", "request-target":
 		return true
 	default:
 		return slices.Contains(strings.Fields(valueOptions), name)
@@ -149,7 +149,7 @@ func (c *curl) option(name, value string, given bool) error {
 	case "upload-file":
 		c.put, c.r.hasBody = true, true
 		c.file(value)
-	case "user", "oauth2-bearer", "digest", "cert", "key", "cookie":
+	case "user", "oauth2-bearer", "digest", "cert", "key", "cookie", "aws-sigv4", "ntlm", "ntlm-wb", "negotiate":
 		c.credential(name, value)
 	case "next":
 		c.done = true
@@ -169,6 +169,10 @@ func (c *curl) credential(name, value string) {
 		c.r.bearer = true
 	case "digest":
 		c.r.digest = true
+	case "aws-sigv4":
+		c.r.sigv4 = scopeOf(value)
+	case "ntlm", "ntlm-wb", "negotiate":
+		c.r.unsupported = name
 	case "cookie":
 		if !strings.Contains(value, "=") {
 			c.file("of cookies")

@@ -42,6 +42,9 @@ const (
 const (
 	// CodeSecretLeftOut: a credential of the sample is not in the result.
 	CodeSecretLeftOut = "SecretLeftOut"
+	// CodeAuthNotSupported: the sample authenticates in a way that connections
+	// cannot.
+	CodeAuthNotSupported = "AuthKindNotSupported"
 	// CodeOptionIgnored: an option of the command says nothing about the API.
 	CodeOptionIgnored = "OptionIgnored"
 	// CodeFileNotRead: the command takes something from a file.
@@ -116,7 +119,7 @@ func Operation(ctx context.Context, s Sample) (*Inferred, error) {
 		return nil, err
 	}
 	in.target(op, target)
-	in.headers(op, req.headers)
+	in.headers(op, withoutSignature(req.headers, req.sigv4 != nil))
 	in.credentials(req)
 	in.body(op, req)
 	in.response(op, s.Response)
@@ -159,6 +162,10 @@ type request struct {
 	digest     bool
 	// basic and bearer say that the command has credentials of their kind.
 	basic, bearer, certificate bool
+	// sigv4 is the scope of signatures of AWS; nil if there are none.
+	sigv4 *connectorv1.AwsSignatureScheme
+	// unsupported is a scheme that replaces basic; empty if there is none such.
+	unsupported string
 }
 
 type header struct{ name, value string }

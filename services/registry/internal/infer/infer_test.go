@@ -64,6 +64,8 @@ func outline(out *infer.Inferred) []string {
 		case s.GetApiKey() != nil:
 			place := strings.ToLower(strings.TrimPrefix(s.GetApiKey().GetLocation().String(), "CREDENTIAL_LOCATION_"))
 			lines = append(lines, "key "+place+" "+s.GetApiKey().GetName())
+		case s.GetAwsSignature() != nil:
+			lines = append(lines, strings.TrimSpace("aws "+s.GetAwsSignature().GetService()+" "+s.GetAwsSignature().GetRegion()))
 		default:
 			lines = append(lines, s.GetId())
 		}
@@ -176,6 +178,13 @@ func TestCommands(t *testing.T) {
 		{"cookies", `curl https://api.example.com/me -b 'session_id=` + secret + `; theme=dark'`, []string{"GET https://api.example.com/me", `cookie theme {"type":"string"}`, "key cookie session_id"}},
 		{"two credentials", `curl https://api.example.com/me -u a:` + secret + ` -H 'X-Api-Key: ` + secret + `'`, []string{"GET https://api.example.com/me", "key header X-Api-Key", "http basic"}},
 		{"a client certificate", `curl --cert me.pem:` + secret + ` --key me.key https://api.example.com/me`, []string{"GET https://api.example.com/me", "certificate"}},
+		{"signatures of AWS", `curl --aws-sigv4 aws:amz:eu-west-1:execute-api -u AKIA:` + secret + ` -H 'X-Amz-Security-Token: ` + secret + `' https://api.example.com/me`, []string{"GET https://api.example.com/me", "aws execute-api eu-west-1"}},
+		{"signatures of AWS for whatever the host says", `curl --aws-sigv4 aws:amz -u AKIA:` + secret + ` https://api.example.com/me`, []string{"GET https://api.example.com/me", "aws"}},
+		{"a signature of AWS that was copied", `curl -H 'Authorization: AWS4-HMAC-SHA256 Credential=` + secret + `/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=` + secret + `' -H 'X-Amz-Date: 20260101T000000Z' -H 'x-amz-content-sha256: e3b0' https://api.example.com/me`, []string{"GET https://api.example.com/me", "aws s3 us-east-1"}},
+		{"a date of AWS without a signature", `curl -H 'X-Amz-Date: x' https://api.example.com/me`, []string{"GET https://api.example.com/me", `header X-Amz-Date {"type":"string"} "x"`}},
+		{"a signature and a certificate", `curl --aws-sigv4 aws:amz:eu-west-1:s3 -u a:` + secret + ` -E me.pem https://api.example.com/me`, []string{"GET https://api.example.com/me", "aws s3 eu-west-1", "certificate"}},
+		{"a user of Windows", `curl --ntlm -u dom\ann:` + secret + ` https://api.example.com/me`, []string{"GET https://api.example.com/me"}},
+		{"a ticket", `curl -H 'Authorization: Negotiate ` + secret + `' https://api.example.com/me`, []string{"GET https://api.example.com/me"}},
 		{"a key that is none", `curl https://api.example.com/me -H 'Idempotency-Key: 7'`, []string{"GET https://api.example.com/me", `header Idempotency-Key {"type":"integer"} 7`}},
 		{"credentials in a body", `curl https://api.example.com/login --json '{"user":"ann","password":"` + secret + `","deep":[{"t":"` + token + `","n":1}],"list":["` + token + `"]}'`, []string{
 			"POST https://api.example.com/login",
@@ -223,6 +232,10 @@ func TestFindings(t *testing.T) {
 		{"nothing to say", `curl https://api.example.com/items`, nil},
 		{"a credential", `curl https://api.example.com/items -H 'X-Api-Key: abc'`, []string{"SecretLeftOut"}},
 		{"certificates are not checked", `curl -k https://api.example.com/items`, []string{"OptionIgnored"}},
+		{"a user of Windows", `curl --ntlm -u ann:abc https://api.example.com/items`, []string{"AuthKindNotSupported"}},
+		{"a ticket that the system has", `curl --negotiate -u : https://api.example.com/items`, []string{"AuthKindNotSupported"}},
+		{"a ticket in a header", `curl -H 'Authorization: Negotiate abc' https://api.example.com/items`, []string{"AuthKindNotSupported"}},
+		{"keys of AWS", `curl --aws-sigv4 aws:amz -u a:b https://api.example.com/items`, []string{"SecretLeftOut"}},
 		{"a proxy", `curl -x http://proxy.example.com:3128 https://api.example.com/items`, []string{"OptionIgnored"}},
 		{"an option that nobody knows", `curl --frobnicate https://api.example.com/items -?`, []string{"OptionIgnored", "OptionIgnored"}},
 		{"options for the screen", `curl -sSfvi -o out.json --max-time 5 https://api.example.com/items`, nil},

@@ -15,7 +15,7 @@ import (
 func (in *inference) addScheme(name string, s *connectorv1.SecurityScheme) {
 	used := map[string]bool{}
 	for _, other := range in.schemes {
-		if other.GetDescription() == s.GetDescription() && other.GetHttp().GetScheme() == s.GetHttp().GetScheme() &&
+		if sameKind(other, s) && other.GetDescription() == s.GetDescription() && other.GetHttp().GetScheme() == s.GetHttp().GetScheme() &&
 			strings.EqualFold(other.GetApiKey().GetName(), s.GetApiKey().GetName()) && other.GetApiKey().GetLocation() == s.GetApiKey().GetLocation() {
 			return
 		}
@@ -23,6 +23,12 @@ func (in *inference) addScheme(name string, s *connectorv1.SecurityScheme) {
 	}
 	s.Id = unused(name, used)
 	in.schemes = append(in.schemes, s)
+}
+
+// sameKind reports whether two schemes are of one kind.
+func sameKind(a, b *connectorv1.SecurityScheme) bool {
+	kind := a.ProtoReflect().Descriptor().Oneofs().ByName("kind")
+	return a.ProtoReflect().WhichOneof(kind) == b.ProtoReflect().WhichOneof(kind)
 }
 
 func (in *inference) apiKey(name string, at connectorv1.CredentialLocation) {
@@ -41,12 +47,15 @@ func (in *inference) http(scheme, format string) {
 
 // credentials reads what the command itself authenticates with.
 func (in *inference) credentials(r *request) {
-	if r.basic {
-		scheme := "basic"
-		if r.digest {
-			scheme = "digest"
-		}
-		in.http(scheme, "")
+	switch {
+	case r.sigv4 != nil:
+		in.aws(r.sigv4)
+	case r.unsupported != "":
+		in.unsupported(r.unsupported)
+	case r.basic && r.digest:
+		in.http("digest", "")
+	case r.basic:
+		in.http("basic", "")
 	}
 	if r.bearer {
 		in.http("bearer", "")
@@ -103,6 +112,13 @@ func (in *inference) authorization(h header) {
 	scheme, rest, ok := strings.Cut(h.value, " ")
 	if !ok || !isToken(scheme) || secretlike.Value(scheme) || len(scheme) > 32 {
 		in.apiKey(h.name, connectorv1.CredentialLocation_CREDENTIAL_LOCATION_HEADER)
+		return
+	}
+	if in.signedHeader(scheme, rest) {
+		return
+	}
+	if slices.Contains([]string{"ntlm", "negotiate", "hawk"}, strings.ToLower(scheme)) {
+		in.unsupported(scheme)
 		return
 	}
 	format := ""

@@ -367,7 +367,8 @@ type ApiKeyScheme struct {
 	// Where it is sent.
 	Location CredentialLocation `protobuf:"varint,2,opt,name=location,proto3,enum=ferrule.connector.v1.CredentialLocation" json:"location,omitempty"`
 	// Text that is sent, with "{value}" where the key stands, for instance
-	// "Token token={value}"; empty for the key alone.
+	// "Token token={value}"; empty for the key alone. Two braces in a row stand for
+	// one.
 	Template      string `protobuf:"bytes,3,opt,name=template,proto3" json:"template,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -837,7 +838,8 @@ func (x *AwsSignatureScheme) GetRegion() string {
 //	{parameter:name}  value of a connection parameter
 //	{signature}       the signature; not in string_to_sign
 //
-// "\n" stands for a line feed. Two braces in a row stand for one.
+// "\n" stands for a line feed, which string_to_sign may also hold as such; the
+// other templates are one line. Two braces in a row stand for one.
 type HmacScheme struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Hash: "sha1", "sha256", "sha384" or "sha512"; empty means "sha256".

@@ -166,6 +166,26 @@ func TestWaysToAuthenticateThatAPackageDoesNotHave(t *testing.T) {
 			}}},
 		},
 		{
+			name: "a key with text around it is a header", header: "X-Key", value: "Token token=@connectionParameters('x','')", code: target.CodeApproximated,
+			placement: &connectorv1.CredentialPlacement{Kind: &connectorv1.CredentialPlacement_ApiKey{ApiKey: &connectorv1.ApiKeyPlacement{
+				Parameter: "x", Name: "X-Key", Location: connectorv1.CredentialLocation_CREDENTIAL_LOCATION_HEADER, Template: "Token token={value}",
+			}}},
+		},
+		{
+			name: "text around a key in the query is lost", code: target.CodeLost,
+			placement: &connectorv1.CredentialPlacement{Kind: &connectorv1.CredentialPlacement_ApiKey{ApiKey: &connectorv1.ApiKeyPlacement{
+				Parameter: "x", Name: "k", Location: connectorv1.CredentialLocation_CREDENTIAL_LOCATION_QUERY, Template: "v1:{value}",
+			}}},
+		},
+		{
+			name: "a signature of AWS is lost", code: target.CodeLost,
+			placement: &connectorv1.CredentialPlacement{Kind: &connectorv1.CredentialPlacement_AwsSignature{AwsSignature: &connectorv1.AwsSignaturePlacement{AccessKeyParameter: "x", SecretKeyParameter: "x"}}},
+		},
+		{
+			name: "a signature is lost", code: target.CodeLost,
+			placement: &connectorv1.CredentialPlacement{Kind: &connectorv1.CredentialPlacement_Hmac{Hmac: &connectorv1.HmacPlacement{SecretParameter: "x"}}},
+		},
+		{
 			name: "digest authentication is lost", code: target.CodeLost,
 			placement: &connectorv1.CredentialPlacement{Kind: &connectorv1.CredentialPlacement_Digest{Digest: &connectorv1.DigestPlacement{UsernameParameter: "x", PasswordParameter: "x"}}},
 		},
@@ -196,6 +216,29 @@ func TestWaysToAuthenticateThatAPackageDoesNotHave(t *testing.T) {
 				t.Errorf("nothing is reported:\n%s", lines(out.Findings))
 			}
 		})
+	}
+}
+
+// Other platforms have packages with client certificates; such a package stays one.
+func TestCertificatesOfAnImportedPackageStay(t *testing.T) {
+	const text = `{"properties":{"iconBrandColor":"#123456","capabilities":[],"connectionParameters":{"cert":{"type":"clientCertificate","uiDefinition":{"displayName":"Certificate"}}}}}`
+	src, err := format.NewSource([]format.File{
+		{Path: "apiDefinition.swagger.json", Content: []byte(`{"swagger":"2.0","info":{"title":"T","version":"1"},"host":"api.example.com","schemes":["https"],"paths":{}}`)},
+		{Path: "apiProperties.json", Content: []byte(text)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := importer.Importer{}.Import(t.Context(), src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := export(t, result.Definition)
+	if got := properties(t, out).At("/connectionParameters/cert/type").Text(); got != "clientCertificate" {
+		t.Errorf("the type is %q", got)
+	}
+	if diff := cmp.Diff(result.Definition, again(t, out), protocmp.Transform()); diff != "" {
+		t.Errorf("(-first +second):\n%s\n%s", diff, lines(out.Findings))
 	}
 }
 

@@ -75,7 +75,8 @@ func (p *pack) parameters(i int, s *connectorv1.ParameterSet) *tree.Object {
 	o := tree.New()
 	for j, c := range s.GetParameters() {
 		at := fmt.Sprintf("/parameterSets/%d/parameters/%d", i, j)
-		if c.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_CERTIFICATE {
+		isCertificate := c.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_CERTIFICATE
+		if isCertificate && len(c.GetSource()) == 0 { // one with an object of its own comes from a package that has them
 			p.findings.Lost(at, "", "a package has no client certificates; the connection parameter %q is left out", c.GetName())
 			continue
 		}
@@ -100,6 +101,8 @@ var typeNames = map[connectorv1.ConnectionParameterType]string{
 	connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_INTEGER: "int",
 	connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH:   "oauthSetting",
 	connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_AGENT:   "gatewaySetting",
+
+	connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_CERTIFICATE: "clientCertificate",
 }
 
 // parameter returns a connection parameter. One that comes from a package has its

@@ -81,6 +81,16 @@ func (p *pack) header(set *connectorv1.ParameterSet, c *connectorv1.CredentialPl
 		if kind.ApiKey.GetLocation() == connectorv1.CredentialLocation_CREDENTIAL_LOCATION_COOKIE {
 			return "Cookie", kind.ApiKey.GetName() + "=" + parameter(kind.ApiKey.GetParameter()), "key in a cookie"
 		}
+		template := kind.ApiKey.GetTemplate()
+		switch {
+		case template == "":
+		case kind.ApiKey.GetLocation() == connectorv1.CredentialLocation_CREDENTIAL_LOCATION_HEADER:
+			return kind.ApiKey.GetName(), strings.ReplaceAll(template, "{value}", parameter(kind.ApiKey.GetParameter())), "template for keys"
+		default:
+			p.findings.Lost(at, "", "a package has no template for keys in the query; owners of connections have to give %q with the key in it", template)
+		}
+	case *connectorv1.CredentialPlacement_AwsSignature, *connectorv1.CredentialPlacement_Hmac:
+		p.findings.Lost(at, "", "a package has no signatures of requests; calls are sent without one unless custom code adds it")
 	case *connectorv1.CredentialPlacement_Digest:
 		p.findings.Lost(at, "", "a package has no digest authentication")
 	case *connectorv1.CredentialPlacement_Certificate:

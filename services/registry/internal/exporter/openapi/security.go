@@ -88,7 +88,7 @@ var locations = map[connectorv1.CredentialLocation]string{
 func (r *rendering) scheme3(o *tree.Object, s *connectorv1.SecurityScheme, at place) bool {
 	switch kind := s.GetKind().(type) {
 	case *connectorv1.SecurityScheme_ApiKey:
-		o.Text("type", "apiKey").Text("name", kind.ApiKey.GetName()).Text("in", locations[kind.ApiKey.GetLocation()])
+		r.apiKey(o, kind.ApiKey, at)
 	case *connectorv1.SecurityScheme_Http:
 		o.Text("type", "http").Text("scheme", kind.Http.GetScheme()).Text("bearerFormat", kind.Http.GetBearerFormat())
 	case *connectorv1.SecurityScheme_Oauth2:
@@ -102,7 +102,7 @@ func (r *rendering) scheme3(o *tree.Object, s *connectorv1.SecurityScheme, at pl
 		}
 		o.Text("type", "mutualTLS")
 	default:
-		return false
+		return r.signing(o, s, at)
 	}
 	return true
 }
@@ -144,7 +144,9 @@ func (r *rendering) scheme2(o *tree.Object, s *connectorv1.SecurityScheme, at pl
 			r.lost(at, "%s has no keys in cookies; the security scheme %q is left out", r.version, s.GetId())
 			return false
 		}
-		o.Text("type", "apiKey").Text("name", kind.ApiKey.GetName()).Text("in", locations[kind.ApiKey.GetLocation()])
+		r.apiKey(o, kind.ApiKey, at)
+	case *connectorv1.SecurityScheme_AwsSignature, *connectorv1.SecurityScheme_Hmac:
+		return r.signing(o, s, at)
 	case *connectorv1.SecurityScheme_Http:
 		return r.http2(o, s, at)
 	case *connectorv1.SecurityScheme_Oauth2:

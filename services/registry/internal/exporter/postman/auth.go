@@ -41,15 +41,15 @@ func (w *writer) auth(placements []*connectorv1.CredentialPlacement) (*auth, []*
 
 // placement writes one way to authenticate, nil if Postman has no words for it.
 func (w *writer) placement(p *connectorv1.CredentialPlacement) *auth {
+	if o := w.signIn(p); o != nil {
+		return o
+	}
 	switch kind := p.GetKind().(type) {
 	case *connectorv1.CredentialPlacement_Basic:
 		return &auth{Type: "basic", Basic: w.login(kind.Basic.GetUsernameParameter(), kind.Basic.GetPasswordParameter())}
 	case *connectorv1.CredentialPlacement_Digest:
 		return &auth{Type: "digest", Digest: w.login(kind.Digest.GetUsernameParameter(), kind.Digest.GetPasswordParameter())}
 	case *connectorv1.CredentialPlacement_Bearer:
-		if o := w.oauth(p.GetSchemeId(), kind.Bearer.GetParameter()); o != nil {
-			return o
-		}
 		return &auth{Type: "bearer", Bearer: []pair{text("token", w.credential(kind.Bearer.GetParameter()))}}
 	case *connectorv1.CredentialPlacement_Authorization:
 		w.approximated("authorization", "/parameterSets", "Postman knows no scheme %q; its header is an API key", kind.Authorization.GetScheme())
@@ -57,12 +57,16 @@ func (w *writer) placement(p *connectorv1.CredentialPlacement) *auth {
 	case *connectorv1.CredentialPlacement_ApiKey:
 		switch kind.ApiKey.GetLocation() {
 		case connectorv1.CredentialLocation_CREDENTIAL_LOCATION_QUERY:
-			return key(kind.ApiKey.GetName(), "query", w.credential(kind.ApiKey.GetParameter()))
+			return key(kind.ApiKey.GetName(), "query", w.keyValue(kind.ApiKey))
 		case connectorv1.CredentialLocation_CREDENTIAL_LOCATION_HEADER:
-			return key(kind.ApiKey.GetName(), "header", w.credential(kind.ApiKey.GetParameter()))
+			return key(kind.ApiKey.GetName(), "header", w.keyValue(kind.ApiKey))
 		case connectorv1.CredentialLocation_CREDENTIAL_LOCATION_COOKIE, connectorv1.CredentialLocation_CREDENTIAL_LOCATION_UNSPECIFIED:
 			w.lost("cookies", "/parameterSets", "Postman sends no credentials in cookies; the key is left out")
 		}
+	case *connectorv1.CredentialPlacement_AwsSignature:
+		return w.aws(kind.AwsSignature)
+	case *connectorv1.CredentialPlacement_Hmac:
+		w.lost("signatures", "/parameterSets", "Postman has no signatures of this kind; they are left out")
 	case *connectorv1.CredentialPlacement_Certificate:
 		w.lost("certificates", "/parameterSets", "certificates are settings of Postman and not of collections; they are left out")
 	}
@@ -77,42 +81,6 @@ func key(name, in, value string) *auth {
 
 func (w *writer) login(user, password string) []pair {
 	return []pair{text("username", w.credential(user)), text("password", w.credential(password))}
-}
-
-// grants are Postman's names of OAuth flows.
-var grants = map[string]string{
-	"authorizationCode": "authorization_code", "clientCredentials": "client_credentials",
-	"password": "password_credentials", "implicit": "implicit",
-}
-
-// oauth writes the first flow of an OAuth scheme, nil if the scheme is another.
-func (w *writer) oauth(scheme, parameter string) *auth {
-	for _, s := range w.def.GetSecuritySchemes() {
-		if s.GetId() != scheme || len(s.GetOauth2().GetFlows()) == 0 {
-			continue
-		}
-		if len(s.GetOauth2().GetFlows()) > 1 {
-			w.lost("flows", "/securitySchemes", "Postman has one OAuth flow for a request; flows after the first are left out")
-		}
-		flow := s.GetOauth2().GetFlows()[0]
-		var scopes []string
-		for _, s := range flow.GetScopes() {
-			scopes = append(scopes, s.GetName())
-		}
-		values := []pair{text("grant_type", grants[flow.GetGrant()])}
-		for _, p := range []pair{
-			text("authUrl", flow.GetAuthorizationUrl()), text("accessTokenUrl", flow.GetTokenUrl()),
-			text("refreshTokenUrl", flow.GetRefreshUrl()), text("scope", strings.Join(scopes, " ")),
-		} {
-			if p.Value != "" {
-				values = append(values, p)
-			}
-		}
-		return &auth{Type: "oauth2", OAuth2: append(values,
-			text("clientId", w.credential(parameter+"_client_id")), text("clientSecret", w.credential(parameter+"_client_secret")),
-			text("addTokenTo", "header"))}
-	}
-	return nil
 }
 
 // requestAuth writes how a request authenticates, if not as the collection does.
@@ -136,7 +104,7 @@ func (w *writer) requestAuth(r *request, op *connectorv1.Operation) {
 		r.Auth = a
 	}
 	for _, k := range keys {
-		value := pair{Key: k.GetName(), Value: w.credential(k.GetParameter())}
+		value := pair{Key: k.GetName(), Value: w.keyValue(k)}
 		if k.GetLocation() == connectorv1.CredentialLocation_CREDENTIAL_LOCATION_QUERY {
 			value.Key = escape(value.Key)
 			r.URL.Query = append(r.URL.Query, value)

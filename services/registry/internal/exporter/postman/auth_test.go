@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/exporter/target"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
@@ -27,6 +29,12 @@ func apiKey(name string, in connectorv1.CredentialLocation) *connectorv1.Credent
 	return &connectorv1.CredentialPlacement{SchemeId: name, Kind: &connectorv1.CredentialPlacement_ApiKey{
 		ApiKey: &connectorv1.ApiKeyPlacement{Parameter: "api_key", Name: name, Location: in},
 	}}
+}
+
+// templated is the placement of a key with text around it.
+func templated(p *connectorv1.CredentialPlacement) *connectorv1.CredentialPlacement {
+	p.GetApiKey().Template = "Key id={value};"
+	return p
 }
 
 func authorization(word string) *connectorv1.CredentialPlacement {
@@ -61,6 +69,14 @@ func TestCredentialsOfTheCollection(t *testing.T) {
 		{"bearer", []*connectorv1.CredentialPlacement{bearer("t")}, `{"type":"bearer","bearer":[{"key":"token","value":"{{credential_token}}","type":"string"}]}`, nil, false, 1},
 		{"OAuth", []*connectorv1.CredentialPlacement{bearer("oauth")}, `{"type":"oauth2","oauth2":[{"key":"grant_type","value":"authorization_code","type":"string"},{"key":"authUrl","value":"https://example.com/auth","type":"string"},{"key":"accessTokenUrl","value":"https://example.com/token","type":"string"},{"key":"scope","value":"a b","type":"string"},{"key":"clientId","value":"{{credential_token_client_id}}","type":"string"},{"key":"clientSecret","value":"{{credential_token_client_secret}}","type":"string"},{"key":"addTokenTo","value":"header","type":"string"}]}`, nil, true, 1},
 		{"a key", []*connectorv1.CredentialPlacement{apiKey("X-Key", keyHeader)}, `{"type":"apikey","apikey":[{"key":"key","value":"X-Key","type":"string"},{"key":"value","value":"{{credential_api_key}}","type":"string"},{"key":"in","value":"header","type":"string"}]}`, nil, false, 1},
+		{"a key with text around it", []*connectorv1.CredentialPlacement{templated(apiKey("X-Key", keyHeader))}, `{"type":"apikey","apikey":[{"key":"key","value":"X-Key","type":"string"},{"key":"value","value":"Key id={{credential_api_key}};","type":"string"},{"key":"in","value":"header","type":"string"}]}`, nil, false, 1},
+		{"two keys with text around them", []*connectorv1.CredentialPlacement{templated(apiKey("X-Key", keyHeader)), templated(apiKey("k", keyQuery))}, `{"type":"apikey","apikey":[{"key":"key","value":"X-Key","type":"string"},{"key":"value","value":"Key id={{credential_api_key}};","type":"string"},{"key":"in","value":"header","type":"string"}]}`, map[string]string{
+			"/item/0/request/url/query": `[{"key":"k","value":"Key id={{credential_api_key}};"}]`,
+		}, false, 2},
+		{"signatures of AWS", []*connectorv1.CredentialPlacement{{Kind: &connectorv1.CredentialPlacement_AwsSignature{AwsSignature: &connectorv1.AwsSignaturePlacement{
+			AccessKeyParameter: "id", SecretKeyParameter: "key", SessionTokenParameter: "session", Region: "eu-west-1", ServiceParameter: "service",
+		}}}}, `{"type":"awsv4","awsv4":[{"key":"accessKey","value":"{{credential_id}}","type":"string"},{"key":"secretKey","value":"{{credential_key}}","type":"string"},{"key":"sessionToken","value":"{{credential_session}}","type":"string"},{"key":"region","value":"eu-west-1","type":"string"},{"key":"service","value":"{{credential_service}}","type":"string"}]}`, nil, false, 1},
+		{"a signature", []*connectorv1.CredentialPlacement{{Kind: &connectorv1.CredentialPlacement_Hmac{Hmac: &connectorv1.HmacPlacement{SecretParameter: "key"}}}}, ``, nil, true, 0},
 		{"two keys", []*connectorv1.CredentialPlacement{apiKey("X-Key", keyHeader), apiKey("k", keyQuery)}, `{"type":"apikey","apikey":[{"key":"key","value":"X-Key","type":"string"},{"key":"value","value":"{{credential_api_key}}","type":"string"},{"key":"in","value":"header","type":"string"}]}`, map[string]string{
 			"/item/0/request/url/query": `[{"key":"k","value":"{{credential_api_key}}"}]`,
 		}, false, 2},
@@ -168,4 +184,70 @@ func TestServersMayHaveVariablesWithTheNameOfTheirOwn(t *testing.T) {
 		"/item/1/request/url/raw": `"{{baseUrl3}}/x-{{baseUrl2}}"`,
 	})
 	comesBack(t, "variables with taken names", def)
+}
+
+func TestTokensOfSignInsComeBackWhereTheyWere(t *testing.T) {
+	scheme := &connectorv1.SecurityScheme{Id: "oauth2", Kind: &connectorv1.SecurityScheme_Oauth2{Oauth2: &connectorv1.OAuth2Scheme{Flows: []*connectorv1.OAuth2Flow{
+		{Grant: "clientCredentials", TokenUrl: "https://example.com/token"},
+	}}}}
+	query := apiKey("access_token", keyQuery)
+	query.SchemeId, query.GetApiKey().Parameter = "oauth2", "token"
+	prefix := authorization("Zoho-oauthtoken")
+	prefix.SchemeId = "oauth2"
+	other := apiKey("X-Shopify-Access-Token", keyHeader)
+	other.SchemeId, other.GetApiKey().Parameter = "oauth2", "token"
+	for _, row := range []struct {
+		name      string
+		placement *connectorv1.CredentialPlacement
+		method    string
+		same      bool
+	}{
+		{"as a bearer token", bearer("oauth2"), "", true},
+		{"in the query, with a client that sends its secret in a header", query, "client_secret_basic", true},
+		{"behind another prefix, with a client that sends its secret in the body", prefix, "post", true},
+		{"with a client that Postman has no words for", bearer("oauth2"), "private_key_jwt", true},
+		{"in a header that Postman cannot send it in", other, "", false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			def := definition(operation("GET", "/a"))
+			def.SecuritySchemes = []*connectorv1.SecurityScheme{scheme}
+			set := def.GetParameterSets()[0]
+			set.Placements = []*connectorv1.CredentialPlacement{row.placement}
+			set.Parameters = []*connectorv1.ConnectionParameter{{Name: "token", Type: connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH, Oauth: &connectorv1.OAuthSettings{
+				CustomParameters: map[string]string{"ClientAuthentication": row.method},
+			}}}
+			again := imported(t, importing.Importer{}, exported(t, def).Files...).GetParameterSets()[0]
+			if same := proto.Equal(again.GetPlacements()[0], row.placement); same != row.same {
+				t.Errorf("the placement comes back as %v", again.GetPlacements()[0])
+			}
+			want := map[string]string{"client_secret_basic": "basic", "post": "post"}[row.method]
+			if got := again.GetParameters()[0].GetOauth().GetCustomParameters()["clientAuthentication"]; got != want {
+				t.Errorf("the client proves itself with %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestSignaturesOfAWSComeBack(t *testing.T) {
+	for _, row := range []struct {
+		name      string
+		placement *connectorv1.AwsSignaturePlacement
+		want      string
+	}{
+		{"of a known service", &connectorv1.AwsSignaturePlacement{AccessKeyParameter: "a", SecretKeyParameter: "s", Region: "eu-west-1", Service: "s3"}, "s3 in eu-west-1"},
+		{"of any", &connectorv1.AwsSignaturePlacement{AccessKeyParameter: "a", SecretKeyParameter: "s", RegionParameter: "r", ServiceParameter: "e"}, " in "},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			def := definition(operation("GET", "/a"))
+			def.ParameterSets[0].Placements = []*connectorv1.CredentialPlacement{{Kind: &connectorv1.CredentialPlacement_AwsSignature{AwsSignature: row.placement}}}
+			again := imported(t, importing.Importer{}, exported(t, def).Files...)
+			s := again.GetSecuritySchemes()[0].GetAwsSignature()
+			if s == nil || s.GetService()+" in "+s.GetRegion() != row.want {
+				t.Errorf("the schemes come back as %v", again.GetSecuritySchemes())
+			}
+			if text := string(exported(t, def).Files[0].Content); strings.Contains(text, "secretKey\",\"value\":\"\"") {
+				t.Errorf("the key is no variable: %s", text)
+			}
+		})
+	}
 }

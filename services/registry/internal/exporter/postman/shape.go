@@ -108,4 +108,5 @@ type auth struct {
 	Digest []pair `json:"digest,omitempty"`
 	APIKey []pair `json:"apikey,omitempty"`
 	OAuth2 []pair `json:"oauth2,omitempty"`
+	AWSv4  []pair `json:"awsv4,omitempty"`
 }

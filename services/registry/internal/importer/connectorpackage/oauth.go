@@ -12,29 +12,6 @@ import (
 // and goes nowhere else.
 const clientSecret = "clientSecret"
 
-// providers returns the identity providers that are known, and the settings
-// without which they cannot work.
-func providers() map[string][]string {
-	return map[string][]string{
-		"oauth2":            {"authorizationUrl", "tokenUrl"},
-		"oauth2pkce":        {"authorizationUrl", "tokenUrl"},
-		"oauth2generic":     {"authorizationUrlTemplate", "tokenUrlTemplate"},
-		"oauth2pkcewithprm": nil,
-		"aad":               nil,
-		"aadcertificate":    nil,
-		"docusign":          nil,
-		"facebook":          nil,
-		"github":            nil,
-		"google":            nil,
-		"dropbox":           nil,
-		"salesforce":        nil,
-		"salesforcev2":      nil,
-		"linkedin":          nil,
-		"instagram":         nil,
-		"twitter":           nil,
-	}
-}
-
 // oauth reads the settings of an OAuth parameter. Names are kept as written and
 // compared without case by those who use them.
 func (p *pack) oauth(n *document.Node) *connectorv1.OAuthSettings {
@@ -61,6 +38,7 @@ func (p *pack) oauth(n *document.Node) *connectorv1.OAuthSettings {
 	p.customParameters(settings, n.GetFold("customParameters"))
 	p.additionalParameters(settings, n.GetFold("additionalParameters"))
 	p.checkProvider(settings, n)
+	p.checkTemplates(settings, n, n.Parent().Parent())
 	return settings
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/definition"
 )
 
 const (
@@ -20,6 +21,7 @@ const (
 //   - Basic authentication is "username" and "password".
 //   - OAuth 2.0 is the OAuth parameter, "token" if there are several, and its
 //     access token is always a bearer token.
+//   - A client certificate is the parameter of that type.
 func pair(set *connectorv1.ParameterSet, s *connectorv1.SecurityScheme, severalKeys bool) *connectorv1.CredentialPlacement {
 	placement := &connectorv1.CredentialPlacement{SchemeId: s.GetId()}
 	switch kind := s.GetKind().(type) {
@@ -29,16 +31,16 @@ func pair(set *connectorv1.ParameterSet, s *connectorv1.SecurityScheme, severalK
 			return nil
 		}
 		placement.Kind = &connectorv1.CredentialPlacement_ApiKey{ApiKey: &connectorv1.ApiKeyPlacement{
-			Parameter: name, Location: kind.ApiKey.GetLocation(), Name: kind.ApiKey.GetName(),
+			Parameter: name, Location: kind.ApiKey.GetLocation(), Name: kind.ApiKey.GetName(), Template: kind.ApiKey.GetTemplate(),
 		}}
 	case *connectorv1.SecurityScheme_Http:
-		user, password := named(set, "username"), named(set, "password")
-		if user == "" || password == "" {
+		return pairHTTP(set, placement, kind.Http.GetScheme())
+	case *connectorv1.SecurityScheme_MutualTls:
+		name := certificateParameter(set)
+		if name == "" {
 			return nil
 		}
-		placement.Kind = &connectorv1.CredentialPlacement_Basic{Basic: &connectorv1.BasicPlacement{
-			UsernameParameter: user, PasswordParameter: password,
-		}}
+		placement.Kind = certificate(name)
 	case *connectorv1.SecurityScheme_Oauth2:
 		name := oauthParameter(set)
 		if name == "" {
@@ -49,6 +51,46 @@ func pair(set *connectorv1.ParameterSet, s *connectorv1.SecurityScheme, severalK
 		return nil
 	}
 	return placement
+}
+
+// pairHTTP pairs schemes of the Authorization header, of which definitions in
+// OpenAPI 3 have more than "basic".
+func pairHTTP(set *connectorv1.ParameterSet, placement *connectorv1.CredentialPlacement, scheme string) *connectorv1.CredentialPlacement {
+	user, password := named(set, "username"), named(set, "password")
+	token := named(set, "token")
+	if token == "" {
+		token = named(set, "api_key")
+	}
+	switch {
+	case scheme == "bearer" && token != "":
+		placement.Kind = bearer(token)
+	case scheme == "bearer" || user == "" || password == "":
+		return nil
+	case scheme == "digest":
+		placement.Kind = &connectorv1.CredentialPlacement_Digest{Digest: &connectorv1.DigestPlacement{
+			UsernameParameter: user, PasswordParameter: password,
+		}}
+	default:
+		placement.Kind = &connectorv1.CredentialPlacement_Basic{Basic: &connectorv1.BasicPlacement{
+			UsernameParameter: user, PasswordParameter: password,
+		}}
+	}
+	return placement
+}
+
+func certificate(parameter string) *connectorv1.CredentialPlacement_Certificate {
+	return &connectorv1.CredentialPlacement_Certificate{Certificate: &connectorv1.CertificatePlacement{Parameter: parameter}}
+}
+
+// certificateParameter returns the first client certificate; one with a colon in
+// its name belongs to an OAuth parameter.
+func certificateParameter(set *connectorv1.ParameterSet) string {
+	for _, p := range set.GetParameters() {
+		if p.GetType() == certificateType && !strings.Contains(p.GetName(), ":") {
+			return p.GetName()
+		}
+	}
+	return ""
 }
 
 func bearer(parameter string) *connectorv1.CredentialPlacement_Bearer {
@@ -142,18 +184,19 @@ func (p *pack) unrequire(scheme string) {
 	}
 }
 
-// finish places an OAuth parameter that the document has no scheme for, and
+// finish places an OAuth parameter and a client certificate that the document has no scheme for, and
 // requires what is placed unless the package says otherwise.
 func (p *pack) finish(set *connectorv1.ParameterSet) {
 	isBearer := func(c *connectorv1.CredentialPlacement) bool { return c.GetBearer() != nil }
 	if name := oauthParameter(set); name != "" && !slices.ContainsFunc(set.GetPlacements(), isBearer) {
 		set.Placements = append(set.Placements, &connectorv1.CredentialPlacement{Kind: bearer(name)})
 	}
+	isCertificate := func(c *connectorv1.CredentialPlacement) bool { return c.GetCertificate() != nil }
+	if name := certificateParameter(set); name != "" && !slices.ContainsFunc(set.GetPlacements(), isCertificate) {
+		set.Placements = append(set.Placements, &connectorv1.CredentialPlacement{Kind: certificate(name)})
+	}
 	for _, c := range set.GetPlacements() {
-		for _, name := range []string{
-			c.GetApiKey().GetParameter(), c.GetBasic().GetUsernameParameter(),
-			c.GetBasic().GetPasswordParameter(), c.GetBearer().GetParameter(),
-		} {
+		for _, name := range definition.ParametersOf(c) {
 			p.require(set, name)
 		}
 	}

@@ -89,6 +89,7 @@ func (p *pack) parameters(n *document.Node) []*connectorv1.ConnectionParameter {
 		list = append(list, p.parameter(c))
 	}
 	p.checkSubParameters(n, list)
+	p.checkGateway(n, list)
 	return list
 }
 
@@ -108,7 +109,7 @@ func (p *pack) checkSubParameters(n *document.Node, list []*connectorv1.Connecti
 				"the parameter %q belongs to the OAuth parameter %q, which does not exist; it has no effect", parameter.GetName(), owner)
 		}
 		switch parameter.GetType() {
-		case stringType, secretType, boolType, integerType:
+		case stringType, secretType, boolType, integerType, certificateType:
 		default:
 			p.warn("SubParameterTypeInvalid", at, "use \"string\" or \"securestring\"",
 				"the parameter %q gives a setting of %q, which is always text", parameter.GetName(), owner)
@@ -120,6 +121,8 @@ const (
 	stringType  = connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_STRING
 	boolType    = connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_BOOL
 	integerType = connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_INTEGER
+
+	certificateType = connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_CERTIFICATE
 )
 
 // types are the spellings of the parameter types in lower case.
@@ -132,7 +135,7 @@ var types = map[string]connectorv1.ConnectionParameterType{
 	"integer":           integerType,
 	"oauthsetting":      oauthType,
 	"gatewaysetting":    connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_AGENT,
-	"clientcertificate": connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_CERTIFICATE,
+	"clientcertificate": certificateType,
 	// What other platforms have, as the next best thing; substitutes says so.
 	"array": stringType, "object": stringType, "secureobject": secretType, "connection": stringType, "managedidentity": stringType,
 }

@@ -26,7 +26,7 @@ func TestWhatLimitsAParameter(t *testing.T) {
 			"what it depends on", `{"type":"string","uiDefinition":{"constraints":{"dependencies":{"authType":{"values":["basic","windows"]},"n":[1]},"dependentParameter":{"parameter":"q","value":true}}}}`,
 			&connectorv1.ConnectionParameter{Type: plain, Conditions: []*connectorv1.ParameterCondition{{Parameter: "authType", Values: []string{"basic", "windows"}}, {Parameter: "n", Values: []string{"1"}}, {Parameter: "q", Values: []string{"true"}}}}, "",
 		},
-		{"a certificate", `{"type":"clientCertificate"}`, &connectorv1.ConnectionParameter{Type: connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_CERTIFICATE}, ""},
+		{"a certificate", `{"type":"clientCertificate"}`, &connectorv1.ConnectionParameter{Type: connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_CERTIFICATE, Required: true}, ""},
 		{"a list", `{"type":"array"}`, &connectorv1.ConnectionParameter{Type: plain}, "ConnectionParameterTypeUnsupported"},
 		{"an object", `{"type":"object"}`, &connectorv1.ConnectionParameter{Type: plain}, "ConnectionParameterTypeUnsupported"},
 		{"a secret object", `{"type":"secureObject"}`, &connectorv1.ConnectionParameter{Type: secret}, "ConnectionParameterTypeUnsupported"},

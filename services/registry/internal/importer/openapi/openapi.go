@@ -15,6 +15,17 @@
 // security, triggers. What differs is behind the interface [dialect], in the
 // files swagger2*.go and openapi3*.go.
 //
+// A security scheme says in extensions what the specification has no words for:
+//
+//	x-ferrule-value-template        text that is sent, with "{value}" for the key
+//	x-ferrule-hmac                  a signature under a shared secret (HmacScheme)
+//	x-ferrule-aws-signature         service and region of a signature of AWS
+//	x-amazon-apigateway-authtype    the same in AWS's own words: "awsSigv4"
+//	x-ferrule-oauth                 provider, grant and settings of a sign-in
+//
+// Ways to authenticate that no connection can be made for are reported, and no
+// parameter set asks for them.
+//
 // Schemas come out as JSON Schema 2020-12 whatever they were: boolean exclusive
 // bounds become numbers, files become binary strings, "nullable" a type,
 // "example" a list of examples; references to named schemas read

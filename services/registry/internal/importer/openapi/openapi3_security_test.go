@@ -102,7 +102,7 @@ func asked(set *connectorv1.ParameterSet) string {
 	for _, p := range set.GetPlacements() {
 		switch kind := p.GetKind().(type) {
 		case *connectorv1.CredentialPlacement_ApiKey:
-			parts = append(parts, "key "+kind.ApiKey.GetParameter()+"->"+kind.ApiKey.GetName())
+			parts = append(parts, strings.TrimSpace("key "+kind.ApiKey.GetParameter()+"->"+kind.ApiKey.GetName()+" "+kind.ApiKey.GetTemplate()))
 		case *connectorv1.CredentialPlacement_Basic:
 			parts = append(parts, "basic "+kind.Basic.GetUsernameParameter()+"/"+kind.Basic.GetPasswordParameter())
 		case *connectorv1.CredentialPlacement_Digest:
@@ -113,6 +113,12 @@ func asked(set *connectorv1.ParameterSet) string {
 			parts = append(parts, "authorization "+kind.Authorization.GetScheme()+" "+kind.Authorization.GetParameter())
 		case *connectorv1.CredentialPlacement_Certificate:
 			parts = append(parts, "certificate "+kind.Certificate.GetParameter())
+		case *connectorv1.CredentialPlacement_AwsSignature:
+			a := kind.AwsSignature
+			parts = append(parts, fmt.Sprintf("aws %s/%s/%s for %s%s in %s%s", a.GetAccessKeyParameter(), a.GetSecretKeyParameter(), a.GetSessionTokenParameter(),
+				a.GetService(), a.GetServiceParameter(), a.GetRegion(), a.GetRegionParameter()))
+		case *connectorv1.CredentialPlacement_Hmac:
+			parts = append(parts, fmt.Sprintf("hmac %s %s %s", kind.Hmac.GetSecretParameter(), kind.Hmac.GetScheme().GetStringToSign(), kind.Hmac.GetScheme().GetHeaders()[0].GetName()))
 		}
 	}
 	return set.GetName() + ": " + strings.Join(parts, ", ")
@@ -134,7 +140,8 @@ func TestParameterSetsOfOpenAPI3(t *testing.T) {
 		{"the best of several flows", "a: {type: oauth2, flows: " + flows + "}", "security: [{a: []}]", []string{"default: token:oauth(oauth2 authorizationCode [x] [authorizationUrl=a refreshUrl=r tokenUrl=t]), bearer token"}},
 		{"machines before passwords", "a: {type: oauth2, flows: {password: {tokenUrl: https://id.example/p}, clientCredentials: {tokenUrl: https://id.example/m}}}", "security: [{a: []}]", []string{"default: token:oauth(oauth2 clientCredentials [] [refreshUrl=m tokenUrl=m]), bearer token"}},
 		{"passwords before the implicit flow", "a: {type: oauth2, flows: {implicit: {authorizationUrl: https://id.example/i}, password: {tokenUrl: https://id.example/p}}}", "security: [{a: []}]", []string{"default: token:oauth(oauth2 password [] [refreshUrl=p tokenUrl=p]), bearer token"}},
-		{"devices last", "a: {type: oauth2, flows: {deviceAuthorization: {tokenUrl: https://id.example/t, deviceAuthorizationUrl: https://id.example/d}}}", "security: [{a: []}]", []string{"default: token:oauth(oauth2 deviceAuthorization [] [deviceAuthorizationUrl=d refreshUrl=t tokenUrl=t]), bearer token"}},
+		{"the implicit flow last", "a: {type: oauth2, flows: {implicit: {authorizationUrl: https://id.example/i}, deviceAuthorization: {tokenUrl: https://id.example/t, deviceAuthorizationUrl: https://id.example/d}}}", "security: [{a: []}]", []string{"default: token:oauth(oauth2 deviceAuthorization [] [deviceAuthorizationUrl=d refreshUrl=t tokenUrl=t]), bearer token"}},
+		{"devices", "a: {type: oauth2, flows: {deviceAuthorization: {tokenUrl: https://id.example/t, deviceAuthorizationUrl: https://id.example/d}}}", "security: [{a: []}]", []string{"default: token:oauth(oauth2 deviceAuthorization [] [deviceAuthorizationUrl=d refreshUrl=t tokenUrl=t]), bearer token"}},
 		{"OAuth without flows", "a: {type: oauth2, oauth2MetadataUrl: https://id.example/m}", "security: [{a: []}]", []string{"default: token:oauth(oauth2  [] [metadataUrl=m]), bearer token"}},
 		{
 			"both together, or one of them", "a: {type: mutualTLS}, b: {type: http, scheme: bearer}", "security: [{a: [], b: []}, {b: []}]",

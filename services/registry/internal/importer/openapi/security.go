@@ -27,10 +27,11 @@ func (t *translation) securitySchemes() {
 			}
 		}
 		s := &connectorv1.SecurityScheme{
-			Id: c.Key(), Description: n.Str("description"), Extensions: t.extensions(n),
+			Id: c.Key(), Description: n.Str("description"),
 		}
 		s.Deprecated, _ = vendor.Flag(n.Get("deprecated"))
 		if t.dialect.readScheme(s, n) {
+			s.Extensions = t.extensions(n, t.refine(s, n)...)
 			t.def.SecuritySchemes = append(t.def.SecuritySchemes, s)
 			t.schemes[s.GetId()] = s
 		}

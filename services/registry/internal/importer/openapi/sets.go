@@ -16,13 +16,13 @@ import (
 // and one without credentials where nothing requires any.
 func (t *translation) parameterSets() []*connectorv1.ParameterSet {
 	t.checkAllSecurity()
-	alternatives := t.alternatives()
+	alternatives := t.supported(t.alternatives())
 	if len(alternatives) == 0 {
 		return []*connectorv1.ParameterSet{{Name: "default"}}
 	}
 	var sets []*connectorv1.ParameterSet
 	for _, schemes := range alternatives {
-		set := parameterSet(schemes)
+		set := t.parameterSet(schemes)
 		if len(alternatives) == 1 {
 			set.Name = "default"
 		}
@@ -50,7 +50,7 @@ func (t *translation) withoutCredentials(sets []*connectorv1.ParameterSet) []*co
 			return sets
 		}
 	}
-	none := parameterSet(nil)
+	none := t.parameterSet(nil)
 	taken := func(s *connectorv1.ParameterSet) bool { return s.GetName() == none.GetName() }
 	for i := 2; slices.ContainsFunc(sets, taken); i++ {
 		none.Name = "none_" + strconv.Itoa(i)
@@ -141,12 +141,12 @@ func (t *translation) checkAllSecurity() {
 
 // parameterSet asks for what all of the schemes need. No scheme at all is a
 // connection without authentication.
-func parameterSet(schemes []*connectorv1.SecurityScheme) *connectorv1.ParameterSet {
+func (t *translation) parameterSet(schemes []*connectorv1.SecurityScheme) *connectorv1.ParameterSet {
 	set := &connectorv1.ParameterSet{Name: "none", Title: "No authentication"}
 	var ids []string
 	for _, s := range schemes {
 		ids = append(ids, s.GetId())
-		addScheme(set, s)
+		t.addScheme(set, s)
 	}
 	if len(ids) > 0 {
 		set.Name = strings.Join(ids, "+")
@@ -155,23 +155,27 @@ func parameterSet(schemes []*connectorv1.SecurityScheme) *connectorv1.ParameterS
 	return set
 }
 
-func addScheme(set *connectorv1.ParameterSet, s *connectorv1.SecurityScheme) {
+func (t *translation) addScheme(set *connectorv1.ParameterSet, s *connectorv1.SecurityScheme) {
 	placement := &connectorv1.CredentialPlacement{SchemeId: s.GetId()}
 	switch kind := s.GetKind().(type) {
 	case *connectorv1.SecurityScheme_ApiKey:
-		name := addSecret(set, "api_key", "API key", s.GetDescription())
+		name := addSecret(set, "api_key", "API key", t.keyDescription(s))
 		placement.Kind = &connectorv1.CredentialPlacement_ApiKey{ApiKey: &connectorv1.ApiKeyPlacement{
-			Parameter: name, Location: kind.ApiKey.GetLocation(), Name: kind.ApiKey.GetName(),
+			Parameter: name, Location: kind.ApiKey.GetLocation(), Name: kind.ApiKey.GetName(), Template: kind.ApiKey.GetTemplate(),
 		}}
 	case *connectorv1.SecurityScheme_Http:
 		addHTTP(set, placement, kind.Http, s.GetDescription())
 	case *connectorv1.SecurityScheme_Oauth2:
-		addOAuth(set, placement, s.GetDescription(), oauthSettings(kind.Oauth2))
+		hint := t.hints[s.GetId()]
+		settings := oauthSettings(kind.Oauth2, hint)
+		hint.apply(settings)
+		addOAuth(set, placement, s.GetDescription(), settings)
 	case *connectorv1.SecurityScheme_OpenIdConnect:
 		settings := &connectorv1.OAuthSettings{IdentityProvider: "openidconnect", CustomParameters: map[string]string{}}
 		if url := kind.OpenIdConnect.GetUrl(); url != "" {
 			settings.CustomParameters["discoveryUrl"] = url
 		}
+		t.hints[s.GetId()].apply(settings)
 		addOAuth(set, placement, s.GetDescription(), settings)
 	case *connectorv1.SecurityScheme_MutualTls:
 		name := addParameter(set, "certificate", &connectorv1.ConnectionParameter{
@@ -179,6 +183,10 @@ func addScheme(set *connectorv1.ParameterSet, s *connectorv1.SecurityScheme) {
 			Title: "Client certificate", Description: s.GetDescription(),
 		})
 		placement.Kind = &connectorv1.CredentialPlacement_Certificate{Certificate: &connectorv1.CertificatePlacement{Parameter: name}}
+	case *connectorv1.SecurityScheme_AwsSignature:
+		placement.Kind = t.addAWS(set, kind.AwsSignature, s.GetDescription())
+	case *connectorv1.SecurityScheme_Hmac:
+		placement.Kind = addHmac(set, kind.Hmac, s.GetDescription())
 	}
 	set.Placements = append(set.Placements, placement)
 }
@@ -243,13 +251,19 @@ func addParameter(set *connectorv1.ParameterSet, name string, p *connectorv1.Con
 }
 
 // preferred are the grants of OAuth 2.0, best first: those with which a person
-// signs in and a refresh token keeps the connection alive.
-var preferred = []string{"authorizationCode", "clientCredentials", "password", "implicit", "deviceAuthorization"}
+// signs in and a refresh token keeps the connection alive, and last the one that
+// OAuth 2.1 has removed because it has none.
+var preferred = []string{"authorizationCode", "clientCredentials", "password", "deviceAuthorization", "implicit"}
 
-// oauthSettings are those of the best flow.
-func oauthSettings(s *connectorv1.OAuth2Scheme) *connectorv1.OAuthSettings {
+// oauthSettings are those of the flow that the hint asks for, or else of the best.
+func oauthSettings(s *connectorv1.OAuth2Scheme, hint *oauthHint) *connectorv1.OAuthSettings {
 	settings := &connectorv1.OAuthSettings{IdentityProvider: "oauth2", CustomParameters: map[string]string{}}
 	flow := bestFlow(s)
+	for _, f := range s.GetFlows() {
+		if hint != nil && f.GetGrant() == hint.grant {
+			flow = f
+		}
+	}
 	settings.Grant = flow.GetGrant()
 	for _, scope := range flow.GetScopes() {
 		settings.Scopes = append(settings.Scopes, scope.GetName())

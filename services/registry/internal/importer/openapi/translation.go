@@ -38,6 +38,11 @@ type translation struct {
 	// writes those of the Authorization header.
 	schemes  map[string]*connectorv1.SecurityScheme
 	spelling map[string]string
+	// unsupported are the schemes that no connection can be made for, prefixes is
+	// what keys begin with, and hints are settings of sign-ins; all by scheme.
+	unsupported map[string]bool
+	prefixes    map[string]string
+	hints       map[string]*oauthHint
 	// named is the object that holds the named schemas.
 	named *document.Node
 	// promoted are the names of other schemas that references lead to; names are
@@ -80,6 +85,7 @@ func newTranslation(set *files) *translation {
 		root: set.main.doc.Root(), files: set, def: &connectorv1.Definition{},
 		ids: map[string]bool{}, suffixes: map[string]int{}, operationIDs: map[*document.Node]string{}, items: map[*document.Node]bool{},
 		schemes: map[string]*connectorv1.SecurityScheme{}, spelling: map[string]string{},
+		unsupported: map[string]bool{}, prefixes: map[string]string{}, hints: map[string]*oauthHint{},
 		promoted: map[*document.Node]string{}, names: map[string]bool{},
 		written: map[writing][]byte{}, patterns: map[string]bool{},
 	}

@@ -179,7 +179,7 @@ func (t *translation) key(l *login, r *request, p pair, in string) {
 	l.note(in == "query", p.key)
 	t.secretHere(p.node, p.key, p.value)
 	l.add(t.scheme(&auth{node: p.node, kind: kindKey, values: []pair{
-		{key: "key", value: p.key}, {key: "in", value: in},
+		{key: "key", value: p.key}, {key: "in", value: in}, {key: "value", value: p.value},
 	}}, r))
 }
 
@@ -187,7 +187,8 @@ func (t *translation) key(l *login, r *request, p pair, in string) {
 // or by the name of the variable that is its value. Our own exporter marks them.
 func (t *translation) isKey(p pair) bool {
 	if t.col.native {
-		return strings.HasPrefix(only(p.value), ownVariables)
+		_, inside := around(p.value)
+		return strings.HasPrefix(only(p.value), ownVariables) || strings.HasPrefix(inside, ownVariables)
 	}
 	n := normal(p.key)
 	if keyNames[n] || (n == "key" || n == "code") && !isPlaceholder(p.value) && secretlike.Query(p.key, p.value) {
@@ -234,8 +235,13 @@ func authorization(node *document.Node, value string) *auth {
 		a.kind = kindBasic
 	case strings.EqualFold(word, "Digest"):
 		a.kind = kindDigest
+	case strings.EqualFold(word, awsScheme):
+		signature(a, rest)
 	case isSigned(word):
 		a.kind = strings.ToLower(word)
+	case isAround(value, rest):
+		a.kind, a.values = kindKey, []pair{{key: "key", value: "Authorization"}, {key: "in", value: "header"}, {key: "value", value: value}}
+		return a
 	default:
 		a.kind, a.values = kindScheme, []pair{{key: "scheme", value: word}}
 	}
@@ -243,11 +249,18 @@ func authorization(node *document.Node, value string) *auth {
 	return a
 }
 
+// isAround reports whether the value of an Authorization header is a key with
+// text around it, and not only behind the name of a scheme.
+func isAround(value, rest string) bool {
+	keyTemplate, _ := around(value)
+	return keyTemplate != "" && only(rest) == ""
+}
+
 // isSigned reports whether a scheme signs each request, so that a header that
 // was written by hand is the signature of one of them.
 func isSigned(scheme string) bool {
 	switch strings.ToLower(scheme) {
-	case "oauth", "hawk", "ntlm", "negotiate", "aws4-hmac-sha256", "eg1-hmac-sha256", "signature":
+	case "oauth", "hawk", "ntlm", "negotiate", "eg1-hmac-sha256", "signature":
 		return true
 	}
 	return false

@@ -19,7 +19,9 @@ func schemes(def *connectorv1.Definition) []string {
 		case *connectorv1.SecurityScheme_Http:
 			text += " http " + kind.Http.GetScheme()
 		case *connectorv1.SecurityScheme_ApiKey:
-			text += strings.ToLower(strings.TrimPrefix(kind.ApiKey.GetLocation().String(), "CREDENTIAL_LOCATION")) + " " + kind.ApiKey.GetName()
+			text += strings.ToLower(strings.TrimPrefix(kind.ApiKey.GetLocation().String(), "CREDENTIAL_LOCATION")) + " " + strings.TrimSpace(kind.ApiKey.GetName()+" "+kind.ApiKey.GetTemplate())
+		case *connectorv1.SecurityScheme_AwsSignature:
+			text += " " + kind.AwsSignature.GetService() + " in " + kind.AwsSignature.GetRegion()
 		case *connectorv1.SecurityScheme_Oauth2:
 			for _, f := range kind.Oauth2.GetFlows() {
 				text += fmt.Sprintf(" %s %s %s %s", f.GetGrant(), f.GetAuthorizationUrl(), f.GetTokenUrl(), f.GetRefreshUrl())
@@ -102,10 +104,23 @@ func TestWaysToAuthenticate(t *testing.T) {
 			"OAuth with a token in the query", `"auth":{"type":"oauth2","oauth2":[{"key":"accessTokenUrl","value":"https://example.com/token"},{"key":"addTokenTo","value":"queryParams"}]},` + url,
 			[]string{"oauth2: clientCredentials  https://example.com/token "},
 			[]string{"default: token"},
+			"oauth2", nil,
+		},
+		{
+			"OAuth with a prefix that is none", `"auth":{"type":"oauth2","oauth2":[{"key":"accessTokenUrl","value":"https://example.com/token"},{"key":"headerPrefix","value":"two words"}]},` + url,
+			[]string{"oauth2: clientCredentials  https://example.com/token "},
+			[]string{"default: token"},
 			"oauth2",
 			[]string{"OAuthPlacement"},
 		},
-		{"a way that signs requests", `"auth":{"type":"awsv4","awsv4":[{"key":"secretKey","value":"abc"},{"key":"accessKey","value":"{{k}}"}]},` + url, nil, []string{"default:"}, "", []string{"AuthUnsupported", "SecretInSource"}},
+		{"signatures of AWS", `"auth":{"type":"awsv4","awsv4":[{"key":"secretKey","value":"abc"},{"key":"accessKey","value":"{{k}}"}]},` + url, []string{"aws:  in "}, []string{"default: access_key_id secret_access_key* session_token* region service"}, "aws", []string{"SecretInSource"}},
+		{"signatures of AWS for something known", `"auth":{"type":"awsv4","awsv4":{"region":"eu-west-1","service":"s3","accessKey":"","sessionToken":"{{t}}"}},` + url, []string{"aws: s3 in eu-west-1"}, []string{"default: access_key_id secret_access_key* session_token*"}, "aws", nil},
+		{"signatures of AWS for a variable", `"auth":{"type":"awsv4","awsv4":{"region":"{{where}}","service":"s3"}},` + url, []string{"aws: s3 in "}, []string{"default: access_key_id secret_access_key* session_token* region"}, "aws", nil},
+		{"a signature of AWS that was copied", `"header":[{"key":"Authorization","value":"AWS4-HMAC-SHA256 Credential=abc/20260101/eu-west-1/execute-api/aws4_request, SignedHeaders=host, Signature=abc"}],` + url, []string{"aws: execute-api in eu-west-1"}, []string{"default: access_key_id secret_access_key* session_token*"}, "aws", []string{"SecretInSource"}},
+		{"text around a key", `"header":[{"key":"Authorization","value":"Token token={{t}}"}],` + url, []string{"apiKey:_header Authorization Token token={value}"}, []string{"default: api_key*"}, "apiKey", nil},
+		{"text around a key of another header", `"header":[{"key":"X-Api-Key","value":"v1:{{t}}"}],` + url, []string{"apiKey:_header X-Api-Key v1:{value}"}, []string{"default: api_key*"}, "apiKey", nil},
+		{"text around a key as an API key", `"auth":{"type":"apikey","apikey":{"key":"Authorization","value":"Token token=\"{{t}}\""}},` + url, []string{`apiKey:_header Authorization Token token="{value}"`}, []string{"default: api_key*"}, "apiKey", nil},
+		{"two variables are no template", `"header":[{"key":"X-Api-Key","value":"{{a}}:{{b}}"}],` + url, []string{"apiKey:_header X-Api-Key"}, []string{"default: api_key*"}, "apiKey", nil},
 		{"a way that nobody knows", `"auth":{"type":"asap"},` + url, nil, []string{"default:"}, "", []string{"AuthUnsupported"}},
 		{"a bearer header", `"header":[{"key":"authorization","value":"Bearer {{t}}"}],` + url, []string{"bearer: http bearer"}, []string{"default: token*"}, "bearer", nil},
 		{"a bearer header with a token", `"header":"Authorization: Bearer abc",` + url, []string{"bearer: http bearer"}, []string{"default: token*"}, "bearer", []string{"SecretInSource"}},
@@ -116,7 +131,7 @@ func TestWaysToAuthenticate(t *testing.T) {
 		{"another scheme as an API key", `"auth":{"type":"apikey","apikey":[{"key":"key","value":"Authorization"},{"key":"value","value":"Token {{t}}"},{"key":"in","value":"header"}]},` + url, []string{"token: http token"}, []string{"default: token*"}, "token", nil},
 		{"a bearer token as an API key, with its value", `"auth":{"type":"apikey","apikey":{"key":"authorization","value":"Bearer abc"}},` + url, []string{"bearer: http bearer"}, []string{"default: token*"}, "bearer", []string{"SecretInSource"}},
 		{"an API key that is the whole header", `"auth":{"type":"apikey","apikey":{"key":"Authorization","value":"{{t}}"}},` + url, []string{"apiKey:_header Authorization"}, []string{"default: api_key*"}, "apiKey", nil},
-		{"a query parameter that is called like the header", `"auth":{"type":"apikey","apikey":{"key":"Authorization","value":"Token {{t}}","in":"query"}},` + url, []string{"apiKey:_query Authorization"}, []string{"default: api_key*"}, "apiKey", nil},
+		{"a query parameter that is called like the header", `"auth":{"type":"apikey","apikey":{"key":"Authorization","value":"Token {{t}}","in":"query"}},` + url, []string{"apiKey:_query Authorization Token {value}"}, []string{"default: api_key*"}, "apiKey", nil},
 		{"a disabled header", `"header":[{"key":"Authorization","value":"Bearer x","disabled":true}],` + url, nil, []string{"default:"}, "", nil},
 		{"what the request says comes before the header", `"auth":{"type":"basic","basic":[]},"header":[{"key":"Authorization","value":"Bearer {{t}}"}],` + url, []string{"basic: http basic"}, []string{"default: username password*"}, "basic", nil},
 		{"a header that is called like a key", `"header":[{"key":"X-API-Key","value":"{{k}}"}],` + url, []string{"apiKey:_header X-API-Key"}, []string{"default: api_key*"}, "apiKey", nil},

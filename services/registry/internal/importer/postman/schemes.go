@@ -14,6 +14,8 @@ type schemes struct {
 	ids map[string]string
 	// words is how the API spells a scheme of the Authorization header.
 	words map[string]string
+	// signIns is what is known of OAuth schemes beside their flows.
+	signIns map[string]signIn
 }
 
 // scheme returns the id of the security scheme for a, and the scopes that are
@@ -35,9 +37,11 @@ func (t *translation) scheme(a *auth, r *request) (id string, scopes []string) {
 		return t.keyScheme(a, r), nil
 	case kindOAuth2:
 		return t.oauthScheme(a, r)
+	case kindAWS:
+		return t.awsSigning(a, r), nil
 	}
 	if !t.once("unsupported "+a.kind, a.node) {
-		t.warn("AuthUnsupported", a.node, "use another way to authenticate, if the API has one",
+		t.warn("AuthUnsupported", a.node, remedy(a.kind),
 			"requests cannot be signed with %q; they are sent without it", shorten(a.kind))
 	}
 	return "", nil
@@ -55,8 +59,9 @@ func (t *translation) keyScheme(a *auth, r *request) string {
 		t.warn("AuthInvalid", a.node, "give the key a name", "the API key has no name; requests are sent without it")
 		return ""
 	}
-	return t.keep(kindKey+location.String()+strings.ToLower(name), "apiKey", &connectorv1.SecurityScheme{
-		Kind: &connectorv1.SecurityScheme_ApiKey{ApiKey: &connectorv1.ApiKeyScheme{Name: name, Location: location}},
+	keyTemplate, _ := around(a.get("value"))
+	return t.keep(kindKey+location.String()+strings.ToLower(name)+" "+keyTemplate, "apiKey", &connectorv1.SecurityScheme{
+		Kind: &connectorv1.SecurityScheme_ApiKey{ApiKey: &connectorv1.ApiKeyScheme{Name: name, Location: location, Template: keyTemplate}},
 	})
 }
 
@@ -91,21 +96,20 @@ func (t *translation) oauthScheme(a *auth, r *request) (string, []string) {
 		}
 		return t.scheme(&auth{node: a.node, kind: kindBearer}, r)
 	}
-	if prefix := a.get("headerPrefix"); a.get("addTokenTo") == "queryParams" || prefix != "" && !strings.EqualFold(strings.TrimSpace(prefix), "Bearer") {
-		if !t.once("oauth place ", a.node) {
-			t.warn("OAuthPlacement", a.node, "check that the API takes bearer tokens", "the token is sent as a bearer token, not as the collection does")
-		}
-	}
+	how := t.signInOf(a)
 	scope, _ := t.expand(a.get("scope"), r, t.defaults())
 	scopes := strings.FieldsFunc(scope, func(r rune) bool { return r == ' ' || r == ',' })
 	if strings.Contains(scope, "{{") || len(scopes) > MaxSchemes {
 		scopes = nil
 	}
-	id := t.keep(kindOAuth2+grant+" "+authURL+" "+tokenURL, kindOAuth2, &connectorv1.SecurityScheme{
+	id := t.keep(kindOAuth2+grant+" "+authURL+" "+tokenURL+" "+how.key(), kindOAuth2, &connectorv1.SecurityScheme{
 		Kind: &connectorv1.SecurityScheme_Oauth2{Oauth2: &connectorv1.OAuth2Scheme{Flows: []*connectorv1.OAuth2Flow{{
 			Grant: grant, AuthorizationUrl: authURL, TokenUrl: tokenURL, RefreshUrl: t.url(a.get("refreshTokenUrl"), r),
 		}}}},
 	})
+	if id != "" {
+		t.schemes.signIns[id] = how
+	}
 	t.addScopes(id, scopes)
 	return id, scopes
 }
@@ -153,7 +157,7 @@ func (t *translation) keep(key, id string, s *connectorv1.SecurityScheme, word .
 		s.Id = id + strconv.Itoa(i)
 	}
 	if t.schemes.ids == nil {
-		t.schemes = schemes{ids: map[string]string{}, words: map[string]string{}}
+		t.schemes = schemes{ids: map[string]string{}, words: map[string]string{}, signIns: map[string]signIn{}}
 	}
 	t.schemes.ids[key] = s.GetId()
 	for _, w := range word {

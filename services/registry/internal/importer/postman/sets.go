@@ -33,11 +33,15 @@ func (t *translation) placement(set *connectorv1.ParameterSet, s *connectorv1.Se
 	case *connectorv1.SecurityScheme_ApiKey:
 		p.Kind = &connectorv1.CredentialPlacement_ApiKey{ApiKey: &connectorv1.ApiKeyPlacement{
 			Parameter: ask(set, "api_key", "API key", typeSecret), Location: kind.ApiKey.GetLocation(), Name: kind.ApiKey.GetName(),
+			Template: kind.ApiKey.GetTemplate(),
 		}}
+	case *connectorv1.SecurityScheme_AwsSignature:
+		p.Kind = awsPlacement(set, kind.AwsSignature)
 	case *connectorv1.SecurityScheme_Oauth2:
 		name := ask(set, "token", "Sign in", typeOAuth)
-		set.Parameters[len(set.GetParameters())-1].Oauth = settings(kind.Oauth2.GetFlows()[0])
-		p.Kind = &connectorv1.CredentialPlacement_Bearer{Bearer: &connectorv1.BearerPlacement{Parameter: name}}
+		how := t.schemes.signIns[s.GetId()]
+		set.Parameters[len(set.GetParameters())-1].Oauth = settings(kind.Oauth2.GetFlows()[0], how)
+		how.place(p, name)
 	case *connectorv1.SecurityScheme_Http:
 		t.httpPlacement(p, set, s.GetId(), kind.Http.GetScheme())
 	}
@@ -82,7 +86,7 @@ func ask(set *connectorv1.ParameterSet, name, title string, kind connectorv1.Con
 
 // settings are what signing in needs to know. Client id and secret in the file are
 // those of whoever made it, and not copied.
-func settings(flow *connectorv1.OAuth2Flow) *connectorv1.OAuthSettings {
+func settings(flow *connectorv1.OAuth2Flow, how signIn) *connectorv1.OAuthSettings {
 	s := &connectorv1.OAuthSettings{IdentityProvider: "oauth2", Grant: flow.GetGrant(), CustomParameters: map[string]string{}}
 	for _, scope := range flow.GetScopes() {
 		s.Scopes = append(s.Scopes, scope.GetName())
@@ -93,6 +97,7 @@ func settings(flow *connectorv1.OAuth2Flow) *connectorv1.OAuthSettings {
 	}
 	for name, value := range map[string]string{
 		"authorizationUrl": flow.GetAuthorizationUrl(), "tokenUrl": flow.GetTokenUrl(), "refreshUrl": refresh,
+		"clientAuthentication": how.clientAuthentication,
 	} {
 		if value != "" {
 			s.CustomParameters[name] = value

@@ -1,0 +1,187 @@
+package openapi
+
+import (
+	"slices"
+	"strings"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/definition"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
+)
+
+// The extensions of a security scheme that say what OpenAPI cannot.
+const (
+	// templateExtension is the text that is sent, with "{value}" for the key:
+	// "Token token={value}". It belongs to an API key.
+	templateExtension = "x-ferrule-value-template"
+	// hmacExtension makes any scheme a signature: an HmacScheme, its fields in the
+	// readable form of package definition or as the model spells them.
+	hmacExtension = "x-ferrule-hmac"
+	// awsExtension has the "service" and "region" of a signature of AWS, either of
+	// which may be missing where connections say it.
+	awsExtension = "x-ferrule-aws-signature"
+	// gatewayExtension is what AWS writes for its signature.
+	gatewayExtension = "x-amazon-apigateway-authtype"
+	// oauthExtension has settings of a sign-in; see [translation.oauthHint].
+	oauthExtension = "x-ferrule-oauth"
+)
+
+// refine makes a scheme what its extensions say that it is, and returns the
+// extensions that need not be kept for that.
+func (t *translation) refine(s *connectorv1.SecurityScheme, n *document.Node) (interpreted []string) {
+	switch {
+	case n.Get(hmacExtension) != nil && t.hmac(s, n.Get(hmacExtension)):
+		interpreted = []string{hmacExtension}
+	case t.awsSignature(s, n):
+		interpreted = []string{awsExtension, gatewayExtension}
+	case n.Get(templateExtension) != nil && t.keyTemplate(s, n.Get(templateExtension)):
+		interpreted = []string{templateExtension}
+	default:
+		t.prefixHint(s, n)
+		t.unsupportedScheme(s, n)
+	}
+	if hint := n.Get(oauthExtension); hint != nil && !t.oauthHint(s, hint) {
+		interpreted = append(interpreted, oauthExtension)
+	}
+	return interpreted
+}
+
+// keyTemplate reads what is sent around an API key; false if it means nothing.
+func (t *translation) keyTemplate(s *connectorv1.SecurityScheme, n *document.Node) bool {
+	wrong := "must be text"
+	if n.Is(document.String) {
+		wrong = definition.CheckKeyTemplate(n.Text())
+	}
+	switch key := s.GetApiKey(); {
+	case key == nil:
+		t.warn("ExtensionInvalid", n, "make the scheme an \"apiKey\"", "%q is for API keys only; it is ignored", n.Key())
+		return false
+	case wrong != "":
+		t.warn("ExtensionInvalid", n, "write for instance \"Token token={value}\"", "the template %.80q is ignored: it %s", n.Text(), wrong)
+		return false
+	default:
+		key.Template = n.Text()
+		return true
+	}
+}
+
+// hmac reads a scheme that signs requests; false if it cannot.
+func (t *translation) hmac(s *connectorv1.SecurityScheme, n *document.Node) bool {
+	if s.GetApiKey() == nil && s.GetHttp() == nil {
+		t.warn("ExtensionInvalid", n, "make the scheme an \"apiKey\"", "%q is for schemes of the types \"apiKey\" and \"http\"; it is ignored", n.Key())
+		return false
+	}
+	read, at := t.hmacScheme(n)
+	violations := definition.CheckHmac(read)
+	for _, v := range violations {
+		place := at[strings.SplitN(v.Field, "/", 3)[1]]
+		if place == nil {
+			place = n
+		}
+		t.warn("SignatureInvalid", place, "correct it: the whole scheme is ignored until it is right", "%.80q %s", strings.TrimPrefix(v.Field, "/"), v.Description)
+	}
+	if len(violations) > 0 {
+		return false
+	}
+	s.Kind = &connectorv1.SecurityScheme_Hmac{Hmac: read}
+	return true
+}
+
+// hmacScheme reads the fields of a signature and returns where each is.
+func (t *translation) hmacScheme(n *document.Node) (*connectorv1.HmacScheme, map[string]*document.Node) {
+	s := &connectorv1.HmacScheme{}
+	at := map[string]*document.Node{}
+	for _, c := range n.Children() {
+		name := camel(c.Key())
+		at[name] = c
+		switch name {
+		case "algorithm":
+			s.Algorithm = c.Text()
+		case "stringToSign":
+			s.StringToSign = c.Text()
+		case "keyEncoding":
+			s.KeyEncoding = c.Text()
+		case "signatureEncoding":
+			s.SignatureEncoding = c.Text()
+		case "timestampFormat":
+			s.TimestampFormat = c.Text()
+		case "headers":
+			s.Headers = hmacFields(c)
+		case "query":
+			s.Query = hmacFields(c)
+		case "parameters":
+			s.Parameters = firstOf(texts(c), definition.MaxSignatureFields+1)
+		default:
+			t.warn("ExtensionInvalid", c, "remove it", "%q has no member %.80q; it is ignored", n.Key(), c.Key())
+		}
+	}
+	return s, at
+}
+
+// hmacFields reads what a signature sets: a list of names and templates, or an
+// object with the templates under their names. One more than there may be is
+// read, so that somebody complains.
+func hmacFields(n *document.Node) []*connectorv1.HmacField {
+	var list []*connectorv1.HmacField
+	for _, c := range firstOf(n.Children(), definition.MaxSignatureFields+1) {
+		f := &connectorv1.HmacField{Name: c.Key(), Template: c.Text()}
+		if c.Is(document.Object) {
+			f.Template = c.Str("template")
+			if name := c.Str("name"); name != "" {
+				f.Name = name
+			}
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+// camel returns a name with underscores in camel case.
+func camel(name string) string {
+	words := strings.Split(name, "_")
+	for i, word := range words {
+		if i > 0 && word != "" {
+			words[i] = strings.ToUpper(word[:1]) + word[1:]
+		}
+	}
+	return strings.Join(words, "")
+}
+
+// proofs are schemes of the Authorization header whose credentials are made anew
+// for each request or connection, so that nobody can type them. The value says
+// what to do.
+var proofs = map[string]string{
+	"ntlm":          "use another way to authenticate, or put a proxy that does NTLM in front of the API",
+	"negotiate":     "use another way to authenticate, or put a proxy that does Kerberos in front of the API",
+	"kerberos":      "use another way to authenticate, or put a proxy that does Kerberos in front of the API",
+	"mutual":        "write the type \"mutualTLS\" if client certificates are meant",
+	"hoba":          "use another way to authenticate",
+	"vapid":         "use another way to authenticate",
+	"dpop":          "use another way to authenticate",
+	"gnap":          "use another way to authenticate",
+	"concealed":     "use another way to authenticate",
+	"privatetoken":  "use another way to authenticate",
+	"hawk":          "describe the signature in \"" + hmacExtension + "\"",
+	"signature":     "describe the signature in \"" + hmacExtension + "\"",
+	"hmac":          "describe the signature in \"" + hmacExtension + "\"",
+	"scram-sha-1":   "use another way to authenticate",
+	"scram-sha-256": "use another way to authenticate",
+}
+
+// unsupportedScheme reports schemes that no connection can be made for.
+func (t *translation) unsupportedScheme(s *connectorv1.SecurityScheme, n *document.Node) {
+	remedy, is := proofs[s.GetHttp().GetScheme()]
+	if !is {
+		return
+	}
+	t.unsupported[s.GetId()] = true
+	t.warn("AuthKindNotSupported", n, remedy,
+		"%q authentication, of the security scheme %q, is not supported; no connection can be made for it", s.GetHttp().GetScheme(), s.GetId())
+}
+
+// supported returns the alternatives for which connections can be made.
+func (t *translation) supported(alternatives [][]*connectorv1.SecurityScheme) [][]*connectorv1.SecurityScheme {
+	return slices.DeleteFunc(alternatives, func(schemes []*connectorv1.SecurityScheme) bool {
+		return slices.ContainsFunc(schemes, func(s *connectorv1.SecurityScheme) bool { return t.unsupported[s.GetId()] })
+	})
+}
