@@ -28,6 +28,11 @@ func TestSchemesThatNothingRequires(t *testing.T) {
 		{"one that is called none", path + none, []string{"a", "none", "none_2"}, found},
 		{"the document requires one", "security: [{a: []}]\n" + path + two, []string{"a", "b"}, nil},
 		{"an operation requires one", "paths: {/x: {get: {operationId: X, security: [{a: []}]}}}\n" + two, []string{"a", "b"}, nil},
+		{
+			"one is enough for one operation, and another wants both",
+			"paths: {/x: {get: {operationId: X, security: [{a: []}]}}, /y: {get: {operationId: Y, security: [{a: [], b: []}]}}}\n" + two,
+			[]string{"a+b", "a"}, nil,
+		},
 		{"it may be left out", "security: [{}, {a: []}]\n" + path + one, []string{"none", "a"}, nil},
 		{"there are none", path, []string{"default"}, nil},
 	} {

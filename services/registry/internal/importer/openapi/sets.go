@@ -86,12 +86,33 @@ func (t *translation) alternatives() [][]*connectorv1.SecurityScheme {
 	for _, r := range t.joint(alternatives) {
 		add(r)
 	}
+	enough := t.enoughAlone(alternatives)
 	for _, s := range t.def.GetSecuritySchemes() {
-		if !used[s.GetId()] {
+		if !used[s.GetId()] || enough[s.GetId()] {
 			alternatives = append(alternatives, []*connectorv1.SecurityScheme{s})
 		}
 	}
 	return alternatives
+}
+
+// enoughAlone are the schemes that some operation asks for and for nothing else,
+// without those that have a set of their own: who cannot offer what other
+// operations want besides can still call these.
+func (t *translation) enoughAlone(have [][]*connectorv1.SecurityScheme) map[string]bool {
+	alone := map[string]bool{}
+	for _, op := range t.def.GetOperations() {
+		for _, r := range op.GetSecurity() {
+			if len(r.GetSchemes()) == 1 {
+				alone[r.GetSchemes()[0].GetSchemeId()] = true
+			}
+		}
+	}
+	for _, schemes := range have {
+		if len(schemes) == 1 {
+			delete(alone, schemes[0].GetId())
+		}
+	}
+	return alone
 }
 
 // joint returns the requirements of operations that need several schemes at
