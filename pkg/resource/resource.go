@@ -31,12 +31,14 @@ const (
 
 // The collections, as they appear in names.
 const (
-	environments  = "environments"
-	connectors    = "connectors"
-	revisions     = "revisions"
-	connections   = "connections"
-	subscriptions = "subscriptions"
-	events        = "events"
+	environments   = "environments"
+	connectors     = "connectors"
+	revisions      = "revisions"
+	connections    = "connections"
+	authorizations = "authorizations"
+	oauthClients   = "oauthClients"
+	subscriptions  = "subscriptions"
+	events         = "events"
 )
 
 var idPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
@@ -128,6 +130,45 @@ func (c Connection) Parent() Environment { return Environment{c.Environment} }
 
 // String returns the name.
 func (c Connection) String() string { return join(environments, c.Environment, connections, c.ID) }
+
+// Authorization is the name of a sign-in,
+// "environments/{environment}/connections/{connection}/authorizations/{authorization}".
+type Authorization struct{ Environment, Connection, ID string }
+
+// ParseAuthorization reads the name of a sign-in.
+func ParseAuthorization(name string) (Authorization, error) {
+	ids, err := parse(name, environments, connections, authorizations)
+	if err != nil {
+		return Authorization{}, err
+	}
+	return Authorization{ids[0], ids[1], ids[2]}, nil
+}
+
+// Parent returns the connection that the sign-in is for.
+func (a Authorization) Parent() Connection { return Connection{a.Environment, a.Connection} }
+
+// String returns the name.
+func (a Authorization) String() string {
+	return join(environments, a.Environment, connections, a.Connection, authorizations, a.ID)
+}
+
+// OAuthClient is the name "environments/{environment}/oauthClients/{oauthClient}".
+type OAuthClient struct{ Environment, ID string }
+
+// ParseOAuthClient reads the name of an OAuth client.
+func ParseOAuthClient(name string) (OAuthClient, error) {
+	ids, err := parse(name, environments, oauthClients)
+	if err != nil {
+		return OAuthClient{}, err
+	}
+	return OAuthClient{ids[0], ids[1]}, nil
+}
+
+// Parent returns the environment that the client is in.
+func (c OAuthClient) Parent() Environment { return Environment{c.Environment} }
+
+// String returns the name.
+func (c OAuthClient) String() string { return join(environments, c.Environment, oauthClients, c.ID) }
 
 // Subscription is the name
 // "environments/{environment}/subscriptions/{subscription}".

@@ -42,6 +42,18 @@ var parsers = map[string]struct {
 		resource.Connection{Environment: "prod", ID: "my-github"},
 		"environments/prod",
 	},
+	"authorization": {
+		func(s string) (fmt.Stringer, error) { return resource.ParseAuthorization(s) },
+		"environments/prod/connections/my-github/authorizations/0123456789abcdef",
+		resource.Authorization{Environment: "prod", Connection: "my-github", ID: "0123456789abcdef"},
+		"environments/prod/connections/my-github",
+	},
+	"OAuth client": {
+		func(s string) (fmt.Stringer, error) { return resource.ParseOAuthClient(s) },
+		"environments/prod/oauthClients/github",
+		resource.OAuthClient{Environment: "prod", ID: "github"},
+		"environments/prod",
+	},
 	"subscription": {
 		func(s string) (fmt.Stringer, error) { return resource.ParseSubscription(s) },
 		"environments/prod/subscriptions/new-issues",
@@ -83,6 +95,10 @@ func parentOf(r fmt.Stringer) string {
 	case resource.Revision:
 		return r.Parent().String()
 	case resource.Connection:
+		return r.Parent().String()
+	case resource.Authorization:
+		return r.Parent().String()
+	case resource.OAuthClient:
 		return r.Parent().String()
 	case resource.Subscription:
 		return r.Parent().String()
@@ -145,7 +161,7 @@ func TestNamesThatAreRefused(t *testing.T) {
 
 func TestTheLongestNameFits(t *testing.T) {
 	id := strings.Repeat("a", resource.MaxID)
-	for _, r := range []fmt.Stringer{resource.Revision{Environment: id, Connector: id, ID: id}, resource.Event{Environment: id, Subscription: id, ID: id}} {
+	for _, r := range []fmt.Stringer{resource.Revision{Environment: id, Connector: id, ID: id}, resource.Authorization{Environment: id, Connection: id, ID: id}, resource.Event{Environment: id, Subscription: id, ID: id}} {
 		if n := len(r.String()); n > resource.MaxName {
 			t.Errorf("%T: %d bytes", r, n)
 		}
