@@ -64,6 +64,7 @@ require (
 require (
 	github.com/ferrule-dev/ferrule/gen v0.0.0
 	github.com/ferrule-dev/ferrule/pkg v0.0.0
+	github.com/google/go-cmp v0.7.0
 )
 
 replace (

@@ -11,7 +11,10 @@ import (
 	runtimeproxy "github.com/ferrule-dev/ferrule/services/runtime-proxy"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	trustTestAuthority()
+	goleak.VerifyTestMain(m)
+}
 
 func TestDefaultsAreValidAndFlagsSetThem(t *testing.T) {
 	var cfg runtimeproxy.Config

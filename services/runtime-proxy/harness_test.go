@@ -3,11 +3,13 @@ package runtimeproxy_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,6 +61,49 @@ type vault struct {
 	resolved   atomic.Int64
 	reports    []*vaultv1.ReportConnectionTestRequest
 	failure    error // of every question, unless it is nil
+	subjects   []string
+	rejections []*vaultv1.RejectCredentialRequest
+	renew      func(*vaultv1.Credential) error // answers rejections
+	used       []string                        // what was reported
+}
+
+func (v *vault) ReportUses(_ context.Context, req *vaultv1.ReportUsesRequest) (*vaultv1.ReportUsesResponse, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, u := range req.GetUses() {
+		v.used = append(v.used, fmt.Sprintf("%s %s %q %s %d", u.GetConnection(), u.GetPrincipal(), u.GetOperationId(), u.GetHost(), u.GetCount()))
+	}
+	return &vaultv1.ReportUsesResponse{}, nil
+}
+
+// reported returns the uses that the vault knows of, sorted.
+func (v *vault) reported() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.Sorted(slices.Values(v.used))
+}
+
+// RejectCredential renews the token as the test says.
+func (v *vault) RejectCredential(_ context.Context, req *vaultv1.RejectCredentialRequest) (*vaultv1.Credential, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.rejections = append(v.rejections, proto.CloneOf(req))
+	if v.renew == nil {
+		return nil, fault.Precondition(fault.ReasonConnectionNotReady, "the connection has to be signed in again")
+	}
+	if req.GetTokenVersion() == v.credential.GetTokenVersion() { // once for all who report the same
+		if err := v.renew(v.credential); err != nil {
+			return nil, err
+		}
+	}
+	return proto.CloneOf(v.credential), nil
+}
+
+// rejected returns how often tokens were rejected.
+func (v *vault) rejected() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return len(v.rejections)
 }
 
 func (v *vault) ResolveCredential(ctx context.Context, req *vaultv1.ResolveCredentialRequest) (*vaultv1.Credential, error) {
@@ -74,6 +119,7 @@ func (v *vault) ResolveCredential(ctx context.Context, req *vaultv1.ResolveCrede
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.subjects = append(v.subjects, req.GetSubjectToken())
 	if v.failure != nil {
 		return nil, v.failure
 	}

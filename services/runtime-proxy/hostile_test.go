@@ -138,6 +138,10 @@ var codeOf = map[fault.Reason]fault.Code{
 	fault.ReasonOutcomeUnknown: fault.CodeUnknown, fault.ReasonUpstreamResponseTooLarge: fault.CodeResourceExhausted,
 	fault.ReasonUpstreamTimeout: fault.CodeDeadlineExceeded, fault.ReasonUpstreamUnreachable: fault.CodeUnavailable,
 	fault.ReasonEgressRefused: fault.CodePermissionDenied, fault.ReasonHostNotAllowed: fault.CodePermissionDenied,
+	fault.ReasonInputTooLarge:               fault.CodeInvalidArgument,
+	fault.ReasonInvalidArgument:             fault.CodeInvalidArgument,
+	fault.ReasonConnectionParametersInvalid: fault.CodeFailedPrecondition,
+	fault.ReasonConnectionNotReady:          fault.CodeFailedPrecondition,
 }
 
 // checkFault compares a fault, and looks for what it must not hold.

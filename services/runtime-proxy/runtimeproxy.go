@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 
 	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
+	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
 	"github.com/ferrule-dev/ferrule/pkg/bus"
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
@@ -30,6 +31,7 @@ import (
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/remote"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/usage"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/uses"
 )
 
 // scope names the instruments of this service.
@@ -44,6 +46,7 @@ func announcements(kind bus.ChangeKind) string {
 type Service struct {
 	env      service.Env
 	client   *upstream.Client
+	uses     *uses.Recorder
 	bindings *pipeline.Bindings
 	api      *api.Server
 	handler  *dataplane.Handler
@@ -64,9 +67,10 @@ func New(env service.Env, cfg Config) (*Service, error) {
 		return nil, fmt.Errorf("build runtime: %w", err)
 	}
 	source := remote.New(env.Client(service.Vault), env.Client(service.Registry))
-	client := upstream.New(env.Guard, env.Tracer.Tracer(scope), upstream.Options{MaxConnsPerHost: cfg.MaxConnsPerHost})
+	client := upstream.New(env.Guard, env.Tracer.Tracer(scope), upstream.Options{MaxConnsPerHost: cfg.MaxConnsPerHost, Clock: env.Clock})
+	used := uses.New(vaultv1.NewVaultServiceClient(env.Client(service.Vault)), env.Clock, env.Log)
 	calls, err := pipeline.New(pipeline.Deps{
-		Clock: env.Clock, Source: source, Client: client, Usage: recorder, Timeout: cfg.CallTimeout,
+		Clock: env.Clock, Source: source, Client: client, Usage: recorder, Timeout: cfg.CallTimeout, Uses: used,
 		Cache: binding.Config{
 			Connections:   cfg.CacheConnections,
 			RevisionBytes: uint64(cfg.CacheRevisionBytes),
@@ -84,7 +88,7 @@ func New(env service.Env, cfg Config) (*Service, error) {
 	}
 	env.Health.Register(announcements(bus.ChangeConnection))
 	env.Health.Register(announcements(bus.ChangeConnector))
-	return &Service{env: env, client: client, bindings: calls.Bindings(), api: api.New(calls, source.ReportTest), handler: handler}, nil
+	return &Service{env: env, client: client, uses: used, bindings: calls.Bindings(), api: api.New(calls, source.ReportTest), handler: handler}, nil
 }
 
 // Register implements [service.Service].
@@ -97,7 +101,8 @@ func (s *Service) Rules() grpcx.Rules { return nil }
 // Handler returns the data plane. It authenticates by itself.
 func (s *Service) Handler() http.Handler { return s.handler }
 
-// Run drops from the caches what is announced as changed, until ctx ends.
+// Run drops from the caches what is announced as changed, and reports to the
+// vault where credentials went, until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.client.Close()
 	group, ctx := errgroup.WithContext(ctx)
@@ -111,6 +116,7 @@ func (s *Service) Run(ctx context.Context) error {
 			s.bindings.DropConnector(resource.Connector{Environment: c.Environment, ID: c.ID})
 		})
 	})
+	group.Go(func() error { return s.uses.Run(ctx) })
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("run runtime: %w", err)
 	}

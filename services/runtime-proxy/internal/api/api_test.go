@@ -86,9 +86,20 @@ func TestAnswersAreTranslated(t *testing.T) {
 }
 
 // source lends one connection without any credential.
-type source struct{ server string }
+type source struct {
+	neverRejects
 
-func (s source) Lease(context.Context, resource.Connection, authn.Principal, string) (*binding.Lease, error) {
+	server string
+}
+
+// neverRejects is a vault that renews no tokens.
+type neverRejects struct{}
+
+func (neverRejects) Reject(context.Context, binding.Ask, binding.Refusal) (*binding.Lease, error) {
+	return nil, errors.New("there is no token")
+}
+
+func (s source) Lease(context.Context, binding.Ask) (*binding.Lease, error) {
 	return &binding.Lease{Connector: resource.Connector{Environment: "default", ID: "crm"}, ServerURL: s.server}, nil
 }
 
@@ -120,7 +131,7 @@ func server(t *testing.T, status int, fail error) (*Server, *[]report) {
 	client := upstream.New(guard, tracenoop.NewTracerProvider().Tracer(""), upstream.Options{})
 	t.Cleanup(client.Close)
 	calls, err := pipeline.New(pipeline.Deps{
-		Clock: clock.System(), Source: source{remote.URL}, Client: client, Usage: recorder,
+		Clock: clock.System(), Source: source{server: remote.URL}, Client: client, Usage: recorder,
 		Cache: binding.Config{Connections: 10, RevisionBytes: 1 << 20, MaxAge: time.Minute},
 	})
 	if err != nil {

@@ -8,10 +8,12 @@ import (
 	"slices"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/binding"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/pipeline"
 )
 
@@ -38,6 +40,10 @@ func (s *Server) Invoke(ctx context.Context, req *runtimev1.InvokeRequest) (*run
 	if err != nil {
 		return nil, err
 	}
+	subject, err := subjectOf(ctx)
+	if err != nil {
+		return nil, err
+	}
 	call := pipeline.Call{
 		Connection:  connection,
 		OperationID: req.GetOperationId(),
@@ -45,11 +51,17 @@ func (s *Server) Invoke(ctx context.Context, req *runtimev1.InvokeRequest) (*run
 		OnBehalfOf:  req.GetOnBehalfOf(),
 		Input:       req.GetInput().GetData(),
 		Timeout:     req.GetTimeout().AsDuration(),
+		Subject:     subject,
 	}
 	if err := s.pipeline.Invoke(ctx, &call); err != nil {
 		return nil, err
 	}
 	return answer(&call), nil
+}
+
+// subjectOf returns the caller's own token at the provider, from the metadata.
+func subjectOf(ctx context.Context) (binding.Subject, error) {
+	return binding.NewSubject(metadata.ValueFromIncomingContext(ctx, binding.SubjectHeader))
 }
 
 func answer(c *pipeline.Call) *runtimev1.InvokeResponse {

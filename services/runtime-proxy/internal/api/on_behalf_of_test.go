@@ -26,15 +26,25 @@ import (
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/usage"
 )
 
+// neverRejects is a vault that renews no tokens.
+type neverRejects struct{}
+
+func (neverRejects) Reject(context.Context, binding.Ask, binding.Refusal) (*binding.Lease, error) {
+	return nil, fault.Precondition(fault.ReasonConnectionNotReady, "there is no token")
+}
+
 // vault lends one connection, whose owner can change. Services that name nobody
 // may use it too.
 type vault struct {
+	neverRejects
+
 	api   string
 	owner string
 	asked []authn.Principal
 }
 
-func (v *vault) Lease(_ context.Context, name resource.Connection, p authn.Principal, _ string) (*binding.Lease, error) {
+func (v *vault) Lease(_ context.Context, ask binding.Ask) (*binding.Lease, error) {
+	name, p := ask.Connection, ask.Principal
 	v.asked = append(v.asked, p)
 	if p.Name != v.owner && p.Name != "trigger" {
 		return nil, fault.NotFound(fault.ReasonConnectionNotFound, "connection %q does not exist", name)

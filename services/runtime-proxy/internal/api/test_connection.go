@@ -16,7 +16,11 @@ func (s *Server) TestConnection(ctx context.Context, req *runtimev1.TestConnecti
 	if err != nil {
 		return nil, err
 	}
-	check, err := s.pipeline.Check(ctx, connection)
+	subject, err := subjectOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	check, err := s.pipeline.Check(ctx, connection, subject)
 	if err != nil {
 		return nil, err
 	}

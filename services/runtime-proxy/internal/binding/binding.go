@@ -47,13 +47,21 @@ type Lease struct {
 	AllowedHosts []string
 	// Expires is when the lease ends; zero if the vault does not say.
 	Expires time.Time
+	// TokenVersion tells which token was lent; empty without one.
+	TokenVersion string
+	// Token is how the provider wants its token to be sent; nil for as the
+	// parameter set says.
+	Token *inject.TokenPlacement
 }
 
 // Source is where leases and definitions come from. Its errors are faults.
 type Source interface {
 	// Lease borrows a connection's secrets on behalf of a principal, whose right
 	// to it the source decides.
-	Lease(ctx context.Context, connection resource.Connection, principal authn.Principal, operation string) (*Lease, error)
+	Lease(ctx context.Context, ask Ask) (*Lease, error)
+	// Reject says that an API refused a lent token, and borrows the secrets with
+	// another one.
+	Reject(ctx context.Context, ask Ask, refusal Refusal) (*Lease, error)
 	// RevisionID returns the id of a connector's published revision.
 	RevisionID(ctx context.Context, connector resource.Connector) (string, error)
 	// Definition returns the definition of a revision.
@@ -78,6 +86,9 @@ type Ask struct {
 	Operation string
 	// Revision is used instead of the connection's own, unless it is empty.
 	Revision string
+	// Subject is the principal's own token at the provider, if the caller sent
+	// one.
+	Subject Subject
 }
 
 // Binding is the answer: all that a call needs to know about its connection. It
@@ -95,10 +106,13 @@ type Binding[R Compiled] struct {
 	Credential *inject.Credential
 	// AllowedHosts are the hosts that the credential may be sent to.
 	AllowedHosts []string
+	// TokenVersion tells which token the credential holds; empty without one.
+	TokenVersion string
 
-	base    request.Base // where the API is
-	baseErr error        // why that is not known
-	bound   bool         // base is one of AllowedHosts: known once, asked with every call
+	base     request.Base // where the API is
+	baseErr  error        // why that is not known
+	endpoint string       // of base
+	bound    bool         // base is one of AllowedHosts: known once, asked with every call
 	// parameters fill the servers of single operations, unless the connection
 	// has a server URL of its own.
 	parameters map[string]string
@@ -113,6 +127,15 @@ func (b *Binding[R]) BaseOf(op *connectorv1.Operation) (request.Base, error) {
 		return b.base, b.baseErr
 	}
 	return baseAt(op.GetServers()[0], b.parameters)
+}
+
+// Endpoint returns where a request with this base goes, see
+// [request.Base.Endpoint]. For the usual base it is known already.
+func (b *Binding[R]) Endpoint(base request.Base) string {
+	if base.Host == b.base.Host && base.Scheme == b.base.Scheme {
+		return b.endpoint
+	}
+	return base.Endpoint()
 }
 
 // CheckRequest refuses a request that would carry the credential to a host that
@@ -158,20 +181,28 @@ func (e *entry[R]) bind(ask Ask, id string, revision R) (*Binding[R], error) {
 	if err != nil {
 		return nil, err
 	}
-	base, err := resolveBase(revision.Definition(), e.lease)
-	if err != nil && !hasServers(revision.Definition()) {
+	credential, err := inject.New(inject.Lent{
+		Secrets: e.lease.Secrets, Parameters: e.lease.Parameters, Set: set, Token: e.lease.Token,
+	})
+	if err != nil {
 		return nil, err
+	}
+	base, baseErr := resolveBase(revision.Definition(), e.lease)
+	if baseErr != nil && !hasServers(revision.Definition()) {
+		return nil, baseErr
 	}
 	b := &Binding[R]{
 		Connection:   ask.Connection,
 		Connector:    e.lease.Connector,
 		RevisionID:   id,
 		Revision:     revision,
-		Credential:   inject.New(e.lease.Secrets, e.lease.Parameters, set),
+		Credential:   credential,
 		AllowedHosts: e.lease.AllowedHosts,
+		TokenVersion: e.lease.TokenVersion,
 		base:         base,
-		baseErr:      err,
-		bound:        err == nil && base.AllowedBy(e.lease.AllowedHosts),
+		baseErr:      baseErr,
+		endpoint:     base.Endpoint(),
+		bound:        baseErr == nil && base.AllowedBy(e.lease.AllowedHosts),
 		parameters:   e.lease.Parameters,
 		moved:        e.lease.ServerURL != "",
 	}

@@ -25,8 +25,17 @@ type compiled struct{ def *connectorv1.Definition }
 func (c compiled) Definition() *connectorv1.Definition { return c.def }
 func (c compiled) Weight() uint32                      { return 1 }
 
+// neverRejects is a vault that renews no tokens.
+type neverRejects struct{}
+
+func (neverRejects) Reject(context.Context, binding.Ask, binding.Refusal) (*binding.Lease, error) {
+	return nil, fault.Precondition(fault.ReasonConnectionNotReady, "sign in again")
+}
+
 // source is the vault and the registry.
 type source struct {
+	neverRejects
+
 	lease       func(context.Context, authn.Principal) (*binding.Lease, error)
 	def         *connectorv1.Definition
 	leases      atomic.Int64
@@ -34,9 +43,9 @@ type source struct {
 	definitions atomic.Int64
 }
 
-func (s *source) Lease(ctx context.Context, _ resource.Connection, p authn.Principal, _ string) (*binding.Lease, error) {
+func (s *source) Lease(ctx context.Context, ask binding.Ask) (*binding.Lease, error) {
 	s.leases.Add(1)
-	return s.lease(ctx, p)
+	return s.lease(ctx, ask.Principal)
 }
 
 func (s *source) RevisionID(context.Context, resource.Connector) (string, error) {
@@ -69,12 +78,17 @@ func setUp(t *testing.T, src *source) (*binding.Store[compiled], *clocktest.Fake
 		src.lease = func(context.Context, authn.Principal) (*binding.Lease, error) { return lease(), nil }
 	}
 	clk := clocktest.New(time.Unix(1_000_000, 0))
+	return newStoreAt(t, src, clk), clk
+}
+
+func newStoreAt(t *testing.T, src binding.Source, clk *clocktest.Fake) *binding.Store[compiled] {
+	t.Helper()
 	store, err := binding.NewStore(binding.Config{Connections: 10, RevisionBytes: 1000, MaxAge: time.Minute}, src, clk,
 		func(_ resource.Revision, def *connectorv1.Definition) compiled { return compiled{def} })
 	if err != nil {
 		t.Fatal(err)
 	}
-	return store, clk
+	return store
 }
 
 func TestHoweverManyAskOneFetches(t *testing.T) {

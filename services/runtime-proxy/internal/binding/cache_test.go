@@ -128,6 +128,8 @@ var errDown = errors.New("down")
 
 // failing is a source of which one part fails until it is mended.
 type failing struct {
+	neverRejects
+
 	lease, id, definition bool
 
 	release chan struct{}
@@ -144,7 +146,7 @@ func (f *failing) answer(fails bool) error {
 	return errDown
 }
 
-func (f *failing) Lease(context.Context, resource.Connection, authn.Principal, string) (*binding.Lease, error) {
+func (f *failing) Lease(context.Context, binding.Ask) (*binding.Lease, error) {
 	return lease(), f.answer(f.lease)
 }
 
@@ -258,9 +260,13 @@ func TestAConnectorThatChangesWhileItIsFetched(t *testing.T) {
 }
 
 // published is a registry whose published revision comes through a channel.
-type published struct{ ids chan string }
+type published struct {
+	neverRejects
 
-func (*published) Lease(context.Context, resource.Connection, authn.Principal, string) (*binding.Lease, error) {
+	ids chan string
+}
+
+func (*published) Lease(context.Context, binding.Ask) (*binding.Lease, error) {
 	return lease(), nil
 }
 

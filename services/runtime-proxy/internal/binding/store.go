@@ -3,6 +3,7 @@ package binding
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"strings"
 	"sync"
@@ -47,6 +48,7 @@ type Store[R Compiled] struct {
 	leases    *otter.Cache[resource.Connection, *callers[R]]
 	published *otter.Cache[resource.Connector, *slot[string]]
 	revisions *otter.Cache[resource.Revision, R]
+	renewals  *otter.Cache[renewal, *renewing]
 
 	mu       sync.Mutex
 	fetching map[resource.Revision]*slot[R]
@@ -60,9 +62,10 @@ type callers[R Compiled] struct {
 
 // caller is what the vault's answer depends on.
 type caller struct {
-	kind  authn.Kind
-	name  string
-	admin bool
+	kind    authn.Kind
+	name    string
+	admin   bool
+	subject [sha256.Size]byte // of the caller's own token, zero without one
 }
 
 // NewStore returns an empty store. compile makes what calls need of a
@@ -75,6 +78,9 @@ func NewStore[R Compiled](cfg Config, source Source, clk clock.Clock, compile fu
 	}
 	if s.published, err = otter.New(&otter.Options[resource.Connector, *slot[string]]{MaximumSize: maxConnectors}); err != nil {
 		return nil, fmt.Errorf("make cache of connectors: %w", err)
+	}
+	if s.renewals, err = otter.New(&otter.Options[renewal, *renewing]{MaximumSize: maxRenewals}); err != nil {
+		return nil, fmt.Errorf("make cache of renewals: %w", err)
 	}
 	s.revisions, err = otter.New(&otter.Options[resource.Revision, R]{
 		MaximumWeight: cfg.RevisionBytes,
@@ -91,7 +97,7 @@ func NewStore[R Compiled](cfg Config, source Source, clk clock.Clock, compile fu
 func (s *Store[R]) Bind(ctx context.Context, ask Ask) (*Binding[R], error) {
 	now := s.clock.Now()
 	leased, err := s.slotFor(ask).get(ctx, now, func(ctx context.Context) (*entry[R], time.Time, error) {
-		lease, err := s.source.Lease(ctx, ask.Connection, ask.Principal, ask.Operation)
+		lease, err := s.source.Lease(ctx, ask)
 		if err != nil {
 			return nil, time.Time{}, err
 		}
@@ -128,7 +134,7 @@ func (s *Store[R]) slotFor(ask Ask) *slot[*entry[R]] {
 			return &callers[R]{leases: map[caller]*slot[*entry[R]]{}}, false
 		})
 	}
-	return all.of(caller{ask.Principal.Kind, ask.Principal.Name, ask.Principal.Is(authn.RoleAdmin)})
+	return all.of(callerOf(ask))
 }
 
 func (c *callers[R]) of(who caller) *slot[*entry[R]] {

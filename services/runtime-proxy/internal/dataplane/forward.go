@@ -12,7 +12,6 @@ import (
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/policy"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
-	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/usage"
 )
 
 // bufferSize is how much is copied at once: the size in which net/http's own
@@ -36,12 +35,13 @@ func (h *Handler) forward(ctx context.Context, x *exchange) error {
 	// A transport may go on reading a body after we are done; closed, it reads
 	// nothing of the connection's next request.
 	defer func() { _ = x.in.Body.Close() }()
-	interim := &interim{out: x.out, redact: x.binding.Credential.RedactAll}
-	resp, err := h.send(ctx, x, interim)
-	interim.stop()
+	x.interim = &interim{out: x.out, redact: x.binding.Credential.RedactAll}
+	err := h.attempts(ctx, x)
+	x.interim.stop()
 	if err != nil {
 		return err
 	}
+	resp := x.answer
 	defer func() { _ = resp.Body.Close() }()
 	x.status = resp.StatusCode
 	if err := x.answerHeader(resp); err != nil {
@@ -55,23 +55,6 @@ func (h *Handler) forward(ctx context.Context, x *exchange) error {
 	}
 	x.answerTrailer(resp)
 	return nil
-}
-
-// send sends the request. What was sent is forgotten at once.
-func (h *Handler) send(ctx context.Context, x *exchange, interim *interim) (*http.Response, error) {
-	in := upstream.Streaming{Body: x.in.Body, Length: x.in.ContentLength, Informational: interim.write}
-	switch trailer := x.outgoingTrailer(); {
-	case x.in.ContentLength == 0 || in.Body == nil:
-		in.Body, in.Length = http.NoBody, 0
-	case len(trailer) > 0:
-		in.Body, in.Trailer = &trailing{in.Body, x.in, trailer}, trailer
-	}
-	resp, err := h.deps.Client.Stream(ctx, &x.request, in, &upstream.Attempt{
-		Operation: usage.PassThrough, Host: x.request.Base.Host,
-		Repeatable: repeatable(x.in.Method), Redact: x.binding.Credential.Redact,
-	})
-	x.request = request.Request{}
-	return resp, err
 }
 
 func repeatable(method string) bool {
@@ -168,6 +151,13 @@ func (i *interim) write(status int, header http.Header) {
 	for name := range header { // what belongs to the interim answer stays with it
 		delete(own, name)
 	}
+}
+
+// protect takes another credential out of what is passed on.
+func (i *interim) protect(redact func(map[string][]string)) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.redact = redact
 }
 
 func (i *interim) stop() {

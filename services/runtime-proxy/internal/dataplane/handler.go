@@ -84,11 +84,16 @@ type exchange struct {
 	in      *http.Request
 	out     http.ResponseWriter
 	target  target
+	ask     binding.Ask
+	token   string // our caller's
 	binding *pipeline.Binding
 	through pipeline.Through
 	handles inject.Handles
 	request request.Request
-	status  int // of the API's answer; 0 before there is one
+	body    body
+	interim *interim
+	answer  *http.Response // open; nil before there is one
+	status  int            // of the API's answer; 0 before there is one
 }
 
 // ServeHTTP implements [http.Handler].
@@ -120,12 +125,28 @@ func (h *Handler) serve(ctx context.Context, x *exchange) error {
 		refuseUnsupported,
 		h.bind, // authenticates and authorises
 		h.findPolicies,
+		h.forward, // attempts, see there
+	}
+	for _, step := range steps {
+		if err := step(ctx, x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attempt is the list of what makes a request and sends it. It is passed a second
+// time if the API refuses the token and the request can be made again.
+func (h *Handler) attempt(ctx context.Context, x *exchange) error {
+	steps := [...]func(context.Context, *exchange) error{
 		buildRequest,
 		placeHandles,
 		applyRequestPolicies,
 		checkDestination,
+		takeBody,
 		revealSecrets,
-		h.forward,
+		h.proveRequest, // nothing changes the request after this
+		h.send,
 	}
 	for _, step := range steps {
 		if err := step(ctx, x); err != nil {
@@ -141,9 +162,19 @@ func (h *Handler) bind(ctx context.Context, x *exchange) error {
 	if err != nil {
 		return err
 	}
-	ctx = grpcx.WithCallerToken(authn.NewContext(ctx, principal), token)
-	x.binding, err = h.deps.Pipeline.Bind(ctx, binding.Ask{Connection: x.target.connection, Principal: principal})
+	subject, err := binding.NewSubject(x.in.Header[binding.SubjectHeader])
+	if err != nil {
+		return err
+	}
+	x.token = token
+	x.ask = binding.Ask{Connection: x.target.connection, Principal: principal, Subject: subject}
+	x.binding, err = h.deps.Pipeline.Bind(x.asCaller(ctx), x.ask)
 	return err
+}
+
+// asCaller returns a context for questions to the vault on the caller's behalf.
+func (x *exchange) asCaller(ctx context.Context) context.Context {
+	return grpcx.WithCallerToken(authn.NewContext(ctx, x.ask.Principal), x.token)
 }
 
 func (h *Handler) findPolicies(_ context.Context, x *exchange) (err error) {
@@ -173,9 +204,15 @@ func checkDestination(_ context.Context, x *exchange) error {
 	return x.binding.CheckRequest(&x.request)
 }
 
-// revealSecrets makes secrets of handles: the last step before the wire.
+// revealSecrets makes secrets of handles.
 func revealSecrets(_ context.Context, x *exchange) error {
 	return x.handles.Reveal(&x.request)
+}
+
+// proveRequest adds what is worked out of the finished request: signatures, and
+// the answer to a challenge that is known.
+func (h *Handler) proveRequest(ctx context.Context, x *exchange) error {
+	return x.handles.Finish(ctx, &x.request, h.deps.Clock.Now(), x.body.streamed())
 }
 
 // fail answers with an error of ours. Only what nobody foresaw is logged: all

@@ -82,8 +82,8 @@ func (x *exchange) outgoingTrailer() http.Header {
 		}
 	}
 	deleteNamed(out, x.in.Header["Connection"])
-	for _, p := range x.binding.Credential.Placements() {
-		out.Del(p.Name)
+	for _, name := range x.binding.Credential.Names() {
+		out.Del(name)
 	}
 	upstream.CleanTrailer(out)
 	return out

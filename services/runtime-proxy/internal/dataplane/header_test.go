@@ -70,7 +70,7 @@ func withKey(r *http.Request) *exchange {
 		ApiKey: &connectorv1.ApiKeyPlacement{Parameter: "k", Name: "x-key"},
 	}}}}
 	return &exchange{in: r, binding: &binding.Binding[*pipeline.Revision]{
-		Credential: inject.New(map[string]secret.Text{"k": secret.FromString("value")}, nil, set),
+		Credential: newCredential(map[string]secret.Text{"k": secret.FromString("value")}, nil, set),
 	}}
 }
 
@@ -240,3 +240,12 @@ type interimWriter struct {
 func (w *interimWriter) Header() http.Header         { return w.header }
 func (w *interimWriter) Write(p []byte) (int, error) { return len(p), nil }
 func (w *interimWriter) WriteHeader(status int)      { w.wrote(status, w.header) }
+
+// newCredential makes a credential of a set that is well made.
+func newCredential(secrets map[string]secret.Text, parameters map[string]string, set *connectorv1.ParameterSet) *inject.Credential {
+	c, err := inject.New(inject.Lent{Secrets: secrets, Parameters: parameters, Set: set})
+	if err != nil {
+		panic(err)
+	}
+	return c
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/secret/reveal"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
 )
 
 const (
@@ -24,6 +25,10 @@ const (
 type Handles struct {
 	credential *Credential
 	prefix     string // "" until the first handle is made
+
+	signers  []signer
+	digest   *digestProof
+	identity *upstream.Identity
 }
 
 // Handles returns the handles of a new call.
@@ -32,7 +37,12 @@ func (c *Credential) Handles() Handles { return Handles{credential: c} }
 // Place writes the handles of the placements into a request, in place of
 // whatever is there under their names.
 func (h *Handles) Place(req *request.Request, placements []Placement) {
-	for _, p := range placements {
+	for i := range placements {
+		p := &placements[i]
+		if p.proof != nil {
+			p.proof.place(h)
+			continue
+		}
 		value := p.prefix + h.of(p.slot)
 		switch p.Location {
 		case Header:
@@ -73,15 +83,18 @@ func (h *Handles) of(slot int) string {
 	return h.prefix + string([]byte{digits[slot>>4], digits[slot&15]})
 }
 
-// Used reports whether any handle was given out in this call.
-func (h *Handles) Used() bool { return h.prefix != "" }
+// Used reports whether the call carries anything of the credential: a handle was
+// given out, or the request will be proved in another way.
+func (h *Handles) Used() bool {
+	return h.prefix != "" || len(h.signers) > 0 || h.digest != nil || h.identity != nil
+}
 
 // Reveal replaces all handles in the path, the query and the header of a request
 // by what they stand for. A secret that cannot be sent where its handle stands
 // is CONNECTION_PARAMETERS_INVALID, a header that cannot be set
 // CONNECTION_NOT_READY. Afterwards the request must not be logged.
 func (h *Handles) Reveal(req *request.Request) error {
-	if !h.Used() {
+	if h.prefix == "" {
 		return nil
 	}
 	req.Path = h.replace(req.Path, request.Escape)

@@ -1,30 +1,33 @@
 // Package inject puts credentials into requests. It is the only package of the
 // runtime that reads secrets.
 //
-// A credential reaches a request in two steps. [Handles.Place] writes handles:
+// A credential reaches a request in steps. [Handles.Place] writes handles:
 // random words, of a new kind for each call, that are safe in headers and URLs
 // and mean nothing to anybody else. Policies and custom code see, copy and
 // prefix handles. [Handles.Reveal], the last step before the wire, replaces them
 // by what they stand for, escaped for where they stand; its caller has made sure
 // by then that the request goes to a host that the credential is bound to.
 //
-//	credential := inject.New(secrets, parameters, set)
+//	credential, err := inject.New(inject.Lent{Secrets: secrets, Set: set})
 //	handles := credential.Handles()
 //	handles.Place(&req, credential.Placements())
 //	… policies …
-//	err := handles.Reveal(&req)
+//	err = handles.Reveal(&req)
+//	err = handles.Finish(ctx, &req, now, false)
+//
+// What is worked out of the whole request (signatures, answers to challenges)
+// has no handle: [Handles.Finish] adds it when nothing changes any more.
 //
 // A handle is only ever replaced in the call that it was made for, so a caller
 // who puts an old one into an input gets nothing for it.
 package inject
 
 import (
-	"encoding/base64"
+	"slices"
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
-	"github.com/ferrule-dev/ferrule/pkg/secret/reveal"
 )
 
 // Location is the part of a request that carries a credential.
@@ -43,11 +46,13 @@ type Placement struct {
 	Scheme string
 	// Location is the part of the request.
 	Location Location
-	// Name is the name of the header, query parameter or cookie.
+	// Name is the name of the header, query parameter or cookie; empty for a
+	// client certificate and for a signature with names of its own.
 	Name string
 	// prefix stands before the value, as in "Basic ".
 	prefix string
 	slot   int
+	proof  proof // is worked out instead of a value; nil for a value
 }
 
 // Credential is what a connection has to prove itself with. It is immutable and
@@ -56,25 +61,55 @@ type Credential struct {
 	values     []secret.Text
 	byName     map[string]int    // secret parameter → slot
 	parameters map[string]string // plain parameters
+	names      []string          // of all parameters of the set
 	placements []Placement
 	set        string      // name of the parameter set
 	declares   bool        // the set places something for a security scheme
 	forms      secret.Text // what must not be repeated to anybody, see eachForm
 }
 
-// New makes a credential of the secrets and plain parameters of a connection,
-// placed as its parameter set says. Placements whose parameters have no value
-// are left out. It keeps both maps; they must not change.
-func New(secrets map[string]secret.Text, parameters map[string]string, set *connectorv1.ParameterSet) *Credential {
-	c := &Credential{byName: make(map[string]int, len(secrets)), parameters: parameters, set: set.GetName()}
-	for name, text := range secrets {
+// Lent is what the vault lends, with how it is to be used. It must not change
+// once a credential was made of it.
+type Lent struct {
+	// Secrets are the secret values by name of parameter. That of an OAuth
+	// parameter is the access token, that of a certificate PEM.
+	Secrets map[string]secret.Text
+	// Parameters are the plain values.
+	Parameters map[string]string
+	// Set says where they go.
+	Set *connectorv1.ParameterSet
+	// Token is how the provider wants the access token to be sent; nil for as the
+	// set says.
+	Token *TokenPlacement
+}
+
+// New makes a credential. Placements whose parameters have no value are left
+// out. A set that is not well made is CONNECTION_NOT_READY, and a value that is
+// not what its placement needs CONNECTION_PARAMETERS_INVALID.
+func New(lent Lent) (*Credential, error) {
+	c := &Credential{byName: make(map[string]int, len(lent.Secrets)), parameters: lent.Parameters, set: lent.Set.GetName()}
+	for _, p := range lent.Set.GetParameters() {
+		c.names = append(c.names, p.GetName())
+	}
+	for name, text := range lent.Secrets {
 		c.byName[name] = c.keep(text)
 	}
-	for _, p := range set.GetPlacements() {
-		c.addPlacement(p)
+	for _, p := range lent.Set.GetPlacements() {
+		c.declares = c.declares || p.GetSchemeId() != ""
+		if err := c.add(p, &lent); err != nil {
+			return nil, err
+		}
 	}
 	c.addForms()
-	return c
+	return c, nil
+}
+
+// declared reports whether the set has a parameter, or the connection a value
+// for it.
+func (c *Credential) declared(parameter string) bool {
+	_, secret := c.byName[parameter]
+	_, plain := c.parameters[parameter]
+	return secret || plain || slices.Contains(c.names, parameter)
 }
 
 // keep stores a value.
@@ -83,77 +118,24 @@ func (c *Credential) keep(text secret.Text) (slot int) {
 	return len(c.values) - 1
 }
 
-func (c *Credential) addPlacement(p *connectorv1.CredentialPlacement) {
-	c.declares = c.declares || p.GetSchemeId() != ""
-	placed := Placement{Scheme: p.GetSchemeId(), Name: "Authorization"}
-	ok := false
-	switch kind := p.GetKind().(type) {
-	case *connectorv1.CredentialPlacement_ApiKey:
-		placed.Location, placed.Name = locationOf(kind.ApiKey.GetLocation()), kind.ApiKey.GetName()
-		placed.slot, ok = c.slot(kind.ApiKey.GetParameter())
-	case *connectorv1.CredentialPlacement_Bearer:
-		placed.prefix = "Bearer "
-		placed.slot, ok = c.slot(kind.Bearer.GetParameter())
-	case *connectorv1.CredentialPlacement_Basic:
-		placed.prefix = "Basic "
-		placed.slot, ok = c.basic(kind.Basic)
-	case *connectorv1.CredentialPlacement_Authorization:
-		placed.prefix = kind.Authorization.GetScheme() + " "
-		placed.slot, ok = c.slot(kind.Authorization.GetParameter())
-	}
-	if ok {
-		c.placements = append(c.placements, placed)
-	}
-}
-
-func locationOf(l connectorv1.CredentialLocation) Location {
-	switch l {
-	case connectorv1.CredentialLocation_CREDENTIAL_LOCATION_QUERY:
-		return Query
-	case connectorv1.CredentialLocation_CREDENTIAL_LOCATION_COOKIE:
-		return Cookie
-	case connectorv1.CredentialLocation_CREDENTIAL_LOCATION_HEADER,
-		connectorv1.CredentialLocation_CREDENTIAL_LOCATION_UNSPECIFIED:
-	}
-	return Header
-}
-
-// slot returns where the value of a parameter is kept. A plain parameter that is
-// used as a credential is treated as a secret from here on.
-func (c *Credential) slot(parameter string) (slot int, ok bool) {
-	if slot, ok = c.byName[parameter]; ok {
-		return slot, !c.values[slot].Empty()
-	}
-	if plain := c.parameters[parameter]; plain != "" {
-		return c.keep(secret.FromString(plain)), true
-	}
-	return 0, false
-}
-
-// basic keeps the encoded pair of RFC 7617, section 2.
-func (c *Credential) basic(p *connectorv1.BasicPlacement) (slot int, ok bool) {
-	user, hasUser := c.slot(p.GetUsernameParameter())
-	password, hasPassword := c.slot(p.GetPasswordParameter())
-	if !hasUser && !hasPassword {
-		return 0, false
-	}
-	var pair []byte
-	if hasUser {
-		_ = c.values[user].Use(reveal.Grant(), func(b []byte) error { pair = append(pair, b...); return nil })
-	}
-	pair = append(pair, ':')
-	if hasPassword {
-		_ = c.values[password].Use(reveal.Grant(), func(b []byte) error { pair = append(pair, b...); return nil })
-	}
-	encoded := base64.StdEncoding.AppendEncode(nil, pair)
-	defer clear(pair)
-	defer clear(encoded)
-	return c.keep(secret.New(encoded)), true
-}
-
 // Placements returns where values go, in the order of the parameter set. The
 // slice must not be changed.
 func (c *Credential) Placements() []Placement { return c.placements }
+
+// Names returns the names that the credential writes, those of query parameters
+// and cookies included.
+func (c *Credential) Names() []string {
+	var names []string
+	for _, p := range c.placements {
+		switch {
+		case p.proof != nil:
+			names = append(names, p.proof.headers()...)
+		default:
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
 
 // Empty reports whether there is nothing secret in the credential.
 func (c *Credential) Empty() bool { return len(c.values) == 0 }

@@ -35,7 +35,7 @@ var (
 )
 
 func credential(placements ...*connectorv1.CredentialPlacement) *inject.Credential {
-	return inject.New(
+	return newCredential(
 		map[string]secret.Text{"api_key": secret.FromString(value), "password": secret.FromString("pa:ss"), "empty": {}},
 		map[string]string{"user": "ann", "Region": "eu"},
 		&connectorv1.ParameterSet{Placements: placements},
@@ -118,7 +118,7 @@ func TestHandlesThatPoliciesMovedAreStillReplaced(t *testing.T) {
 }
 
 func TestASecretThatWouldEndALineIsRefused(t *testing.T) {
-	c := inject.New(map[string]secret.Text{"api_key": secret.FromString("a\r\nX-Admin: 1")}, nil, &connectorv1.ParameterSet{
+	c := newCredential(map[string]secret.Text{"api_key": secret.FromString("a\r\nX-Admin: 1")}, nil, &connectorv1.ParameterSet{
 		Placements: []*connectorv1.CredentialPlacement{apiKey(connectorv1.CredentialLocation_CREDENTIAL_LOCATION_HEADER, "K")},
 	})
 	req := &request.Request{Header: map[string][]string{}}
@@ -181,7 +181,7 @@ func TestChooseRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := inject.New(map[string]secret.Text{"api_key": secret.FromString(value)}, nil, &connectorv1.ParameterSet{
+			c := newCredential(map[string]secret.Text{"api_key": secret.FromString(value)}, nil, &connectorv1.ParameterSet{
 				Name: "key only", Placements: []*connectorv1.CredentialPlacement{apiKey(connectorv1.CredentialLocation_CREDENTIAL_LOCATION_HEADER, "K")},
 			})
 			chosen, err := c.Choose("Op", tt.alternatives)
@@ -199,7 +199,7 @@ func TestChooseRefuses(t *testing.T) {
 }
 
 func TestPlacementsWithoutAValueAreLeftOut(t *testing.T) {
-	c := inject.New(map[string]secret.Text{"api_key": {}}, nil, &connectorv1.ParameterSet{Placements: []*connectorv1.CredentialPlacement{
+	c := newCredential(map[string]secret.Text{"api_key": {}}, nil, &connectorv1.ParameterSet{Placements: []*connectorv1.CredentialPlacement{
 		apiKey(connectorv1.CredentialLocation_CREDENTIAL_LOCATION_HEADER, "K"), basic,
 	}})
 	if got := c.Placements(); len(got) != 0 {
@@ -230,8 +230,17 @@ func TestRedact(t *testing.T) {
 	if header["Location"][1] != "https://x?k=[redacted]" || header["Location"][0] != "a" {
 		t.Errorf("header = %v", header)
 	}
-	short := inject.New(map[string]secret.Text{"a": secret.FromString("ab")}, nil, nil)
+	short := newCredential(map[string]secret.Text{"a": secret.FromString("ab")}, nil, nil)
 	if got := short.Redact("about"); got != "about" {
 		t.Errorf("short secrets destroy messages: %q", got)
 	}
+}
+
+// newCredential makes a credential of a set that is well made.
+func newCredential(secrets map[string]secret.Text, parameters map[string]string, set *connectorv1.ParameterSet) *inject.Credential {
+	c, err := inject.New(inject.Lent{Secrets: secrets, Parameters: parameters, Set: set})
+	if err != nil {
+		panic(err)
+	}
+	return c
 }

@@ -23,7 +23,7 @@ const (
 
 // sent places a secret and returns the request as it would be sent.
 func sent(text string, placements ...*connectorv1.CredentialPlacement) (*request.Request, error) {
-	c := inject.New(map[string]secret.Text{"api_key": secret.FromString(text)}, nil, &connectorv1.ParameterSet{Placements: placements})
+	c := newCredential(map[string]secret.Text{"api_key": secret.FromString(text)}, nil, &connectorv1.ParameterSet{Placements: placements})
 	req := &request.Request{Query: "q=1", Header: map[string][]string{"Cookie": {"a=1"}}}
 	handles := c.Handles()
 	handles.Place(req, c.Placements())
@@ -125,7 +125,7 @@ func TestRedactFindsEverySpelling(t *testing.T) {
 // rest of the longer one.
 func TestSecretsThatBeginAlike(t *testing.T) {
 	for range 20 { // maps have no order
-		c := inject.New(map[string]secret.Text{
+		c := newCredential(map[string]secret.Text{
 			"a": secret.FromString("abcd"), "b": secret.FromString("abcdefgh"), "c": secret.FromString("abcdef"),
 		}, nil, nil)
 		if got := c.Redact("abcdefgh abcdef abcd"); got != "[redacted] [redacted] [redacted]" {
@@ -136,7 +136,7 @@ func TestSecretsThatBeginAlike(t *testing.T) {
 
 func TestALongSecretIsTakenOutWhole(t *testing.T) {
 	long := strings.Repeat("0123456789abcdef", 1<<13)
-	c := inject.New(map[string]secret.Text{"a": secret.FromString(long)}, nil, nil)
+	c := newCredential(map[string]secret.Text{"a": secret.FromString(long)}, nil, nil)
 	if got := c.Redact("<" + long + ">"); got != "<[redacted]>" {
 		t.Errorf("%d bytes are left", len(got))
 	}
@@ -163,7 +163,7 @@ func TestWhatIsASecret(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := inject.New(tt.secrets, tt.parameters, &connectorv1.ParameterSet{Placements: tt.placements})
+			c := newCredential(tt.secrets, tt.parameters, &connectorv1.ParameterSet{Placements: tt.placements})
 			if c.Empty() != tt.empty || c.Redact(tt.text) != tt.want {
 				t.Errorf("empty %v, %q", c.Empty(), c.Redact(tt.text))
 			}
@@ -189,7 +189,7 @@ func TestBasic(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := inject.New(tt.secrets, tt.parameters, &connectorv1.ParameterSet{Placements: []*connectorv1.CredentialPlacement{basic}})
+			c := newCredential(tt.secrets, tt.parameters, &connectorv1.ParameterSet{Placements: []*connectorv1.CredentialPlacement{basic}})
 			req := &request.Request{Header: map[string][]string{}}
 			handles := c.Handles()
 			handles.Place(req, c.Placements())

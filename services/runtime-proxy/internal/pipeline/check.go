@@ -35,23 +35,24 @@ type Check struct {
 // operation, where a 2xx is good, or else the root of the server, where anything
 // but 401 and 403 is. That the API cannot be reached is an outcome, not an
 // error; errors say that the test could not be made.
-func (p *Pipeline) Check(ctx context.Context, connection resource.Connection) (*Check, error) {
+func (p *Pipeline) Check(ctx context.Context, connection resource.Connection, subject binding.Subject) (*Check, error) {
 	principal, ok := authn.FromContext(ctx)
 	if !ok {
 		return nil, fault.Unauthenticated(fault.ReasonUnauthenticated, "the call was not authenticated; send a valid token")
 	}
-	bound, err := p.Bind(ctx, binding.Ask{Connection: connection, Principal: principal})
+	ask := binding.Ask{Connection: connection, Principal: principal, Subject: subject}
+	bound, err := p.Bind(ctx, ask)
 	if err != nil {
 		return nil, err
 	}
 	if test := bound.Revision.Definition().GetConnectionTest(); test.GetOperationId() != "" {
 		return p.checkOperation(ctx, &Call{
-			Connection: connection, OperationID: test.GetOperationId(), Input: test.GetInput(),
+			Connection: connection, OperationID: test.GetOperationId(), Input: test.GetInput(), Subject: subject,
 		})
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	return p.checkServer(ctx, bound)
+	return p.checkServer(ctx, ask, bound)
 }
 
 func (p *Pipeline) checkOperation(ctx context.Context, c *Call) (*Check, error) {
@@ -87,11 +88,11 @@ func (c *Check) failed(err error) (*Check, error) {
 
 // checkServer calls the root of the server with the credential: HEAD, and GET
 // where the server does not know HEAD.
-func (p *Pipeline) checkServer(ctx context.Context, bound *Binding) (*Check, error) {
+func (p *Pipeline) checkServer(ctx context.Context, ask binding.Ask, bound *Binding) (*Check, error) {
 	var check *Check
 	for _, method := range []string{http.MethodHead, http.MethodGet} {
 		start := p.clock.Now()
-		resp, err := p.probe(ctx, bound, method)
+		resp, err := p.probeWithGoodToken(ctx, ask, bound, method)
 		check = &Check{Latency: p.clock.Now().Sub(start)}
 		if err != nil {
 			return check.failed(err)
@@ -110,7 +111,21 @@ func (p *Pipeline) checkServer(ctx context.Context, bound *Binding) (*Check, err
 	return check, nil
 }
 
-func (p *Pipeline) probe(ctx context.Context, bound *Binding, method string) (*upstream.Response, error) {
+// probeWithGoodToken probes, and again with another token if the API refuses the
+// present one.
+func (p *Pipeline) probeWithGoodToken(ctx context.Context, ask binding.Ask, bound *Binding, method string) (*upstream.Response, error) {
+	resp, err := p.probe(ctx, ask, bound, method)
+	if err != nil || bound.TokenVersion == "" || !upstream.TokenRefused(resp.Status, resp.Header, resp.Body) {
+		return resp, err
+	}
+	renewed, err := p.Renew(ctx, ask, binding.Refusal{TokenVersion: bound.TokenVersion, Status: resp.Status})
+	if err != nil {
+		return resp, nil //nolint:nilerr // the API's answer says it
+	}
+	return p.probe(ctx, ask, renewed, method)
+}
+
+func (p *Pipeline) probe(ctx context.Context, ask binding.Ask, bound *Binding, method string) (*upstream.Response, error) {
 	base, err := bound.BaseOf(nil)
 	if err != nil {
 		return nil, err
@@ -131,7 +146,10 @@ func (p *Pipeline) probe(ctx context.Context, bound *Binding, method string) (*u
 	if err := handles.Reveal(&req); err != nil {
 		return nil, err
 	}
-	return p.client.Send(ctx, &req, &upstream.Attempt{
-		Operation: "test", Host: req.Base.Host, Repeatable: true, Redact: bound.Credential.Redact,
+	if err := handles.Finish(ctx, &req, p.clock.Now(), false); err != nil {
+		return nil, err
+	}
+	return p.exchange(ctx, ask, bound, &handles, &req, &upstream.Attempt{
+		Operation: "test", Host: req.Base.Host, Repeatable: true, Redact: bound.Credential.Redact, Identity: handles.Identity(),
 	})
 }

@@ -60,6 +60,8 @@ type Call struct {
 	Input []byte
 	// Timeout is the time for the call; 0 means [DefaultTimeout].
 	Timeout time.Duration
+	// Subject is the caller's own token at the provider, if it sent one.
+	Subject binding.Subject
 
 	// Binding is what the connection means; nil until it is known.
 	Binding *Binding
@@ -70,12 +72,13 @@ type Call struct {
 	// Elapsed is how long the call took.
 	Elapsed time.Duration
 
-	principal authn.Principal
-	operation *operation
-	arguments *plan.Arguments
-	handles   inject.Handles
-	unmet     error // what is missing for the operation's security schemes
-	request   request.Request
+	principal  authn.Principal
+	operation  *operation
+	arguments  *plan.Arguments
+	handles    inject.Handles
+	unmet      error // what is missing for the operation's security schemes
+	notRenewed error // why a refused token was not replaced
+	request    request.Request
 }
 
 // exchange is the call as policies see it.
@@ -102,6 +105,8 @@ type Deps struct {
 	// Timeout is the time for a call whose caller does not say; 0 means
 	// [DefaultTimeout].
 	Timeout time.Duration
+	// Uses is told where credentials go; nil for nobody.
+	Uses Uses
 }
 
 // Pipeline runs calls. It is safe for concurrent use.
@@ -111,6 +116,7 @@ type Pipeline struct {
 	usage    *usage.Recorder
 	unbound  *usage.Series // calls that were refused before anything was known
 	timeout  time.Duration
+	uses     Uses
 	bindings *Bindings
 	invoke   Next
 }
@@ -123,7 +129,7 @@ type Binding = binding.Binding[*Revision]
 
 // New returns a pipeline with nothing remembered.
 func New(deps Deps) (*Pipeline, error) {
-	p := &Pipeline{clock: deps.Clock, client: deps.Client, usage: deps.Usage, timeout: deps.Timeout}
+	p := &Pipeline{clock: deps.Clock, client: deps.Client, usage: deps.Usage, timeout: deps.Timeout, uses: deps.Uses}
 	if p.timeout == 0 {
 		p.timeout = DefaultTimeout
 	}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
-	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/binding"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/policy"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
@@ -29,16 +28,24 @@ func (p *Pipeline) everyCall() Next {
 func (p *Pipeline) operationSteps(op *operation) Next {
 	return chain(
 		validateInput,
+		p.withGoodToken(p.attemptSteps(op)), // a second time if the API refuses the token
+		when(len(op.policies.Response) > 0, applyResponsePolicies),
+		hideSecrets,
+		p.diagnose,
+	)
+}
+
+// attemptSteps lists what makes a request and sends it.
+func (p *Pipeline) attemptSteps(op *operation) Next {
+	return chain(
 		buildRequest,
 		placeHandles,
 		when(len(op.policies.Request) > 0, applyRequestPolicies),
 		requireProof,
 		checkDestination,
 		revealSecrets,
+		p.proveRequest, // nothing changes the request after this
 		p.send,
-		when(len(op.policies.Response) > 0, applyResponsePolicies),
-		hideSecrets,
-		p.diagnose,
 	)
 }
 
@@ -86,9 +93,7 @@ func authenticate(ctx context.Context, c *Call, next Next) error {
 
 // bind loads the connection with its credential and the revision to use.
 func (p *Pipeline) bind(ctx context.Context, c *Call, next Next) error {
-	bound, err := p.Bind(ctx, binding.Ask{
-		Connection: c.Connection, Principal: c.principal, Operation: c.OperationID, Revision: c.Revision,
-	})
+	bound, err := p.Bind(ctx, c.ask())
 	if err != nil {
 		return err
 	}
@@ -174,7 +179,7 @@ func checkDestination(ctx context.Context, c *Call, next Next) error {
 	return next(ctx, c)
 }
 
-// revealSecrets makes secrets of handles: the last step before the wire.
+// revealSecrets makes secrets of handles.
 func revealSecrets(ctx context.Context, c *Call, next Next) error {
 	if err := c.handles.Reveal(&c.request); err != nil {
 		return err
@@ -182,12 +187,21 @@ func revealSecrets(ctx context.Context, c *Call, next Next) error {
 	return next(ctx, c)
 }
 
-// send sends the request through the egress guard and reads the answer. What
-// was sent is forgotten at once.
+// proveRequest adds what is worked out of the finished request: signatures, and
+// the answer to a challenge that is known.
+func (p *Pipeline) proveRequest(ctx context.Context, c *Call, next Next) error {
+	if err := c.handles.Finish(ctx, &c.request, p.clock.Now(), false); err != nil {
+		return err
+	}
+	return next(ctx, c)
+}
+
+// send sends the request through the egress guard and reads the answer, once
+// more if that is a challenge. What was sent is forgotten at once.
 func (p *Pipeline) send(ctx context.Context, c *Call, next Next) error {
-	resp, err := p.client.Send(ctx, &c.request, &upstream.Attempt{
+	resp, err := p.exchange(ctx, c.ask(), c.Binding, &c.handles, &c.request, &upstream.Attempt{
 		Operation: c.OperationID, Host: c.request.Base.Host,
-		Repeatable: c.operation.plan.Idempotent(), Redact: c.Binding.Credential.Redact,
+		Repeatable: c.operation.plan.Idempotent(), Redact: c.Binding.Credential.Redact, Identity: c.handles.Identity(),
 	})
 	c.request = request.Request{}
 	if err != nil {
@@ -215,5 +229,8 @@ func hideSecrets(ctx context.Context, c *Call, next Next) error {
 // diagnose says what an answer of 400 or more means.
 func (p *Pipeline) diagnose(ctx context.Context, c *Call, next Next) error {
 	c.Problem = upstream.Diagnose(c.Response, p.clock.Now(), c.operation.plan.Idempotent(), c.Binding.Credential.Redact)
+	if c.Problem != nil && c.notRenewed != nil {
+		c.Problem.TokenNotRenewed(c.notRenewed)
+	}
 	return next(ctx, c)
 }

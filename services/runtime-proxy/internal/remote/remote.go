@@ -13,12 +13,12 @@ import (
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
-	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/binding"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/inject"
 )
 
 // maxReason is how long the reason of a failed test may be, in bytes.
@@ -40,10 +40,24 @@ func New(vault, registry grpc.ClientConnInterface) *Remote {
 }
 
 // Lease implements [binding.Source].
-func (r *Remote) Lease(ctx context.Context, connection resource.Connection, principal authn.Principal, operation string) (*binding.Lease, error) {
+func (r *Remote) Lease(ctx context.Context, ask binding.Ask) (*binding.Lease, error) {
 	got, err := r.vault.ResolveCredential(ctx, &vaultv1.ResolveCredentialRequest{
-		Name: connection.String(), Principal: principal.Name, OperationId: operation,
+		Name: ask.Connection.String(), Principal: ask.Principal.Name, OperationId: ask.Operation, SubjectToken: ask.Subject.Token(),
 	})
+	return leaseOf(got, err)
+}
+
+// Reject implements [binding.Source].
+func (r *Remote) Reject(ctx context.Context, ask binding.Ask, refusal binding.Refusal) (*binding.Lease, error) {
+	got, err := r.vault.RejectCredential(ctx, &vaultv1.RejectCredentialRequest{
+		Name: ask.Connection.String(), Principal: ask.Principal.Name, OperationId: ask.Operation, SubjectToken: ask.Subject.Token(),
+		TokenVersion: refusal.TokenVersion, StatusCode: int32(refusal.Status),
+	})
+	return leaseOf(got, err)
+}
+
+// leaseOf makes a lease of what the vault lends, and clears the message.
+func leaseOf(got *vaultv1.Credential, err error) (*binding.Lease, error) {
 	if err != nil {
 		return nil, grpcx.FromStatus(err)
 	}
@@ -59,9 +73,13 @@ func (r *Remote) Lease(ctx context.Context, connection resource.Connection, prin
 		Secrets:      make(map[string]secret.Text, len(got.GetSecrets())),
 		ServerURL:    got.GetServerUrl(),
 		AllowedHosts: got.GetAllowedHosts(),
+		TokenVersion: got.GetTokenVersion(),
 	}
 	if t := got.GetExpireTime(); t != nil {
 		lease.Expires = t.AsTime()
+	}
+	if t := got.GetTokenPlacement(); t != nil {
+		lease.Token = &inject.TokenPlacement{Header: t.GetHeader(), Prefix: t.GetPrefix()}
 	}
 	for _, s := range got.GetSecrets() {
 		lease.Secrets[s.GetName()] = secret.New(s.GetValue())

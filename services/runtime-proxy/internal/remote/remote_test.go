@@ -26,6 +26,8 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/binding"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/inject"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/remote"
 )
 
@@ -91,7 +93,7 @@ func TestALeaseIsWhatTheVaultSays(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			vault := &peer{answer: tt.answer}
-			l, err := remote.New(vault, nil).Lease(t.Context(), crm, ada, "ListItems")
+			l, err := remote.New(vault, nil).Lease(t.Context(), binding.Ask{Connection: crm, Principal: ada, Operation: "ListItems"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -117,7 +119,7 @@ func TestSecretsLiveInOnePlaceOnly(t *testing.T) {
 	vault := &peer{answer: &vaultv1.Credential{
 		Connector: "environments/default/connectors/crm", Secrets: []*vaultv1.SecretValue{{Name: "k", Value: []byte("s3cret")}},
 	}}
-	l, err := remote.New(vault, nil).Lease(t.Context(), crm, ada, "")
+	l, err := remote.New(vault, nil).Lease(t.Context(), binding.Ask{Connection: crm, Principal: ada})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +195,12 @@ func TestFailuresOfOthers(t *testing.T) {
 		{"no error of grpc", errors.New("10.0.0.7 broke"), nil, fault.CodeInternal, fault.ReasonInternal},
 	}
 	calls := map[string]func(r *remote.Remote) error{
-		"Lease":      func(r *remote.Remote) error { _, err := r.Lease(t.Context(), crm, ada, ""); return err },
+		"Lease": func(r *remote.Remote) error {
+			return second(r.Lease(t.Context(), binding.Ask{Connection: crm, Principal: ada}))
+		},
+		"Reject": func(r *remote.Remote) error {
+			return second(r.Reject(t.Context(), binding.Ask{Connection: crm, Principal: ada}, binding.Refusal{}))
+		},
 		"RevisionID": func(r *remote.Remote) error { _, err := r.RevisionID(t.Context(), resource.Connector{}); return err },
 		"Definition": func(r *remote.Remote) error { _, err := r.Definition(t.Context(), revision); return err },
 		"ReportTest": func(r *remote.Remote) error { return r.ReportTest(t.Context(), crm, true, "") },
@@ -210,7 +217,7 @@ func TestFailuresOfOthers(t *testing.T) {
 		}
 	}
 	for name, answer := range map[string]proto.Message{
-		"Lease": &vaultv1.Credential{Connector: "crm"}, "RevisionID": &registryv1.Revision{Name: "a1"}, "Definition": &registryv1.Revision{Name: revision.String()},
+		"Lease": &vaultv1.Credential{Connector: "crm"}, "Reject": &vaultv1.Credential{}, "RevisionID": &registryv1.Revision{Name: "a1"}, "Definition": &registryv1.Revision{Name: revision.String()},
 	} {
 		t.Run(name+"/an answer that cannot be used", func(t *testing.T) {
 			p := &peer{answer: answer}
@@ -219,5 +226,33 @@ func TestFailuresOfOthers(t *testing.T) {
 				t.Errorf("error = %v", f)
 			}
 		})
+	}
+}
+
+func second[A any](_ A, err error) error { return err }
+
+// TestATokenIsRejectedByItsVersion: with what the vault needs to lend another one
+// to the same caller.
+func TestATokenIsRejectedByItsVersion(t *testing.T) {
+	vault := &peer{answer: &vaultv1.Credential{
+		Connector: "environments/default/connectors/crm", TokenVersion: "v2", TokenPlacement: &vaultv1.TokenPlacement{Header: "X-Token", Prefix: "T "},
+		Secrets: []*vaultv1.SecretValue{{Name: "token", Value: []byte("obviously-fake")}},
+	}}
+	subject, err := binding.NewSubject([]string{"obviously-fake-subject"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := remote.New(vault, nil).Reject(t.Context(), binding.Ask{Connection: crm, Principal: ada, Operation: "ListItems", Subject: subject}, binding.Refusal{TokenVersion: "v1", Status: 403})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &vaultv1.RejectCredentialRequest{
+		Name: crm.String(), Principal: "ada", OperationId: "ListItems", SubjectToken: "obviously-fake-subject", TokenVersion: "v1", StatusCode: 403,
+	}
+	if diff := cmp.Diff(proto.Message(want), vault.asked, protocmp.Transform()); diff != "" || vault.method != "RejectCredential" {
+		t.Errorf("%s, question (-want +got):\n%s", vault.method, diff)
+	}
+	if got := l.Secrets["token"]; l.TokenVersion != "v2" || *l.Token != (inject.TokenPlacement{Header: "X-Token", Prefix: "T "}) || !got.Equal(secret.FromString("obviously-fake")) {
+		t.Errorf("lease = %+v", l)
 	}
 }

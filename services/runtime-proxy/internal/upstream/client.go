@@ -9,6 +9,8 @@ package upstream
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net/http"
@@ -22,6 +24,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/pkg/egress"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 )
@@ -46,29 +49,58 @@ var errSwitched = errors.New("unexpected switch of protocols")
 type Options struct {
 	// MaxConnsPerHost bounds the connections to one host; 0 means no bound.
 	MaxConnsPerHost int
+	// Clock tells how long a client certificate was not used; nil means the
+	// system's.
+	Clock clock.Clock
 }
 
 // Client sends requests. It is safe for concurrent use.
 type Client struct {
-	whole  http.RoundTripper // may decompress
-	raw    http.RoundTripper // passes bytes through
-	close  func()
-	tracer trace.Tracer
+	whole      http.RoundTripper // may decompress
+	raw        http.RoundTripper // passes bytes through
+	identities *identities
+	close      func()
+	tracer     trace.Tracer
 }
 
 // New returns a client whose every connection is judged by the guard.
 func New(guard *egress.Guard, tracer trace.Tracer, options Options) *Client {
-	whole := guard.Transport(egress.TransportOptions{MaxConnsPerHost: options.MaxConnsPerHost})
-	raw := guard.Transport(egress.TransportOptions{MaxConnsPerHost: options.MaxConnsPerHost, DisableCompression: true})
+	create := func(settings *tls.Config) transports {
+		own := egress.TransportOptions{TLS: settings, MaxConnsPerHost: options.MaxConnsPerHost}
+		whole := guard.Transport(own)
+		own.DisableCompression = true
+		return transports{whole: whole, raw: guard.Transport(own)}
+	}
+	anonymous := create(nil)
+	known := &identities{create: create, clock: options.Clock, open: map[[sha256.Size]byte]*used{}}
+	if known.clock == nil {
+		known.clock = clock.System()
+	}
 	return &Client{
-		whole:  whole,
-		raw:    raw,
-		tracer: tracer,
+		whole:      anonymous.whole,
+		raw:        anonymous.raw,
+		identities: known,
+		tracer:     tracer,
 		close: func() {
-			whole.CloseIdleConnections()
-			raw.CloseIdleConnections()
+			anonymous.close()
+			known.close()
 		},
 	}
+}
+
+// wholeOf and rawOf return the transport of an attempt.
+func (c *Client) wholeOf(attempt *Attempt) http.RoundTripper {
+	if attempt.Identity == nil {
+		return c.whole
+	}
+	return c.identities.of(attempt.Identity).whole
+}
+
+func (c *Client) rawOf(attempt *Attempt) http.RoundTripper {
+	if attempt.Identity == nil {
+		return c.raw
+	}
+	return c.identities.of(attempt.Identity).raw
 }
 
 // Close closes idle connections. The client must not be used afterwards.
@@ -95,6 +127,9 @@ type Attempt struct {
 	Repeatable bool
 	// Redact removes secrets from text that is kept or shown.
 	Redact func(string) string
+	// Identity is the client certificate that is presented in the TLS handshake;
+	// nil for none.
+	Identity *Identity
 
 	written atomic.Bool
 }
@@ -106,7 +141,7 @@ func (c *Client) Send(ctx context.Context, req *request.Request, attempt *Attemp
 	if !attempt.Repeatable {
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { attempt.written.Store(true) }})
 	}
-	resp, err := exchange(c.whole, outgoing(ctx, req, nil, int64(len(req.Body))))
+	resp, err := exchange(c.wholeOf(attempt), outgoing(ctx, req, nil, int64(len(req.Body))))
 	if err != nil {
 		return nil, failed(span, Explain(ctx, err, attempt))
 	}
@@ -156,7 +191,7 @@ func (c *Client) Stream(ctx context.Context, req *request.Request, in Streaming,
 	})
 	out := outgoing(ctx, req, in.Body, in.Length)
 	out.Trailer = in.Trailer
-	resp, err := exchange(c.raw, out)
+	resp, err := exchange(c.rawOf(attempt), out)
 	if err != nil {
 		return nil, failed(span, Explain(ctx, err, attempt))
 	}

@@ -22,6 +22,7 @@ const (
 	timedOut
 	reset
 	garbage
+	refused // the client certificate, or that there is none
 )
 
 // Explain turns the failure of a request into a fault with a stable reason. The
@@ -36,6 +37,9 @@ func Explain(ctx context.Context, err error, attempt *Attempt) error {
 	}
 	k := classify(ctx, err, attempt.written.Load())
 	cause := errors.New(attempt.redact(ownWords(err.Error())))
+	if k == refused {
+		return refusal(err, attempt).With("host", attempt.Host).Because(cause)
+	}
 	if !attempt.Repeatable && attempt.written.Load() && k != unreachable && k != untrusted {
 		return fault.New(fault.CodeUnknown, fault.ReasonOutcomeUnknown,
 			"operation %q was sent and its answer was lost (%s), so it may or may not have happened; look before you call it again",
@@ -59,7 +63,7 @@ func (k kind) String() string {
 		return "the API took too long"
 	case garbage:
 		return "the API answered something that is not HTTP"
-	case reset, unreachable, untrusted:
+	case reset, unreachable, untrusted, refused:
 	}
 	return "the API closed the connection"
 }
@@ -74,12 +78,15 @@ func (k kind) fault(host string) *fault.Error {
 		return fault.Unavailable(fault.ReasonUpstreamInvalidResponse, "the API at %q answered something that is not http; check the server url", host)
 	case untrusted:
 		return fault.Unavailable(fault.ReasonUpstreamUnreachable, "no trusted connection to the API at %q can be made: its certificate or its tls settings are not accepted", host)
-	case unreachable:
+	case unreachable, refused:
 	}
 	return fault.Unavailable(fault.ReasonUpstreamUnreachable, "the API at %q cannot be reached; check the server url and whether it is up", host)
 }
 
 func classify(ctx context.Context, err error, written bool) kind {
+	if alertAbout(err) != "" {
+		return refused
+	}
 	if isUntrusted(err) || (!written && isAlert(err)) {
 		return untrusted
 	}

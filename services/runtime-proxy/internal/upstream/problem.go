@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 )
 
 const (
@@ -45,6 +47,19 @@ func Diagnose(resp *Response, now time.Time, repeatable bool, redact func(string
 		p.Message += ": " + said
 	}
 	return p
+}
+
+// TokenNotRenewed says that the answer is about the connection's token, and why
+// there is no other: err is the vault's.
+func (p *Problem) TokenNotRenewed(err error) {
+	p.Reason = "UPSTREAM_UNAUTHENTICATED"
+	f := fault.From(err)
+	if f.Reason() == fault.ReasonConnectionNotReady {
+		p.Message += "; the connection's token cannot be renewed, sign in again"
+		return
+	}
+	p.Retryable = true
+	p.Message += "; the connection's token could not be renewed just now, try again later"
 }
 
 func reasonOfStatus(status int) string {

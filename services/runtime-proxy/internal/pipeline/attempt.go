@@ -1,0 +1,85 @@
+package pipeline
+
+import (
+	"context"
+
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/binding"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/inject"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
+)
+
+// Uses is told of every request that carried something of a credential, after it
+// was sent or may have been. operation is empty for a pass-through call, host is
+// "host:port". It is called by many goroutines and must neither block nor fail.
+type Uses interface {
+	Note(connection resource.Connection, principal, operation, host string)
+}
+
+// ask is what the call asks the vault.
+func (c *Call) ask() binding.Ask {
+	return binding.Ask{
+		Connection: c.Connection, Principal: c.principal, Operation: c.OperationID, Revision: c.Revision, Subject: c.Subject,
+	}
+}
+
+// withGoodToken makes the attempt, and a second one with another token if the
+// API says that the present one is not good. If there is no other, the API's
+// answer stands, and what the vault said is kept for the diagnosis.
+func (p *Pipeline) withGoodToken(attempt Next) Step {
+	return func(ctx context.Context, c *Call, next Next) error {
+		if err := attempt(ctx, c); err != nil {
+			return err
+		}
+		if p.renew(ctx, c) {
+			if err := attempt(ctx, c); err != nil {
+				return err
+			}
+		}
+		return next(ctx, c)
+	}
+}
+
+// renew gets the call another token if the API refused the one that it had.
+func (p *Pipeline) renew(ctx context.Context, c *Call) bool {
+	used := c.Binding.TokenVersion
+	if used == "" || !upstream.TokenRefused(c.Response.Status, c.Response.Header, c.Response.Body) {
+		return false
+	}
+	bound, err := p.Renew(ctx, c.ask(), binding.Refusal{TokenVersion: used, Status: c.Response.Status})
+	if err != nil {
+		c.notRenewed = err
+		return false
+	}
+	c.Binding, c.Response = bound, nil
+	return true
+}
+
+// exchange sends a proved request, once more if the API answers with a
+// challenge, and notes the use of the credential.
+func (p *Pipeline) exchange(ctx context.Context, ask binding.Ask, bound *Binding, handles *inject.Handles, req *request.Request, attempt *upstream.Attempt) (*upstream.Response, error) {
+	p.NoteUse(handles, ask, bound.Endpoint(req.Base))
+	resp, err := p.client.Send(ctx, req, attempt)
+	if err != nil {
+		return nil, err
+	}
+	again, err := handles.Challenged(req, resp.Status, resp.Header, false)
+	if err != nil || !again {
+		return resp, err
+	}
+	return p.client.Send(ctx, req, attempt)
+}
+
+// NoteUse notes that the credential of a call, if it carries any, goes to a host,
+// "host:port".
+func (p *Pipeline) NoteUse(handles *inject.Handles, ask binding.Ask, host string) {
+	if p.uses != nil && handles.Used() {
+		p.uses.Note(ask.Connection, ask.Principal.Name, ask.Operation, host)
+	}
+}
+
+// Renew answers for a call whose token an API refused, see [binding.Store.Renew].
+func (p *Pipeline) Renew(ctx context.Context, ask binding.Ask, refusal binding.Refusal) (*Binding, error) {
+	return p.bindings.Renew(ctx, ask, refusal)
+}
