@@ -52,9 +52,12 @@ var (
 	// revealers are the packages that may read secret values.
 	revealers = map[string]string{
 		"pkg/secret": "defines the values, and tests that nothing else shows them",
-		"services/credential-vault/internal/lend": "fills the answer to the runtime's resolve call",
-		"services/credential-vault/internal/seal": "encrypts and decrypts them",
-		"services/runtime-proxy/internal/inject":  "places them in the request, the last step before the wire",
+		"services/credential-vault/internal/chain":  "computes proofs of audit records with their key",
+		"services/credential-vault/internal/intake": "turns certificates that owners send into one form, and judges what was pasted",
+		"services/credential-vault/internal/oauth":  "sends client secrets and tokens to providers, and reads new ones",
+		"services/credential-vault/internal/lend":   "fills the answer to the runtime's resolve call",
+		"services/credential-vault/internal/seal":   "encrypts and decrypts them",
+		"services/runtime-proxy/internal/inject":    "places them in the request, the last step before the wire",
 	}
 	// testRevealers are packages whose tests, and nothing else of them, may read
 	// secret values.
@@ -63,8 +66,9 @@ var (
 	}
 	// dialers are the packages that may make HTTP transports and dialers.
 	dialers = map[string]string{
-		"deploy/demo/inventory": "plays somebody else's API, outside the suite",
-		"pkg/egress":            "judges every address before it is dialled",
+		"deploy/demo/inventory":                    "plays somebody else's API, outside the suite",
+		"pkg/egress":                               "judges every address before it is dialled",
+		"pkg/kv/kvtest/sharedkv":                   "lets two processes of one test share a store, over loopback",
 		"services/ferrule/internal/bench/baseline": "is what the suite is measured against, so nothing of the suite is in it",
 	}
 	// clocks are the packages that may read the wall clock.

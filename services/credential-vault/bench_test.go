@@ -17,6 +17,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/kv/memkv"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/chain"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/connectors"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/seal"
@@ -53,6 +54,7 @@ func benchResolve(b *testing.B, engine kv.Store) {
 	request := core.Request{Name: resource.Connection{Environment: "default", ID: "crm-1"}}
 	b.ReportAllocs()
 	b.ResetTimer()
+	b.SetParallelism(128)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			lent, err := v.Resolve(b.Context(), owner, request)
@@ -72,6 +74,7 @@ func benchVault(b *testing.B, engine kv.Store) *core.Vault {
 	if err != nil {
 		b.Fatal(err)
 	}
+	records.Prove(chain.New(keys, records))
 	cache, err := connectors.New(fixed{crm()}, clock.System())
 	if err != nil {
 		b.Fatal(err)

@@ -78,3 +78,14 @@ func (c *Config) Validate() error {
 	}
 	return errors.Join(err, service.CheckPublicURL(c.PublicURL))
 }
+
+// returnOrigins reads what Validate has found right.
+func (c *Config) returnOrigins() []core.Origin {
+	origins := make([]core.Origin, 0, len(c.ReturnOrigins))
+	for _, text := range c.ReturnOrigins {
+		if o, err := core.ParseOrigin(text); err == nil {
+			origins = append(origins, o)
+		}
+	}
+	return origins
+}

@@ -124,14 +124,16 @@ func TestRequestsThatAreWrong(t *testing.T) {
 	}
 }
 
-func TestOAuthIsRefusedInASentence(t *testing.T) {
+func TestAnAgentIsRefusedInASentence(t *testing.T) {
 	r := newRig(t)
 	r.registry.publish(&connectorv1.Definition{Servers: crm().GetServers(), ParameterSets: []*connectorv1.ParameterSet{{
-		Name: "signin", Parameters: []*connectorv1.ConnectionParameter{{Name: "token", Type: connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH}},
+		Name: "gateway", Parameters: []*connectorv1.ConnectionParameter{{
+			Name: "gateway", Required: true, Type: connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_AGENT,
+		}},
 	}}})
 	_, err := r.as("gateway").CreateConnection(r.user("ann"), request())
 	wantReason(t, err, fault.ReasonAuthKindNotSupported)
-	if fault.From(err).Meta()["kind"] != "oauth2" {
+	if fault.From(err).Meta()["kind"] != "agent" {
 		t.Errorf("metadata is %v", fault.From(err).Meta())
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -21,6 +22,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/authn/memnet"
 	"github.com/ferrule-dev/ferrule/pkg/bus"
 	"github.com/ferrule-dev/ferrule/pkg/clock"
+	"github.com/ferrule-dev/ferrule/pkg/egress"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 	"github.com/ferrule-dev/ferrule/pkg/health"
@@ -76,7 +78,7 @@ func (r *rig) start() {
 	registryNet := r.serve("registry", shared, func(s *grpc.Server) { registryv1.RegisterRegistryServiceServer(s, r.registry) })
 	r.health = health.New(logger)
 	r.service, err = vault.New(service.Env{
-		Name: service.Vault, Log: logger, Clock: clock.System(), Store: kv, Bus: r.bus, Health: r.health, DataDir: r.dir, Tracer: tracer,
+		Name: service.Vault, Log: logger, Clock: clock.System(), Store: kv, Bus: r.bus, Health: r.health, DataDir: r.dir, Tracer: tracer, Guard: guard(r.t),
 		Client: func(string) grpc.ClientConnInterface { return r.dial(registryNet.listener, service.Vault) },
 	}, config())
 	if err != nil {
@@ -108,7 +110,17 @@ func (r *rig) start() {
 }
 
 func config() vault.Config {
-	return vault.Config{Lease: time.Minute, AllowServerHosts: []string{"*.sandbox.example"}}
+	return vault.Config{Lease: time.Minute, AllowServerHosts: []string{"*.sandbox.example"}, PublicURL: "https://ferrule.example"}
+}
+
+// guard lets providers be on this machine.
+func guard(t *testing.T) *egress.Guard {
+	t.Helper()
+	g, err := egress.New(egress.Policy{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
 }
 
 type served struct {

@@ -5,7 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc"
+
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
+	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/pkg/health"
 	"github.com/ferrule-dev/ferrule/pkg/kv/boltkv"
 	"github.com/ferrule-dev/ferrule/pkg/service"
@@ -59,7 +62,8 @@ func TestAVaultThatCannotReadItsSecretsDoesNotStart(t *testing.T) {
 			}
 			defer func() { _ = store.Close() }()
 			_, err = vault.New(service.Env{
-				Log: testkit.Logger(t), Store: store, Bus: r.bus, Health: health.New(testkit.Logger(t)), DataDir: r.dir,
+				Log: testkit.Logger(t), Clock: clock.System(), Store: store, Bus: r.bus, Health: health.New(testkit.Logger(t)), DataDir: r.dir,
+				Guard: guard(t), Client: func(string) grpc.ClientConnInterface { return nil },
 			}, config())
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "kek.json") {
 				t.Errorf("got %v, want something about %q", err, c.want)

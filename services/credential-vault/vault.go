@@ -11,11 +11,17 @@
 package vault
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
@@ -23,13 +29,17 @@ import (
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
 	"github.com/ferrule-dev/ferrule/pkg/bus"
+	"github.com/ferrule-dev/ferrule/pkg/egress"
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 	"github.com/ferrule-dev/ferrule/pkg/kv/outbox"
 	"github.com/ferrule-dev/ferrule/pkg/run"
 	"github.com/ferrule-dev/ferrule/pkg/service"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/api"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/chain"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/connectors"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/provider"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/seal"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/store"
 )
@@ -40,11 +50,15 @@ const defaultKeyFile = "kek.json"
 var (
 	_ service.Service = (*Service)(nil)
 	_ service.Witness = (*Service)(nil)
+	_ core.Tokens     = (*oauth.Client)(nil)
+	_ core.Presets    = (*provider.Set)(nil)
 )
 
 // Service is the vault, ready to serve.
 type Service struct {
 	env   service.Env
+	vault *core.Vault
+	keys  *seal.Keyring
 	api   *api.Server
 	cache *connectors.Cache
 	relay *outbox.Relay
@@ -64,27 +78,63 @@ func New(env service.Env, cfg Config) (*Service, error) {
 	env.Health.Register(service.Vault)
 	relay := outbox.NewRelay(env.Store, env.Bus, env.Log, env.Clock)
 	records := store.New(env.Store, relay.Notify)
-	keyFile := strings.TrimPrefix(cfg.KEK, "file:")
-	if keyFile == "" {
-		keyFile = filepath.Join(env.DataDir, defaultKeyFile)
-	}
-	keys, err := seal.Unlock(context.Background(), keyFile, records)
+	keys, err := unlock(context.Background(), env, cfg, records)
 	if err != nil {
 		return nil, fmt.Errorf("unlock the vault: %w", err)
 	}
+	records.Prove(chain.New(keys, records))
 	registry := registryv1.NewRegistryServiceClient(env.Client(service.Registry))
 	cache, err := connectors.New(registry, env.Clock)
 	if err != nil {
 		return nil, err
 	}
+	presets, err := provider.Load()
+	if err != nil {
+		return nil, fmt.Errorf("load the presets of providers: %w", err)
+	}
 	vault := core.New(core.Config{
-		Lease: cfg.Lease, AllowHosts: hosts, Runtime: service.Runtime,
-		Trusted: []string{service.Trigger}, // polls and subscribes while nobody is signed in
+		Lease: cfg.Lease, AllowHosts: hosts, Runtime: service.Runtime, Gateway: service.Gateway,
+		Trusted:   []string{service.Trigger}, // polls and subscribes while nobody is signed in
+		PublicURL: strings.TrimRight(cfg.PublicURL, "/"), ReturnOrigins: cfg.returnOrigins(), AuditRetention: cfg.AuditRetention,
 	}, core.Ports{
 		Store: records, Sealer: keys, Connectors: cache, Environments: connectors.NewEnvironments(registry, env.Clock),
-		Clock: env.Clock, NewID: newID,
+		Tokens: oauth.New(oauth.Config{HTTP: providers(env.Guard), Clock: env.Clock}), Presets: presets,
+		Log: env.Log, Clock: env.Clock, NewID: newID,
 	})
-	return &Service{env: env, api: api.New(vault), cache: cache, relay: relay}, nil
+	return &Service{env: env, vault: vault, api: api.New(vault), cache: cache, relay: relay, keys: keys}, nil
+}
+
+// unlock opens the key-encryption key, and the one before while keysets are moved.
+func unlock(ctx context.Context, env service.Env, cfg Config, records *store.Store) (*seal.Keyring, error) {
+	source := seal.Source{Getenv: os.Getenv}
+	options := []seal.Option{seal.WithClock(env.Clock), seal.WithSource(source)}
+	if cfg.PreviousKEK != "" {
+		previous, err := seal.Open(ctx, cfg.PreviousKEK, source)
+		if err != nil {
+			return nil, fmt.Errorf("open the previous key: %w", err)
+		}
+		options = append(options, seal.WithPrevious(previous))
+	}
+	uri := cmp.Or(cfg.KEK, filepath.Join(env.DataDir, defaultKeyFile))
+	return seal.Unlock(ctx, uri, records, options...)
+}
+
+// Limits of a provider's answer.
+const (
+	providerTimeout = 30 * time.Second
+	providerAnswer  = 1 << 20 // bytes
+)
+
+// providers makes the clients that talk to providers. They go through the guard
+// like everything else.
+func providers(guard *egress.Guard) func(*tls.Certificate) *http.Client {
+	return func(certificate *tls.Certificate) *http.Client {
+		options := egress.ClientOptions{Timeout: providerTimeout, MaxBody: providerAnswer}
+		if certificate != nil {
+			options.Transport.TLS = &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12}
+		}
+		return guard.Client(options)
+	}
 }
 
 // newID returns 32 random hexadecimal digits, but for the six bits that make
@@ -105,8 +155,13 @@ func (s *Service) Rules() grpcx.Rules { return api.Rules(service.Runtime) }
 // Refused implements [service.Witness]: whoever was turned away when asking for
 // secrets leaves an audit record, which is durable when Refused returns.
 func (s *Service) Refused(ctx context.Context, request any) {
-	req, ok := request.(*vaultv1.ResolveCredentialRequest)
-	if !ok {
+	var req *vaultv1.ResolveCredentialRequest
+	switch r := request.(type) {
+	case *vaultv1.ResolveCredentialRequest:
+		req = r
+	case *vaultv1.RejectCredentialRequest:
+		req = &vaultv1.ResolveCredentialRequest{Name: r.GetName(), Principal: r.GetPrincipal(), OperationId: r.GetOperationId()}
+	default:
 		return
 	}
 	if err := s.api.Refused(ctx, req); err != nil {
@@ -114,12 +169,23 @@ func (s *Service) Refused(ctx context.Context, request any) {
 	}
 }
 
-// Run publishes announcements and follows those of the registry until ctx ends.
-func (s *Service) Run(ctx context.Context) error {
+// Run publishes announcements, follows those of the registry, renews tokens,
+// forgets sign-ins that nobody ended, goes on with rotations of keys and removes
+// old audit records, until ctx ends.
+func (s *Service) Run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, s.keys.Close()) }()
 	g := run.New(run.Config{})
 	g.Add("announcements", s.relay.Run)
 	g.Add("changes of connectors", func(ctx context.Context) error {
 		return s.env.Bus.WatchChanges(ctx, bus.ChangeConnector, s.cache.Changed, s.cache.Resync)
+	})
+	g.Add("renewals", s.vault.RenewDue)
+	g.Add("sign-ins", s.vault.SweepAuthorizations)
+	g.Add("rotations of keys", s.vault.RunRotations)
+	g.Add("audit retention", func(ctx context.Context) error {
+		return s.vault.PruneAudit(ctx, func(ctx context.Context, err error) {
+			s.env.Log.ErrorContext(ctx, "old audit records were not removed; trying again in an hour", "error", err)
+		})
 	})
 	s.env.Health.Set(service.Vault, nil)
 	return g.Run(ctx)

@@ -48,7 +48,7 @@ const provider = new Provider(issuer, {
   clients: settings.clients ?? [],
   cookies: { keys: ['not a secret: everything here is for one test'] },
   scopes: ['openid', 'offline_access', 'profile', 'email', 'api'],
-  claims: { openid: ['sub'], profile: ['preferred_username', 'name'], email: ['email'] },
+  claims: { openid: ['sub', 'preferred_username'], profile: ['name'], email: ['email'] },
   conformIdTokenClaims: false,
   findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, preferred_username: `${id}@example.com`, name: id }) }),
   pkce: { required: () => settings.pkceRequired ?? true },

@@ -13,6 +13,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/kv/memkv"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/chain"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/store"
 )
@@ -48,9 +49,16 @@ func (k *keeper) Definition(context.Context, resource.Connector, string) (*conne
 	}, nil
 }
 
+// proved is a store in memory that can record.
+func proved() *store.Store {
+	s := store.New(memkv.New(), func() {})
+	s.Prove(chain.New(&keeper{}, s))
+	return s
+}
+
 func newServer(k *keeper) *Server {
 	return New(core.New(core.Config{Lease: time.Minute, Runtime: "runtime-proxy"}, core.Ports{
-		Store: store.New(memkv.New(), func() {}), Sealer: k, Connectors: k, Environments: k, Clock: clock.System(),
+		Store: proved(), Sealer: k, Connectors: k, Environments: k, Clock: clock.System(),
 		NewID: func() string { return "0123456789abcdef" },
 	}))
 }
@@ -149,6 +157,54 @@ func TestWithoutAPrincipalNothingIsDone(t *testing.T) {
 			_, err := s.ReportConnectionTest(ctx, &vaultv1.ReportConnectionTestRequest{})
 			return err
 		},
+		"form": func(ctx context.Context) error {
+			_, err := s.GetConnectionForm(ctx, &vaultv1.GetConnectionFormRequest{})
+			return err
+		},
+		"start authorization": func(ctx context.Context) error {
+			_, err := s.StartAuthorization(ctx, &vaultv1.StartAuthorizationRequest{})
+			return err
+		},
+		"get authorization": func(ctx context.Context) error {
+			_, err := s.GetAuthorization(ctx, &vaultv1.GetAuthorizationRequest{})
+			return err
+		},
+		"complete": func(ctx context.Context) error {
+			_, err := s.CompleteAuthorization(ctx, &vaultv1.CompleteAuthorizationRequest{})
+			return err
+		},
+		"revoke": func(ctx context.Context) error {
+			_, err := s.RevokeAuthorization(ctx, &vaultv1.RevokeAuthorizationRequest{})
+			return err
+		},
+		"receive": func(ctx context.Context) error {
+			_, err := s.ReceiveAuthorization(ctx, &vaultv1.ReceiveAuthorizationRequest{})
+			return err
+		},
+		"create client": func(ctx context.Context) error {
+			_, err := s.CreateOAuthClient(ctx, &vaultv1.CreateOAuthClientRequest{})
+			return err
+		},
+		"get client": func(ctx context.Context) error {
+			_, err := s.GetOAuthClient(ctx, &vaultv1.GetOAuthClientRequest{})
+			return err
+		},
+		"list clients": func(ctx context.Context) error {
+			_, err := s.ListOAuthClients(ctx, &vaultv1.ListOAuthClientsRequest{})
+			return err
+		},
+		"update client": func(ctx context.Context) error {
+			_, err := s.UpdateOAuthClient(ctx, &vaultv1.UpdateOAuthClientRequest{})
+			return err
+		},
+		"delete client": func(ctx context.Context) error {
+			_, err := s.DeleteOAuthClient(ctx, &vaultv1.DeleteOAuthClientRequest{})
+			return err
+		},
+		"providers": func(ctx context.Context) error {
+			_, err := s.ListProviders(ctx, &vaultv1.ListProvidersRequest{})
+			return err
+		},
 		"refused": func(ctx context.Context) error { return s.Refused(ctx, &vaultv1.ResolveCredentialRequest{}) },
 	} {
 		if err := call(t.Context()); fault.ReasonOf(err) != fault.ReasonUnauthenticated {
@@ -163,7 +219,7 @@ func TestEveryStateAndActionHasItsName(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
-	for a := core.ActionCreated; a <= core.ActionRefused; a++ {
+	for a := core.ActionCreated; a <= core.ActionClientChanged; a++ {
 		if got, want := auditAction(a).String(), "AUDIT_ACTION_"+a.String(); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"strconv"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -36,7 +37,14 @@ func auditListing(req *vaultv1.ListAuditRecordsRequest) (core.AuditListing, erro
 	if err != nil {
 		return core.AuditListing{}, err
 	}
-	l := core.AuditListing{Environment: parent.ID, PageSize: req.GetPageSize(), PageToken: req.GetPageToken()}
+	l := core.AuditListing{PageSize: req.GetPageSize(), PageToken: req.GetPageToken()}
+	l.Environment, l.Principal, l.Action = parent.ID, req.GetPrincipal(), core.AuditAction(req.GetAction())
+	if l.From, err = timeOf("start_time", req.GetStartTime()); err != nil {
+		return core.AuditListing{}, err
+	}
+	if l.To, err = timeOf("end_time", req.GetEndTime()); err != nil {
+		return core.AuditListing{}, err
+	}
 	if req.GetConnection() == "" {
 		return l, nil
 	}
@@ -52,31 +60,37 @@ func auditListing(req *vaultv1.ListAuditRecordsRequest) (core.AuditListing, erro
 }
 
 func auditMessage(r core.AuditRecord) *vaultv1.AuditRecord {
-	return &vaultv1.AuditRecord{
-		Name:        r.Connection.Parent().String() + "/auditRecords/" + r.ID,
+	environment := r.Connection.Parent()
+	m := &vaultv1.AuditRecord{
+		Name:        environment.String() + "/auditRecords/" + strconv.FormatUint(r.Sequence, 10),
 		Time:        timestamppb.New(r.Time),
 		Action:      auditAction(r.Action),
-		Connection:  r.Connection.String(),
 		Principal:   r.Principal,
 		Service:     r.Service,
 		OperationId: r.OperationID,
 		SecretNames: r.SecretNames,
+		Host:        r.Host,
+		Count:       r.Count,
+		Sequence:    int64(r.Sequence),
+		Proof:       r.Proof,
 	}
+	if r.Connection.ID != "" {
+		m.Connection = r.Connection.String()
+	}
+	if r.OAuthClient != "" {
+		m.OauthClient = resource.OAuthClient{Environment: environment.ID, ID: r.OAuthClient}.String()
+	}
+	if !r.FirstTime.IsZero() {
+		m.FirstTime = timestamppb.New(r.FirstTime)
+	}
+	return m
 }
 
+// auditAction returns the same number: those of core are the message's.
 func auditAction(a core.AuditAction) vaultv1.AuditAction {
-	switch a {
-	case core.ActionCreated:
-		return vaultv1.AuditAction_AUDIT_ACTION_CREATED
-	case core.ActionChanged:
-		return vaultv1.AuditAction_AUDIT_ACTION_CHANGED
-	case core.ActionDeleted:
-		return vaultv1.AuditAction_AUDIT_ACTION_DELETED
-	case core.ActionResolved:
-		return vaultv1.AuditAction_AUDIT_ACTION_RESOLVED
-	case core.ActionRefused:
-		return vaultv1.AuditAction_AUDIT_ACTION_REFUSED
-	case core.ActionUnspecified:
+	action := vaultv1.AuditAction(a)
+	if _, known := vaultv1.AuditAction_name[int32(action)]; !known {
+		return vaultv1.AuditAction_AUDIT_ACTION_UNSPECIFIED
 	}
-	return vaultv1.AuditAction_AUDIT_ACTION_UNSPECIFIED
+	return action
 }

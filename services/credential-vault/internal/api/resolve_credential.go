@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
 
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/pkg/secret"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/lend"
 )
@@ -47,5 +49,15 @@ func resolveRequest(req *vaultv1.ResolveCredentialRequest) (core.Request, error)
 	if err != nil {
 		return core.Request{}, err
 	}
-	return core.Request{Name: name, Principal: req.GetPrincipal(), OperationID: req.GetOperationId()}, nil
+	return core.Request{
+		Name: name, Principal: req.GetPrincipal(), OperationID: req.GetOperationId(), Subject: subjectOf(req.GetSubjectToken()),
+	}, nil
+}
+
+// subjectOf returns the caller's own token, if there is one.
+func subjectOf(token string) core.Subject {
+	if token == "" {
+		return core.Subject{}
+	}
+	return core.Subject{Token: secret.FromString(token), Sum: sha256.Sum256([]byte(token))}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
+	"github.com/ferrule-dev/ferrule/pkg/service"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 )
 
@@ -31,7 +32,10 @@ func New(vault *core.Vault) *Server { return &Server{vault: vault} }
 func Rules(runtime string) grpcx.Rules {
 	return grpcx.Rules{
 		vaultv1.VaultService_ResolveCredential_FullMethodName:    {runtime},
+		vaultv1.VaultService_RejectCredential_FullMethodName:     {runtime},
 		vaultv1.VaultService_ReportConnectionTest_FullMethodName: {runtime},
+		vaultv1.VaultService_ReportUses_FullMethodName:           {runtime},
+		vaultv1.VaultService_ReceiveAuthorization_FullMethodName: {service.Gateway},
 	}
 }
 

@@ -58,7 +58,7 @@ func fieldsOf(mask *fieldmaskpb.FieldMask, in *vaultv1.Connection) ([]core.Field
 	fields := make([]core.Field, 0, len(mask.GetPaths()))
 	for _, path := range mask.GetPaths() {
 		if !slices.Contains(core.Fields(), core.Field(path)) {
-			return nil, unknownPath(path)
+			return nil, unknownPath(path, core.Fields())
 		}
 		fields = append(fields, core.Field(path))
 	}
@@ -75,9 +75,10 @@ func populated(in *vaultv1.Connection) []core.Field {
 	return slices.DeleteFunc(core.Fields(), func(f core.Field) bool { return !has[f] })
 }
 
-func unknownPath(path string) error {
-	names := make([]string, 0, len(core.Fields()))
-	for _, f := range core.Fields() {
+// unknownPath is for a mask that names none of the fields.
+func unknownPath[F ~string](path string, fields []F) error {
+	names := make([]string, 0, len(fields))
+	for _, f := range fields {
 		names = append(names, string(f))
 	}
 	accepted := strings.Join(names, ", ")

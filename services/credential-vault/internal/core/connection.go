@@ -69,6 +69,9 @@ type Connection struct {
 	// when they were given. No publication of the connector changes them. A
 	// connection without any, that has secrets, lends them to nobody.
 	Origins []Origin
+	// TokenOrigins are the only ones that its secrets may be sent to for a sign-in
+	// (see [OAuthClient.TokenOrigins]): where the provider was when they were given.
+	TokenOrigins []string
 	// Owner is the name of the user who created it.
 	Owner string
 	// State says whether it can be used.
@@ -83,6 +86,12 @@ type Connection struct {
 	CreateTime time.Time
 	// UpdateTime is when it last changed.
 	UpdateTime time.Time
+	// Identity is who signed in, GrantedScopes what was granted and
+	// TokenExpireTime when the present token ends; empty where there is no grant or
+	// nobody knows. They come from the [Grant] and are not written with the rest.
+	Identity        string
+	GrantedScopes   []string
+	TokenExpireTime time.Time
 }
 
 // Etag returns a text that changes with every edit of the connection and of its
@@ -110,61 +119,4 @@ func (c *Connection) named(sealed []Sealed) {
 // place is where a secret of this connection is sealed.
 func (c Connection) place(parameter, version string) Place {
 	return Place{Environment: c.Name.Environment, Resource: c.Name.String(), Key: c.Key, Parameter: parameter, Version: version}
-}
-
-// AuditAction is what was done with the secrets of a connection.
-type AuditAction int
-
-const (
-	// ActionUnspecified is no action.
-	ActionUnspecified AuditAction = iota
-	// ActionCreated means that secrets were stored with a new connection.
-	ActionCreated
-	// ActionChanged means that secrets were replaced or removed.
-	ActionChanged
-	// ActionDeleted means that secrets were destroyed with their connection.
-	ActionDeleted
-	// ActionResolved means that secrets were lent to the runtime.
-	ActionResolved
-	// ActionRefused means that somebody asked for secrets and was refused.
-	ActionRefused
-)
-
-// AuditRecord says who did what with the secrets of a connection. It never
-// holds a value.
-type AuditRecord struct {
-	// ID is given by the store; a later record has a smaller one.
-	ID string
-	// Time is when it happened.
-	Time time.Time
-	// Action is what was done.
-	Action AuditAction
-	// Connection is whose secrets they are.
-	Connection resource.Connection
-	// Principal is on whose behalf it was done.
-	Principal string
-	// Service is the process that asked; empty if it proved no identity.
-	Service string
-	// OperationID is what the secrets were needed for; empty if nothing.
-	OperationID string
-	// SecretNames are the names of the secrets, sorted.
-	SecretNames []string
-}
-
-// String returns the name of the action as interfaces show it.
-func (a AuditAction) String() string {
-	switch a {
-	case ActionCreated:
-		return "CREATED"
-	case ActionChanged:
-		return "CHANGED"
-	case ActionDeleted:
-		return "DELETED"
-	case ActionResolved:
-		return "RESOLVED"
-	case ActionRefused:
-		return "REFUSED"
-	case ActionUnspecified:
-	}
-	return "ACTION_UNSPECIFIED"
 }

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 
-	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
@@ -63,10 +62,13 @@ func (v *Vault) Create(ctx context.Context, caller Caller, d Draft) (Connection,
 		Parameters: d.Parameters, DisplayName: d.DisplayName, ServerURL: d.ServerURL,
 		Owner: caller.Principal.Name, CreateTime: now, UpdateTime: now,
 	}
-	if _, err := v.fit(ctx, &conn, answers{plain: d.Parameters, secrets: d.Secrets}); err != nil {
+	fitted, err := v.fit(ctx, &conn, answers{plain: d.Parameters, secrets: d.Secrets})
+	defer fitted.clear()
+	if err != nil {
 		return Connection{}, err
 	}
-	conn.enter(StateConnected, "", now)
+	conn.enter(fitted.firstState(), fitted.firstReason(), now)
+	d.Secrets = fitted.secrets
 	return v.insert(ctx, caller, conn, d)
 }
 
@@ -84,33 +86,6 @@ func checkNames(d Draft) error {
 	return fault.Invalid(fault.ReasonInvalidArgument,
 		"connector %q is not in environment %q; a connection and its connector share one", d.Connector.String(), d.Environment).
 		Field("connection.connector", "must be a connector of the same environment")
-}
-
-// fit checks everything that a connection says against its connector, and fills
-// in the parameter set, the defaults and where it leads. It returns the
-// connector's definition.
-func (v *Vault) fit(ctx context.Context, conn *Connection, a answers) (*connectorv1.Definition, error) {
-	if err := checkPin(*conn); err != nil {
-		return nil, err
-	}
-	def, err := v.definition(ctx, *conn)
-	if err != nil {
-		return nil, err
-	}
-	set, err := chooseSet(def, conn.ParameterSet)
-	if err != nil {
-		return nil, err
-	}
-	plain, err := newForm(def, set).complete(a)
-	if err != nil {
-		return nil, err
-	}
-	origins, err := destinations(def, plain, conn.ServerURL, v.cfg.AllowHosts)
-	if err != nil {
-		return nil, err
-	}
-	conn.ParameterSet, conn.Parameters, conn.Origins = set.GetName(), plain, origins
-	return def, nil
 }
 
 // checkPin refuses revisions of other connectors.

@@ -20,7 +20,7 @@ func TestANewConnectionBelongsToItsCreatorAndIsReady(t *testing.T) {
 	now := r.clock.Now()
 	want := core.Connection{
 		Name: name("crm-1"), UID: got.UID, Change: 1, Edits: 1, Connector: draft().Connector, ParameterSet: "basic",
-		Parameters: map[string]string{"user": "ann", "locale": "en"}, SecretNames: []string{"password", "token"},
+		Parameters: map[string]string{"user": "ann", "locale": "en"}, SecretNames: []string{"password", "token"}, Key: got.Key,
 		DisplayName: "CRM", Origins: []core.Origin{{Scheme: "https", Host: "api.crm.example:443"}}, Owner: "ann", State: core.StateConnected, StateTime: now, CreateTime: now, UpdateTime: now,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

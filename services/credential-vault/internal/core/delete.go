@@ -7,8 +7,10 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 )
 
-// Delete removes a connection of the caller, destroys its encrypted secrets and
-// announces that. Unless empty, etag must be the connection's.
+// Delete removes a connection of the caller, destroys its encrypted secrets with
+// their key, and announces that. A grant is given back to the provider before,
+// where that is possible; the audit record names the host that got it. Unless
+// empty, etag must be the connection's.
 func (v *Vault) Delete(ctx context.Context, caller Caller, name resource.Connection, etag string) error {
 	_, err := settled(name, func() (Connection, error) { return Connection{}, v.tryDelete(ctx, caller, name, etag) })
 	return err
@@ -17,16 +19,20 @@ func (v *Vault) Delete(ctx context.Context, caller Caller, name resource.Connect
 // tryDelete removes the connection as it is now. It returns [ErrChanged] when
 // somebody else was faster.
 func (v *Vault) tryDelete(ctx context.Context, caller Caller, name resource.Connection, etag string) error {
-	conn, err := v.store.Connection(ctx, name)
+	held, err := v.store.Held(ctx, name)
 	if err := v.found(ctx, name, err); err != nil {
 		return err
 	}
+	conn := held.Connection
 	if err := mayChange(caller, conn, etag); err != nil {
 		return err
 	}
+	host := v.revoke(ctx, held)
+	v.discardAll(ctx, name)
 	w := Write{Connection: conn}
-	if len(conn.SecretNames) > 0 {
+	if len(conn.SecretNames) > 0 || len(held.Grant.Access) > 0 {
 		w.Audit = v.record(caller, ActionDeleted, name, conn.SecretNames)
+		w.Audit.Host = host
 	}
 	if err := v.store.Remove(ctx, w); err != nil {
 		return fmt.Errorf("remove %s: %w", name, err)

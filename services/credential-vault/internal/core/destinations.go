@@ -95,7 +95,11 @@ func (v *Vault) bind(def *connectorv1.Definition, before Connection, after *Conn
 		return nil
 	}
 	wrong := violations{}
+	lends := lendsOf(def, before)
 	for _, name := range before.SecretNames {
+		if !lends.secret(name) {
+			continue // it never goes to the API
+		}
 		if _, sent := e.Secrets[name]; !sent {
 			wrong.add(secretPath(name), "must be sent again: the connection would lead to "+strange[0].String()+", for which it was not given")
 		}

@@ -6,6 +6,10 @@
 // [Connectors]), encrypts secrets ([Sealer]) and keeps connections ([Store]).
 // Secrets leave it in one place only: [Vault.Resolve].
 //
+// What a person has to consent to is a sign-in ([Vault.StartAuthorization],
+// [Vault.ReceiveAuthorization], [Vault.CompleteAuthorization]), which the ports
+// [Presets] and [Tokens] carry to the provider. It gives a connection its [Grant].
+//
 //	v := core.New(core.Config{Lease: time.Minute}, core.Ports{Store: s, Sealer: k, Connectors: c, Environments: e, Clock: clk, NewID: id})
 //	connection, err := v.Create(ctx, caller, core.Draft{…})
 //

@@ -28,7 +28,7 @@ func TestEnvironmentsKeepTheirConnectionsApart(t *testing.T) {
 		if err != nil || len(list) != 1 || list[0].Name != name {
 			t.Errorf("%s lists %v, %v", environment, list, err)
 		}
-		records, _, err := r.vault.ListAudit(t.Context(), admin(), core.AuditListing{Environment: environment})
+		records, _, err := r.vault.ListAudit(t.Context(), admin(), core.AuditListing{AuditFilter: core.AuditFilter{Environment: environment}})
 		if err != nil || len(records) != 2 || records[0].Connection != name {
 			t.Errorf("%s has the trail %v, %v", environment, records, err)
 		}
@@ -95,7 +95,7 @@ func TestRefusalsWhereNothingIsLeaveNoRecord(t *testing.T) {
 		if _, err := r.vault.Resolve(t.Context(), itself("gateway"), req); err == nil {
 			t.Errorf("%s: lent to the gateway", environment)
 		}
-		records, _, err := r.records.AuditRecords(t.Context(), core.AuditQuery{Environment: environment, Limit: 9})
+		records, _, err := r.records.AuditRecords(t.Context(), core.AuditQuery{AuditFilter: core.AuditFilter{Environment: environment}, Limit: 9})
 		if err != nil || len(records) != want {
 			t.Errorf("%s has %d records, %v", environment, len(records), err)
 		}

@@ -16,10 +16,11 @@ import (
 // are is bounded by the request.
 const maxParameter = 8 << 10
 
-// form is what a connection is asked for: the parameters of its set, and the
-// variables of the connector's servers.
+// form is what a connection is asked for: the parameters of its set, what its
+// sign-in needs, and the variables of the connector's servers.
 type form struct {
 	set       *connectorv1.ParameterSet
+	signIn    signInForm
 	variables map[string]*connectorv1.ServerVariable
 	inHost    map[string]bool // variables that a host depends on
 }
@@ -52,6 +53,7 @@ type answers struct {
 	// tolerate are plain parameters that were stored before. One that the
 	// connector has dropped since is no mistake of whoever changes another.
 	tolerate map[string]string
+	wrong    violations // that were found before
 }
 
 // has reports whether a secret will have a value.
@@ -66,7 +68,7 @@ func (a answers) has(name string) bool {
 // that names everything that is wrong. It never repeats a value: it may be a
 // secret that was put in the wrong place.
 func (f form) complete(a answers) (map[string]string, error) {
-	wrong := violations{}
+	wrong := a.wrong
 	for _, name := range slices.Sorted(maps.Keys(a.plain)) {
 		if old, stored := a.tolerate[name]; !stored || old != a.plain[name] {
 			wrong.add(plainPath(name), f.judgePlain(name, a.plain[name]))
@@ -79,7 +81,7 @@ func (f form) complete(a answers) (map[string]string, error) {
 	}
 	plain := f.withDefaults(a.plain)
 	for _, p := range f.set.GetParameters() {
-		if !p.GetRequired() {
+		if !p.GetRequired() || isOAuth(p) || !askedFor(p, plain) {
 			continue
 		}
 		if isSecret(p) && !a.has(p.GetName()) {
@@ -89,7 +91,18 @@ func (f form) complete(a answers) (map[string]string, error) {
 			wrong.add(plainPath(p.GetName()), "is required")
 		}
 	}
+	f.missingFields(plain, a, &wrong)
 	return plain, wrong.fault(f)
+}
+
+// askedFor reports whether the conditions of a parameter hold.
+func askedFor(p *connectorv1.ConnectionParameter, plain map[string]string) bool {
+	for _, c := range p.GetConditions() {
+		if !slices.Contains(c.GetValues(), plain[c.GetParameter()]) {
+			return false
+		}
+	}
+	return true
 }
 
 // withDefaults returns the non-empty values, and the defaults of the others.
@@ -113,10 +126,16 @@ func (f form) withDefaults(given map[string]string) map[string]string {
 // nothing is.
 func (f form) judgePlain(name, value string) string {
 	if p := f.parameter(name); p != nil {
-		if isSecret(p) {
+		switch {
+		case isSecret(p):
 			return "is a secret: send it in secrets, not in connection.parameters"
+		case isOAuth(p) && value != "":
+			return signInInstead
 		}
 		return judgeValue(p, value)
+	}
+	if field := f.signIn.field(name); field != nil {
+		return judgeField(*field, value)
 	}
 	v, ok := f.variables[name]
 	switch {
@@ -171,7 +190,14 @@ func judgeType(kind connectorv1.ConnectionParameterType, value string) string {
 // judgeSecret returns what is wrong with a secret that was sent.
 func (f form) judgeSecret(name string) string {
 	p := f.parameter(name)
+	if field := f.signIn.field(name); p == nil && field != nil && field.Secret {
+		return ""
+	} else if p == nil && field != nil {
+		return "is not a secret: send it in connection.parameters, not in secrets"
+	}
 	switch {
+	case p != nil && isOAuth(p):
+		return signInInstead
 	case p == nil && f.variables[name] == nil:
 		return "is unknown"
 	case p == nil || !isSecret(p):
@@ -183,23 +209,21 @@ func (f form) judgeSecret(name string) string {
 // accepted lists the parameters for people, required ones first.
 func (f form) accepted() string {
 	var required, optional []string
-	for _, p := range f.set.GetParameters() {
-		var traits []string
-		if p.GetRequired() {
-			traits = append(traits, "required")
-		}
-		if isSecret(p) {
-			traits = append(traits, "secret")
-		}
-		text := quoted(p.GetName())
-		if len(traits) > 0 {
-			text += " (" + strings.Join(traits, ", ") + ")"
-		}
-		if p.GetRequired() {
+	list := func(name string, needed, hidden bool) {
+		text := described(name, needed, hidden)
+		if needed {
 			required = append(required, text)
 		} else {
 			optional = append(optional, text)
 		}
+	}
+	for _, p := range f.set.GetParameters() {
+		if !isOAuth(p) {
+			list(p.GetName(), p.GetRequired(), isSecret(p))
+		}
+	}
+	for _, field := range f.signIn.Fields {
+		list(field.Name, field.Required && field.Grants == nil && !f.signIn.supplied(field.Name), field.Secret)
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.variables)) {
 		optional = append(optional, quoted(name))
@@ -208,6 +232,21 @@ func (f form) accepted() string {
 		return "no parameters"
 	}
 	return strings.Join(append(required, optional...), ", ")
+}
+
+// described returns a parameter as it is listed.
+func described(name string, needed, hidden bool) string {
+	var traits []string
+	if needed {
+		traits = append(traits, "required")
+	}
+	if hidden {
+		traits = append(traits, "secret")
+	}
+	if len(traits) == 0 {
+		return quoted(name)
+	}
+	return quoted(name) + " (" + strings.Join(traits, ", ") + ")"
 }
 
 // violations collects what is wrong, in the order in which it was found.
@@ -240,6 +279,13 @@ func isSecret(p *connectorv1.ConnectionParameter) bool {
 	return p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_SECRET ||
 		p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_CERTIFICATE
 }
+
+func isOAuth(p *connectorv1.ConnectionParameter) bool {
+	return p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH
+}
+
+// signInInstead is what is wrong with a value for an OAuth parameter.
+const signInInstead = "is obtained by signing in, and cannot be sent"
 
 func choices(allowed []*connectorv1.AllowedValue) string {
 	values := make([]string, 0, len(allowed))

@@ -18,6 +18,8 @@ const (
 	typeInteger = connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_INTEGER
 	typeOAuth   = connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH
 	typeAgent   = connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_AGENT
+
+	typeCertificate = connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_CERTIFICATE
 )
 
 // crm asks for one parameter of every kind.

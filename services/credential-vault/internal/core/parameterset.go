@@ -40,41 +40,44 @@ func chooseSet(def *connectorv1.Definition, name string) (*connectorv1.Parameter
 	return sets[i], nil
 }
 
-// unsupported returns which kind of authentication of a set cannot be done, ""
-// if all can.
+// unsupported returns what a set needs that cannot be done, "" if everything can:
+// an agent, or more than one sign-in.
 func unsupported(set *connectorv1.ParameterSet) string {
+	signIns := 0
 	for _, p := range set.GetParameters() {
-		switch {
-		case p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH:
-			return "oauth2"
-		case p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_AGENT && p.GetRequired():
-			return "agent"
-		case p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_CERTIFICATE && p.GetRequired():
-			return "certificate"
+		switch p.GetType() { //nolint:exhaustive // everything else can be done
+		case connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH:
+			signIns++
+		case connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_AGENT:
+			if p.GetRequired() {
+				return "agent"
+			}
 		}
 	}
-	if slices.ContainsFunc(set.GetPlacements(), func(p *connectorv1.CredentialPlacement) bool { return p.GetDigest() != nil }) {
-		return "digest"
+	if signIns > 1 {
+		return "oauth2"
 	}
 	return ""
+}
+
+// needs says what a kind of authentication that cannot be done is.
+func needs(kind string) string {
+	if kind == "agent" {
+		return "an agent in a private network"
+	}
+	return "signing in at more than one provider"
 }
 
 // notSupported says why a set cannot be used, and which others can.
 func notSupported(set *connectorv1.ParameterSet, all []*connectorv1.ParameterSet) error {
 	kind := unsupported(set)
-	needs := map[string]string{
-		"oauth2":      "signing in at the API's provider (OAuth 2.0)",
-		"agent":       "an agent in a private network",
-		"certificate": "a client certificate",
-		"digest":      "HTTP Digest authentication",
-	}[kind]
 	working := slices.DeleteFunc(slices.Clone(all), func(s *connectorv1.ParameterSet) bool { return unsupported(s) != "" })
 	remedy := "and the connector offers no other way to authenticate"
 	if len(working) > 0 {
 		remedy = "so choose another one: " + setNames(working)
 	}
 	return fault.Unimplemented(fault.ReasonAuthKindNotSupported,
-		"parameter set %q needs %s, which this server cannot do, %s", set.GetName(), needs, remedy).
+		"parameter set %q needs %s, which this server cannot do, %s", set.GetName(), needs(kind), remedy).
 		With("kind", kind)
 }
 

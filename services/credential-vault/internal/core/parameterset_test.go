@@ -34,7 +34,9 @@ func TestTheSetOfAConnection(t *testing.T) {
 		"the only one":                          {sets(set("key", typeSecret)), "", "key"},
 		"the first of several":                  {sets(set("key", typeSecret), set("basic", typeString, typeSecret)), "", "key"},
 		"the one that was asked for":            {sets(set("key", typeSecret), set("basic", typeString, typeSecret)), "basic", "basic"},
-		"the first that works":                  {sets(set("oauth", typeOAuth), set("agent", typeAgent), set("key", typeSecret)), "", "key"},
+		"the first that works":                  {sets(set("both", typeOAuth, typeOAuth), set("agent", typeAgent), set("key", typeSecret)), "", "key"},
+		"one with a sign-in":                    {sets(set("oauth", typeOAuth), set("key", typeSecret)), "", "oauth"},
+		"one with a certificate":                {sets(set("tls", typeCertificate)), "", "tls"},
 		"one without parameters":                {sets(set("anonymous")), "", "anonymous"},
 		"one whose agent can be left out":       {sets(optionalAgent), "", "agent"},
 		"a definition that was written by hand": {sets(), "", "default"},
@@ -46,13 +48,6 @@ func TestTheSetOfAConnection(t *testing.T) {
 			}
 		})
 	}
-}
-
-// digest is a set whose challenge would have to be answered.
-func digest() *connectorv1.ParameterSet {
-	s := set("digest", typeString, typeSecret)
-	s.Placements = []*connectorv1.CredentialPlacement{{Kind: &connectorv1.CredentialPlacement_Digest{Digest: &connectorv1.DigestPlacement{}}}}
-	return s
 }
 
 func TestSetsThatCannotBeUsed(t *testing.T) {
@@ -67,30 +62,20 @@ func TestSetsThatCannotBeUsed(t *testing.T) {
 			fault.ReasonConnectionParametersInvalid,
 			[]string{`"Key"`, `"key", "basic"`},
 		},
-		"only OAuth": {
-			sets(set("oauth", typeOAuth)), "",
+		"two sign-ins at once": {
+			sets(set("both", typeOAuth, typeOAuth)), "",
 			fault.ReasonAuthKindNotSupported,
-			[]string{"OAuth 2.0", "no other way"},
+			[]string{"more than one provider", "no other way"},
 		},
-		"OAuth, when there is nothing else but nothing": {
-			sets(set("oauth", typeOAuth), set("none")), "",
+		"two sign-ins, when there is nothing else but nothing": {
+			sets(set("both", typeOAuth, typeOAuth), set("none")), "",
 			fault.ReasonAuthKindNotSupported,
-			[]string{"OAuth 2.0", `choose another one: "none"`},
+			[]string{"more than one provider", `choose another one: "none"`},
 		},
-		"OAuth, when there is something else": {
-			sets(set("oauth", typeOAuth), set("key", typeSecret)), "oauth",
+		"two sign-ins, when there is something else": {
+			sets(set("both", typeOAuth, typeOAuth), set("key", typeSecret)), "both",
 			fault.ReasonAuthKindNotSupported,
-			[]string{`"oauth"`, "OAuth 2.0", `choose another one: "key"`},
-		},
-		"a client certificate": {
-			sets(set("tls", connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_CERTIFICATE)), "",
-			fault.ReasonAuthKindNotSupported,
-			[]string{"client certificate"},
-		},
-		"digest authentication": {
-			sets(digest()), "",
-			fault.ReasonAuthKindNotSupported,
-			[]string{"HTTP Digest"},
+			[]string{`"both"`, `choose another one: "key"`},
 		},
 		"an agent": {
 			sets(set("private", typeAgent)), "private",

@@ -14,6 +14,10 @@ var (
 	ErrNotFound = errors.New("connection not found")
 	// ErrExists says that a connection has this name already.
 	ErrExists = errors.New("connection exists")
+	// ErrLimit says that somebody has as many as may be.
+	ErrLimit = errors.New("too many at the same time")
+	// ErrServed says that a parameter set has an OAuth client already.
+	ErrServed = errors.New("the parameter set has an OAuth client already")
 	// ErrChanged says that the connection was changed or removed meanwhile.
 	ErrChanged = errors.New("connection has been changed meanwhile")
 )
@@ -55,6 +59,9 @@ type Write struct {
 	// Secrets are all secrets that it has from now on; nil leaves them as they
 	// are.
 	Secrets []Sealed
+	// Grant is what its grant becomes, one Change after the stored one; nil leaves it
+	// as it is.
+	Grant *Grant
 	// Audit is recorded with the change, if there is one.
 	Audit *AuditRecord
 	// Silent changes are not announced: nothing that others keep copies of is
@@ -71,19 +78,6 @@ type ConnectionQuery struct {
 	// Connector restricts the result to one connector's id, unless empty.
 	Connector string
 	// After is the id after which to begin; empty to begin at the first.
-	After string
-	// Limit is the most that is returned, at least 1.
-	Limit int
-}
-
-// AuditQuery says which audit records are wanted.
-type AuditQuery struct {
-	// Environment is the id of the environment.
-	Environment string
-	// Connection restricts the result to one connection's id, unless empty.
-	Connection string
-	// After is the id of the record after which to begin; empty to begin at the
-	// newest.
 	After string
 	// Limit is the most that is returned, at least 1.
 	Limit int

@@ -9,7 +9,6 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/kv"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
-	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/store"
 )
 
 // rival changes the connection before each of the first n transactions that
@@ -44,7 +43,7 @@ func contended(t *testing.T, n int) (*core.Vault, *rig) {
 		}
 	}}
 	return core.New(core.Config{Lease: time.Minute, Runtime: "runtime-proxy"}, core.Ports{
-		Store: store.New(racing, func() {}), Sealer: r.sealer, Connectors: r.connectors, Environments: &r.environments, Clock: r.clock, NewID: func() string { return "0123456789abcdef" },
+		Store: proved(racing), Sealer: r.sealer, Connectors: r.connectors, Environments: &r.environments, Clock: r.clock, NewID: func() string { return "0123456789abcdef" },
 	}), r
 }
 

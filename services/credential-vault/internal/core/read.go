@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/ferrule-dev/ferrule/pkg/authn"
-	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/page"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 )
@@ -63,40 +61,4 @@ func (v *Vault) List(ctx context.Context, caller Caller, l Listing) ([]Connectio
 		return nil, "", fmt.Errorf("list connections: %w", err)
 	}
 	return conns, page.Encode(scope, next), nil
-}
-
-// AuditListing asks for a page of audit records.
-type AuditListing struct {
-	// Environment is the id of the environment.
-	Environment string
-	// Connection is the id of a connection whose records are wanted; empty for
-	// all. It need not exist any more.
-	Connection string
-	// PageSize and PageToken are as the caller sent them.
-	PageSize  int32
-	PageToken string
-}
-
-// ListAudit returns audit records, newest first, and the token of the next page.
-// Only administrators may read them.
-func (v *Vault) ListAudit(ctx context.Context, caller Caller, l AuditListing) ([]AuditRecord, string, error) {
-	if !caller.Principal.Is(authn.RoleAdmin) {
-		return nil, "", fault.Denied(fault.ReasonPermissionDenied,
-			"only administrators may read the audit trail; ask one of them").With("principal", caller.Principal.Name)
-	}
-	if err := v.environments.Exists(ctx, l.Environment); err != nil {
-		return nil, "", err
-	}
-	scope := page.Scope("audit", l.Environment, l.Connection)
-	after, err := page.Decode(scope, l.PageToken)
-	if err != nil {
-		return nil, "", err
-	}
-	records, next, err := v.store.AuditRecords(ctx, AuditQuery{
-		Environment: l.Environment, Connection: l.Connection, After: after, Limit: page.Size(l.PageSize, defaultPage, maxPage),
-	})
-	if err != nil {
-		return nil, "", fmt.Errorf("list audit records: %w", err)
-	}
-	return records, page.Encode(scope, next), nil
 }

@@ -104,7 +104,7 @@ func TestATokenIsForTheListingItCameFrom(t *testing.T) {
 			return err
 		},
 		"another method": func() error {
-			_, _, err := r.vault.ListAudit(t.Context(), admin(), core.AuditListing{Environment: "default", PageToken: next})
+			_, _, err := r.vault.ListAudit(t.Context(), admin(), core.AuditListing{AuditFilter: core.AuditFilter{Environment: "default"}, PageToken: next})
 			return err
 		},
 		"a token of one's own making": func() error {
@@ -122,7 +122,7 @@ func TestTheTrailIsForAdministrators(t *testing.T) {
 	for title, caller := range map[string]core.Caller{
 		"the owner": ann(), "a maker": user("mia", authn.RoleMaker), "a service": itself("trigger"),
 	} {
-		_, _, err := r.vault.ListAudit(t.Context(), caller, core.AuditListing{Environment: "default"})
+		_, _, err := r.vault.ListAudit(t.Context(), caller, core.AuditListing{AuditFilter: core.AuditFilter{Environment: "default"}})
 		if fault.ReasonOf(err) != fault.ReasonPermissionDenied {
 			t.Errorf("%s: got %v", title, err)
 		}
@@ -136,11 +136,11 @@ func TestTheTrailOfAConnectionOutlivesIt(t *testing.T) {
 	if err := r.vault.Delete(t.Context(), ann(), name("crm-1"), ""); err != nil {
 		t.Fatal(err)
 	}
-	records, next, err := r.vault.ListAudit(t.Context(), admin(), core.AuditListing{Environment: "default", Connection: "crm-1", PageSize: 1})
+	records, next, err := r.vault.ListAudit(t.Context(), admin(), core.AuditListing{AuditFilter: core.AuditFilter{Environment: "default", Connection: "crm-1"}, PageSize: 1})
 	if err != nil || len(records) != 1 || records[0].Action != core.ActionDeleted || next == "" {
 		t.Fatalf("got %v, %q, %v", records, next, err)
 	}
-	records, next, err = r.vault.ListAudit(t.Context(), admin(), core.AuditListing{Environment: "default", Connection: "crm-1", PageToken: next})
+	records, next, err = r.vault.ListAudit(t.Context(), admin(), core.AuditListing{AuditFilter: core.AuditFilter{Environment: "default", Connection: "crm-1"}, PageToken: next})
 	if err != nil || len(records) != 1 || records[0].Action != core.ActionCreated || next != "" {
 		t.Fatalf("got %v, %q, %v", records, next, err)
 	}
@@ -157,7 +157,7 @@ func TestThereIsOneEnvironment(t *testing.T) {
 			return err
 		},
 		"audit": func() error {
-			_, _, err := r.vault.ListAudit(t.Context(), admin(), core.AuditListing{Environment: "prod"})
+			_, _, err := r.vault.ListAudit(t.Context(), admin(), core.AuditListing{AuditFilter: core.AuditFilter{Environment: "prod"}})
 			return err
 		},
 		"update": func() error { _, err := r.vault.Update(t.Context(), admin(), core.Edit{Name: elsewhere}); return err },

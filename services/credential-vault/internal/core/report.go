@@ -53,6 +53,7 @@ func (v *Vault) tryReport(ctx context.Context, caller Caller, r TestReport) (Con
 	after.Change++
 	after.TestTime, after.UpdateTime = now, now
 	switch {
+	case before.State == StateNeedsAuthorization: // no test can tell more than that
 	case r.Outcome == OutcomeSucceeded:
 		after.enter(StateConnected, "", now)
 	case r.Failure == "":

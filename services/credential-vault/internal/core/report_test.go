@@ -124,3 +124,20 @@ func TestOnlyAReportThatChangesTheStateIsAnnounced(t *testing.T) {
 		}
 	}
 }
+
+func TestNoTestSaysThatSomebodyHasSignedIn(t *testing.T) {
+	for title, outcome := range map[string]core.Outcome{"a test that succeeds": core.OutcomeSucceeded, "a test that fails": core.OutcomeFailed} {
+		t.Run(title, func(t *testing.T) {
+			r := newRig(t)
+			conn := r.create(ann())
+			conn.Change, conn.State, conn.StateReason = 2, core.StateNeedsAuthorization, "the grant is gone"
+			if err := r.records.Replace(t.Context(), core.Write{Connection: conn}); err != nil {
+				t.Fatal(err)
+			}
+			got, err := r.vault.ReportTest(t.Context(), itself("runtime-proxy"), core.TestReport{Name: conn.Name, Outcome: outcome, Failure: "401"})
+			if err != nil || got.State != core.StateNeedsAuthorization || got.StateReason != "the grant is gone" || got.TestTime.IsZero() {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		})
+	}
+}

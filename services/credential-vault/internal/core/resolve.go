@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -11,6 +12,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
 )
 
 // Request asks for the secrets of a connection.
@@ -23,6 +25,9 @@ type Request struct {
 	// OperationID is what the secrets are needed for; empty for a pass-through
 	// call.
 	OperationID string
+	// Subject is the caller's own token at the provider, where the connection
+	// exchanges it.
+	Subject Subject
 }
 
 // Credential is a connection with its secrets, on loan.
@@ -36,6 +41,10 @@ type Credential struct {
 	Hosts []string
 	// ExpireTime is when the loan ends.
 	ExpireTime time.Time
+	// TokenVersion tells which token was lent; empty if none was.
+	TokenVersion string
+	// Placement is how the API wants the token.
+	Placement oauth.Placement
 }
 
 // NamedSecret is a secret parameter and its value.
@@ -55,55 +64,106 @@ func (c Credential) Clear() {
 
 // Resolve lends the secrets of a connection to the runtime. The audit record is
 // durable before anything is returned. Whoever is refused leaves a record too,
-// and nothing is decrypted for him.
+// and nothing is decrypted for him. Of a connection with a sign-in the access
+// token is lent under the name of its parameter, for no longer than it holds;
+// refresh tokens and what the sign-in needs never are. A token that ends soon is
+// renewed before it is lent.
 func (v *Vault) Resolve(ctx context.Context, caller Caller, r Request) (Credential, error) {
-	conn, sealed, err := v.authorised(ctx, caller, r)
+	held, err := v.authorised(ctx, caller, r)
 	if err != nil {
 		return Credential{}, err
 	}
-	def, err := v.definition(ctx, conn)
+	return v.lend(ctx, caller, r, held)
+}
+
+// lend lends what belongs to a connection, to a caller who may have it.
+func (v *Vault) lend(ctx context.Context, caller Caller, r Request, held Held) (Credential, error) {
+	def, err := v.definition(ctx, held.Connection)
 	if err != nil {
 		return Credential{}, err
 	}
-	hosts, err := v.lendableTo(def, conn, sealed)
+	l := lendsOf(def, held.Connection)
+	if _, err := v.lendableTo(def, l, held); err != nil {
+		return Credential{}, v.refuse(ctx, caller, r, err)
+	}
+	var t loan
+	if l.oauth != "" {
+		if held, t, err = v.token(ctx, held, r); err != nil {
+			return Credential{}, err
+		}
+	}
+	// Once more, because the connection may have changed while a token was renewed.
+	hosts, err := v.lendableTo(def, l, held)
 	if err != nil {
 		return Credential{}, v.refuse(ctx, caller, r, err)
 	}
-	secrets, err := v.open(ctx, conn, sealed)
+	lent, err := v.unsealed(ctx, held, l, t)
 	if err != nil {
 		return Credential{}, err
 	}
-	lent := Credential{Connection: conn, Secrets: secrets, Hosts: hosts, ExpireTime: v.clock.Now().Add(v.cfg.Lease)}
-	if err := v.audit(ctx, caller, r, ActionResolved, conn.SecretNames); err != nil {
+	lent.Hosts = hosts
+	if err := v.audit(ctx, caller, r, ActionResolved, lent.names()); err != nil {
 		lent.Clear()
 		return Credential{}, err
 	}
 	return lent, nil
 }
 
+// unsealed decrypts what is lent.
+func (v *Vault) unsealed(ctx context.Context, held Held, l lends, t loan) (Credential, error) {
+	secrets, err := v.open(ctx, held.Connection, l.of(held.Secrets))
+	if err != nil {
+		return Credential{}, err
+	}
+	lent := Credential{Connection: held.Connection, Secrets: secrets, ExpireTime: v.clock.Now().Add(v.cfg.Lease)}
+	if t.version == "" {
+		return lent, nil
+	}
+	value, err := v.sealer.Open(ctx, held.Connection.place(t.part, t.seal), t.blob)
+	if err != nil {
+		lent.Clear()
+		return Credential{}, fmt.Errorf("decrypt the token of %s: %w", held.Connection.Name, err)
+	}
+	at, _ := slices.BinarySearchFunc(lent.Secrets, l.oauth, func(s NamedSecret, name string) int { return strings.Compare(s.Name, name) })
+	lent.Secrets = slices.Insert(lent.Secrets, at, NamedSecret{Name: l.oauth, Value: value})
+	lent.TokenVersion, lent.Placement = t.version, t.placement
+	if !t.end.IsZero() && t.end.Before(lent.ExpireTime) {
+		lent.ExpireTime = t.end
+	}
+	return lent, nil
+}
+
+// names returns the names of the secrets.
+func (c Credential) names() []string {
+	names := make([]string, 0, len(c.Secrets))
+	for _, s := range c.Secrets {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
 // authorised returns the connection, still encrypted, to whom it may be lent.
-func (v *Vault) authorised(ctx context.Context, caller Caller, r Request) (Connection, []Sealed, error) {
+func (v *Vault) authorised(ctx context.Context, caller Caller, r Request) (Held, error) {
 	if caller.Service != v.cfg.Runtime {
-		return Connection{}, nil, v.refuse(ctx, caller, r, serviceOnly())
+		return Held{}, v.refuse(ctx, caller, r, serviceOnly())
 	}
 	user := caller.Principal.Kind == authn.KindUser
 	if user && r.Principal != "" && r.Principal != caller.Principal.Name {
-		return Connection{}, nil, v.refuse(ctx, caller, r, fault.Denied(fault.ReasonPermissionDenied,
+		return Held{}, v.refuse(ctx, caller, r, fault.Denied(fault.ReasonPermissionDenied,
 			"the call is made for %q with the token of %q; pass on the token of the principal that is served", r.Principal, caller.Principal.Name).
 			With("principal", r.Principal))
 	}
-	conn, sealed, err := v.store.WithSecrets(ctx, r.Name)
+	held, err := v.store.Held(ctx, r.Name)
 	if err := v.found(ctx, r.Name, err); err != nil {
-		return Connection{}, nil, err
+		return Held{}, err
 	}
-	if !v.mayUse(caller, r, conn) {
-		return Connection{}, nil, v.refuse(ctx, caller, r, notFound(r.Name))
+	if !v.mayUse(caller, r, held.Connection) {
+		return Held{}, v.refuse(ctx, caller, r, notFound(r.Name))
 	}
-	if conn.State == StateNeedsAuthorization {
-		return Connection{}, nil, fault.Precondition(fault.ReasonConnectionNotReady,
-			"connection %q waits for somebody to sign in; authorize it first", conn.Name.ID).With("state", conn.State.String())
+	if held.Connection.State == StateNeedsAuthorization {
+		return Held{}, notReady(held.Connection)
 	}
-	return conn, sealed, nil
+	return held, nil
 }
 
 // mayUse decides for whom a connection is lent. A token speaks for its user.
@@ -118,14 +178,19 @@ func (v *Vault) mayUse(caller Caller, r Request, conn Connection) bool {
 }
 
 // lendableTo returns the hosts that may get what is lent. Without secrets there
-// is nothing to protect, so such a connection follows its connector.
-func (v *Vault) lendableTo(def *connectorv1.Definition, conn Connection, sealed []Sealed) ([]string, error) {
+// is nothing to protect, so such a connection follows its connector. A token goes
+// only where the connection led when its grant was given.
+func (v *Vault) lendableTo(def *connectorv1.Definition, l lends, held Held) ([]string, error) {
+	conn := held.Connection
 	leads, err := destinations(def, conn.Parameters, conn.ServerURL, v.cfg.AllowHosts)
 	if err != nil {
 		return nil, err
 	}
-	if len(sealed) == 0 {
+	if len(held.Secrets) == 0 && l.oauth == "" {
 		return hostsOf(leads), nil
+	}
+	if g := held.Grant; l.oauth != "" && g.fits(conn) && !slices.Equal(g.Origins, conn.Origins) {
+		conn.Origins = slices.DeleteFunc(slices.Clone(conn.Origins), func(o Origin) bool { return !slices.Contains(g.Origins, o) })
 	}
 	return confirmedHosts(conn, leads)
 }

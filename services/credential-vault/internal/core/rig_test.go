@@ -46,7 +46,7 @@ func newRig(t *testing.T) *rig {
 		sealer: &sealer{}, connectors: &connectors{definitions: map[string]*connectorv1.Definition{"crm": crm()}},
 		faults: faultkv.New(memkv.New()),
 	}
-	r.records = store.New(r.faults, func() {})
+	r.records = proved(r.faults)
 	hosts, err := core.ParseHostRules([]string{"*.sandbox.example"})
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +120,9 @@ type sealer struct {
 	lent           []secret.Text
 }
 
-func (s *sealer) NewKey(_ context.Context, _, resource string) ([]byte, error) { return []byte("key of " + resource), nil }
+func (s *sealer) NewKey(_ context.Context, _, resource string) ([]byte, error) {
+	return []byte("key of " + resource), nil
+}
 
 func (s *sealer) Seal(_ context.Context, at core.Place, value secret.Text) (blob []byte, err error) {
 	s.sealed++
@@ -221,7 +223,7 @@ func (r *rig) resolve(caller core.Caller, id string) (map[string]string, core.Cr
 // trail returns the audit trail as lines, newest first.
 func (r *rig) trail() (lines []string) {
 	r.t.Helper()
-	records, _, err := r.vault.ListAudit(r.t.Context(), admin(), core.AuditListing{Environment: "default"})
+	records, _, err := r.vault.ListAudit(r.t.Context(), admin(), core.AuditListing{AuditFilter: core.AuditFilter{Environment: "default"}})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -140,22 +140,29 @@ func (c Connection) with(e Edit) Connection {
 }
 
 // refit checks the changed values against the connector, seals new secrets and
-// decides where all of them may go.
+// decides where all of them may go, and whether somebody has to sign in again.
 // What a failed test said about the old values is forgotten.
 func (v *Vault) refit(ctx context.Context, caller Caller, before Connection, sealed []Sealed, after Connection, e Edit) (Write, error) {
-	def, err := v.fit(ctx, &after, answers{plain: after.Parameters, secrets: e.Secrets, kept: before.SecretNames, tolerate: before.Parameters})
+	done, err := v.fit(ctx, &after, answers{plain: after.Parameters, secrets: e.Secrets, kept: before.SecretNames, tolerate: before.Parameters})
+	defer done.clear()
 	if err != nil {
 		return Write{}, err
 	}
-	if err := v.bind(def, before, &after, e); err != nil {
+	e.Secrets = done.secrets
+	if err := v.bind(done.def, before, &after, e); err != nil {
 		return Write{}, err
 	}
-	after.enter(StateConnected, "", after.UpdateTime)
+	if err := done.bindSignIn(before, &after, e.Secrets); err != nil {
+		return Write{}, err
+	}
 	w := Write{Connection: after}
+	if err := v.reenter(ctx, before, &w, done); err != nil {
+		return Write{}, err
+	}
 	if len(e.Secrets) == 0 {
 		return w, nil
 	}
-	fresh, err := v.seal(ctx, after, e.Secrets)
+	fresh, err := v.seal(ctx, w.Connection, e.Secrets)
 	if err != nil {
 		return Write{}, err
 	}
@@ -163,6 +170,30 @@ func (v *Vault) refit(ctx context.Context, caller Caller, before Connection, sea
 	w.Connection.named(w.Secrets)
 	w.Audit = v.record(caller, ActionChanged, after.Name, slices.Sorted(maps.Keys(e.Secrets)))
 	return w, nil
+}
+
+// reenter decides in which state a changed connection is. One whose sign-in is
+// another now, or that leads elsewhere, loses its grant.
+func (v *Vault) reenter(ctx context.Context, before Connection, w *Write, done fitted) error {
+	after := &w.Connection
+	if !done.grant.Interactive() {
+		after.enter(StateConnected, "", after.UpdateTime)
+		return nil
+	}
+	if !done.resigns(before, *after) {
+		if before.State != StateNeedsAuthorization {
+			after.enter(StateConnected, "", after.UpdateTime)
+		}
+		return nil
+	}
+	after.enter(StateNeedsAuthorization, awaitsSignIn, after.UpdateTime)
+	held, err := v.heldAs(ctx, before)
+	if err != nil || held.Grant.Change == 0 {
+		return err
+	}
+	g := held.Grant.lost(before.UID)
+	w.Grant = &g
+	return nil
 }
 
 // merge returns the old secrets that were not sent again, and the new ones, in

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -11,7 +12,6 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
-	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/provider"
 )
 
 // changeAttempts is how often something is tried when others change the same
@@ -31,6 +31,18 @@ type Config struct {
 	// Trusted are the services for which the runtime gets every connection when it
 	// asks without a user's token.
 	Trusted []string
+	// Gateway is the name of the service that takes the redirects of providers.
+	Gateway string
+	// PublicURL is where browsers reach the gateway, such as
+	// "https://ferrule.example.com"; empty if nobody can sign in there.
+	PublicURL string
+	// ReturnOrigins are the origins, besides loopback addresses and the public
+	// URL's own, to which a browser may be sent back after a sign-in.
+	ReturnOrigins []Origin
+	// AuditRetention is how long audit records are kept; 0 means for ever.
+	AuditRetention time.Duration
+	// Renewal says how tokens are renewed.
+	Renewal Renewal
 }
 
 // Ports are what a vault stands on. All are required, and closed by whoever
@@ -47,7 +59,9 @@ type Ports struct {
 	// Tokens speaks to providers.
 	Tokens Tokens
 	// Presets know providers.
-	Presets *provider.Set
+	Presets Presets
+	// Log gets what went wrong and stops nobody; nil to keep it quiet.
+	Log *slog.Logger
 	// Clock tells the time.
 	Clock clock.Clock
 	// NewID returns a random text of at least 16 lower-case hexadecimal digits,
@@ -63,16 +77,23 @@ type Vault struct {
 	connectors   Connectors
 	environments Environments
 	tokens       Tokens
-	presets      *provider.Set
+	presets      Presets
+	log          *slog.Logger
 	clock        clock.Clock
 	newID        func() string
+	renewals     *renewals
 }
 
 // New returns a vault.
 func New(cfg Config, p Ports) *Vault {
+	cfg.Renewal = cfg.Renewal.withDefaults()
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
 	return &Vault{
 		cfg: cfg, store: p.Store, sealer: p.Sealer, connectors: p.Connectors, environments: p.Environments,
-		tokens: p.Tokens, presets: p.Presets, clock: p.Clock, newID: p.NewID,
+		tokens: p.Tokens, presets: p.Presets, log: p.Log, clock: p.Clock, newID: p.NewID,
+		renewals: newRenewals(),
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
 	"github.com/ferrule-dev/ferrule/pkg/secret/reveal"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
 )
 
 // Message returns the message for a credential. It holds copies of the secrets,
@@ -35,6 +36,10 @@ func Message(c core.Credential) (*vaultv1.Credential, error) {
 		Owner:          c.Connection.Owner,
 		Etag:           c.Connection.Etag(),
 		ExpireTime:     timestamppb.New(c.ExpireTime),
+		TokenVersion:   c.TokenVersion,
+	}
+	if c.Placement != (oauth.Placement{}) {
+		m.TokenPlacement = &vaultv1.TokenPlacement{Header: c.Placement.Header, Prefix: c.Placement.Prefix}
 	}
 	for _, s := range c.Secrets {
 		value := &vaultv1.SecretValue{Name: s.Name}

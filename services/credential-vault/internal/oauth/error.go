@@ -16,10 +16,12 @@ const (
 	// provider has acted on it is not known.
 	Transient Verdict = iota
 	// Gone means that the grant does not hold any more: somebody has to sign in
-	// again (invalid_grant and its kin).
+	// again, or to give another password, key or refresh token (invalid_grant and
+	// its kin). The grant ClientCredentials has nobody for that: it never gets it.
 	Gone
 	// Misconfigured means that the provider does not take our client or our
-	// request; signing in again would not help.
+	// request, that the request cannot be made from the profile, or that the egress
+	// guard refuses its destination; signing in again would not help.
 	Misconfigured
 	// Pending means that the person has not finished yet (device flow only).
 	Pending

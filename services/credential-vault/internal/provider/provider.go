@@ -7,10 +7,22 @@
 //	presets, err := provider.Load()
 //	form, err := presets.Form(definition, set)              // what is asked for
 //	profile, err := presets.Profile(definition, set, given)  // how to get a token
+//	reach, err := presets.Reach(definition, set, client)     // where its secret may go
+//
+// A connector gets the preset whose name or alias is its identity provider. One
+// that names none ("oauth2", "openidconnect", …) gets the preset on whose hosts
+// its endpoints are: its own URLs stay, unless they are those of the preset, in
+// which case the owner's settings can fill the placeholders. "oauth2generic" has
+// templates of its own, of which nothing is replaced; "oauth2pkcewithprm" is found
+// by asking the API.
+//
+// Three things are guarded here. Values keep their places: none of them turns an
+// endpoint into another one than its template says. Secrets stand in no URL. And
+// what a connector's client does by itself, without any person, is its maker's to
+// say: owners of connections who want it otherwise bring their own client.
 package provider
 
 import (
-	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
 )
@@ -43,6 +55,9 @@ type Form struct {
 type Field struct {
 	// Name is the name under which it is given; compared without case.
 	Name string
+	// Aliases are other names under which it is taken, for instance
+	// "token:tenantid", in lower case behind the colon; nil if there are none.
+	Aliases []string
 	// Title and Description are for people.
 	Title, Description string
 	// Required values have no default.
@@ -80,16 +95,8 @@ type Client struct {
 	Settings map[string]string
 }
 
-// definition shortens signatures.
-type definition = *connectorv1.Definition
-
 // Set is all presets. It is immutable and safe for concurrent use.
 type Set struct {
-	presets []*Preset // in the order of their ids
-}
-
-// Preset is what is known about one provider.
-type Preset struct {
-	// ID is its name, the base name of its file.
-	ID string
+	presets []*Preset          // in the order of their ids
+	byName  map[string]*Preset // by id and alias, lower case
 }

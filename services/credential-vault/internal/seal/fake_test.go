@@ -135,3 +135,14 @@ func here() core.Place {
 		Version:     "4f2a-1",
 	}
 }
+
+// owned is the same place for a resource with a key of its own.
+func owned(t testing.TB, k *Keyring) core.Place {
+	t.Helper()
+	at := here()
+	var err error
+	if at.Key, err = k.NewKey(t.Context(), at.Environment, at.Resource); err != nil {
+		t.Fatal(err)
+	}
+	return at
+}

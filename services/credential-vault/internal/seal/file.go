@@ -6,76 +6,110 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/tink"
+
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 )
 
-// Unlock returns the keyring whose key-encryption key is in the file at path.
-// The key is made, with the file readable by its owner only, if there is none
-// and nothing was encrypted yet. It is an error, that says what to do, when the
-// file is missing although keysets are stored, when others may read it, or when
-// it does not decrypt every stored keyset.
-func Unlock(ctx context.Context, path string, stored Keysets) (*Keyring, error) {
-	kek, err := LoadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		kek, err = first(ctx, path, stored)
-	}
-	if err != nil {
-		return nil, err
-	}
-	k := New(kek, stored)
-	err = k.Check(ctx)
-	if isKeyError(err) {
-		return nil, fmt.Errorf("key file %s is not the one that the stored secrets need; put back the one that belongs to this store: %w", path, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return k, nil
-}
-
-// first makes the key of a vault that has encrypted nothing yet.
-func first(ctx context.Context, path string, stored Keysets) (KEK, error) {
-	environments, err := stored.KeysetEnvironments(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("look for stored keysets: %w", err)
-	}
-	if len(environments) > 0 {
-		return nil, fmt.Errorf("key file %s is missing, and without it no stored secret can be read: put it back from its backup; a new key is made only for an empty store", path)
-	}
-	kek, err := CreateFile(path)
-	if errors.Is(err, fs.ErrExist) {
-		return LoadFile(path) // another process was faster
-	}
-	return kek, err
-}
-
-// fileKEK is a key-encryption key in memory.
+// fileKEK is a key-encryption key in a file, and a copy of it in memory. The
+// file may get another newest key at any moment, from another process too.
 type fileKEK struct {
-	id   string
-	aead tink.AEAD
+	path string
+
+	mu   sync.Mutex
+	keys *fileKeys // replaced, never changed
 }
 
-// ID returns "file:" and the id of the newest key in the file.
-func (k *fileKEK) ID() string { return k.id }
-
-// EncryptWithContext encrypts a keyset.
-func (k *fileKEK) EncryptWithContext(_ context.Context, plaintext, associatedData []byte) ([]byte, error) {
-	return k.aead.Encrypt(plaintext, associatedData)
-}
-
-// DecryptWithContext decrypts a keyset with whichever key of the file fits.
-func (k *fileKEK) DecryptWithContext(_ context.Context, ciphertext, associatedData []byte) ([]byte, error) {
-	return k.aead.Decrypt(ciphertext, associatedData)
+// fileKeys is what a key file held when it was read.
+type fileKeys struct {
+	id     string
+	handle *keyset.Handle
+	aead   tink.AEAD
 }
 
 // LoadFile reads a key-encryption key: a Tink keyset in JSON, in clear, in a
 // file that only its owner can access. A file that does not exist is an
 // fs.ErrNotExist.
 func LoadFile(path string) (KEK, error) {
+	keys, err := readKeys(path)
+	if err != nil {
+		return nil, err
+	}
+	return &fileKEK{path: path, keys: keys}, nil
+}
+
+// CreateFile makes a key-encryption key and its file, with mode 0600. It is an
+// fs.ErrExist when there is a file already; that one is left as it is.
+func CreateFile(path string) (KEK, error) {
+	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+	if err != nil {
+		return nil, fmt.Errorf("make a key: %w", err)
+	}
+	if err := writeKeys(path, handle, createPrivate); err != nil {
+		return nil, err
+	}
+	keys, err := newFileKeys(path, handle)
+	if err != nil {
+		return nil, err
+	}
+	return &fileKEK{path: path, keys: keys}, nil
+}
+
+// ID returns "file:" and the id of the newest key that was seen in the file.
+func (k *fileKEK) ID() string { return k.present().id }
+
+// EncryptWithContext encrypts a keyset with the newest key of the file, which is
+// read for that: what another process has rotated out must not be used any more.
+// A file that has been taken away since the start cannot have changed.
+func (k *fileKEK) EncryptWithContext(_ context.Context, plaintext, associatedData []byte) ([]byte, error) {
+	keys, err := k.reload()
+	if err != nil {
+		return nil, err
+	}
+	return keys.aead.Encrypt(plaintext, associatedData)
+}
+
+// DecryptWithContext decrypts a keyset with whichever key of the file fits. It
+// reads the file again if none of those that it knows does.
+func (k *fileKEK) DecryptWithContext(_ context.Context, ciphertext, associatedData []byte) ([]byte, error) {
+	if plain, err := k.present().aead.Decrypt(ciphertext, associatedData); err == nil {
+		return plain, nil
+	}
+	keys, err := k.reload()
+	if err != nil {
+		return nil, err
+	}
+	return keys.aead.Decrypt(ciphertext, associatedData)
+}
+
+func (k *fileKEK) present() *fileKeys {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.keys
+}
+
+// reload reads the file again.
+func (k *fileKEK) reload() (*fileKeys, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	keys, err := readKeys(k.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return k.keys, nil
+	case err != nil:
+		return nil, fault.Unavailable(fault.ReasonKeyUnavailable,
+			"the key file of the vault cannot be read at this moment; have the operator look at it").Because(err)
+	}
+	k.keys = keys
+	return keys, nil
+}
+
+func readKeys(path string) (*fileKeys, error) {
 	data, err := readPrivate(path)
 	if err != nil {
 		return nil, err
@@ -86,31 +120,25 @@ func LoadFile(path string) (KEK, error) {
 		// The cause may quote the file, so it stays here.
 		return nil, fmt.Errorf("key file %s does not hold a key: put it back from its backup", path)
 	}
-	return newFileKEK(path, handle)
+	return newFileKeys(path, handle)
 }
 
-// CreateFile makes a key-encryption key and its file, with mode 0600. It is an
-// fs.ErrExist when there is a file already; that one is left as it is.
-func CreateFile(path string) (KEK, error) {
-	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
-	if err != nil {
-		return nil, fmt.Errorf("make a key: %w", err)
-	}
+// writeKeys gives a file with the keys to write.
+func writeKeys(path string, handle *keyset.Handle, write func(path string, data []byte) error) error {
 	var data bytes.Buffer
 	if err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&data)); err != nil {
-		return nil, fmt.Errorf("encode a key: %w", err)
+		return fmt.Errorf("encode a key: %w", err)
 	}
 	defer func() { clear(data.Bytes()) }()
-	if err := createPrivate(path, data.Bytes()); err != nil {
-		return nil, err
-	}
-	return newFileKEK(path, handle)
+	return write(path, data.Bytes())
 }
 
-func newFileKEK(path string, handle *keyset.Handle) (KEK, error) {
+func newFileKeys(path string, handle *keyset.Handle) (*fileKeys, error) {
 	primitive, err := aead.New(handle)
 	if err != nil {
 		return nil, fmt.Errorf("key file %s holds no key for authenticated encryption: put it back from its backup", path)
 	}
-	return &fileKEK{id: fmt.Sprintf("file:%08x", handle.KeysetInfo().GetPrimaryKeyId()), aead: primitive}, nil
+	return &fileKeys{
+		id: fmt.Sprintf("file:%08x", handle.KeysetInfo().GetPrimaryKeyId()), handle: handle, aead: primitive,
+	}, nil
 }

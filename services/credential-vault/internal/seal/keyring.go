@@ -11,11 +11,15 @@ import (
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/tink"
+
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 )
 
 // KEK is a key-encryption key: it encrypts keysets and nothing else. It is
 // asked once per environment and start, so it may be a call to a key management
-// service. Implementations are safe for concurrent use.
+// service; one that cannot be used now is a fault with the reason
+// KEY_UNAVAILABLE, and every other error of a decryption means that the bytes are
+// not this key's. Implementations are safe for concurrent use.
 type KEK interface {
 	tink.AEADWithContext
 	// ID names the key for operators. It is stored beside what the key
@@ -55,8 +59,11 @@ type Keysets interface {
 // Keyring holds the data keys of all environments, decrypted when they are
 // first needed. It is safe for concurrent use.
 type Keyring struct {
-	kek    KEK
-	stored Keysets
+	kek       KEK
+	previous  KEK // nil unless keysets are being moved from one KEK to another
+	stored    Keysets
+	unwrapped *unwrapped
+	rooms     sync.Pool // of *[smallSecret]byte, cleared
 
 	mu    sync.RWMutex
 	known map[string]*dataKeys // by environment; entries are replaced, never changed
@@ -65,12 +72,18 @@ type Keyring struct {
 // dataKeys is a decrypted keyset.
 type dataKeys struct {
 	version uint64
+	newest  uint32 // the id of the key that encrypts
 	aead    tink.AEAD
 }
 
-// New returns a keyring over the stored keysets.
-func New(kek KEK, stored Keysets) *Keyring {
-	return &Keyring{kek: kek, stored: stored, known: map[string]*dataKeys{}}
+// New returns a keyring over the stored keysets, with a key-encryption key that
+// somebody else closes, if it needs that.
+func New(kek KEK, stored Keysets, options ...Option) *Keyring {
+	c := configured(options)
+	return &Keyring{
+		kek: kek, previous: c.previous, stored: stored,
+		unwrapped: newUnwrapped(c.clock), known: map[string]*dataKeys{},
+	}
 }
 
 // Check decrypts every stored keyset, so that a wrong key is noticed at the
@@ -99,11 +112,16 @@ func (k *Keyring) reading(ctx context.Context, environment string) (*dataKeys, e
 	return k.load(ctx, environment)
 }
 
-// writing returns the keys of an environment, new ones if it has none.
+// writing returns the newest keys of an environment, new ones if it has none. It
+// asks the store each time: who encrypts with a key that others believe to be
+// rotated out makes something that nobody can read tomorrow.
 func (k *Keyring) writing(ctx context.Context, environment string) (*dataKeys, error) {
 	keys, err := k.reading(ctx, environment)
+	if err == nil {
+		return k.refreshed(ctx, environment, keys)
+	}
 	if !errors.Is(err, ErrNoKeyset) {
-		return keys, err
+		return nil, err
 	}
 	if err := k.create(ctx, environment); err != nil && !errors.Is(err, ErrKeysetChanged) {
 		return nil, err
@@ -133,18 +151,14 @@ func (k *Keyring) load(ctx context.Context, environment string) (*dataKeys, erro
 
 // unwrap decrypts a keyset and remembers it unless a newer one is known.
 func (k *Keyring) unwrap(ctx context.Context, environment string, w Wrapped) (*dataKeys, error) {
-	handle, err := keyset.ReadWithContext(ctx, keyset.NewBinaryReader(bytes.NewReader(w.Blob)), k.kek, bound(environment, w.Version))
+	handle, err := k.decrypt(ctx, environment, w)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, &keyError{environment: environment, wrappedBy: w.KEK, present: k.kek.ID(), cause: err}
+		return nil, err
 	}
-	primitive, err := aead.New(handle)
+	keys, err := newDataKeys(handle, w.Version)
 	if err != nil {
-		return nil, &keyError{environment: environment, wrappedBy: w.KEK, present: k.kek.ID(), cause: err}
+		return nil, k.wrong(environment, w, err)
 	}
-	keys := &dataKeys{version: w.Version, aead: primitive}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if known, ok := k.known[environment]; ok && known.version >= keys.version {
@@ -152,6 +166,70 @@ func (k *Keyring) unwrap(ctx context.Context, environment string, w Wrapped) (*d
 	}
 	k.known[environment] = keys
 	return keys, nil
+}
+
+func newDataKeys(handle *keyset.Handle, version uint64) (*dataKeys, error) {
+	primitive, err := aead.New(handle)
+	if err != nil {
+		return nil, err
+	}
+	return &dataKeys{
+		version: version, newest: handle.KeysetInfo().GetPrimaryKeyId(), aead: primitive,
+	}, nil
+}
+
+// decrypt decrypts a stored keyset, with the key-encryption key of now or the
+// previous one.
+func (k *Keyring) decrypt(ctx context.Context, environment string, w Wrapped) (*keyset.Handle, error) {
+	var causes []error
+	for _, kek := range k.candidates(w) {
+		asked := &witness{kek: kek}
+		handle, err := keyset.ReadWithContext(ctx, keyset.NewBinaryReader(bytes.NewReader(w.Blob)), asked, bound(environment, w.Version))
+		switch {
+		case err == nil:
+			return handle, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case fault.ReasonOf(asked.err) == fault.ReasonKeyUnavailable:
+			return nil, fmt.Errorf("decrypt the data keys of environment %q: %w", environment, asked.err)
+		}
+		causes = append(causes, err)
+	}
+	return nil, k.wrong(environment, w, errors.Join(causes...))
+}
+
+// candidates returns the keys that may have encrypted a keyset, the likely one
+// first.
+func (k *Keyring) candidates(w Wrapped) []KEK {
+	switch {
+	case k.previous == nil:
+		return []KEK{k.kek}
+	case w.KEK == k.previous.ID():
+		return []KEK{k.previous, k.kek}
+	}
+	return []KEK{k.kek, k.previous}
+}
+
+func (k *Keyring) wrong(environment string, w Wrapped, cause error) error {
+	return &keyError{environment: environment, wrappedBy: w.KEK, present: k.kek.ID(), cause: cause}
+}
+
+// witness remembers the error of a key, of which Tink keeps the text only.
+type witness struct {
+	kek KEK
+	err error
+}
+
+func (w *witness) EncryptWithContext(ctx context.Context, plaintext, associatedData []byte) (out []byte, err error) {
+	out, err = w.kek.EncryptWithContext(ctx, plaintext, associatedData)
+	w.err = err
+	return out, err
+}
+
+func (w *witness) DecryptWithContext(ctx context.Context, ciphertext, associatedData []byte) (out []byte, err error) {
+	out, err = w.kek.DecryptWithContext(ctx, ciphertext, associatedData)
+	w.err = err
+	return out, err
 }
 
 // create stores the first keyset of an environment.
@@ -173,9 +251,16 @@ func (k *Keyring) create(ctx context.Context, environment string) error {
 // wrap encrypts a keyset for its environment and version.
 func wrap(ctx context.Context, kek KEK, environment string, version uint64, handle *keyset.Handle) (Wrapped, error) {
 	var blob bytes.Buffer
-	if err := handle.WriteWithContext(ctx, keyset.NewBinaryWriter(&blob), kek, bound(environment, version)); err != nil {
+	asked := &witness{kek: kek}
+	err := handle.WriteWithContext(ctx, keyset.NewBinaryWriter(&blob), asked, bound(environment, version))
+	if asked.err != nil {
+		err = asked.err
+	}
+	if err != nil {
 		return Wrapped{}, fmt.Errorf("encrypt the keyset of environment %q with %s: %w", environment, kek.ID(), err)
 	}
+	// The id is asked for afterwards: a key that was renewed by another process
+	// learns of it when it is used.
 	return Wrapped{Version: version, KEK: kek.ID(), Blob: blob.Bytes()}, nil
 }
 
@@ -199,9 +284,3 @@ func (e *keyError) Error() string {
 
 // Unwrap returns what Tink said.
 func (e *keyError) Unwrap() error { return e.cause }
-
-// isKeyError reports whether err is about keys, and not about reaching them.
-func isKeyError(err error) bool {
-	_, ok := errors.AsType[*keyError](err)
-	return ok || errors.Is(err, ErrNoKeyset)
-}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -73,6 +74,44 @@ func syncDir(dir string) error {
 	}
 	if err := errors.Join(d.Sync(), d.Close()); err != nil {
 		return fmt.Errorf("sync key directory: %w", err)
+	}
+	return nil
+}
+
+// replacePrivate puts a new file in the place of one that there is: whoever
+// opens the name gets all of the old or all of the new, also after a crash.
+func replacePrivate(path string, data []byte) (err error) {
+	next := halfWritten(path)
+	tmp, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("write the new key file, beside the old one: %w", err)
+	}
+	if err = tmp.Chmod(0o600); err == nil {
+		_, err = tmp.Write(data)
+	}
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if err = errors.Join(err, tmp.Close()); err != nil {
+		return errors.Join(fmt.Errorf("write the new key file: %w", err), os.Remove(next))
+	}
+	if err = os.Rename(next, path); err != nil {
+		return errors.Join(fmt.Errorf("publish the new key file: %w", err), os.Remove(next))
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// halfWritten is the name of a file that has not replaced the one at path yet.
+// There is one name only, so that no crash leaves keys where nobody looks.
+func halfWritten(path string) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".next")
+}
+
+// forgetHalfWritten removes what a crash may have left: it holds keys, and is
+// needed by nobody.
+func forgetHalfWritten(path string) error {
+	if err := os.Remove(halfWritten(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove what an interrupted change of the key file has left: %w", err)
 	}
 	return nil
 }

@@ -2,79 +2,120 @@ package seal
 
 import (
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/rand"
+	"errors"
 	"fmt"
-
-	"github.com/tink-crypto/tink-go/v2/aead/subtle"
 
 	"github.com/ferrule-dev/ferrule/pkg/secret"
 	"github.com/ferrule-dev/ferrule/pkg/secret/reveal"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 )
 
-// resourceKeySize is the size of the key of one resource: AES-256.
-const resourceKeySize = 32
+const (
+	// resourceKeySize is the size of the key of one resource: AES-256.
+	resourceKeySize = 32
+	// smallSecret is the size of secrets, in bytes, that need no memory of their own to be
+	// decrypted.
+	smallSecret = 1 << 10
+	// maxWrappedKey bounds an encrypted key in bytes. Ours take 65.
+	maxWrappedKey = 256
+)
 
 // NewKey implements core.Sealer.
 func (k *Keyring) NewKey(ctx context.Context, environment, resource string) ([]byte, error) {
-	fresh := make([]byte, resourceKeySize)
-	defer clear(fresh)
-	_, _ = rand.Read(fresh) // never fails (crypto/rand, Go 1.24)
-	value := secret.New(fresh)
-	defer value.Clear()
-	return k.Seal(ctx, keyPlace(environment, resource), value)
+	fresh := freshKey()
+	defer fresh.Clear()
+	return k.Seal(ctx, core.KeyPlace(environment, resource), fresh)
 }
 
-// keyPlace is where the key of a resource belongs. Parameters have names, so no
-// secret has the same place.
-func keyPlace(environment, resource string) core.Place {
-	return core.Place{Environment: environment, Resource: resource}
+// freshKey returns a new random key.
+func freshKey() secret.Text {
+	raw := make([]byte, resourceKeySize)
+	defer clear(raw)
+	_, _ = rand.Read(raw) // never fails, see crypto/rand
+	return secret.New(raw)
 }
 
-// primitive returns the encryption with the key of a resource.
-func (k *Keyring) primitive(ctx context.Context, at core.Place) (*subtle.AESGCM, error) {
-	key, err := k.Open(ctx, keyPlace(at.Environment, at.Resource), at.Key)
+// Forget drops the decrypted key of a resource from memory, after the encrypted
+// one, which is given, has been deleted.
+func (k *Keyring) Forget(key []byte) {
+	k.unwrapped.forget(key)
+}
+
+// cipher returns the encryption with the key of a resource.
+func (k *Keyring) cipher(ctx context.Context, at core.Place) (cipher.AEAD, error) {
+	if len(at.Key) > maxWrappedKey {
+		return nil, unreadable(at, fmt.Errorf("its key takes %d bytes and may take %d", len(at.Key), maxWrappedKey))
+	}
+	if known, ok := k.unwrapped.get(at); ok {
+		return known, nil
+	}
+	key, err := k.Open(ctx, core.KeyPlace(at.Environment, at.Resource), at.Key)
 	if err != nil {
 		return nil, err
 	}
 	defer key.Clear()
-	var aead *subtle.AESGCM
-	err = key.Use(reveal.Grant(), func(raw []byte) (err error) {
-		aead, err = subtle.NewAESGCM(raw)
-		return err
-	})
+	fresh, err := newCipher(key)
 	if err != nil {
 		return nil, unreadable(at, err)
 	}
-	return aead, nil
+	k.unwrapped.put(at, fresh)
+	return fresh, nil
 }
 
-func (k *Keyring) sealWithKey(ctx context.Context, at core.Place, value secret.Text) ([]byte, error) {
-	aead, err := k.primitive(ctx, at)
-	if err != nil {
-		return nil, fmt.Errorf("seal a secret of %s: %w", at.Resource, err)
-	}
-	blob := []byte{blobFormat}
-	err = value.Use(reveal.Grant(), func(plain []byte) error {
-		sealed, err := aead.Encrypt(plain, associated(at))
-		blob = append(blob, sealed...)
+// newCipher returns AES-256-GCM with random nonces of 96 bits. A resource has a
+// few hundred secrets in its life, far below the 2^32 for which such nonces are
+// safe (NIST SP 800-38D, section 8.3).
+func newCipher(key secret.Text) (sealer cipher.AEAD, err error) {
+	err = key.Use(reveal.Grant(), func(raw []byte) error {
+		if len(raw) != resourceKeySize {
+			return errors.New("its key has another size")
+		}
+		block, err := aes.NewCipher(raw)
+		if err != nil {
+			return err
+		}
+		sealer, err = cipher.NewGCMWithRandomNonce(block)
 		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("seal a secret of %s: %w", at.Resource, err)
-	}
-	return blob, nil
+	return sealer, err
 }
 
-func (k *Keyring) openWithKey(ctx context.Context, at core.Place, blob []byte) (secret.Text, error) {
-	aead, err := k.primitive(ctx, at)
-	if err != nil {
-		return secret.Text{}, err
-	}
-	plain, err := aead.Decrypt(blob[1:], associated(at))
+// sealWith encrypts a secret: the format's byte, the nonce, the ciphertext and
+// the tag.
+func sealWith(c cipher.AEAD, at core.Place, value secret.Text) (blob []byte, err error) {
+	err = value.Use(reveal.Grant(), func(plain []byte) error {
+		blob = make([]byte, 1, 1+len(plain)+c.Overhead())
+		blob[0] = blobFormat
+		blob = c.Seal(blob, nil, plain, associated(at)) //nolint:gosec // it makes its own random nonce
+		return nil
+	})
+	return blob, err
+}
+
+// openWith decrypts what sealWith made. room is memory that it may use, and
+// leaves cleared.
+func openWith(c cipher.AEAD, at core.Place, blob, room []byte) (secret.Text, error) {
+	plain, err := c.Open(room[:0], nil, blob[1:], associated(at))
 	if err != nil {
 		return secret.Text{}, unreadable(at, err)
 	}
 	defer clear(plain)
 	return secret.New(plain), nil
+}
+
+// openOwned decrypts in memory that is used again.
+func (k *Keyring) openOwned(ctx context.Context, at core.Place, blob []byte) (secret.Text, error) {
+	c, err := k.cipher(ctx, at)
+	if err != nil {
+		return secret.Text{}, err
+	}
+	room, ok := k.rooms.Get().(*[smallSecret]byte)
+	if !ok {
+		room = new([smallSecret]byte)
+	}
+	defer k.rooms.Put(room)
+	return openWith(c, at, blob, room[:])
 }

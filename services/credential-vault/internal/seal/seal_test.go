@@ -164,13 +164,14 @@ func TestRotatedKeysReadTheOldAndWriteTheNew(t *testing.T) {
 func TestKeysAreReadOnceAndNotForEachSecret(t *testing.T) {
 	s := newShelf()
 	k := New(newKEK(t), s)
-	blob := sealed(t, k, here(), canary)
+	at := owned(t, k)
+	blob := sealed(t, k, at, canary)
 	reads := s.reads
 	for range 10 {
-		if _, err := k.Open(t.Context(), here(), blob); err != nil {
+		if _, err := k.Open(t.Context(), at, blob); err != nil {
 			t.Fatal(err)
 		}
-		sealed(t, k, here(), canary)
+		sealed(t, k, at, canary)
 	}
 	if s.reads != reads {
 		t.Errorf("the keyset was read %d more times", s.reads-reads)

@@ -2,104 +2,120 @@ package store
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/hex"
+	"errors"
 	"fmt"
-	"math"
-	"slices"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/kv"
-	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/chain"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 )
 
-// stampSize is the length of the inverted time in a key, in bytes.
-const stampSize = 8
+// Errors that stop the trail of an environment. As long as they last nothing is
+// lent there: what cannot be recorded does not happen.
+var (
+	errNoProver   = errors.New("audit records cannot be proved: the store was not given its prover")
+	errStateLost  = errors.New("the state of the audit trail is missing; verify the trail and put the store back from a backup")
+	errStateWrong = errors.New("the state of the audit trail is not what was written; verify the trail and put the store back from a backup")
+	errNotNewest  = errors.New("the audit trail does not end where its state says; verify the trail and put the store back from a backup")
+)
 
-// Record implements core.Store.
+// Prover has the keys that audit records are proved with. It is called outside
+// of transactions. *chain.Keys is one.
+type Prover interface {
+	// Key returns the key of an environment, a new one if it has none.
+	Key(ctx context.Context, environment string) (*chain.Key, error)
+	// Existing returns the key of an environment, or chain.ErrNoKey.
+	Existing(ctx context.Context, environment string) (*chain.Key, error)
+}
+
+var _ Prover = (*chain.Keys)(nil)
+
+// Prove gives the store what its audit records are proved with. It must be called
+// once, before the store is used by more than the prover itself; without it
+// nothing that leaves an audit record succeeds.
+func (s *Store) Prove(p Prover) { s.prover = p }
+
+// key returns the audit key of an environment.
+func (s *Store) key(ctx context.Context, environment string) (*chain.Key, error) {
+	if s.prover == nil {
+		return nil, errNoProver
+	}
+	return s.prover.Key(ctx, environment)
+}
+
+// Record implements core.Trail. Records that come while another one is being
+// written share the next transaction.
 func (s *Store) Record(ctx context.Context, r core.AuditRecord) error {
-	return s.kv.Update(ctx, func(tx kv.Tx) error { return appendAudit(tx, r) })
-}
-
-// appendAudit adds a record in front of all others. Its key is its time, unless
-// that is not after the newest record's: then it is the moment after that one,
-// so that records keep the order in which they were committed, whatever the
-// clock does.
-func appendAudit(tx kv.Tx, r core.AuditRecord) error {
-	prefix := auditPrefix(r.Connection.Environment)
-	newest, err := tx.Scan(prefix, nil, 1)
+	environment := r.Connection.Environment
+	key, err := s.key(ctx, environment)
 	if err != nil {
 		return err
 	}
-	stamp := invert(r.Time)
-	if len(newest) > 0 {
-		first := binary.BigEndian.Uint64(newest[0].Key[len(prefix):])
-		stamp = min(stamp, first-1)
-	}
-	record, err := encodeAudit(r)
-	if err != nil {
-		return err
-	}
-	if err := tx.Put(binary.BigEndian.AppendUint64(prefix, stamp), record); err != nil {
-		return err
-	}
-	return tx.Put(binary.BigEndian.AppendUint64(auditIndexPrefix(r.Connection), stamp), nil)
-}
-
-// invert returns a number that is smaller the later t is.
-func invert(t time.Time) uint64 {
-	return math.MaxUint64 - uint64(max(t.UnixNano(), 0))
-}
-
-// AuditRecords implements core.Store.
-func (s *Store) AuditRecords(ctx context.Context, q core.AuditQuery) (found []core.AuditRecord, next string, err error) {
-	after, err := stampOf(q.After)
-	if err != nil {
-		return nil, "", err
-	}
-	records := auditPrefix(q.Environment)
-	prefix := records
-	if q.Connection != "" {
-		prefix = auditIndexPrefix(resource.Connection{Environment: q.Environment, ID: q.Connection})
-	}
-	err = s.kv.View(ctx, func(r kv.Reader) error {
-		found, next = nil, ""
-		return walk(r, prefix, after, q.Limit, func(p kv.Pair, stamp string) (bool, error) {
-			if len(found) == q.Limit {
-				next = found[q.Limit-1].ID
-				return false, nil
-			}
-			record, err := auditAt(r, append(slices.Clip(records), stamp...), q.Connection, p)
-			found = append(found, record)
-			return true, err
+	e := newEntry(r)
+	return s.gatheringOf(environment).add(e, func(entries []entry) error {
+		return s.kv.Update(context.WithoutCancel(ctx), func(tx kv.Tx) error {
+			return extend(tx, environment, key, time.Time{}, entries)
 		})
 	})
-	return found, next, err
 }
 
-// auditAt returns the record that an entry of a listing stands for.
-func auditAt(r kv.Reader, key []byte, connection string, p kv.Pair) (core.AuditRecord, error) {
-	data := p.Value
-	if connection != "" { // the entry is one of the index
-		var err error
-		if data, err = r.Get(key); err != nil {
-			return core.AuditRecord{}, err
+// recorded makes a change together with its audit record, if there is one. It is
+// the way of all changes that leave one: the key of the record has to be there
+// before the transaction begins.
+func (s *Store) recorded(ctx context.Context, r *core.AuditRecord, change func(kv.Tx) error) error {
+	if r == nil {
+		return s.kv.Update(ctx, change)
+	}
+	environment := r.Connection.Environment
+	key, err := s.key(ctx, environment)
+	if err != nil {
+		return err
+	}
+	return s.kv.Update(ctx, func(tx kv.Tx) error {
+		if err := change(tx); err != nil {
+			return err
+		}
+		return extend(tx, environment, key, time.Time{}, []entry{newEntry(*r)})
+	})
+}
+
+// extend adds records to the chain of an environment. now is when that happens,
+// if it is later than what the records say.
+func extend(tx kv.Tx, environment string, key *chain.Key, now time.Time, entries []entry) error {
+	st, err := provedState(tx, environment, key)
+	if err != nil && !errors.Is(err, errNoState) {
+		return err
+	}
+	if err := appendTo(tx, environment, key, &st, now, entries); err != nil {
+		return err
+	}
+	return putState(tx, environment, key, st)
+}
+
+// appendTo adds records after the one that st ends with, and changes st.
+func appendTo(tx kv.Tx, environment string, key *chain.Key, st *auditState, now time.Time, entries []entry) error {
+	bodies := make([][]byte, len(entries))
+	for i := range entries {
+		entries[i].stamp(st.note(entries[i].time, now))
+		bodies[i] = entries[i].body
+	}
+	proofs, err := key.Link(st.proof, st.sequence+1, bodies)
+	if err != nil {
+		return fmt.Errorf("prove audit records: %w", err)
+	}
+	for i, e := range entries {
+		st.sequence++
+		st.proof = proofs[i]
+		if err := tx.Put(auditKey(environment, st.sequence), e.value(proofs[i])); err != nil {
+			return err
+		}
+		if e.connection == "" {
+			continue
+		}
+		if err := tx.Put(auditIndexKey(environment, e.connection, st.sequence), nil); err != nil {
+			return err
 		}
 	}
-	id := hex.EncodeToString(key[len(key)-stampSize:])
-	record, err := decodeAudit(id, data)
-	if err != nil {
-		return core.AuditRecord{}, fmt.Errorf("audit record %s: %w", id, err)
-	}
-	return record, nil
-}
-
-// stampOf returns the part of a key that a record's id stands for.
-func stampOf(id string) ([]byte, error) {
-	stamp, err := hex.DecodeString(id)
-	if err != nil || len(stamp) != 0 && len(stamp) != stampSize {
-		return nil, fmt.Errorf("%q is no audit record's id", id)
-	}
-	return stamp, nil
+	return nil
 }

@@ -1,7 +1,10 @@
 package store_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/ferrule-dev/ferrule/pkg/kv"
+	"github.com/ferrule-dev/ferrule/pkg/kv/memkv"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/store"
 )
@@ -20,8 +25,8 @@ func trail(t *testing.T, s *store.Store, q core.AuditQuery) []core.AuditRecord {
 		q.Limit = 100
 	}
 	got, next, err := s.AuditRecords(t.Context(), q)
-	if err != nil || next != "" {
-		t.Fatalf("next is %q, %v", next, err)
+	if err != nil || next != 0 {
+		t.Fatalf("next is %d, %v", next, err)
 	}
 	return got
 }
@@ -33,7 +38,7 @@ func operations(records []core.AuditRecord) (out []string) {
 	return out
 }
 
-func note(t *testing.T, s *store.Store, id, operation string, at time.Time) {
+func note(t testing.TB, s *store.Store, id, operation string, at time.Time) {
 	t.Helper()
 	r := record(core.ActionResolved, id, at)
 	r.OperationID = operation
@@ -42,19 +47,36 @@ func note(t *testing.T, s *store.Store, id, operation string, at time.Time) {
 	}
 }
 
+// full is a record with every field set.
+func full() core.AuditRecord {
+	r := *record(core.ActionUsed, "crm", noon.Add(7*time.Nanosecond))
+	r.OAuthClient, r.Host, r.Count, r.FirstTime = "crm-client", "api.example.com:443", 12, noon.Add(-time.Hour)
+	return r
+}
+
 func TestARecordComesBackAsItWasWritten(t *testing.T) {
-	onEveryEngine(t, func(t *testing.T, engine kv.Store) {
-		s := open(engine)
-		want := *record(core.ActionRefused, "crm", noon.Add(7*time.Nanosecond))
-		if err := s.Record(t.Context(), want); err != nil {
-			t.Fatal(err)
-		}
-		for _, q := range []core.AuditQuery{{}, {Connection: "crm"}} {
-			if diff := cmp.Diff([]core.AuditRecord{want}, trail(t, s, q), cmpopts.IgnoreFields(core.AuditRecord{}, "ID")); diff != "" {
-				t.Error(diff)
-			}
-		}
-	})
+	onlyEnvironment := core.AuditRecord{Time: noon, Action: core.ActionPruned, Connection: resource.Connection{Environment: "default"}}
+	odd := *record(core.ActionRefused, "crm", time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC))
+	odd.Principal, odd.OperationID, odd.SecretNames = "анна\x00", strings.Repeat("o", 512), []string{"", "\xff"}
+	for title, want := range map[string]core.AuditRecord{
+		"every field is set": full(), "about no connection": onlyEnvironment, "texts of any bytes, before time began": odd,
+	} {
+		t.Run(title, func(t *testing.T) {
+			onEveryEngine(t, func(t *testing.T, engine kv.Store) {
+				s := open(engine)
+				if err := s.Record(t.Context(), want); err != nil {
+					t.Fatal(err)
+				}
+				got := trail(t, s, core.AuditQuery{})
+				if diff := cmp.Diff([]core.AuditRecord{want}, got, cmpopts.IgnoreFields(core.AuditRecord{}, "Sequence", "Proof")); diff != "" {
+					t.Error(diff)
+				}
+				if got[0].Sequence != 1 || len(got[0].Proof) != 64 {
+					t.Errorf("it is number %d with the proof %q", got[0].Sequence, got[0].Proof)
+				}
+			})
+		})
+	}
 }
 
 func TestTheNewestRecordIsTheFirstWhateverTheClockDoes(t *testing.T) {
@@ -77,73 +99,46 @@ func TestTheNewestRecordIsTheFirstWhateverTheClockDoes(t *testing.T) {
 		if !got[2].Time.Equal(noon.Add(-time.Hour + 1)) {
 			t.Errorf("a record does not show the time of the clock: %v", got[2].Time)
 		}
-		for i := 1; i < len(got); i++ {
-			if got[i-1].ID >= got[i].ID {
-				t.Errorf("id %s is not before %s", got[i-1].ID, got[i].ID)
+		for i, r := range got {
+			if r.Sequence != uint64(len(got)-i) {
+				t.Errorf("record %d from the end is number %d", i, r.Sequence)
 			}
 		}
 	})
 }
 
-func TestTheTrailOfOneConnection(t *testing.T) {
-	onEveryEngine(t, func(t *testing.T, engine kv.Store) {
-		s := open(engine)
-		for i, id := range []string{"crm", "crm-2", "crm", "erp", "crm"} {
-			note(t, s, id, fmt.Sprint(i), noon.Add(time.Duration(i)))
-		}
-		if diff := cmp.Diff([]string{"4", "2", "0"}, operations(trail(t, s, core.AuditQuery{Connection: "crm"}))); diff != "" {
-			t.Error(diff)
-		}
-		if got := trail(t, s, core.AuditQuery{Connection: "none"}); len(got) != 0 {
-			t.Errorf("got %v", got)
-		}
-	})
-}
-
-func TestPagesOfTheTrailTogetherAreTheTrail(t *testing.T) {
-	for _, filter := range []core.AuditQuery{{}, {Connection: "crm"}} {
-		for limit := 1; limit <= 5; limit++ {
-			t.Run(fmt.Sprintf("%q by %d", filter.Connection, limit), func(t *testing.T) {
-				onEveryEngine(t, func(t *testing.T, engine kv.Store) {
-					s := open(engine)
-					for i, id := range []string{"crm", "erp", "crm", "erp", "crm"} {
-						note(t, s, id, fmt.Sprint(i), noon)
-					}
-					want := operations(trail(t, s, filter))
-					if diff := cmp.Diff(want, trailPages(t, s, filter, limit)); diff != "" {
-						t.Error(diff)
-					}
-				})
-			})
-		}
-	}
-}
-
-func trailPages(t *testing.T, s *store.Store, q core.AuditQuery, limit int) (all []string) {
-	t.Helper()
-	q.Environment, q.Limit = "default", limit
-	for {
-		records, next, err := s.AuditRecords(t.Context(), q)
-		if err != nil {
+func TestEveryEnvironmentCountsForItself(t *testing.T) {
+	s := open(memkv.New())
+	for _, environment := range []string{"default", "staging", "default"} {
+		r := record(core.ActionResolved, "crm", noon)
+		r.Connection.Environment = environment
+		if err := s.Record(t.Context(), *r); err != nil {
 			t.Fatal(err)
 		}
-		if len(records) > limit {
-			t.Fatalf("a page of %d has %d entries", limit, len(records))
-		}
-		all = append(all, operations(records)...)
-		if next == "" {
-			return all
-		}
-		q.After = next
+	}
+	if got := trail(t, s, core.AuditQuery{}); len(got) != 2 || got[0].Sequence != 2 {
+		t.Errorf("got %v", got)
+	}
+	environments, err := s.AuditEnvironments(t.Context())
+	if err != nil || !cmp.Equal(environments, []string{"default", "staging"}) {
+		t.Errorf("got %q, %v", environments, err)
 	}
 }
 
-func TestAPositionThatNoPageEndedAtIsRefused(t *testing.T) {
-	s := open(engines()["memkv"](t))
-	for _, after := range []string{"x", "0a", "00000000000000000a"} {
-		if _, _, err := s.AuditRecords(t.Context(), core.AuditQuery{Environment: "default", After: after, Limit: 1}); err == nil {
-			t.Errorf("%q is accepted", after)
-		}
+func TestWithoutAProverNothingIsRecorded(t *testing.T) {
+	s := store.New(memkv.New(), func() {})
+	err := s.Insert(t.Context(), core.Write{Connection: connection("crm"), Audit: record(core.ActionCreated, "crm", noon)})
+	if err == nil || !strings.Contains(err.Error(), "prover") {
+		t.Errorf("a change: got %v", err)
+	}
+	if err := s.Record(t.Context(), full()); err == nil || !strings.Contains(err.Error(), "prover") {
+		t.Errorf("a record: got %v", err)
+	}
+	if _, err := s.VerifyAudit(t.Context(), "default", core.AuditAnchor{}); err == nil {
+		t.Error("nothing can be verified, and it is")
+	}
+	if _, err := s.Connection(t.Context(), name("crm")); !errors.Is(err, core.ErrNotFound) {
+		t.Errorf("the change was made: %v", err)
 	}
 }
 
@@ -158,4 +153,97 @@ func TestAnAuditRecordIsCommittedWithItsChangeOrNotAtAll(t *testing.T) {
 			t.Errorf("the trail is %v", got)
 		}
 	})
+}
+
+func TestWhoGoesAwayLeavesTheRecordAllTheSame(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, engine kv.Store) {
+		s := open(engine)
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := s.Record(gone, full()); err != nil {
+			t.Fatal(err)
+		}
+		if got := trail(t, s, core.AuditQuery{}); len(got) != 1 {
+			t.Errorf("the trail is %v", got)
+		}
+	})
+}
+
+// spoiled are states of a trail that nothing may be added to: what is there would
+// be overwritten, or a cut made good.
+func TestNothingIsAddedToATrailThatWasTamperedWith(t *testing.T) {
+	const state = "h/default"
+	for title, spoil := range map[string]func(tx kv.Tx, older []byte) error{
+		"its state is gone":               func(tx kv.Tx, _ []byte) error { return tx.Delete([]byte(state)) },
+		"its state is of another version": func(tx kv.Tx, _ []byte) error { return tx.Put([]byte(state), []byte("\x02")) },
+		"its state is all zero":           func(tx kv.Tx, older []byte) error { return tx.Put([]byte(state), make([]byte, len(older))) },
+		"its state was changed": func(tx kv.Tx, older []byte) error {
+			changed := append([]byte{}, older...)
+			changed[8]--
+			return tx.Put([]byte(state), changed)
+		},
+		"its state is an older one": func(tx kv.Tx, older []byte) error { return tx.Put([]byte(state), older) },
+		"its newest record is gone": func(tx kv.Tx, _ []byte) error { return tx.Delete(at("a/default/", 3)) },
+		"all records are gone":      func(tx kv.Tx, _ []byte) error { return deleteAll(tx, "a/default/") },
+	} {
+		t.Run(title, func(t *testing.T) {
+			engine := memkv.New()
+			s := open(engine)
+			note(t, s, "crm", "1", noon)
+			note(t, s, "crm", "2", noon)
+			older := get(t, engine, state)
+			note(t, s, "crm", "3", noon)
+			update(t, engine, func(tx kv.Tx) error { return spoil(tx, older) })
+			before := dump(t, engine)
+			if err := s.Record(t.Context(), full()); err == nil || !strings.Contains(err.Error(), "verify the trail") {
+				t.Errorf("got %v", err)
+			}
+			if err := s.Insert(t.Context(), core.Write{Connection: connection("crm"), Audit: record(core.ActionCreated, "crm", noon)}); err == nil {
+				t.Error("a connection was stored without a record")
+			}
+			if diff := cmp.Diff(before, dump(t, engine)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func update(t testing.TB, engine kv.Store, change func(kv.Tx) error) {
+	t.Helper()
+	if err := engine.Update(t.Context(), change); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func get(t testing.TB, engine kv.Store, key string) (value []byte) {
+	t.Helper()
+	err := engine.View(t.Context(), func(r kv.Reader) (err error) {
+		value, err = r.Get([]byte(key))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// at is a key that ends with a sequence.
+func at(prefix string, sequence uint64) []byte {
+	key := []byte(prefix)
+	for shift := 56; shift >= 0; shift -= 8 {
+		key = append(key, ^byte(sequence>>shift))
+	}
+	return key
+}
+
+func deleteAll(tx kv.Tx, prefix string) error {
+	for p, err := range kv.All(tx, []byte(prefix), 100) {
+		if err != nil {
+			return err
+		}
+		if err := tx.Delete(p.Key); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -29,6 +29,13 @@ func writes() map[string]func(t *testing.T, s *store.Store) error {
 		"delete": func(t *testing.T, s *store.Store) error {
 			return s.Remove(t.Context(), core.Write{Connection: connection("crm"), Audit: record(core.ActionDeleted, "crm", noon)})
 		},
+		"write a grant": func(t *testing.T, s *store.Store) error {
+			next, g := connection("crm"), grant(connection("crm"))
+			next.Change = 2
+			return s.WriteGrant(t.Context(), core.GrantWrite{
+				Of: connection("crm"), Becomes: &next, Grant: g, Notice: core.NoticeNeedsAuthorization, Audit: record(core.ActionRevoked, "crm", noon),
+			})
+		},
 		"record a use": func(t *testing.T, s *store.Store) error {
 			return s.Record(t.Context(), *record(core.ActionResolved, "crm", noon))
 		},
@@ -56,7 +63,7 @@ func TestACrashAtAnyMomentLeavesTheOldOrTheNew(t *testing.T) {
 				for n := 1; ; n++ {
 					faulty := faultkv.New(engine)
 					faulty.Crash(faultkv.Any, n)
-					err := write(t, store.New(faulty, func() { t.Error("a change that is not stored was announced") }))
+					err := write(t, announcing(faulty, func() { t.Error("a change that is not stored was announced") }))
 					if !errors.Is(err, faultkv.ErrCrashed) {
 						t.Fatalf("step %d: got %v, want the crash", n, err)
 					}

@@ -14,7 +14,9 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/kv/memkv"
 	"github.com/ferrule-dev/ferrule/pkg/kv/outbox"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/pkg/secret"
 	"github.com/ferrule-dev/ferrule/pkg/testkit"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/chain"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/store"
 )
@@ -51,7 +53,26 @@ func onEveryEngine(t *testing.T, test func(t *testing.T, engine kv.Store)) {
 	}
 }
 
-func open(engine kv.Store) *store.Store { return store.New(engine, func() {}) }
+func open(engine kv.Store) *store.Store { return announcing(engine, func() {}) }
+
+// announcing returns a store that calls announced.
+func announcing(engine kv.Store, announced func()) *store.Store {
+	s := store.New(engine, announced)
+	s.Prove(sameKeys{})
+	return s
+}
+
+// sameKeys proves with the same key in every run, so that what is stored can be
+// compared.
+type sameKeys struct{}
+
+func (sameKeys) Key(_ context.Context, environment string) (*chain.Key, error) {
+	return chain.NewKey(secret.FromString("key of the trail of " + environment)), nil
+}
+
+func (k sameKeys) Existing(ctx context.Context, environment string) (*chain.Key, error) {
+	return k.Key(ctx, environment)
+}
 
 func name(id string) resource.Connection { return resource.Connection{Environment: "default", ID: id} }
 

@@ -39,11 +39,5 @@ func ownerPrefix(environment, owner string) []byte {
 	return append(key, owner...)
 }
 
-func auditPrefix(environment string) []byte { return []byte("a/" + environment + "/") }
-
-func auditIndexPrefix(name resource.Connection) []byte {
-	return []byte("b/" + name.Environment + "/" + name.ID + "/")
-}
-
 // lastPart returns what follows the prefix in a key.
 func lastPart(key, prefix []byte) string { return string(key[len(prefix):]) }

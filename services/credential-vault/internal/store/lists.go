@@ -22,8 +22,9 @@ func (s *Store) Connections(ctx context.Context, q core.ConnectionQuery) (found 
 				next = found[q.Limit-1].Name.ID
 				return false, nil
 			}
+			c, err = granted(r, c)
 			found = append(found, c)
-			return true, nil
+			return true, err
 		})
 	})
 	return found, next, err

@@ -31,6 +31,7 @@ type connectionRecord struct {
 	DisplayName    string            `json:"display_name,omitempty"`
 	ServerURL      string            `json:"server_url,omitempty"`
 	Origins        []originRecord    `json:"origins"`
+	TokenOrigins   []string          `json:"token_origins,omitempty"`
 	Owner          string            `json:"owner"`
 	State          int               `json:"state"`
 	StateReason    string            `json:"state_reason,omitempty"`
@@ -51,16 +52,6 @@ type secretRecord struct {
 	Blob      []byte `json:"blob"`
 }
 
-type auditRecord struct {
-	Time        time.Time `json:"time"`
-	Action      int       `json:"action"`
-	Connection  string    `json:"connection"`
-	Principal   string    `json:"principal,omitempty"`
-	Service     string    `json:"service,omitempty"`
-	OperationID string    `json:"operation_id,omitempty"`
-	SecretNames []string  `json:"secret_names,omitempty"`
-}
-
 type keysetRecord struct {
 	Version uint64 `json:"version"`
 	KEK     string `json:"kek"`
@@ -71,7 +62,7 @@ func encodeConnection(c core.Connection) ([]byte, error) {
 	return encode(connectionRecord{
 		UID: c.UID, Change: c.Change, Edits: c.Edits, Connector: c.Connector.String(), PinnedRevision: c.PinnedRevision,
 		ParameterSet: c.ParameterSet, Parameters: c.Parameters, SecretNames: c.SecretNames,
-		Key: c.Key, DisplayName: c.DisplayName, ServerURL: c.ServerURL, Origins: originRecords(c.Origins), Owner: c.Owner,
+		Key: c.Key, DisplayName: c.DisplayName, ServerURL: c.ServerURL, Origins: originRecords(c.Origins), TokenOrigins: c.TokenOrigins, Owner: c.Owner,
 		State: int(c.State), StateReason: c.StateReason, StateTime: c.StateTime.UTC(), TestTime: c.TestTime.UTC(),
 		CreateTime: c.CreateTime.UTC(), UpdateTime: c.UpdateTime.UTC(),
 	})
@@ -89,7 +80,7 @@ func decodeConnection(name resource.Connection, data []byte) (core.Connection, e
 	return core.Connection{
 		Name: name, UID: r.UID, Change: r.Change, Edits: r.Edits, Connector: connector, PinnedRevision: r.PinnedRevision,
 		ParameterSet: r.ParameterSet, Parameters: r.Parameters, SecretNames: r.SecretNames,
-		Key: r.Key, DisplayName: r.DisplayName, ServerURL: r.ServerURL, Origins: origins(r.Origins), Owner: r.Owner,
+		Key: r.Key, DisplayName: r.DisplayName, ServerURL: r.ServerURL, Origins: origins(r.Origins), TokenOrigins: r.TokenOrigins, Owner: r.Owner,
 		State: core.State(r.State), StateReason: r.StateReason, StateTime: r.StateTime, TestTime: r.TestTime,
 		CreateTime: r.CreateTime, UpdateTime: r.UpdateTime,
 	}, nil
@@ -129,28 +120,6 @@ func decodeSecrets(data []byte) ([]core.Sealed, error) {
 		sealed = append(sealed, core.Sealed(r))
 	}
 	return sealed, nil
-}
-
-func encodeAudit(r core.AuditRecord) ([]byte, error) {
-	return encode(auditRecord{
-		Time: r.Time.UTC(), Action: int(r.Action), Connection: r.Connection.String(), Principal: r.Principal,
-		Service: r.Service, OperationID: r.OperationID, SecretNames: r.SecretNames,
-	})
-}
-
-func decodeAudit(id string, data []byte) (core.AuditRecord, error) {
-	var r auditRecord
-	if err := decode(data, &r); err != nil {
-		return core.AuditRecord{}, err
-	}
-	connection, err := resource.ParseConnection(r.Connection)
-	if err != nil {
-		return core.AuditRecord{}, err
-	}
-	return core.AuditRecord{
-		ID: id, Time: r.Time, Action: core.AuditAction(r.Action), Connection: connection, Principal: r.Principal,
-		Service: r.Service, OperationID: r.OperationID, SecretNames: r.SecretNames,
-	}, nil
 }
 
 func encodeKeyset(w seal.Wrapped) ([]byte, error) { return encode(keysetRecord(w)) }

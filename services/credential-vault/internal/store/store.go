@@ -7,10 +7,17 @@
 //
 //	c/{environment}/{id}                       connection
 //	s/{environment}/{id}                       its sealed secrets, absent if it has none
+//	g/{environment}/{id}                       its grant, absent if it never had one
+//	gd/{time}{environment}/{id}                index: grants by the time of their renewal
+//	n/{environment}/{connection}/{id}          a sign-in for it (authorizations.go)
+//	oc/{environment}/{id}                      OAuth client (clients.go)
 //	x/{environment}/{connector}/{id}           index: connections of a connector
 //	o/{environment}/{length}{owner}{id}        index: connections of an owner
-//	a/{environment}/{time, inverted}           audit record, so the newest is the first
-//	b/{environment}/{id}/{time, inverted}      index: audit records of a connection
+//	a/{environment}/{sequence, inverted}       audit record, so the newest is the first
+//	b/{environment}/{id}/{sequence, inverted}  index: audit records of a connection
+//	h/{environment}                            state of the audit trail
+//	m/{environment}                            audit key, encrypted
+//	u/…                                        reports of uses that came lately
 //	k/{environment}                            data keys, encrypted
 //
 // Every change is one transaction: record, indexes, audit record and the
@@ -21,6 +28,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/ferrule-dev/ferrule/pkg/bus"
 	"github.com/ferrule-dev/ferrule/pkg/kv"
@@ -39,13 +47,18 @@ var (
 type Store struct {
 	kv        kv.Store
 	announced func()
+	prover    Prover
+	memo      *memo
+
+	gatheringsMu sync.Mutex
+	gatherings   map[string]*gathering // by environment
 }
 
 // New returns a store on inner, which stays open when the store is not used any
 // more. announced is called after every commit that left an announcement in the
-// outbox; it must return at once.
+// outbox; it must return at once. Changes of secrets need [Store.Prove] too.
 func New(inner kv.Store, announced func()) *Store {
-	return &Store{kv: inner, announced: announced}
+	return &Store{kv: inner, announced: announced, gatherings: map[string]*gathering{}, memo: newMemo(memoSize)}
 }
 
 // Insert implements core.Store.
@@ -73,6 +86,11 @@ func (s *Store) Replace(ctx context.Context, w core.Write) error {
 		if err := expect(tx, w.Connection, w.Connection.Change-1); err != nil {
 			return err
 		}
+		if w.Grant != nil {
+			if err := replaceGrant(tx, w.Connection, *w.Grant); err != nil {
+				return err
+			}
+		}
 		return put(tx, w)
 	})
 }
@@ -83,6 +101,12 @@ func (s *Store) Remove(ctx context.Context, w core.Write) error {
 	gone.Connection.Change++ // the announcement of the end is not that of the last change
 	return s.commit(ctx, gone, func(tx kv.Tx) error {
 		if err := expect(tx, w.Connection, w.Connection.Change); err != nil {
+			return err
+		}
+		if err := removeGrant(tx, w.Connection); err != nil {
+			return err
+		}
+		if err := removeAuthorizations(tx, w.Connection.Name); err != nil {
 			return err
 		}
 		keys := append(indexKeys(w.Connection), connectionKey(w.Connection.Name), secretsKey(w.Connection.Name))
@@ -97,14 +121,9 @@ func (s *Store) Remove(ctx context.Context, w core.Write) error {
 
 // commit makes a change together with its audit record and announcement.
 func (s *Store) commit(ctx context.Context, w core.Write, change func(kv.Tx) error) error {
-	err := s.kv.Update(ctx, func(tx kv.Tx) error {
+	err := s.recorded(ctx, w.Audit, func(tx kv.Tx) error {
 		if err := change(tx); err != nil {
 			return err
-		}
-		if w.Audit != nil {
-			if err := appendAudit(tx, *w.Audit); err != nil {
-				return err
-			}
 		}
 		if w.Silent {
 			return nil
@@ -164,7 +183,10 @@ func put(tx kv.Tx, w core.Write) error {
 // Connection implements core.Store.
 func (s *Store) Connection(ctx context.Context, name resource.Connection) (c core.Connection, err error) {
 	err = s.kv.View(ctx, func(r kv.Reader) error {
-		c, err = load(r, name)
+		if c, err = load(r, name); err != nil {
+			return err
+		}
+		c, err = granted(r, c)
 		return err
 	})
 	return c, err
@@ -176,17 +198,8 @@ func (s *Store) WithSecrets(ctx context.Context, name resource.Connection) (c co
 		if c, err = load(r, name); err != nil {
 			return err
 		}
-		record, err := r.Get(secretsKey(name))
-		if errors.Is(err, kv.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if sealed, err = decodeSecrets(record); err != nil {
-			return fmt.Errorf("secrets of %s: %w", name, err)
-		}
-		return nil
+		sealed, err = loadSecrets(r, name)
+		return err
 	})
 	return c, sealed, err
 }

@@ -13,11 +13,28 @@ import (
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
 )
 
+// connectFlags are the options of connect.
+type connectFlags struct {
+	id, serverURL, title, revision string
+	given                          connectionValues
+	how                            signInFlags
+	untested, unsigned             bool
+}
+
+func (f *connectFlags) declare(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.id, "id", "", "id of the connection; made from the connector's id if not given")
+	f.given.declare(cmd)
+	flags.StringVar(&f.serverURL, "server-url", "", "another server of the same API, if the connector or an administrator allows its host")
+	flags.StringVar(&f.title, "title", "", "name for people")
+	flags.StringVar(&f.revision, "revision", "", "stay at this revision of the connector instead of following the published one")
+	flags.BoolVar(&f.untested, "no-test", false, "do not test the connection")
+	flags.BoolVar(&f.unsigned, "no-sign-in", false, "do not sign in now")
+	f.how.declare(cmd)
+}
+
 func (a *app) connect() *cobra.Command {
-	var connectionID, serverURL, title, revision string
-	var given connectionValues
-	var how signInFlags
-	var untested, unsigned bool
+	var f connectFlags
 	cmd := &cobra.Command{
 		Use:   "connect CONNECTOR",
 		Short: "Make a connection with your credentials, sign in, and test it",
@@ -38,43 +55,52 @@ A secret's value on the command line is seen by everybody on the machine:
 			if err != nil {
 				return err
 			}
-			connector := a.resource("connectors", args[0])
-			req := &vaultv1.CreateConnectionRequest{Parent: a.parent(), ConnectionId: connectionID, Connection: &vaultv1.Connection{
-				Connector: connector, ParameterSet: given.set, ServerUrl: serverURL, DisplayName: title, PinnedRevision: pinned(connector, revision),
-			}}
-			if req.Connection.Parameters, req.Secrets, err = given.read(cmd.Context(), a, client, connector); err != nil {
-				return err
-			}
-			connection, err := a.createConnection(cmd.Context(), client, req)
-			if err != nil {
-				return err
-			}
-			if connection.GetState() == vaultv1.ConnectionState_CONNECTION_STATE_NEEDS_AUTHORIZATION {
-				if unsigned {
-					a.progress("nobody has signed in yet: run `ferrule authorize %s`", id(connection.GetName()))
-					return nil
-				}
-				if err := a.signIn(cmd.Context(), client, connection.GetName(), how); err != nil {
-					a.progress("the connection %s stays; `ferrule authorize %s` tries again", id(connection.GetName()), id(connection.GetName()))
-					return err
-				}
-			}
-			if untested {
-				return nil
-			}
-			return a.testConnection(cmd.Context(), client, connection.GetName())
+			return a.connectTo(cmd.Context(), client, a.resource("connectors", args[0]), &f)
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&connectionID, "id", "", "id of the connection; made from the connector's id if not given")
-	given.declare(cmd)
-	flags.StringVar(&serverURL, "server-url", "", "another server of the same API, if the connector or an administrator allows its host")
-	flags.StringVar(&title, "title", "", "name for people")
-	flags.StringVar(&revision, "revision", "", "stay at this revision of the connector instead of following the published one")
-	flags.BoolVar(&untested, "no-test", false, "do not test the connection")
-	flags.BoolVar(&unsigned, "no-sign-in", false, "do not sign in now")
-	how.declare(cmd)
+	f.declare(cmd)
 	return cmd
+}
+
+// connectTo makes a connection, signs in where that is wanted, and tests it.
+func (a *app) connectTo(ctx context.Context, client *rest.Client, connector string, f *connectFlags) error {
+	plain, hidden, err := f.given.read(ctx, a, client, connector)
+	if err != nil {
+		return err
+	}
+	connection, err := a.createConnection(ctx, client, &vaultv1.CreateConnectionRequest{
+		Parent: a.parent(), ConnectionId: f.id, Secrets: hidden,
+		Connection: &vaultv1.Connection{
+			Connector: connector, ParameterSet: f.given.set, Parameters: plain, ServerUrl: f.serverURL, DisplayName: f.title,
+			PinnedRevision: pinned(connector, f.revision),
+		},
+	})
+	if err != nil {
+		return err
+	}
+	waits := connection.GetState() == vaultv1.ConnectionState_CONNECTION_STATE_NEEDS_AUTHORIZATION
+	if waits && f.unsigned {
+		a.progress("nobody has signed in yet: run `ferrule authorize %s`", id(connection.GetName()))
+		return nil
+	}
+	if waits {
+		if err := a.firstSignIn(ctx, client, connection.GetName(), f.how); err != nil {
+			return err
+		}
+	}
+	if f.untested {
+		return nil
+	}
+	return a.testConnection(ctx, client, connection.GetName())
+}
+
+// firstSignIn signs in for a new connection, which stays if that fails.
+func (a *app) firstSignIn(ctx context.Context, client *rest.Client, name string, how signInFlags) error {
+	err := a.signIn(ctx, client, name, how)
+	if err != nil {
+		a.progress("the connection %s stays; `ferrule authorize %s` tries again", id(name), id(name))
+	}
+	return err
 }
 
 // pinned is the resource name of a revision to stay at.

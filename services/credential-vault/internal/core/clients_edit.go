@@ -1,0 +1,233 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/page"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/pkg/secret"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
+)
+
+// GetClient returns an OAuth client. It needs the role maker.
+func (v *Vault) GetClient(ctx context.Context, caller Caller, name resource.OAuthClient) (OAuthClient, error) {
+	c, _, err := v.managedClient(ctx, caller, name)
+	return c, err
+}
+
+func (v *Vault) managedClient(ctx context.Context, caller Caller, name resource.OAuthClient) (OAuthClient, []Sealed, error) {
+	if err := caller.mayManageClients(); err != nil {
+		return OAuthClient{}, nil, err
+	}
+	c, sealed, err := v.store.Client(ctx, name)
+	switch {
+	case err == nil:
+		return c, sealed, nil
+	case !errors.Is(err, ErrNotFound):
+		return OAuthClient{}, nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if nowhere, why := v.nowhere(ctx, name.Environment); nowhere {
+		return OAuthClient{}, nil, why
+	}
+	return OAuthClient{}, nil, fault.NotFound(fault.ReasonOAuthClientNotFound,
+		"OAuth client %q does not exist; list them to see which there are", name.ID).With("oauth_client", name.String())
+}
+
+// ClientListing asks for a page of OAuth clients.
+type ClientListing struct {
+	// Environment is the id of the environment.
+	Environment string
+	// Connector is the id of a connector whose clients are wanted; empty for all.
+	Connector string
+	// PageSize and PageToken are as the caller sent them.
+	PageSize  int32
+	PageToken string
+}
+
+// ListClients returns OAuth clients in the order of their ids, and the token of
+// the next page. It needs the role maker.
+func (v *Vault) ListClients(ctx context.Context, caller Caller, l ClientListing) ([]OAuthClient, string, error) {
+	if err := caller.mayManageClients(); err != nil {
+		return nil, "", err
+	}
+	if err := v.environments.Exists(ctx, l.Environment); err != nil {
+		return nil, "", err
+	}
+	scope := page.Scope("oauthClients", l.Environment, l.Connector)
+	after, err := page.Decode(scope, l.PageToken)
+	if err != nil {
+		return nil, "", err
+	}
+	found, next, err := v.store.Clients(ctx, ClientQuery{
+		Environment: l.Environment, Connector: l.Connector, After: after, Limit: page.Size(l.PageSize, defaultPage, maxPage),
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("list OAuth clients: %w", err)
+	}
+	return found, page.Encode(scope, next), nil
+}
+
+// UpdateClient changes an OAuth client. Secrets that are not sent are kept, unless
+// they would then go to another provider: then all must be sent again.
+func (v *Vault) UpdateClient(ctx context.Context, caller Caller, e ClientEdit) (OAuthClient, error) {
+	return settledClient(e.Name, func() (OAuthClient, error) { return v.tryUpdateClient(ctx, caller, e) })
+}
+
+func (v *Vault) tryUpdateClient(ctx context.Context, caller Caller, e ClientEdit) (OAuthClient, error) {
+	before, sealed, err := v.managedClient(ctx, caller, e.Name)
+	if err != nil {
+		return OAuthClient{}, err
+	}
+	if err := checkClientEdit(before, e); err != nil {
+		return OAuthClient{}, err
+	}
+	secrets, made, err := v.clientSecrets(e.Secrets)
+	defer clearTexts(made)
+	if err != nil {
+		return OAuthClient{}, err
+	}
+	after := before.with(e)
+	if err := checkClientID(after.ClientID); err != nil {
+		return OAuthClient{}, err
+	}
+	after.Edits++
+	after.UpdateTime = v.clock.Now()
+	if after.TokenOrigins, err = v.clientReach(ctx, after); err != nil {
+		return OAuthClient{}, err
+	}
+	if err := bindClient(before, &after, secrets); err != nil {
+		return OAuthClient{}, err
+	}
+	w := ClientWrite{Client: after, Audit: v.recordClient(caller, after, slices.Sorted(maps.Keys(secrets)))}
+	if len(secrets) > 0 {
+		fresh, err := v.sealClient(ctx, after, secrets)
+		if err != nil {
+			return OAuthClient{}, err
+		}
+		w.Secrets = merge(sealed, secrets, fresh)
+		w.Client.named(w.Secrets)
+	}
+	if err := v.store.ReplaceClient(ctx, w); err != nil {
+		return OAuthClient{}, fmt.Errorf("store %s: %w", e.Name, err)
+	}
+	return w.Client, nil
+}
+
+// checkClientEdit refuses edits of something else than what was read, and of what
+// cannot be changed.
+func checkClientEdit(before OAuthClient, e ClientEdit) error {
+	var field string
+	switch {
+	case e.Etag != "" && e.Etag != before.Etag():
+		return clientChanged(before)
+	case e.Connector != "" && e.Connector != before.Connector.String():
+		field = "connector"
+	case e.ParameterSet != "" && e.ParameterSet != before.ParameterSet:
+		field = "parameter_set"
+	default:
+		return nil
+	}
+	return fault.Invalid(fault.ReasonInvalidArgument, "the %s of an OAuth client cannot be changed; create another one", field).
+		Field("oauth_client."+field, "cannot be changed")
+}
+
+// clientChanged is for writes of something that has changed since it was read.
+func clientChanged(c OAuthClient) error {
+	return fault.Aborted(fault.ReasonEtagMismatch,
+		"OAuth client %q has changed since it was read; read it again and repeat the change", c.Name.ID).With("etag", c.Etag())
+}
+
+// with returns the client with the fields of an edit. One that somebody edits is
+// his from then on, and not the vault's.
+func (c OAuthClient) with(e ClientEdit) OAuthClient {
+	for _, field := range e.Fields {
+		switch field {
+		case ClientFieldClientID:
+			c.ClientID = e.ClientID
+			c.Registered = false
+		case ClientFieldAuthentication:
+			c.Method = e.Method
+		case ClientFieldSettings:
+			c.Settings = withoutEmpty(e.Settings)
+		}
+	}
+	return c
+}
+
+// bindClient decides to which origins the secrets of a changed client are bound:
+// to more than before only if all of them were sent again.
+func bindClient(before OAuthClient, after *OAuthClient, sent map[string]secret.Text) error {
+	strange := slices.DeleteFunc(slices.Clone(after.TokenOrigins), func(o string) bool {
+		return slices.Contains(before.TokenOrigins, o) || allows(before.TokenOrigins, o)
+	})
+	if len(strange) == 0 {
+		return nil
+	}
+	wrong := violations{}
+	for _, name := range before.SecretNames {
+		if _, again := sent[name]; !again {
+			wrong.add(secretPath(name), "must be sent again: it would go to "+strange[0]+", for which it was not given")
+		}
+	}
+	return wrong.describe("the secrets of OAuth client %q would go to %s, for which they were not given; send all of them again in the same update",
+		before.Name.ID, strange[0])
+}
+
+// DeleteClient removes an OAuth client and destroys its secrets. Grants that were
+// obtained with it cannot be renewed any more. Unless empty, etag must be the
+// client's.
+func (v *Vault) DeleteClient(ctx context.Context, caller Caller, name resource.OAuthClient, etag string) error {
+	_, err := settledClient(name, func() (OAuthClient, error) {
+		c, _, err := v.managedClient(ctx, caller, name)
+		if err != nil {
+			return OAuthClient{}, err
+		}
+		if etag != "" && etag != c.Etag() {
+			return OAuthClient{}, clientChanged(c)
+		}
+		if err := v.store.RemoveClient(ctx, ClientWrite{Client: c, Audit: v.recordClient(caller, c, c.SecretNames)}); err != nil {
+			return OAuthClient{}, fmt.Errorf("remove %s: %w", name, err)
+		}
+		return c, nil
+	})
+	return err
+}
+
+// settledClient calls try until nobody else has changed the client meanwhile.
+func settledClient(name resource.OAuthClient, try func() (OAuthClient, error)) (OAuthClient, error) {
+	for range changeAttempts {
+		done, err := try()
+		if !errors.Is(err, ErrChanged) {
+			return done, err
+		}
+	}
+	return OAuthClient{}, fault.Aborted(fault.ReasonEtagMismatch,
+		"OAuth client %q is being changed by others at this moment; try again", name.ID).With("oauth_client", name.String())
+}
+
+// register makes a client at the provider of a connection (RFC 7591) and keeps it
+// for all connections of the same parameter set.
+func (v *Vault) register(ctx context.Context, caller Caller, conn Connection, p *oauth.Profile) error {
+	ctx, cancel := context.WithTimeout(ctx, exchangeTime)
+	defer cancel()
+	r, err := v.tokens.Register(ctx, p, "Ferrule ("+conn.Connector.ID+")")
+	if err != nil {
+		return fmt.Errorf("register a client at the provider of %s: %w", conn.Connector, err)
+	}
+	defer r.Secret.Clear()
+	now := v.clock.Now()
+	c := OAuthClient{
+		UID: v.newID()[:16], Edits: 1, Connector: conn.Connector, ParameterSet: conn.ParameterSet, ClientID: r.ID, Method: r.Method,
+		Settings: map[string]string{}, TokenOrigins: tokenOrigins(p.Endpoints), Registered: true, CreateTime: now, UpdateTime: now,
+	}
+	_, err = v.insertClient(ctx, caller, c, "", map[string]secret.Text{ClientSecret: r.Secret})
+	if fault.ReasonOf(err) == fault.ReasonOAuthClientExists {
+		return nil // somebody else was faster: theirs is as good
+	}
+	return err
+}

@@ -1,0 +1,294 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/authn"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/pkg/secret"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/intake"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/provider"
+)
+
+// maxClientID is the greatest length of a client id in bytes.
+const maxClientID = 2 << 10
+
+// ClientDraft is an OAuth client that somebody wants to have.
+type ClientDraft struct {
+	// Environment is the id of the environment.
+	Environment string
+	// ID is the client's id; empty to have one made from the connector's.
+	ID string
+	// Connector, ParameterSet, ClientID, Method and Settings are as in
+	// [OAuthClient].
+	Connector    resource.Connector
+	ParameterSet string
+	ClientID     string
+	Method       oauth.Method
+	Settings     map[string]string
+	// Secrets are "client_secret", "private_key", "certificate" and
+	// "certificate_password". They stay the caller's, who clears them.
+	Secrets map[string]secret.Text
+}
+
+// ClientField is a part of an OAuth client that can be changed.
+type ClientField string
+
+// The fields, named as in update masks.
+const (
+	ClientFieldClientID       ClientField = "client_id"
+	ClientFieldAuthentication ClientField = "authentication"
+	ClientFieldSettings       ClientField = "settings"
+)
+
+// ClientFields returns all fields that can be changed.
+func ClientFields() []ClientField {
+	return []ClientField{ClientFieldClientID, ClientFieldAuthentication, ClientFieldSettings}
+}
+
+// ClientEdit is a change of an OAuth client.
+type ClientEdit struct {
+	// Name is the client.
+	Name resource.OAuthClient
+	// Etag is the one that it must have; empty for any.
+	Etag string
+	// Fields are those that get the values below; the others are ignored.
+	Fields []ClientField
+	// ClientID, Method and Settings are as in [OAuthClient].
+	ClientID string
+	Method   oauth.Method
+	Settings map[string]string
+	// Connector and ParameterSet cannot be changed: unless empty they must be what
+	// the client has.
+	Connector    string
+	ParameterSet string
+	// Secrets replaces the secrets that are in it and removes those that are empty;
+	// the others are kept. They stay the caller's, who clears them.
+	Secrets map[string]secret.Text
+}
+
+// mayManageClients refuses everybody but makers: not even to read may others have
+// what all connections of a connector depend on.
+func (c Caller) mayManageClients() error {
+	if c.Principal.Is(authn.RoleMaker) {
+		return nil
+	}
+	return fault.Denied(fault.ReasonPermissionDenied, "OAuth clients are managed by makers; ask an administrator for the role %q", authn.RoleMaker).
+		With("principal", c.Principal.Name)
+}
+
+// CreateClient stores a connector's registration at a provider. Its secrets are
+// bound to where the provider's endpoints are now.
+func (v *Vault) CreateClient(ctx context.Context, caller Caller, d ClientDraft) (OAuthClient, error) {
+	if err := caller.mayManageClients(); err != nil {
+		return OAuthClient{}, err
+	}
+	if err := v.environments.Exists(ctx, d.Environment); err != nil {
+		return OAuthClient{}, err
+	}
+	if err := checkClientNames(d); err != nil {
+		return OAuthClient{}, err
+	}
+	now := v.clock.Now()
+	c := OAuthClient{
+		UID: v.newID()[:16], Edits: 1, Connector: d.Connector, ParameterSet: d.ParameterSet, ClientID: d.ClientID,
+		Method: d.Method, Settings: withoutEmpty(d.Settings), CreateTime: now, UpdateTime: now,
+	}
+	secrets, made, err := v.clientSecrets(d.Secrets)
+	defer clearTexts(made)
+	if err != nil {
+		return OAuthClient{}, err
+	}
+	if c.TokenOrigins, err = v.clientReach(ctx, c); err != nil {
+		return OAuthClient{}, err
+	}
+	return v.insertClient(ctx, caller, c, d.ID, secrets)
+}
+
+// checkClientNames refuses what is missing or not well-formed.
+func checkClientNames(d ClientDraft) error {
+	if d.ID != "" {
+		if err := resource.CheckID("oauth_client_id", d.ID); err != nil {
+			return err
+		}
+	}
+	if d.Connector.Environment != d.Environment {
+		return fault.Invalid(fault.ReasonInvalidArgument,
+			"connector %q is not in environment %q; a client and its connector share one", d.Connector.String(), d.Environment).
+			Field("oauth_client.connector", "must be a connector of the same environment")
+	}
+	return checkClientID(d.ClientID)
+}
+
+func checkClientID(id string) error {
+	wrong := ""
+	switch {
+	case id == "":
+		wrong = "is required"
+	case len(id) > maxClientID:
+		wrong = tooLong(maxClientID)
+	}
+	if wrong == "" {
+		return nil
+	}
+	return fault.Invalid(fault.ReasonInvalidArgument, "the client id %s; copy it from the provider", wrong).Field("oauth_client.client_id", wrong)
+}
+
+// clientReach returns to which origins the secrets of a client may go now.
+func (v *Vault) clientReach(ctx context.Context, c OAuthClient) ([]string, error) {
+	def, err := v.connectors.Definition(ctx, c.Connector, "")
+	if err != nil {
+		return nil, fmt.Errorf("read the definition of %s: %w", c.Connector, err)
+	}
+	set, err := clientSet(def, c.ParameterSet)
+	if err != nil {
+		return nil, err
+	}
+	of := &provider.Client{Registration: oauth.Registration{ID: c.ClientID, Method: c.Method}, Settings: c.Settings}
+	reach, err := v.presets.Reach(def, set, of)
+	if err != nil {
+		return nil, fmt.Errorf("work out the sign-in of %s: %w", c.Connector, err)
+	}
+	origins := make([]string, 0, len(reach))
+	for _, pattern := range reach {
+		origins = append(origins, canonicalPattern(pattern))
+	}
+	// A provider that is found by asking for its metadata is only known now.
+	p, err := v.presets.Profile(def, set, provider.Given{Client: of, RedirectURL: v.RedirectURL(), ServerURL: apiURL(def, Connection{})})
+	if err == nil {
+		origins = append(origins, v.discovered(ctx, p)...)
+	}
+	slices.Sort(origins)
+	return slices.Compact(origins), nil
+}
+
+// discovered returns the origins of a profile's endpoints, those that its
+// metadata name included, if they can be had.
+func (v *Vault) discovered(ctx context.Context, p *oauth.Profile) []string {
+	if found, err := v.tokens.Discover(ctx, p); err == nil {
+		return tokenOrigins(p.Endpoints, found.Endpoints)
+	}
+	return tokenOrigins(p.Endpoints)
+}
+
+// clientSet returns the parameter set that a client is for.
+func clientSet(def *connectorv1.Definition, name string) (*connectorv1.ParameterSet, error) {
+	for _, set := range def.GetParameterSets() {
+		if oauthParameter(set) != "" && unsupported(set) == "" && (name == "" || set.GetName() == name) {
+			return set, nil
+		}
+	}
+	return nil, fault.Precondition(fault.ReasonOAuthSettingsInvalid,
+		"the connector has no parameter set %sthat needs a sign-in; an OAuth client would serve nobody", map[bool]string{true: "", false: quoted(name) + " "}[name == ""])
+}
+
+// clientSecrets returns the secrets as they are kept, and those of them that it
+// made, which the caller clears.
+func (v *Vault) clientSecrets(sent map[string]secret.Text) (kept map[string]secret.Text, made []secret.Text, err error) {
+	wrong := violations{}
+	kept = map[string]secret.Text{}
+	for _, name := range slices.Sorted(maps.Keys(sent)) {
+		value, what := sent[name], ""
+		fit := value
+		switch {
+		case name == certificatePassword:
+			continue
+		case name != ClientSecret && name != ClientKey && name != ClientCertificate:
+			what = "is unknown: client_secret, private_key, certificate and certificate_password are accepted"
+		case value.Empty():
+		case name == ClientCertificate:
+			fit, what = intake.Certificate(value, sent[certificatePassword], v.clock.Now())
+		case name == ClientSecret:
+			fit, what = intake.Text(value, intake.Header)
+		default:
+			fit, what = intake.Text(value, intake.Anything)
+		}
+		wrong.add(secretPath(name), what)
+		if what == "" && fit != value {
+			made = append(made, fit)
+		}
+		kept[name] = fit
+	}
+	return kept, made, wrong.describe("the secrets of the OAuth client cannot be used; see the violations")
+}
+
+func clearTexts(made []secret.Text) {
+	for _, s := range made {
+		s.Clear()
+	}
+}
+
+func withoutEmpty(values map[string]string) map[string]string {
+	kept := map[string]string{}
+	for name, value := range values {
+		if value != "" {
+			kept[name] = value
+		}
+	}
+	return kept
+}
+
+// insertClient seals and stores a client, under the id that was asked for or the
+// first free one.
+func (v *Vault) insertClient(ctx context.Context, caller Caller, c OAuthClient, id string, secrets map[string]secret.Text) (OAuthClient, error) {
+	attempts := idAttempts
+	if id != "" {
+		attempts = 1
+	}
+	for attempt := range attempts {
+		conn := v.nameFor(Draft{Environment: c.Connector.Environment, ID: id, Connector: c.Connector}, attempt)
+		c.Name = resource.OAuthClient(conn)
+		var err error
+		if c.Key, err = v.sealer.NewKey(ctx, c.Name.Environment, c.Name.String()); err != nil {
+			return OAuthClient{}, fmt.Errorf("make the key of %s: %w", c.Name, err)
+		}
+		sealed, err := v.sealClient(ctx, c, secrets)
+		if err != nil {
+			return OAuthClient{}, err
+		}
+		c.named(sealed)
+		err = v.store.InsertClient(ctx, ClientWrite{Client: c, Secrets: sealed, Audit: v.recordClient(caller, c, c.SecretNames)})
+		switch {
+		case err == nil:
+			return c, nil
+		case errors.Is(err, ErrServed):
+			return OAuthClient{}, fault.Exists(fault.ReasonOAuthClientExists,
+				"connector %q has an OAuth client for these connections already; change that one, or delete it", c.Connector.ID).
+				With("connector", c.Connector.String())
+		case !errors.Is(err, ErrExists):
+			return OAuthClient{}, fmt.Errorf("store %s: %w", c.Name, err)
+		}
+	}
+	return OAuthClient{}, fault.Exists(fault.ReasonOAuthClientExists, "an OAuth client %q exists already; choose another id", c.Name.ID).
+		With("oauth_client", c.Name.String())
+}
+
+// sealClient encrypts the secrets of a client that are not empty.
+func (v *Vault) sealClient(ctx context.Context, c OAuthClient, secrets map[string]secret.Text) ([]Sealed, error) {
+	sealed := []Sealed{}
+	for _, name := range slices.Sorted(maps.Keys(secrets)) {
+		if secrets[name].Empty() {
+			continue
+		}
+		blob, err := v.sealer.Seal(ctx, c.place(name, c.Etag()), secrets[name])
+		if err != nil {
+			return nil, fmt.Errorf("encrypt %q of %s: %w", name, c.Name, err)
+		}
+		sealed = append(sealed, Sealed{Parameter: name, Version: c.Etag(), Blob: blob})
+	}
+	return sealed, nil
+}
+
+// recordClient begins an audit record about a client.
+func (v *Vault) recordClient(caller Caller, c OAuthClient, names []string) *AuditRecord {
+	r := v.record(caller, ActionClientChanged, resource.Connection{Environment: c.Name.Environment}, names)
+	r.OAuthClient = c.Name.ID
+	return r
+}

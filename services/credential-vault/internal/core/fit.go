@@ -1,0 +1,117 @@
+package core
+
+import (
+	"context"
+	"fmt"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/secret"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/provider"
+)
+
+// awaitsSignIn is why a connection without a grant cannot be used.
+const awaitsSignIn = "it waits for its owner to sign in"
+
+// fitted is a connection that fits its connector.
+type fitted struct {
+	def     *connectorv1.Definition
+	set     *connectorv1.ParameterSet
+	grant   oauth.Grant            // how its token comes about; empty without a sign-in
+	secrets map[string]secret.Text // as they are kept
+	made    []secret.Text          // those of them that nobody else clears
+}
+
+// clear overwrites the secrets that were made on the way.
+func (f fitted) clear() {
+	for _, s := range f.made {
+		s.Clear()
+	}
+}
+
+// firstState returns the state of a connection that nobody has signed in for.
+func (f fitted) firstState() State {
+	if f.grant.Interactive() {
+		return StateNeedsAuthorization
+	}
+	return StateConnected
+}
+
+// firstReason returns why it is in that state.
+func (f fitted) firstReason() string {
+	if f.grant.Interactive() {
+		return awaitsSignIn
+	}
+	return ""
+}
+
+// fit checks everything that a connection says against its connector, and fills
+// in the parameter set, the defaults and where it leads. The result is to be
+// cleared, also after an error.
+func (v *Vault) fit(ctx context.Context, conn *Connection, a answers) (fitted, error) {
+	if err := checkPin(*conn); err != nil {
+		return fitted{}, err
+	}
+	def, err := v.definition(ctx, *conn)
+	if err != nil {
+		return fitted{}, err
+	}
+	set, err := chooseSet(def, conn.ParameterSet)
+	if err != nil {
+		return fitted{}, err
+	}
+	f, err := v.formOf(ctx, *conn, def, set)
+	if err != nil {
+		return fitted{}, err
+	}
+	a, made := f.takeIn(f.canonical(a), v.clock.Now())
+	done := fitted{def: def, set: set, secrets: a.secrets, made: made}
+	plain, err := f.complete(a)
+	if err != nil {
+		return done, err
+	}
+	origins, err := destinations(def, plain, conn.ServerURL, v.cfg.AllowHosts)
+	if err != nil {
+		return done, err
+	}
+	conn.ParameterSet, conn.Parameters, conn.Origins = set.GetName(), plain, origins
+	if f.signIn.Parameter == "" {
+		conn.TokenOrigins = nil
+		return done, nil
+	}
+	done.grant = f.signIn.grant(plain)
+	conn.TokenOrigins, err = v.signInOrigins(*conn, f, def, a)
+	return done, err
+}
+
+// signInOrigins returns where the sign-in of a connection leads, as far as that
+// is known without asking anybody. Values that do not make a sign-in are refused.
+func (v *Vault) signInOrigins(conn Connection, f form, def *connectorv1.Definition, a answers) ([]string, error) {
+	unknown := secret.FromString("unknown") // stands for what is there, and does not matter here
+	given := provider.Given{
+		Plain: conn.Parameters, Secrets: map[string]secret.Text{}, Client: &provider.Client{},
+		RedirectURL: v.RedirectURL(), ServerURL: apiURL(def, conn),
+	}
+	for name := range a.secrets {
+		if a.has(name) {
+			given.Secrets[name] = unknown
+		}
+	}
+	for _, name := range a.kept {
+		if a.has(name) {
+			given.Secrets[name] = unknown
+		}
+	}
+	if !bringsClient(f.signIn.Parameter, given.Plain, given.Secrets) {
+		given.Client.Registration.ID = "unknown" // a maker may still supply it
+	}
+	if client := f.signIn.client; client != nil {
+		given.Client.Settings = client.Settings
+		given.Client.Registration.ID = client.ClientID
+	}
+	p, err := v.presets.Profile(def, f.set, given)
+	if err != nil {
+		return nil, fmt.Errorf("work out the sign-in of %s: %w", conn.Connector, err)
+	}
+	return tokenOrigins(p.Endpoints), nil
+}

@@ -1,0 +1,36 @@
+package core
+
+import (
+	"context"
+
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
+)
+
+// AcceptGrant, DropGrant, OpenGrant and Obtain are what sign-ins use.
+func (v *Vault) AcceptGrant(ctx context.Context, caller Caller, conn Connection, p *oauth.Profile, t oauth.Token) (Connection, error) {
+	return v.acceptGrant(ctx, caller, conn, p, t, ActionAuthorized)
+}
+
+// DropGrant is documented with AcceptGrant.
+func (v *Vault) DropGrant(ctx context.Context, caller Caller, conn Connection, why string) (Connection, error) {
+	return v.dropGrant(ctx, caller, conn, why)
+}
+
+// OpenGrant is documented with AcceptGrant.
+func (v *Vault) OpenGrant(ctx context.Context, conn Connection) (Grant, oauth.Token, error) {
+	return v.openGrant(ctx, conn)
+}
+
+// Obtain is documented with AcceptGrant.
+func (v *Vault) Obtain(ctx context.Context, conn Connection) (Connection, error) {
+	return v.obtain(ctx, conn)
+}
+
+// NewKey makes the key of a connection.
+func (v *Vault) NewKey(ctx context.Context, name resource.Connection) ([]byte, error) {
+	return v.sealer.NewKey(ctx, name.Environment, name.String())
+}
+
+// Drain waits for the renewals of this process.
+func (v *Vault) Drain() { v.renewals.tokens.drain() }

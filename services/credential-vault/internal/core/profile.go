@@ -1,0 +1,175 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/secret"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/provider"
+)
+
+// Presets knows providers; package provider has the real one. Implementations
+// are safe for concurrent use.
+type Presets interface {
+	// All returns every preset, in the order of their ids.
+	All() []*provider.Preset
+	// Form returns what the sign-in of a parameter set asks for. A set without an
+	// OAuth parameter has an empty Parameter.
+	Form(def *connectorv1.Definition, set *connectorv1.ParameterSet) (provider.Form, error)
+	// Profile returns how the tokens of a connection come about.
+	Profile(def *connectorv1.Definition, set *connectorv1.ParameterSet, given provider.Given) (*oauth.Profile, error)
+	// Reach returns patterns of the origins to which a client's secret may go; see
+	// [OAuthClient.TokenOrigins].
+	Reach(def *connectorv1.Definition, set *connectorv1.ParameterSet, client *provider.Client) ([]string, error)
+}
+
+// callbackPath is where the gateway takes the redirects of providers.
+const callbackPath = "/v1/oauth/callback"
+
+// RedirectURL returns what has to be registered at providers; empty if the
+// operator has not said under which URL the suite is reached.
+func (v *Vault) RedirectURL() string {
+	if v.cfg.PublicURL == "" {
+		return ""
+	}
+	return strings.TrimSuffix(v.cfg.PublicURL, "/") + callbackPath
+}
+
+// signIn is all that is known before anybody has asked the provider.
+type signIn struct {
+	set    *connectorv1.ParameterSet
+	client *OAuthClient // that serves the connection; nil if none does
+	own    bool         // the connection brings a client id of its own
+	given  provider.Given
+}
+
+// profileOf returns how the tokens of a connection come about, with every
+// endpoint that its provider has. The profile shares the secrets: they must not
+// be cleared while it is used. A profile that would carry secrets to endpoints
+// for which they were not given is HOST_NOT_ALLOWED.
+func (v *Vault) profileOf(ctx context.Context, conn Connection, def *connectorv1.Definition, secrets []NamedSecret) (*oauth.Profile, error) {
+	in, err := v.gather(ctx, conn, def, secrets)
+	if err != nil {
+		return nil, err
+	}
+	return v.profileFrom(ctx, conn, def, in)
+}
+
+// gather finds out what a profile is made from.
+func (v *Vault) gather(ctx context.Context, conn Connection, def *connectorv1.Definition, secrets []NamedSecret) (signIn, error) {
+	set, err := chooseSet(def, conn.ParameterSet)
+	if err != nil {
+		return signIn{}, err
+	}
+	in := signIn{set: set, given: provider.Given{
+		Plain: conn.Parameters, Secrets: map[string]secret.Text{}, RedirectURL: v.RedirectURL(), ServerURL: apiURL(def, conn),
+	}}
+	for _, s := range secrets {
+		in.given.Secrets[s.Name] = s.Value
+	}
+	in.own = bringsClient(oauthParameter(set), conn.Parameters, in.given.Secrets)
+	client, sealed, err := v.store.ClientFor(ctx, conn.Connector, set.GetName())
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return in, nil
+	case err != nil:
+		return signIn{}, fmt.Errorf("read the OAuth client of %s: %w", conn.Connector, err)
+	}
+	in.client = &client
+	in.given.Client = &provider.Client{Settings: client.Settings}
+	if in.own {
+		return in, nil // the maker's secrets are none of its business
+	}
+	in.given.Client.Registration, err = v.registration(ctx, client, sealed)
+	return in, err
+}
+
+// profileFrom makes the profile and sees to where it leads.
+func (v *Vault) profileFrom(ctx context.Context, conn Connection, def *connectorv1.Definition, in signIn) (*oauth.Profile, error) {
+	stated, err := v.presets.Profile(def, in.set, in.given)
+	if err != nil {
+		return nil, fmt.Errorf("work out the sign-in of %s: %w", conn.Connector, err)
+	}
+	found, err := v.tokens.Discover(ctx, stated)
+	if err != nil {
+		return nil, fmt.Errorf("learn the endpoints of the provider of %s: %w", conn.Connector, err)
+	}
+	if in.client != nil && !in.own && (len(in.client.SecretNames) > 0 || in.client.Registered) {
+		if o, ok := within(in.client.TokenOrigins, stated, found); !ok {
+			return nil, movedFromClient(*in.client, o)
+		}
+	}
+	if signInSecrets(in.set, conn.SecretNames) {
+		if o, ok := within(conn.TokenOrigins, stated, found); !ok {
+			return nil, movedFromConnection(conn, o)
+		}
+	}
+	return found, nil
+}
+
+// registration opens the secrets of a client.
+func (v *Vault) registration(ctx context.Context, client OAuthClient, sealed []Sealed) (oauth.Registration, error) {
+	r := oauth.Registration{ID: client.ClientID, Method: client.Method}
+	for _, s := range sealed {
+		value, err := v.sealer.Open(ctx, client.place(s.Parameter, s.Version), s.Blob)
+		if err != nil {
+			return oauth.Registration{}, fmt.Errorf("decrypt %q of %s: %w", s.Parameter, client.Name, err)
+		}
+		switch s.Parameter {
+		case ClientSecret:
+			r.Secret = value
+		case ClientKey:
+			r.PrivateKey = value
+		case ClientCertificate:
+			r.Certificate = value
+		}
+	}
+	return r, nil
+}
+
+// oauthParameter returns the name of a set's OAuth parameter, "" if it has none.
+func oauthParameter(set *connectorv1.ParameterSet) string {
+	for _, p := range set.GetParameters() {
+		if p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH {
+			return p.GetName()
+		}
+	}
+	return ""
+}
+
+// bringsClient reports whether a connection has a client id of its own.
+func bringsClient(parameter string, plain map[string]string, secrets map[string]secret.Text) bool {
+	for name, value := range plain {
+		if value != "" && strings.EqualFold(name, parameter+":clientId") {
+			return true
+		}
+	}
+	for name, value := range secrets {
+		if !value.Empty() && strings.EqualFold(name, parameter+":clientId") {
+			return true
+		}
+	}
+	return false
+}
+
+// movedFromClient is for a connector that was pointed at another provider than
+// the one for which its client's secrets were given.
+func movedFromClient(client OAuthClient, origin string) error {
+	return fault.Denied(fault.ReasonHostNotAllowed,
+		"the connector leads to %s now, for which the secrets of its OAuth client %q were not given: whoever manages the client confirms the new provider by updating it with all its secrets again",
+		origin, client.Name.ID).
+		With("host", origin).With("oauth_client", client.Name.String())
+}
+
+// movedFromConnection is the same for the secrets of a connection.
+func movedFromConnection(conn Connection, origin string) error {
+	return fault.Denied(fault.ReasonHostNotAllowed,
+		"the sign-in of connection %q leads to %s now, for which its secrets were not given: the owner confirms the new provider by updating the connection with its secrets again",
+		conn.Name.ID, origin).
+		With("host", origin).With("connection", conn.Name.String())
+}

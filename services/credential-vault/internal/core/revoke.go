@@ -1,0 +1,135 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
+)
+
+// revokeTime bounds a call that gives tokens back: nobody waits for a provider to
+// get rid of a connection.
+const revokeTime = 10 * time.Second
+
+// RevokeAuthorization gives the grant of a connection back to the provider where
+// that is possible, and destroys it. The connection then waits for a sign-in.
+// What the provider does about it changes nothing here.
+func (v *Vault) RevokeAuthorization(ctx context.Context, caller Caller, name resource.Connection) (Connection, error) {
+	return settled(name, func() (Connection, error) {
+		held, err := v.store.Held(ctx, name)
+		if err := v.found(ctx, name, err); err != nil {
+			return Connection{}, err
+		}
+		if err := mayChange(caller, held.Connection, ""); err != nil {
+			return Connection{}, err
+		}
+		if held.Grant.UID != held.Connection.UID || held.Grant.Change == 0 {
+			return Connection{}, noSignIn(held.Connection, "it has no grant")
+		}
+		if len(held.Grant.Access) == 0 {
+			return held.Connection, nil
+		}
+		v.revoke(ctx, held)
+		return v.dropGrant(ctx, caller, held.Connection, "its grant was revoked; it waits for its owner to sign in")
+	})
+}
+
+// revoke gives the token of a connection back, and returns the host that got it,
+// "" if none did. Failures are logged: the token is destroyed all the same.
+func (v *Vault) revoke(ctx context.Context, held Held) string {
+	if len(held.Grant.Access) == 0 || held.Grant.UID != held.Connection.UID {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
+	defer cancel()
+	host, err := v.tryRevoke(ctx, held)
+	if err != nil {
+		v.log.WarnContext(ctx, "a grant was not revoked at its provider", "connection", held.Connection.Name.String(), "error", err)
+	}
+	return host
+}
+
+func (v *Vault) tryRevoke(ctx context.Context, held Held) (string, error) {
+	p, secrets, err := v.profileWith(ctx, held)
+	if err != nil {
+		return "", err
+	}
+	defer Credential{Secrets: secrets}.Clear()
+	defer clearProfile(p)
+	if p.Endpoints.Revocation == "" {
+		return "", nil
+	}
+	origin, ok := endpointOrigin(p.Endpoints.Revocation)
+	if !ok || !slices.Contains(held.Grant.TokenOrigins, origin) {
+		return "", movedProvider(held.Connection, origin)
+	}
+	_, t, err := v.openGrant(ctx, held.Connection)
+	if err != nil {
+		return "", err
+	}
+	defer t.Clear()
+	if err := v.tokens.Revoke(ctx, p, t); err != nil {
+		return "", fmt.Errorf("revoke the grant of %s: %w", held.Connection.Name, err)
+	}
+	return hostOf(origin), nil
+}
+
+// hostOf returns the "host:port" of an origin.
+func hostOf(origin string) string {
+	o, err := ParseOrigin(origin)
+	if err != nil {
+		return ""
+	}
+	return o.Host
+}
+
+// discard gives back what a sign-in has brought and nobody has confirmed, and
+// forgets it. It is tried once: the token ends by itself.
+func (v *Vault) discard(ctx context.Context, a Authorization) {
+	if len(a.Secrets) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
+	defer cancel()
+	if err := v.tryDiscard(ctx, a); err != nil {
+		v.log.WarnContext(ctx, "the token of a sign-in that failed was not revoked", "authorization", a.Name.String(), "error", err)
+	}
+	a.Secrets = nil
+	a.Change++
+	if err := v.store.ReplaceAuthorization(ctx, a); err != nil && !errors.Is(err, ErrChanged) {
+		v.log.WarnContext(ctx, "the token of a sign-in that failed is still stored, encrypted", "authorization", a.Name.String(), "error", err)
+	}
+}
+
+func (v *Vault) tryDiscard(ctx context.Context, a Authorization) error {
+	held, p, secrets, why := v.unchanged(ctx, a)
+	if why != "" {
+		return errors.New(why)
+	}
+	defer Credential{Secrets: secrets}.Clear()
+	defer clearProfile(p)
+	t, err := v.pendingToken(ctx, held.Connection, a)
+	if err != nil {
+		return err
+	}
+	defer t.Clear()
+	return v.tokens.Revoke(ctx, p, t)
+}
+
+// discardAll gives back what the sign-ins of a connection have brought that is
+// about to be deleted.
+func (v *Vault) discardAll(ctx context.Context, name resource.Connection) {
+	all, err := v.store.Authorizations(ctx, name)
+	if err != nil {
+		v.log.WarnContext(ctx, "the sign-ins of a connection cannot be read", "connection", name.String(), "error", err)
+	}
+	for _, a := range all {
+		if a.State == AuthorizationReceived && a.Kind == oauth.AuthorizationCode {
+			v.failed(ctx, a, "the connection has been deleted")
+		}
+	}
+}

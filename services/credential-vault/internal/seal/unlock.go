@@ -1,0 +1,65 @@
+package seal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+)
+
+// Unlock returns the keyring whose key-encryption key has the URI; see [Open].
+// A key file is made, readable by its owner only, if there is none and nothing
+// was encrypted yet. It is an error, that says what to do, when the file is
+// missing although keysets are stored, when others may read it, or when the key
+// does not decrypt every stored keyset or cannot be asked.
+func Unlock(ctx context.Context, uri string, stored Keysets, options ...Option) (*Keyring, error) {
+	path, inFile := fileOf(uri)
+	if inFile {
+		if err := forgetHalfWritten(path); err != nil {
+			return nil, err
+		}
+	}
+	kek, err := Open(ctx, uri, configured(options).source)
+	if inFile && errors.Is(err, fs.ErrNotExist) {
+		kek, err = first(ctx, path, stored)
+	}
+	if err != nil {
+		return nil, err
+	}
+	k := New(kek, stored, options...)
+	if err := k.Check(ctx); err != nil {
+		return nil, errors.Join(refused(path, inFile, kek, err), closeKEK(kek))
+	}
+	return k, nil
+}
+
+// refused explains to an operator why a key does not open the store.
+func refused(path string, inFile bool, kek KEK, err error) error {
+	switch {
+	case fault.ReasonOf(err) == fault.ReasonKeyUnavailable:
+		return fmt.Errorf("the key-encryption key %s cannot be used: %s: %w", kek.ID(), fault.From(err).Message(), err)
+	case !isKeyError(err):
+		return err
+	case inFile:
+		return fmt.Errorf("key file %s is not the one that the stored secrets need; put back the one that belongs to this store: %w", path, err)
+	}
+	return fmt.Errorf("key %s is not the one that the stored secrets need; name the one that belongs to this store, or both while they are moved: %w", kek.ID(), err)
+}
+
+// first makes the key of a vault that has encrypted nothing yet.
+func first(ctx context.Context, path string, stored Keysets) (KEK, error) {
+	environments, err := stored.KeysetEnvironments(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("look for stored keysets: %w", err)
+	}
+	if len(environments) > 0 {
+		return nil, fmt.Errorf("key file %s is missing, and without it no stored secret can be read: put it back from its backup; a new key is made only for an empty store", path)
+	}
+	kek, err := CreateFile(path)
+	if errors.Is(err, fs.ErrExist) {
+		return LoadFile(path) // another process was faster
+	}
+	return kek, err
+}

@@ -1,0 +1,363 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ferrule-dev/ferrule/pkg/kv"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
+)
+
+// A sign-in is one record with its secrets in it: it is short-lived and never
+// listed for others.
+//
+//	n/{environment}/{connection}/{id}          sign-in
+//	ns/{hash of the state}                     index: name of the sign-in
+//	ne/{time}{name}                            index: by when something is to be done
+//	np/{length}{principal}{name}               index: those of a principal that are not over
+
+// authorizationPage is how many sign-ins are read at once.
+const authorizationPage = 100
+
+// endStamp is the length of the time in an index key, in bytes.
+const endStamp = 8
+
+type authorizationRecord struct {
+	Change            uint64         `json:"change"`
+	ConnectionUID     string         `json:"connection_uid"`
+	Principal         string         `json:"principal"`
+	State             int            `json:"state"`
+	Kind              string         `json:"kind"`
+	StateHash         string         `json:"state_hash,omitempty"`
+	Seal              string         `json:"seal,omitempty"`
+	Secrets           []secretRecord `json:"secrets,omitempty"`
+	Fingerprint       string         `json:"fingerprint,omitempty"`
+	ReturnURL         string         `json:"return_url,omitempty"`
+	ClaimTime         time.Time      `json:"claim_time,omitzero"`
+	Tries             int            `json:"tries,omitempty"`
+	PollTime          time.Time      `json:"poll_time,omitzero"`
+	PollInterval      time.Duration  `json:"poll_interval,omitempty"`
+	Scopes            []string       `json:"scopes,omitempty"`
+	TokenExpireTime   time.Time      `json:"token_expire_time,omitzero"`
+	RefreshExpireTime time.Time      `json:"refresh_expire_time,omitzero"`
+	Identity          string         `json:"identity,omitempty"`
+	Reason            string         `json:"reason,omitempty"`
+	ExpireTime        time.Time      `json:"expire_time"`
+	CreateTime        time.Time      `json:"create_time"`
+}
+
+func authorizationsPrefix(of resource.Connection) []byte {
+	return []byte("n/" + of.Environment + "/" + of.ID + "/")
+}
+
+func authorizationKey(name resource.Authorization) []byte {
+	return append(authorizationsPrefix(name.Parent()), name.ID...)
+}
+
+func stateKey(hash string) []byte { return []byte("ns/" + hash) }
+
+func endKey(a core.Authorization) []byte {
+	key := binary.BigEndian.AppendUint64([]byte("ne/"), uint64(max(a.SweepTime().UnixNano(), 0)))
+	return append(key, a.Name.String()...)
+}
+
+// waitingPrefix has the principal's length in front, like ownerPrefix.
+func waitingPrefix(principal string) []byte {
+	key := binary.BigEndian.AppendUint16([]byte("np/"), uint16(len(principal)))
+	return append(key, principal...)
+}
+
+func waitingKey(a core.Authorization) []byte {
+	return append(waitingPrefix(a.Principal), a.Name.String()...)
+}
+
+// over reports whether nothing can become of a sign-in any more.
+func over(a core.Authorization) bool {
+	return a.State == core.AuthorizationSucceeded || a.State == core.AuthorizationFailed
+}
+
+// InsertAuthorization implements core.AuthorizationStore.
+func (s *Store) InsertAuthorization(ctx context.Context, a core.Authorization, l core.SignInLimits) (dropped []core.Authorization, err error) {
+	err = s.kv.Update(ctx, func(tx kv.Tx) error {
+		dropped = nil
+		if err := expectUID(tx, a); err != nil {
+			return err
+		}
+		waiting, err := tx.Scan(waitingPrefix(a.Principal), nil, l.OfPrincipal)
+		if err != nil {
+			return err
+		}
+		if len(waiting) >= l.OfPrincipal {
+			return core.ErrLimit
+		}
+		if dropped, err = makeRoom(tx, a, l); err != nil {
+			return err
+		}
+		return putAuthorization(tx, nil, a)
+	})
+	return dropped, err
+}
+
+// makeRoom ends the oldest sign-ins of a connection that are not over, until
+// there is room for one more. It returns what they have become.
+func makeRoom(tx kv.Tx, a core.Authorization, l core.SignInLimits) ([]core.Authorization, error) {
+	all, err := authorizationsOf(tx, a.Name.Parent())
+	if err != nil {
+		return nil, err
+	}
+	open := slices.DeleteFunc(all, over)
+	slices.SortFunc(open, func(a, b core.Authorization) int { return a.CreateTime.Compare(b.CreateTime) })
+	drop := open[:max(0, len(open)-l.OfConnection+1)]
+	for i, old := range drop {
+		drop[i] = l.Drop(old)
+		if err := putAuthorization(tx, &old, drop[i]); err != nil {
+			return nil, err
+		}
+	}
+	return drop, nil
+}
+
+// ReplaceAuthorization implements core.AuthorizationStore.
+func (s *Store) ReplaceAuthorization(ctx context.Context, a core.Authorization) error {
+	return s.kv.Update(ctx, func(tx kv.Tx) error { return replaceAuthorization(tx, a) })
+}
+
+func replaceAuthorization(tx kv.Tx, a core.Authorization) error {
+	before, err := expectAuthorization(tx, a.Name, a.Change-1)
+	if err != nil {
+		return err
+	}
+	if err := expectUID(tx, a); err != nil {
+		return err
+	}
+	return putAuthorization(tx, &before, a)
+}
+
+// RemoveAuthorization implements core.AuthorizationStore.
+func (s *Store) RemoveAuthorization(ctx context.Context, a core.Authorization) error {
+	return s.kv.Update(ctx, func(tx kv.Tx) error {
+		before, err := expectAuthorization(tx, a.Name, a.Change)
+		if err != nil {
+			return err
+		}
+		return deleteAuthorization(tx, before)
+	})
+}
+
+// replaceGrant writes what the grant of a connection becomes with an edit of the
+// connection.
+func replaceGrant(tx kv.Tx, c core.Connection, g core.Grant) error {
+	before, err := loadGrant(tx, c)
+	if err != nil {
+		return err
+	}
+	if before.Change != g.Change-1 {
+		return core.ErrChanged
+	}
+	return putGrant(tx, c.Name, before, g)
+}
+
+// removeAuthorizations removes all sign-ins of a connection.
+func removeAuthorizations(tx kv.Tx, of resource.Connection) error {
+	all, err := authorizationsOf(tx, of)
+	if err != nil {
+		return err
+	}
+	for _, a := range all {
+		if err := deleteAuthorization(tx, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Authorization implements core.AuthorizationStore.
+func (s *Store) Authorization(ctx context.Context, name resource.Authorization) (a core.Authorization, err error) {
+	err = s.kv.View(ctx, func(r kv.Reader) error {
+		a, err = loadAuthorization(r, name)
+		return err
+	})
+	return a, err
+}
+
+// AuthorizationByState implements core.AuthorizationStore.
+func (s *Store) AuthorizationByState(ctx context.Context, hash string) (a core.Authorization, err error) {
+	err = s.kv.View(ctx, func(r kv.Reader) error {
+		text, err := r.Get(stateKey(hash))
+		if errors.Is(err, kv.ErrNotFound) {
+			return core.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		name, err := resource.ParseAuthorization(string(text))
+		if err != nil {
+			return err
+		}
+		a, err = loadAuthorization(r, name)
+		return err
+	})
+	return a, err
+}
+
+// Authorizations implements core.AuthorizationStore.
+func (s *Store) Authorizations(ctx context.Context, name resource.Connection) (all []core.Authorization, err error) {
+	err = s.kv.View(ctx, func(r kv.Reader) error {
+		all, err = authorizationsOf(r, name)
+		return err
+	})
+	return all, err
+}
+
+// DueAuthorizations implements core.AuthorizationStore.
+func (s *Store) DueAuthorizations(ctx context.Context, before time.Time, limit int) (due []core.Authorization, err error) {
+	prefix := []byte("ne/")
+	err = s.kv.View(ctx, func(r kv.Reader) error {
+		due = nil
+		pairs, err := r.Scan(prefix, nil, limit)
+		if err != nil {
+			return err
+		}
+		for _, p := range pairs {
+			rest := p.Key[len(prefix):]
+			if binary.BigEndian.Uint64(rest) >= uint64(max(before.UnixNano(), 0)) {
+				return nil
+			}
+			name, err := resource.ParseAuthorization(string(rest[endStamp:]))
+			if err != nil {
+				return err
+			}
+			a, err := loadAuthorization(r, name)
+			if err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			due = append(due, a)
+		}
+		return nil
+	})
+	return due, err
+}
+
+// expectUID returns core.ErrChanged unless the connection of a sign-in is the
+// one that it was begun for.
+func expectUID(r kv.Reader, a core.Authorization) error {
+	c, err := load(r, a.Name.Parent())
+	if errors.Is(err, core.ErrNotFound) || err == nil && c.UID != a.ConnectionUID {
+		return core.ErrChanged
+	}
+	return err
+}
+
+func expectAuthorization(r kv.Reader, name resource.Authorization, change uint64) (core.Authorization, error) {
+	stored, err := loadAuthorization(r, name)
+	if errors.Is(err, core.ErrNotFound) || err == nil && stored.Change != change {
+		return core.Authorization{}, core.ErrChanged
+	}
+	return stored, err
+}
+
+func authorizationsOf(r kv.Reader, of resource.Connection) (all []core.Authorization, err error) {
+	prefix := authorizationsPrefix(of)
+	for p, err := range kv.All(r, prefix, authorizationPage) {
+		if err != nil {
+			return nil, err
+		}
+		name := resource.Authorization{Environment: of.Environment, Connection: of.ID, ID: lastPart(p.Key, prefix)}
+		a, err := decodeAuthorization(name, p.Value)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a)
+	}
+	return all, nil
+}
+
+func loadAuthorization(r kv.Reader, name resource.Authorization) (core.Authorization, error) {
+	record, err := r.Get(authorizationKey(name))
+	if errors.Is(err, kv.ErrNotFound) {
+		return core.Authorization{}, core.ErrNotFound
+	}
+	if err != nil {
+		return core.Authorization{}, err
+	}
+	return decodeAuthorization(name, record)
+}
+
+// putAuthorization writes a sign-in and its indexes. before is what was stored.
+func putAuthorization(tx kv.Tx, before *core.Authorization, a core.Authorization) error {
+	if before != nil && !before.SweepTime().Equal(a.SweepTime()) {
+		if err := tx.Delete(endKey(*before)); err != nil {
+			return err
+		}
+	}
+	record, err := encodeAuthorization(a)
+	if err != nil {
+		return err
+	}
+	if err := tx.Put(authorizationKey(a.Name), record); err != nil {
+		return err
+	}
+	if err := tx.Put(endKey(a), nil); err != nil {
+		return err
+	}
+	if a.StateHash != "" {
+		if err := tx.Put(stateKey(a.StateHash), []byte(a.Name.String())); err != nil {
+			return err
+		}
+	}
+	if over(a) {
+		return tx.Delete(waitingKey(a))
+	}
+	return tx.Put(waitingKey(a), nil)
+}
+
+func deleteAuthorization(tx kv.Tx, a core.Authorization) error {
+	keys := [][]byte{authorizationKey(a.Name), endKey(a), waitingKey(a)}
+	if a.StateHash != "" {
+		keys = append(keys, stateKey(a.StateHash))
+	}
+	for _, key := range keys {
+		if err := tx.Delete(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func encodeAuthorization(a core.Authorization) ([]byte, error) {
+	secrets := make([]secretRecord, 0, len(a.Secrets))
+	for _, s := range a.Secrets {
+		secrets = append(secrets, secretRecord(s))
+	}
+	return encode(authorizationRecord{
+		Change: a.Change, ConnectionUID: a.ConnectionUID, Principal: a.Principal, State: int(a.State), Kind: string(a.Kind),
+		StateHash: a.StateHash, Seal: a.Seal, Secrets: secrets, Fingerprint: a.Fingerprint, ReturnURL: a.ReturnURL,
+		ClaimTime: a.ClaimTime.UTC(), Tries: a.Tries, PollTime: a.PollTime.UTC(), PollInterval: a.PollInterval, Scopes: a.Scopes,
+		TokenExpireTime: a.TokenExpireTime.UTC(), RefreshExpireTime: a.RefreshExpireTime.UTC(), Identity: a.Identity,
+		Reason: a.Reason, ExpireTime: a.ExpireTime.UTC(), CreateTime: a.CreateTime.UTC(),
+	})
+}
+
+func decodeAuthorization(name resource.Authorization, data []byte) (core.Authorization, error) {
+	var r authorizationRecord
+	if err := decode(data, &r); err != nil {
+		return core.Authorization{}, fmt.Errorf("record of %s: %w", name, err)
+	}
+	var secrets []core.Sealed
+	for _, s := range r.Secrets {
+		secrets = append(secrets, core.Sealed(s))
+	}
+	return core.Authorization{
+		Name: name, Change: r.Change, ConnectionUID: r.ConnectionUID, Principal: r.Principal, State: core.AuthorizationState(r.State),
+		Kind: oauth.Grant(r.Kind), StateHash: r.StateHash, Seal: r.Seal, Secrets: secrets, Fingerprint: r.Fingerprint,
+		ReturnURL: r.ReturnURL, ClaimTime: r.ClaimTime, Tries: r.Tries, PollTime: r.PollTime, PollInterval: r.PollInterval,
+		Scopes: r.Scopes, TokenExpireTime: r.TokenExpireTime, RefreshExpireTime: r.RefreshExpireTime, Identity: r.Identity,
+		Reason: r.Reason, ExpireTime: r.ExpireTime, CreateTime: r.CreateTime,
+	}, nil
+}
