@@ -61,7 +61,12 @@ const provider = new Provider(issuer, {
     clientCredentials: { enabled: true },
     revocation: { enabled: true },
     registration: { enabled: true, initialAccessToken: false },
-    userinfo: { enabled: true }
+    userinfo: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      useGrantedResource: () => true,
+      getResourceServerInfo: (ctx, resource) => ({ scope: 'api', audience: resource, accessTokenFormat: 'opaque' })
+    }
   },
   ttl: {
     AccessToken: settings.accessTokenSeconds ?? 3600,

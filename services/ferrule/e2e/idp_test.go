@@ -231,6 +231,6 @@ paths:
       responses: {"200": {description: Who you are}}
 components:
   securitySchemes:
-    login: {type: oauth2, flows: {` + flows + `}}
+    login: {type: oauth2, oauth2MetadataUrl: "` + p.issuer + `/.well-known/openid-configuration", flows: {` + flows + `}}
 `
 }

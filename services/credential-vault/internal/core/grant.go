@@ -64,8 +64,6 @@ type Grant struct {
 	RefreshExpireTime time.Time
 	// ObtainTime is when Access was obtained.
 	ObtainTime time.Time
-	// Renewed means that Access replaced another one, without anybody signing in.
-	Renewed bool
 	// UseTime is when the token was last lent, give or take an hour.
 	UseTime time.Time
 	// Scopes are those that were granted; nil if the provider did not say.
@@ -156,7 +154,6 @@ func (g *Grant) schedule(now time.Time) {
 // take makes a sealed token the grant's.
 func (g *Grant) take(p *oauth.Profile, t oauth.Token, sealed sealedToken, now time.Time) {
 	g.Version++
-	g.Renewed = len(g.Access) > 0
 	g.Kind, g.Placement = p.Grant, p.Placement
 	g.Seal, g.Access, g.Refresh = sealed.version, sealed.access, sealed.refresh
 	g.ExpireTime, g.RefreshExpireTime, g.ObtainTime = t.ExpireTime, t.RefreshExpireTime, now

@@ -121,7 +121,7 @@ func entryOf(at *list.Element) *subjectEntry {
 // subjectMissing is for calls that bring no token of their caller.
 func subjectMissing(conn Connection) error {
 	return fault.Precondition(fault.ReasonConnectionNotReady,
-		"connection %q exchanges the caller's own token of the provider, and this call brought none: send it with the call", conn.Name.ID).
+		"connection %q exchanges the caller's own token of the provider, and this call brought none: send it in the header Ferrule-Subject-Token", conn.Name.ID).
 		With("connection", conn.Name.String())
 }
 

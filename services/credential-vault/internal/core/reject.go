@@ -42,8 +42,9 @@ type Rejection struct {
 // ended, or is old and nobody knows when it ends, the same token is lent again:
 // the TokenVersion is the same, and whoever gets it passes the API's answer on.
 //
-// A token that is refused as soon as it was renewed is not renewed again: the
-// connection is in error, and the answer CONNECTION_NOT_READY.
+// A token that is refused as soon as it was obtained is renewed once, in case that
+// its grant was just withdrawn, which the provider then says. If the next one is
+// refused as well the connection is in error, and the answer CONNECTION_NOT_READY.
 func (v *Vault) Reject(ctx context.Context, caller Caller, r Rejection) (Credential, error) {
 	held, err := v.authorised(ctx, caller, r.Request)
 	if err != nil {
@@ -57,15 +58,18 @@ func (v *Vault) Reject(ctx context.Context, caller Caller, r Rejection) (Credent
 		if g.TokenVersion() != r.TokenVersion || len(g.Access) == 0 || !refuses(r.Status, g.ObtainTime, g.ExpireTime, now) {
 			return v.lend(ctx, caller, r.Request, held)
 		}
-		patient := g.Rejections > 0 && now.Sub(g.RejectTime) < backoff(g.Rejections)
-		young := g.Renewed && now.Sub(g.ObtainTime) < rejectedYoung
-		if !young && !patient {
+		young := now.Sub(g.ObtainTime) < rejectedYoung
+		if young && g.Rejections == 0 {
+			held.Grant, err = v.suspect(ctx, held, now)
+		} else if young || g.Rejections > 0 && now.Sub(g.RejectTime) < backoff(g.Rejections) {
+			err = v.refusedNew(ctx, held, now)
+		}
+		if err == nil {
 			if held, err = v.renewed(ctx, held); err != nil {
 				return Credential{}, fmt.Errorf("renew the token of %s that the API refused: %w", r.Name, err)
 			}
 			return v.lend(ctx, caller, r.Request, held)
 		}
-		err := v.refusedNew(ctx, held, now)
 		if !errors.Is(err, ErrChanged) {
 			return Credential{}, err
 		}
@@ -88,6 +92,18 @@ func refuses(status int, obtained, ends, now time.Time) bool {
 	return !now.Before(ends)
 }
 
+// suspect notes that a token was refused as soon as it was obtained. It returns
+// [ErrChanged] if the grant is another one by now.
+func (v *Vault) suspect(ctx context.Context, held Held, now time.Time) (Grant, error) {
+	g := held.Grant
+	g.Rejections, g.RejectTime = 1, now
+	g.Change++
+	if err := v.store.WriteGrant(ctx, GrantWrite{Of: held.Connection, Grant: g}); err != nil {
+		return held.Grant, fmt.Errorf("record that the API refuses the token of %s: %w", held.Connection.Name, err)
+	}
+	return g, nil
+}
+
 // refusedNew puts a connection into error whose new token was refused, and
 // returns why it cannot be used. It returns [ErrChanged] if the grant is another
 // one by now.
@@ -95,7 +111,7 @@ func (v *Vault) refusedNew(ctx context.Context, held Held, now time.Time) error 
 	g, conn := held.Grant, held.Connection
 	why := fault.Precondition(fault.ReasonConnectionNotReady, "connection %q cannot be used: %s", conn.Name.ID, rejectedReason).
 		With("connection", conn.Name.String()).With("state", StateError.String())
-	if g.Rejections > 0 && now.Sub(g.RejectTime) < rejectedYoung {
+	if conn.State == StateError && conn.StateReason == rejectedReason && now.Sub(g.RejectTime) < rejectedYoung {
 		return why // known already
 	}
 	g.Rejections++

@@ -113,6 +113,9 @@ func TestANewTokenThatIsRefusedIsNoReasonForAnother(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if _, lent, err = reject(t, v, lent.TokenVersion, 401); err != nil {
+			t.Fatal(err)
+		}
 		_, _, err = reject(t, v, lent.TokenVersion, 401)
 		wantReason(t, err, fault.ReasonConnectionNotReady)
 		if conn := r.state(v); conn.State != core.StateError || conn.StateReason == "" {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 const (
@@ -26,7 +27,7 @@ const (
 // resource names.
 func (c *Client) Discover(ctx context.Context, p *Profile) (*Profile, error) {
 	if p.complete() {
-		return p, nil
+		return c.enrich(ctx, p), nil
 	}
 	found, err := c.find(ctx, p)
 	if err != nil {
@@ -34,6 +35,34 @@ func (c *Client) Discover(ctx context.Context, p *Profile) (*Profile, error) {
 	}
 	return found, nil
 }
+
+// enrich adds what a named metadata document says beside the endpoints that are
+// needed: the issuer, which answers of the provider are compared with, and where
+// tokens are given back, if that is where they came from. It is no loss if that
+// cannot be learnt; then it is not tried again for a while.
+func (c *Client) enrich(ctx context.Context, p *Profile) *Profile {
+	place, now := p.Endpoints.Metadata, c.config.Clock.Now()
+	if place == "" || p.Issuer != "" && p.Endpoints.Revocation != "" || c.known.missed(place, now) {
+		return p
+	}
+	ctx, cancel := context.WithTimeout(ctx, enrichTimeout)
+	defer cancel()
+	found, err := c.fromDocument(ctx, p)
+	if err != nil {
+		c.known.miss(place, now)
+		return p
+	}
+	with := *p
+	with.Issuer = found.Issuer
+	token, failed := parseEndpoint("token endpoint", p.Endpoints.Token)
+	if failed == nil && p.Endpoints.Revocation == "" && sameOrigin(token, found.Endpoints.Revocation) {
+		with.Endpoints.Revocation = found.Endpoints.Revocation
+	}
+	return &with
+}
+
+// enrichTimeout bounds the wait for what is not needed.
+const enrichTimeout = 5 * time.Second
 
 // complete reports whether a profile has the endpoints that its grant needs, or
 // nothing to learn them from.

@@ -188,7 +188,7 @@ func TestWhatIsKnownIsNotAskedFor(t *testing.T) {
 	for _, p := range []*oauth.Profile{
 		{},
 		{Grant: oauth.AuthorizationCode, Endpoints: oauth.Endpoints{Authorization: s.URL, Token: s.URL}},
-		{Grant: oauth.AuthorizationCode, Endpoints: oauth.Endpoints{Metadata: s.URL, Authorization: s.URL, Token: s.URL}},
+		{Grant: oauth.AuthorizationCode, Issuer: s.URL, Endpoints: oauth.Endpoints{Metadata: s.URL, Authorization: s.URL, Token: s.URL, Revocation: s.URL}},
 		{Grant: oauth.DeviceCode, Issuer: s.URL, Endpoints: oauth.Endpoints{Device: s.URL, Token: s.URL}},
 		{Grant: oauth.ClientCredentials, Endpoints: oauth.Endpoints{Resource: s.URL, Token: s.URL}},
 	} {
@@ -200,6 +200,40 @@ func TestWhatIsKnownIsNotAskedFor(t *testing.T) {
 	if s.paths() != "" {
 		t.Errorf("asked for %s", s.paths())
 	}
+}
+
+func TestWhatMetadataSayBesideIsTaken(t *testing.T) {
+	complete := func(url string) *oauth.Profile {
+		return &oauth.Profile{Grant: oauth.AuthorizationCode, Endpoints: oauth.Endpoints{
+			Metadata: url + openID, Authorization: url + "/own/auth", Token: url + "/own/tok",
+		}}
+	}
+	t.Run("the issuer, and where tokens are given back", func(t *testing.T) {
+		s := documents(t, map[string]string{openID: about("{url}")})
+		got, err := newClient(t).Discover(t.Context(), complete(s.URL))
+		if err != nil || got.Issuer != s.URL || got.Endpoints.Revocation != s.URL+"/rev" || got.Endpoints.Token != s.URL+"/own/tok" {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+	t.Run("tokens are not given to another host", func(t *testing.T) {
+		s := documents(t, map[string]string{openID: strings.ReplaceAll(about("{url}"), "{url}/rev", "https://elsewhere.example/rev")})
+		got, err := newClient(t).Discover(t.Context(), complete(s.URL))
+		if err != nil || got.Issuer != s.URL || got.Endpoints.Revocation != "" {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+	t.Run("a document that cannot be had is no loss, and not asked for again", func(t *testing.T) {
+		s, c := documents(t, nil), newClient(t)
+		for range 3 {
+			p := complete(s.URL)
+			if got, err := c.Discover(t.Context(), p); err != nil || got != p {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		}
+		if s.paths() != openID {
+			t.Errorf("asked for %s", s.paths())
+		}
+	})
 }
 
 func TestWhatTheProfileSaysComesFirst(t *testing.T) {

@@ -29,9 +29,10 @@ type metadata struct {
 // documents remembers metadata by the URL that it came from. It is safe for
 // concurrent use.
 type documents struct {
-	mu    sync.Mutex
-	known map[string]document
-	order []string // the oldest first
+	mu     sync.Mutex
+	known  map[string]document
+	order  []string             // the oldest first
+	misses map[string]time.Time // until when a document is not asked for again
 }
 
 type document struct {
@@ -39,7 +40,29 @@ type document struct {
 	end     time.Time
 }
 
-func newDocuments() *documents { return &documents{known: map[string]document{}} }
+func newDocuments() *documents { return &documents{known: map[string]document{}, misses: map[string]time.Time{}} }
+
+// missLifetime is how long a document is not asked for again that could not be had
+// and is not needed.
+const missLifetime = 10 * time.Minute
+
+// missed reports whether a document could not be had a while ago.
+func (d *documents) missed(url string, now time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return now.Before(d.misses[url])
+}
+
+// miss remembers that a document could not be had. Past the bound all others are
+// forgotten, which costs a question each.
+func (d *documents) miss(url string, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.misses) >= maxDocuments {
+		clear(d.misses)
+	}
+	d.misses[url] = now.Add(missLifetime)
+}
 
 // get returns what is known and still believed.
 func (d *documents) get(url string, now time.Time) (*metadata, bool) {

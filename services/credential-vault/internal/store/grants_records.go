@@ -19,7 +19,6 @@ type grantRecord struct {
 	Expire        time.Time      `json:"expire,omitzero"`
 	RefreshExpire time.Time      `json:"refresh_expire,omitzero"`
 	Obtained      time.Time      `json:"obtained,omitzero"`
-	Renewed       bool           `json:"renewed,omitempty"`
 	Used          time.Time      `json:"used,omitzero"`
 	Scopes        []string       `json:"scopes,omitempty"`
 	Identity      string         `json:"identity,omitempty"`
@@ -49,7 +48,7 @@ func encodeGrant(g core.Grant) ([]byte, error) {
 	r := grantRecord{
 		UID: g.UID, Change: g.Change, Version: g.Version, Kind: string(g.Kind), Edits: g.Edits,
 		Seal: g.Seal, Access: g.Access, Refresh: g.Refresh,
-		Expire: g.ExpireTime.UTC(), RefreshExpire: g.RefreshExpireTime.UTC(), Obtained: g.ObtainTime.UTC(), Renewed: g.Renewed, Used: g.UseTime.UTC(),
+		Expire: g.ExpireTime.UTC(), RefreshExpire: g.RefreshExpireTime.UTC(), Obtained: g.ObtainTime.UTC(), Used: g.UseTime.UTC(),
 		Scopes: g.Scopes, Identity: g.Identity, TokenOrigins: g.TokenOrigins, Origins: originRecords(g.Origins),
 		Header: g.Placement.Header, Prefix: g.Placement.Prefix, Due: g.Due.UTC(),
 		Failures: g.Failures, Failure: g.Failure, FailureEdits: g.FailureEdits, Hopeless: g.Hopeless, NotBefore: g.NotBefore.UTC(),
@@ -69,7 +68,7 @@ func decodeGrant(data []byte) (core.Grant, error) {
 	g := core.Grant{
 		UID: r.UID, Change: r.Change, Version: r.Version, Kind: oauth.Grant(r.Kind), Edits: r.Edits,
 		Seal: r.Seal, Access: r.Access, Refresh: r.Refresh,
-		ExpireTime: r.Expire, RefreshExpireTime: r.RefreshExpire, ObtainTime: r.Obtained, Renewed: r.Renewed, UseTime: r.Used,
+		ExpireTime: r.Expire, RefreshExpireTime: r.RefreshExpire, ObtainTime: r.Obtained, UseTime: r.Used,
 		Scopes: r.Scopes, Identity: r.Identity, TokenOrigins: r.TokenOrigins, Origins: origins(r.Origins),
 		Placement: oauth.Placement{Header: r.Header, Prefix: r.Prefix}, Due: r.Due,
 		Failures: r.Failures, Failure: r.Failure, FailureEdits: r.FailureEdits, Hopeless: r.Hopeless, NotBefore: r.NotBefore,

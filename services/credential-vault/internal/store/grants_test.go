@@ -27,7 +27,7 @@ func grant(c core.Connection) core.Grant {
 		Placement: oauth.Placement{Header: "X-Token", Prefix: "OAuth "}, Due: noon.Add(50 * time.Minute),
 		Attempt:  core.Attempt{ID: "a", Start: noon, Deadline: noon.Add(time.Minute), Interrupted: 2},
 		Failures: 3, Failure: "the provider is down", FailureEdits: 3, Hopeless: true, NotBefore: noon.Add(time.Minute),
-		Renewed: true, Rejections: 4, RejectTime: noon.Add(time.Second),
+		Rejections: 4, RejectTime: noon.Add(time.Second),
 	}
 }
 

@@ -17,9 +17,9 @@ const (
 	// maxRefused is how many refused tokens of a connection are remembered: calls
 	// that started with one of them may still be under way.
 	maxRefused = 8
-	// renewalPause is the least time between two renewals that were asked for: an
-	// API that refuses fresh tokens, too, has another reason.
-	renewalPause = 30 * time.Second
+	// renewalPause is how long the vault is not asked again about a token that it
+	// could not renew.
+	renewalPause = time.Second
 )
 
 // Refusal says which token an API refused.
@@ -87,9 +87,6 @@ func (s *Store[R]) renewOnce(ctx context.Context, r *renewing, ask Ask, refusal 
 		return nil // long replaced
 	case known >= 0 && (recent || r.err == nil):
 		return r.err
-	case recent && r.err == nil:
-		return fault.Precondition(fault.ReasonConnectionNotReady,
-			"the API refuses a token that was just renewed; look at what the connection's account may do, or sign in again")
 	}
 	err := s.reject(ctx, now, ask, refusal)
 	if ctx.Err() != nil && err != nil {
