@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -45,9 +46,7 @@ func newStage(t *testing.T, flows, method string, settings map[string]any) *stag
 		client["grant_types"] = []string{"authorization_code", "refresh_token"}
 	}
 	all := map[string]any{"clients": []any{client}}
-	for name, value := range settings {
-		all[name] = value
-	}
+	maps.Copy(all, settings)
 	st := &stage{suite: s, idp: startIDP(t, all), c: s.overREST()}
 	must[*registryv1.ImportConnectorResponse](t, "import")(st.c.registry.ImportConnector(t.Context(), &registryv1.ImportConnectorRequest{
 		Parent: environment, ConnectorId: "accounts",
@@ -421,7 +420,9 @@ func TestNoTokenShowsAnywhere(t *testing.T) {
 	s.expect(t, "after signing in", "me", "ann")
 	s.idp.control("expire")
 	s.expect(t, "after a renewal", "me", "ann")
-	s.c.vault.DeleteConnection(t.Context(), &vaultv1.DeleteConnectionRequest{Name: connectionName("me")}) //nolint:errcheck // what it leaves is looked at
+	if _, err := s.c.vault.DeleteConnection(t.Context(), &vaultv1.DeleteConnectionRequest{Name: connectionName("me")}); err != nil {
+		t.Error(err)
+	}
 	tokens := strings.Fields(s.idp.control("tokens"))
 	if len(tokens) < 4 {
 		t.Fatalf("the provider gave only %d codes and tokens", len(tokens))

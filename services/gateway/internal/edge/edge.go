@@ -56,7 +56,7 @@ const (
 	requestID = "X-Request-Id"
 	// subjectToken is the caller's own token at an API's provider, for connections
 	// that exchange it for one of theirs.
-	subjectToken = "Ferrule-Subject-Token"
+	subjectToken = "Ferrule-Subject-Token" // #nosec G101 -- the name of a header
 )
 
 // New returns the handler of all REST paths. client returns the connection to a

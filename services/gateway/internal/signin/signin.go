@@ -11,7 +11,9 @@ package signin
 import (
 	"context"
 	_ "embed"
-	"html/template"
+	"fmt"
+	"html"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -136,10 +138,32 @@ func clip(text string, limit int) string {
 // page is what the person is shown.
 type page struct{ Title, Reason, Confirmation, Connection, Principal string }
 
+// layout is the page around the text, with one %s each for title, heading and text.
+//
 //go:embed page.html
-var source string
+var layout string
 
-var layout = template.Must(template.New("page").Parse(source))
+// html returns the page. It is put together by hand and not with html/template,
+// which would make every program that has a gateway a quarter larger; everything
+// that comes from outside goes through [html.EscapeString], and only between tags.
+func (p page) html() string {
+	connection, principal := html.EscapeString(p.Connection), html.EscapeString(p.Principal)
+	var text strings.Builder
+	if p.Confirmation != "" {
+		fmt.Fprintf(&text, "<p>Enter this code where you began to make the connection <b>%s</b>:</p>\n", connection)
+		fmt.Fprintf(&text, "<p><code>%s</code></p>\n", html.EscapeString(p.Confirmation))
+		fmt.Fprintf(&text, "<p><small>The sign-in was begun by <b>%s</b>. If that is not you, close this page and give the code to nobody: "+
+			"whoever has it can use your account at the provider.</small></p>", principal)
+	} else {
+		fmt.Fprintf(&text, "<p>%s</p>\n", html.EscapeString(p.Reason))
+		if p.Connection != "" {
+			fmt.Fprintf(&text, "<p><small>Connection %s, begun by %s.</small></p>\n", connection, principal)
+		}
+		text.WriteString("<p><small>You may close this page and begin again where you came from.</small></p>")
+	}
+	title := html.EscapeString(p.Title)
+	return fmt.Sprintf(layout, title, title, text.String())
+}
 
 func show(w http.ResponseWriter, err error) {
 	f := grpcx.FromStatus(err)
@@ -158,5 +182,5 @@ func show(w http.ResponseWriter, err error) {
 func render(w http.ResponseWriter, status int, p page) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_ = layout.Execute(w, p) // the browser is gone if this fails
+	_, _ = io.WriteString(w, p.html()) // the browser is gone if this fails
 }

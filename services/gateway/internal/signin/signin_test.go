@@ -99,7 +99,9 @@ func TestThePersonIsShownWhatCameOfIt(t *testing.T) {
 		{
 			"a confirmation, and a warning for those who did not begin it",
 			vault{answer: &vaultv1.ReceiveAuthorizationResponse{Confirmation: "ABCDE-FGHJK", ConnectionId: "crm", Principal: "ann"}},
-			200, []string{"ABCDE-FGHJK", "<b>crm</b>", "<b>ann</b>", "give the code to nobody"}, "", "",
+			200,
+			[]string{"ABCDE-FGHJK", "<b>crm</b>", "<b>ann</b>", "give the code to nobody"},
+			"", "",
 		},
 		{
 			"a redirect to where the sign-in was begun",
@@ -109,17 +111,23 @@ func TestThePersonIsShownWhatCameOfIt(t *testing.T) {
 		{
 			"why it failed",
 			vault{answer: &vaultv1.ReceiveAuthorizationResponse{Reason: "the person <b>refused</b>", ConnectionId: "crm", Principal: "ann"}},
-			400, []string{"Not connected", "the person &lt;b&gt;refused", "crm", "ann"}, "<b>refused", "",
+			400,
+			[]string{"Not connected", "the person &lt;b&gt;refused", "crm", "ann"},
+			"<b>refused", "",
 		},
 		{
 			"a state that nobody knows",
 			vault{err: grpcx.ToStatus(fault.NotFound(fault.ReasonAuthorizationNotFound, "there is no such sign-in; begin it again")).Err()},
-			400, []string{"there is no such sign-in"}, "", "",
+			400,
+			[]string{"there is no such sign-in"},
+			"", "",
 		},
 		{
 			"a vault that is away",
 			vault{err: grpcx.ToStatus(fault.Unavailable(fault.ReasonServiceUnavailable, "try again")).Err()},
-			503, []string{"try again"}, "", "",
+			503,
+			[]string{"try again"},
+			"", "",
 		},
 	}
 	for _, tt := range tests {
