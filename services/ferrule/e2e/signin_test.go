@@ -34,7 +34,7 @@ const secretOfClients = "the-secret-of-a-client-at-the-provider"
 // method of proving itself.
 func newStage(t *testing.T, flows, method string, settings map[string]any) *stage {
 	t.Helper()
-	s := up(t, suiteOptions{data: t.TempDir()})
+	s := up(t, suiteOptions{data: t.TempDir(), logLevel: "debug"}) // the log must hold no token however much it tells
 	client := map[string]any{
 		"client_id": "ferrule", "client_secret": secretOfClients, "token_endpoint_auth_method": method,
 		"redirect_uris":  []string{s.rest + "/v1/oauth/callback"},
