@@ -177,6 +177,9 @@ func (a *app) importOne(ctx context.Context, client *rest.Client, arg string, wi
 	return nil
 }
 
+// codeAuthKind is the finding about ways to authenticate that are not supported.
+const codeAuthKind = "AuthKindNotSupported"
+
 func (a *app) printImport(res *registryv1.ImportConnectorResponse, dryRun bool) {
 	c, r := res.GetConnector(), res.GetRevision()
 	verb := "imported"
@@ -192,6 +195,11 @@ func (a *app) printImport(res *registryv1.ImportConnectorResponse, dryRun bool) 
 	a.printDiff(res.GetDiff(), fewChanges)
 	if r.GetState() == registryv1.RevisionState_REVISION_STATE_DRAFT && !dryRun {
 		a.printf("  it is a draft; `ferrule publish %s %s` makes it the one that is used\n", id(c.GetName()), id(r.GetName()))
+	}
+	for _, f := range r.GetFindings() {
+		if f.GetCode() == codeAuthKind { // nobody can connect, whatever else is right
+			a.printf("  %s; %s\n", f.GetMessage(), f.GetRemedy())
+		}
 	}
 	if n := countFindings(r.GetFindings()); n != "" {
 		a.printf("  %s; `ferrule validate` shows them\n", n)

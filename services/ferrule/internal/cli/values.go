@@ -2,11 +2,13 @@ package cli
 
 import (
 	"bufio"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -46,7 +48,7 @@ func (a *app) secrets(args []string) (map[string]string, error) {
 		case strings.HasPrefix(value, "@"):
 			var data []byte
 			data, err = os.ReadFile(value[1:])
-			value = strings.TrimRight(string(data), "\r\n")
+			value = fileText(data)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read secret %s: %w", name, err)
@@ -54,6 +56,15 @@ func (a *app) secrets(args []string) (map[string]string, error) {
 		values[name] = value
 	}
 	return values, nil
+}
+
+// fileText is a file as the server takes it: text without the line break at its
+// end, and anything else, such as a PKCS#12 archive, in base64.
+func fileText(data []byte) string {
+	if !utf8.Valid(data) {
+		return base64.StdEncoding.EncodeToString(data)
+	}
+	return strings.TrimRight(string(data), "\r\n")
 }
 
 // ask reads one secret without showing it, or one line if nobody sits there.

@@ -59,9 +59,9 @@ func TestKindsThatOpenAPIHasNoWordsFor(t *testing.T) {
 		}, 1},
 		{"a signature that is text", key + ", x-ferrule-hmac: sha256}", []string{plain}, []string{"SignatureInvalid", "SignatureInvalid"}, 1},
 		{"a signature of a sign-in", "s: {type: mutualTLS, x-ferrule-hmac: {}}", []string{"default: certificate:certificate, certificate certificate"}, []string{"ExtensionInvalid"}, 1},
-		{"NTLM", "s: {type: http, scheme: NTLM}", []string{"default: "}, []string{"AuthKindNotSupported"}, 0},
+		{"NTLM", "s: {type: http, scheme: NTLM}", []string{"default: agent:agent"}, []string{"AuthKindNotSupported"}, 0},
 		{"Kerberos beside a password", "s: {type: http, scheme: Negotiate}, p: {type: http, scheme: basic}", []string{"default: username:string, password:secret, basic username/password"}, []string{"AuthKindNotSupported"}, 0},
-		{"a scheme that hashes a password", "s: {type: http, scheme: mutual}", []string{"default: "}, []string{"AuthKindNotSupported"}, 0},
+		{"a scheme that hashes a password", "s: {type: http, scheme: mutual}", []string{"default: agent:agent"}, []string{"AuthKindNotSupported"}, 0},
 		{"a scheme that nobody knows is typed", "s: {type: http, scheme: Acme}", []string{"default: token:secret, authorization Acme token"}, nil, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {

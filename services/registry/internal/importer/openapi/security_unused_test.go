@@ -69,3 +69,22 @@ func TestPartsOfConnectorPackagesHaveNoSetWithoutCredentials(t *testing.T) {
 		t.Errorf("sets %v, findings %v", sets, findings.Sorted())
 	}
 }
+
+func TestAnAPIThatNobodyCanAuthenticateAtHasNoSetThatPretends(t *testing.T) {
+	const ntlm = "components: {securitySchemes: {win: {type: http, scheme: ntlm}}}\n"
+	for _, row := range []struct {
+		name, paths string
+		agent       bool
+	}{
+		{"every operation wants it", "paths: {/x: {get: {operationId: X, security: [{win: []}]}}}\n", true},
+		{"one wants nothing", "paths: {/x: {get: {operationId: X, security: [{win: []}]}}, /y: {get: {operationId: Y, security: []}}}\n", false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got := import3(t, head3+row.paths+ntlm)
+			sets := got.GetParameterSets()
+			if len(sets) != 1 || (len(sets[0].GetParameters()) == 1) != row.agent {
+				t.Errorf("sets = %v", sets)
+			}
+		})
+	}
+}
