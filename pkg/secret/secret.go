@@ -56,7 +56,16 @@ func New(b []byte) Text {
 	if len(b) == 0 {
 		return Text{}
 	}
-	v := &vault{bytes: bytes.Clone(b)}
+	return Take(bytes.Clone(b))
+}
+
+// Take returns a secret that is b itself. The caller gives b away: it neither
+// uses nor clears it any more. It spares whoever decrypts a second copy.
+func Take(b []byte) Text {
+	if len(b) == 0 {
+		return Text{}
+	}
+	v := &vault{bytes: b}
 	return Text{cell: &cell{open: func() *vault { return v }}}
 }
 
@@ -72,6 +81,22 @@ func (t Text) Use(_ reveal.Token, f func([]byte) error) error {
 	b := t.copied()
 	defer clear(b)
 	return f(b)
+}
+
+// Within returns a new slice that is before bytes of zeros and then a copy of the
+// bytes, with room for after bytes behind them. It is for whoever turns them into
+// something else in place, such as a ciphertext: the slice is the caller's, who
+// clears it if it is not overwritten. Negative numbers panic.
+func (t Text) Within(_ reveal.Token, before, after int) []byte {
+	if t.cell == nil {
+		return make([]byte, before, before+after)
+	}
+	v := t.cell.open()
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	b := make([]byte, before+len(v.bytes), before+len(v.bytes)+after)
+	copy(b[before:], v.bytes)
+	return b
 }
 
 // Empty reports whether there are no bytes, or none any more.

@@ -240,6 +240,47 @@ func TestUse(t *testing.T) {
 	})
 }
 
+func TestTakenBytesAreTheSecretItself(t *testing.T) {
+	b := []byte("correct horse")
+	text := secret.Take(b)
+	if !text.Equal(secret.FromString("correct horse")) {
+		t.Error("it is another secret")
+	}
+	text.Clear()
+	if !bytes.Equal(b, make([]byte, len(b))) {
+		t.Errorf("the bytes are %q after Clear", b)
+	}
+	if !secret.Take(nil).Empty() {
+		t.Error("nothing is not empty")
+	}
+}
+
+func TestWithinIsACopyWithRoomAround(t *testing.T) {
+	cleared := secret.FromString("gone")
+	cleared.Clear()
+	for _, row := range []struct {
+		name          string
+		text          secret.Text
+		before, after int
+		want          string
+	}{
+		{"with room on both sides", secret.FromString("horse"), 3, 16, "\x00\x00\x00horse"},
+		{"without room", secret.FromString("horse"), 0, 0, "horse"},
+		{"of an empty secret", secret.Text{}, 2, 4, "\x00\x00"},
+		{"of a cleared secret", cleared, 2, 4, "\x00\x00"},
+	} {
+		got := row.text.Within(reveal.Grant(), row.before, row.after)
+		if string(got) != row.want || cap(got)-len(got) < row.after {
+			t.Errorf("%s: %q with room for %d", row.name, got, cap(got)-len(got))
+		}
+	}
+	text := secret.FromString("horse")
+	clear(text.Within(reveal.Grant(), 0, 0))
+	if !text.Equal(secret.FromString("horse")) {
+		t.Error("the copy is not one")
+	}
+}
+
 func TestClearEmptiesAllCopies(t *testing.T) {
 	s := secret.FromString(plaintext)
 	held := exported{s}

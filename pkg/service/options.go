@@ -38,7 +38,8 @@ type Options struct {
 	LogFormat string
 	// TracesEndpoint is the URL of an OTLP/HTTP collector; empty exports none.
 	TracesEndpoint string
-	// StopTimeout bounds an orderly stop.
+	// StopTimeout bounds an orderly stop. Half of it is what services have to end what
+	// they have begun; the vault needs 35 s if a provider is slow.
 	StopTimeout time.Duration
 }
 
@@ -76,7 +77,7 @@ func (o *Options) Flags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.LogLevel, "log-level", "info", "lowest level that is logged: debug, info, warn or error")
 	flags.StringVar(&o.LogFormat, "log-format", "json", "json or text")
 	flags.StringVar(&o.TracesEndpoint, "traces-endpoint", "", "URL of an OTLP/HTTP collector for traces; empty exports none")
-	flags.DurationVar(&o.StopTimeout, "stop-timeout", 20*time.Second, "longest time that an orderly stop may take")
+	flags.DurationVar(&o.StopTimeout, "stop-timeout", 80*time.Second, "longest time that an orderly stop may take")
 }
 
 // Networks parses AllowNetworks. All entries that cannot be parsed are named in

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"google.golang.org/grpc"
@@ -40,6 +41,7 @@ type rig struct {
 	bus      *bus.Bus
 	log      *lines
 	spans    *tracetest.InMemoryExporter
+	metrics  *sdkmetric.ManualReader // of the last start
 	registry *registry
 	key      *authn.Key
 	memory   *memnet.Listener
@@ -74,11 +76,13 @@ func (r *rig) start() {
 	}
 	logger := slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	tracer := trace.NewTracerProvider(trace.WithSyncer(r.spans))
-	shared := grpcx.ServerConfig{Log: logger, Clock: clock.System(), Verifier: authn.NewVerifier(clock.System(), r.key.Public()), Tracer: tracer}
+	r.metrics = sdkmetric.NewManualReader()
+	meter := sdkmetric.NewMeterProvider(sdkmetric.WithReader(r.metrics))
+	shared := grpcx.ServerConfig{Log: logger, Clock: clock.System(), Verifier: authn.NewVerifier(clock.System(), r.key.Public()), Tracer: tracer, Meter: meter}
 	registryNet := r.serve("registry", shared, func(s *grpc.Server) { registryv1.RegisterRegistryServiceServer(s, r.registry) })
 	r.health = health.New(logger)
 	r.service, err = vault.New(service.Env{
-		Name: service.Vault, Log: logger, Clock: clock.System(), Store: kv, Bus: r.bus, Health: r.health, DataDir: r.dir, Tracer: tracer, Guard: guard(r.t),
+		Name: service.Vault, Log: logger, Clock: clock.System(), Store: kv, Bus: r.bus, Health: r.health, DataDir: r.dir, Tracer: tracer, Meter: meter, Guard: guard(r.t),
 		Client: func(string) grpc.ClientConnInterface { return r.dial(registryNet.listener, service.Vault) },
 	}, config())
 	if err != nil {

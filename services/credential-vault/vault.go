@@ -171,10 +171,11 @@ func (s *Service) Refused(ctx context.Context, request any) {
 
 // Run publishes announcements, follows those of the registry, renews tokens,
 // forgets sign-ins that nobody ended, goes on with rotations of keys and removes
-// old audit records, until ctx ends.
+// old audit records, until ctx ends. It then returns when all of that has stopped,
+// after at most [core.StopLimit]: the store must stay open until then.
 func (s *Service) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, s.keys.Close()) }()
-	g := run.New(run.Config{})
+	g := run.New(run.Config{StopTimeout: 2 * core.StopLimit}) // parts get half of it
 	g.Add("announcements", s.relay.Run)
 	g.Add("changes of connectors", func(ctx context.Context) error {
 		return s.env.Bus.WatchChanges(ctx, bus.ChangeConnector, s.cache.Changed, s.cache.Resync)

@@ -106,7 +106,7 @@ func (r *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		serveOpenAPI(w)
 	case strings.HasPrefix(path, hooks.Prefix):
 		r.hooks.ServeHTTP(w, req)
-	case path == signin.Path:
+	case path == signin.Path || strings.HasPrefix(path, signin.Path+"/"):
 		r.signIn.ServeHTTP(w, req)
 	case isPassThrough(path):
 		r.passThrough.ServeHTTP(w, req)

@@ -11,9 +11,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/testkit"
 )
 
 // digestServer checks HTTP Digest authentication on its own, as RFC 7616 says,
@@ -159,6 +161,11 @@ func TestAWrongPasswordIsTriedOnce(t *testing.T) {
 	}
 	if challenges, _ := server.seen(); challenges != 2 {
 		t.Errorf("%d requests", challenges)
+	}
+	s.clock.Advance(2 * time.Minute)
+	testkit.Await(t, "the report", func() bool { return len(s.vault.reported()) > 0 })
+	if uses := s.vault.reported(); !strings.HasSuffix(uses[0], " 2") {
+		t.Errorf("uses = %q: the answer to the challenge was sent as well", uses)
 	}
 }
 

@@ -254,6 +254,7 @@ func TestACallersDeadlineCounts(t *testing.T) {
 	}
 }
 
+// Failure mode 9, at the last moment: no connection is opened.
 func TestCredentialsGoOnlyWhereTheyAreBound(t *testing.T) {
 	s := start(t, api(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") }), nil)
 	s.vault.change(func(c *vaultv1.Credential) { c.AllowedHosts = []string{"api.example.com:443"} })

@@ -231,12 +231,21 @@ func TestATokenThatCannotBeRenewed(t *testing.T) {
 	}
 }
 
-// TestAnAPIThatRefusesFreshTokens: its reason is another one, and the provider is
-// not asked for a token with every call.
+// TestAnAPIThatRefusesFreshTokens: its reason is another one, which the vault finds
+// out. Once it says so, it is not asked with every call.
 func TestAnAPIThatRefusesFreshTokens(t *testing.T) {
 	a := &tokenAPI{}
 	a.accept("none")
 	s := signedIn(t, a)
+	s.vault.mu.Lock()
+	renew := s.vault.renew
+	s.vault.renew = func(c *vaultv1.Credential) error {
+		if c.GetTokenVersion() != "1" {
+			return fault.Precondition(fault.ReasonConnectionNotReady, "the API refuses new tokens")
+		}
+		return renew(c)
+	}
+	s.vault.mu.Unlock()
 	for range 5 {
 		resp, err := s.invoke("ListItems", "")
 		must(t, err)
@@ -244,12 +253,12 @@ func TestAnAPIThatRefusesFreshTokens(t *testing.T) {
 			t.Errorf("answer = %v", resp)
 		}
 	}
-	if s.vault.rejected() != 1 {
+	if s.vault.rejected() != 2 {
 		t.Errorf("%d rejections", s.vault.rejected())
 	}
-	s.clock.Advance(31 * time.Second)
+	s.clock.Advance(time.Second)
 	must(t, second(s.invoke("ListItems", "")))
-	if s.vault.rejected() != 2 {
+	if s.vault.rejected() != 3 {
 		t.Errorf("%d rejections after a while", s.vault.rejected())
 	}
 }
@@ -377,6 +386,44 @@ func checkNoSubject(t *testing.T, r got) {
 	for name, lines := range r.Header {
 		if strings.HasPrefix(name, "Ferrule-") || leaks(strings.Join(lines, "")) && name != "X-Api-Key" {
 			t.Errorf("the API got %s: %s", name, lines)
+		}
+	}
+}
+
+// TestAnAnswerToARequestWithoutTheTokenSaysNothingAboutIt: be it of an
+// operation that needs no proof, or of one with another.
+func TestAnAnswerToARequestWithoutTheTokenSaysNothingAboutIt(t *testing.T) {
+	a := &tokenAPI{refuse: answers(401, "application/json", `{"error":"wrong password"}`), bodies: make(chan string, 100)}
+	a.accept(tokenOf(1))
+	s := start(t, api(t, a.ServeHTTP), func(d *connectorv1.Definition) {
+		d.ParameterSets[0].Parameters = []*connectorv1.ConnectionParameter{
+			{Name: token, Type: connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH},
+			{Name: "key", Type: connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_SECRET},
+		}
+		d.ParameterSets[0].Placements = []*connectorv1.CredentialPlacement{
+			{SchemeId: "o", Kind: &connectorv1.CredentialPlacement_Bearer{Bearer: &connectorv1.BearerPlacement{Parameter: token}}},
+			{SchemeId: "k", Kind: &connectorv1.CredentialPlacement_ApiKey{ApiKey: &connectorv1.ApiKeyPlacement{Parameter: "key", Name: "K"}}},
+		}
+		d.Operations = append(d.Operations,
+			&connectorv1.Operation{OperationId: "Open", Method: "GET", Path: "/open", Security: []*connectorv1.SecurityRequirement{{}}},
+			&connectorv1.Operation{OperationId: "Keyed", Method: "GET", Path: "/keyed", Security: []*connectorv1.SecurityRequirement{
+				{Schemes: []*connectorv1.SchemeReference{{SchemeId: "k"}}},
+			}},
+			&connectorv1.Operation{OperationId: "Signed", Method: "GET", Path: "/signed", Security: []*connectorv1.SecurityRequirement{
+				{Schemes: []*connectorv1.SchemeReference{{SchemeId: "o"}}},
+			}})
+	})
+	s.vault.change(func(c *vaultv1.Credential) {
+		c.Secrets, c.TokenVersion = append(values(token, tokenOf(2)), values("key", canary+"-key")...), "1"
+	})
+	for _, tt := range []struct {
+		operation string
+		rejected  int
+	}{{"Open", 0}, {"Keyed", 0}, {"Signed", 1}} {
+		resp, err := s.invoke(tt.operation, `{}`)
+		must(t, err)
+		if got := s.vault.rejected(); resp.GetStatusCode() != 401 || got != tt.rejected {
+			t.Errorf("%s: status %d, %d rejections", tt.operation, resp.GetStatusCode(), got)
 		}
 	}
 }

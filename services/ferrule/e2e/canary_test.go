@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,7 @@ func TestASecretIsNowhereToBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	answers.WriteString(echo.GetError().String()) // the body is the API's own
+	metrics := s.request(t, "GET", "/metrics", "", "").body
 	if code := s.terminate(t); code != 0 {
 		t.Errorf("it ended with %d", code)
 	}
@@ -97,7 +99,7 @@ func TestASecretIsNowhereToBeRead(t *testing.T) {
 		"the API key": canary, "the bearer token": s.token,
 		"the webhook's secret": rogue.confided()[0], "the callback's token": rogue.confided()[1],
 	} {
-		for where, text := range map[string]string{"the log": log, "an answer": answers.String()} {
+		for where, text := range map[string]string{"the log": log, "an answer": answers.String(), "the metrics": metrics} {
 			if mentions([]byte(text), secret) {
 				t.Errorf("%s is in %s:\n%s", what, where, around(text, secret))
 			}
@@ -110,6 +112,42 @@ func TestASecretIsNowhereToBeRead(t *testing.T) {
 		}
 	}
 	provesItself(t, s, log)
+	if !strings.Contains(metrics, "rpc_server") || !strings.Contains(metrics, "VaultService") {
+		t.Errorf("the metrics do not tell of calls:\n%.1000s", metrics)
+	}
+}
+
+// TestTheSecretOfAClientIsNowhereToBeRead: with a real provider, which is also asked
+// for a new token and told wrong things.
+func TestTheSecretOfAClientIsNowhereToBeRead(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "CODE", "client_secret_basic", nil)
+	s.signedIn(t, "me", "ann")
+	s.expect(t, "after signing in", "me", "ann")
+	s.idp.control("expire")
+	s.expect(t, "after a renewal", "me", "ann")
+	var answers strings.Builder
+	for _, path := range []string{"connections/me", "connections/me/proxy/me", "oauthClients", "auditRecords", "connectors/accounts/connectionForm"} {
+		answers.WriteString(s.request(t, "GET", "/v1/environments/default/"+path, s.token, "").body)
+	}
+	for _, query := range []string{"state=made-up&code=made-up", "state=made-up&error=access_denied", "code=made-up"} {
+		answers.WriteString(s.request(t, "GET", "/v1/oauth/callback?"+query, "", "").body)
+	}
+	answers.WriteString(s.request(t, "GET", "/metrics", "", "").body)
+	if code := s.terminate(t); code != 0 {
+		t.Errorf("it ended with %d", code)
+	}
+	for where, text := range map[string]string{"an answer": answers.String(), "the log": s.out.String()} {
+		if mentions([]byte(text), secretOfClients) {
+			t.Errorf("the secret is in %s:\n%s", where, around(text, secretOfClients))
+		}
+	}
+	if found := filesWith(t, s.data, secretOfClients); len(found) != 0 {
+		t.Errorf("the secret is in %v", found)
+	}
+	if !strings.Contains(answers.String(), "client_secret") || len(filesWith(t, s.data, "environments/default")) == 0 {
+		t.Error("the test does not look where things are")
+	}
 }
 
 // provoke makes calls that succeed and calls that fail, with the secret in
@@ -189,6 +227,10 @@ func provesItself(t *testing.T, s *suite, log string) {
 		files := filesWith(t, s.data, text)
 		if len(files) == 0 {
 			t.Errorf("%s is in no file of the data directory", what)
+		}
+		inStreams := slices.ContainsFunc(files, func(file string) bool { return strings.HasPrefix(file, "nats"+string(filepath.Separator)) })
+		if what == "an event" && !inStreams {
+			t.Errorf("%s is in no file of the streams, only in %v", what, files)
 		}
 	}
 	if !strings.Contains(log, "level=DEBUG") || !strings.Contains(log, "/ferrule.runtime.v1.RuntimeService/Invoke") {

@@ -30,10 +30,10 @@ func (s *stage) importFiles(t *testing.T, id string, files map[string]string) {
 }
 
 // bare starts a suite and a provider that knows these clients.
-func bare(t *testing.T, clients func(redirect string) []any) *stage {
+func bare(t *testing.T, connector string, clients func(redirect string) []any) *stage {
 	t.Helper()
 	s := up(t, suiteOptions{data: t.TempDir()})
-	return &stage{suite: s, c: s.overREST(), idp: startIDP(t, map[string]any{"clients": clients(s.rest + "/v1/oauth/callback")})}
+	return &stage{suite: s, c: s.overREST(), idp: startIDP(t, map[string]any{"clients": clients(s.rest + "/v1/oauth/callback/default/" + connector)})}
 }
 
 // connectTo makes a connection to a connector and signs in for it.
@@ -62,7 +62,7 @@ func (s *stage) connectTo(t *testing.T, connector string, parameters, secrets ma
 // placeholders in every spelling, and a client that the owner brings.
 func TestAPackageWithTemplatesSignsIn(t *testing.T) {
 	t.Parallel()
-	s := bare(t, func(redirect string) []any {
+	s := bare(t, "templated", func(redirect string) []any {
 		return []any{map[string]any{
 			"client_id": "templated", "client_secret": secretOfClients, "token_endpoint_auth_method": "client_secret_post",
 			"redirect_uris": []string{redirect}, "grant_types": []string{"authorization_code", "refresh_token"}, "scope": "openid offline_access api",
@@ -109,7 +109,7 @@ func TestAPackageWithTemplatesSignsIn(t *testing.T) {
 // that takes clients (RFC 7591), and nobody had to register anything.
 func TestAClientRegistersItself(t *testing.T) {
 	t.Parallel()
-	s := bare(t, func(string) []any { return nil })
+	s := bare(t, "accounts", func(string) []any { return nil })
 	description := s.idp.accounts("CODE")
 	from := strings.Index(description, "{type: oauth2")
 	description = description[:from] + "{type: oauth2, flows: {}, x-ferrule-oauth: {provider: oauth2pkcewithprm, scopes: [openid, offline_access, api]}}\n"
@@ -137,7 +137,7 @@ func TestAClientProvesItselfWithAKey(t *testing.T) {
 	}
 	point := public.Bytes() // 4, x, y (SEC 1, section 2.3.3)
 	coordinate := func(from int) string { return base64.RawURLEncoding.EncodeToString(point[from : from+32]) }
-	s := bare(t, func(redirect string) []any {
+	s := bare(t, "accounts", func(redirect string) []any {
 		return []any{map[string]any{
 			"client_id": "keyed", "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256",
 			"redirect_uris": []string{redirect}, "grant_types": []string{"authorization_code", "refresh_token"}, "scope": "openid offline_access api",
@@ -161,7 +161,7 @@ func TestAClientProvesItselfWithAKey(t *testing.T) {
 // gets to the API as himself (RFC 8693).
 func TestCallersTokensAreExchanged(t *testing.T) {
 	t.Parallel()
-	s := bare(t, func(string) []any {
+	s := bare(t, "accounts", func(string) []any {
 		return []any{map[string]any{
 			"client_id": "ferrule", "client_secret": secretOfClients, "token_endpoint_auth_method": "client_secret_basic", "redirect_uris": []string{}, "response_types": []string{},
 			"grant_types": []string{"urn:ietf:params:oauth:grant-type:token-exchange", "client_credentials"}, "scope": "openid api",

@@ -145,7 +145,7 @@ func TestAClientOverTheInterface(t *testing.T) {
 	c := createClient(t, s)
 	if c.GetName() != "environments/default/oauthClients/crm" || c.GetClientId() != "makers" || c.GetConnector() != crm ||
 		c.GetAuthentication() != vaultv1.ClientAuthentication_CLIENT_AUTHENTICATION_CLIENT_SECRET_BASIC || c.GetSettings()["a"] != "b" ||
-		!cmp.Equal(c.GetSecretNames(), []string{"client_secret"}) || c.GetRedirectUrl() != "https://ferrule.example.com/v1/oauth/callback" ||
+		!cmp.Equal(c.GetSecretNames(), []string{"client_secret"}) || c.GetRedirectUrl() != "https://ferrule.example.com/v1/oauth/callback/default/crm" ||
 		!cmp.Equal(c.GetTokenOrigins(), []string{"https://login.crm.example:443"}) || c.GetRegistered() || c.GetEtag() == "" || c.GetCreateTime() == nil {
 		t.Errorf("got %v", c)
 	}

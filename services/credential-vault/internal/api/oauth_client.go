@@ -16,7 +16,7 @@ func (s *Server) clientMessage(c core.OAuthClient) *vaultv1.OAuthClient {
 		Authentication: authentication(c.Method),
 		Settings:       c.Settings,
 		SecretNames:    c.SecretNames,
-		RedirectUrl:    s.vault.RedirectURL(),
+		RedirectUrl:    s.vault.RedirectURL(c.Connector),
 		TokenOrigins:   c.TokenOrigins,
 		Registered:     c.Registered,
 		CreateTime:     timestamp(c.CreateTime),

@@ -35,6 +35,7 @@ const Size = sha256.Size
 const (
 	labelRecord = "ferrule audit record 1"
 	labelState  = "ferrule audit state 1"
+	labelStored = "ferrule stored record 1"
 )
 
 // errCleared says that a key was used after its clearing.
@@ -91,6 +92,14 @@ func (k *Key) Link(previous Proof, first uint64, records [][]byte) ([]Proof, err
 // with two parts: the text "ferrule audit state 1" and the bytes.
 func (k *Key) State(state []byte) (p Proof, err error) {
 	err = k.use(func(mac hash.Hash) { sum(mac, &p, []byte(labelState), state) })
+	return p, err
+}
+
+// Stored returns the proof of a record of the store, by the same rules with three
+// parts: the text "ferrule stored record 1", the key under which it is stored, and
+// the record.
+func (k *Key) Stored(key, record []byte) (p Proof, err error) {
+	err = k.use(func(mac hash.Hash) { sum(mac, &p, []byte(labelStored), key, record) })
 	return p, err
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ferrule-dev/ferrule/pkg/clock/clocktest"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/kv"
 	"github.com/ferrule-dev/ferrule/pkg/kv/faultkv"
 	"github.com/ferrule-dev/ferrule/pkg/kv/memkv"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
@@ -285,5 +286,31 @@ func TestAnActionWithoutANameIsUnspecified(t *testing.T) {
 		if got := a.String(); got != "ACTION_UNSPECIFIED" {
 			t.Errorf("%d is %s", int(a), got)
 		}
+	}
+}
+
+func TestADamagedTrailKeepsNoReportFromBeingTaken(t *testing.T) {
+	r := newRig(t)
+	report := func(batch string) error {
+		staging := use()
+		staging.Connection = resource.Connection{Environment: "staging", ID: "crm-1"}
+		return r.vault.ReportUses(t.Context(), itself("runtime-proxy"), batch, []core.Use{staging, use()})
+	}
+	if err := report("batch-1"); err != nil {
+		t.Fatal(err)
+	}
+	err := r.faults.Update(t.Context(), func(tx kv.Tx) error { return tx.Delete([]byte("h/staging")) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := report("batch-2"); err != nil {
+		t.Errorf("whoever reports is kept from reporting more: %v", err)
+	}
+	if got := used(t, r.vault, "default"); len(got) != 2 {
+		t.Errorf("the other environment has %d records", len(got))
+	}
+	r.faults.Fail(faultkv.OnUpdate, 1, errors.New("the disk is full"))
+	if err := report("batch-3"); err == nil {
+		t.Error("what can be recorded later is taken for lost")
 	}
 }

@@ -16,7 +16,8 @@ const (
 	// interruptedAfter is when a call to the provider that has not come back never
 	// will: its process has ended.
 	interruptedAfter = exchangeTime + 30*time.Second
-	// keptTime is how long the outcome of a sign-in can be asked for.
+	// keptTime is how long the outcome of a sign-in can be asked for, if no newer
+	// ones take its place.
 	keptTime = time.Hour
 	// maxTries is how many wrong confirmations end a sign-in.
 	maxTries = 5
@@ -25,6 +26,10 @@ const (
 	maxSignIns   = 5
 	maxSignInsOf = 1000
 )
+
+// MaxEndedSignIns is how many sign-ins of one connection are kept that are over:
+// so that whoever begins many does not fill the store.
+const MaxEndedSignIns = 20
 
 // The names under which the secrets of a sign-in are sealed. No parameter can
 // have a name with a NUL.
@@ -105,6 +110,8 @@ type Authorization struct {
 	// wait after that, in a device flow.
 	PollTime     time.Time
 	PollInterval time.Duration
+	// ExtraScopes are what was asked for besides the scopes of the connector.
+	ExtraScopes []string
 	// Scopes, TokenExpireTime and RefreshExpireTime are those of the token that waits.
 	Scopes            []string
 	TokenExpireTime   time.Time

@@ -53,7 +53,7 @@ func (v *Vault) StartAuthorization(ctx context.Context, caller Caller, s SignIn)
 	a := Authorization{
 		Name:   resource.Authorization{Environment: conn.Name.Environment, Connection: conn.Name.ID, ID: v.newID()},
 		Change: 1, ConnectionUID: conn.UID, Principal: caller.Principal.Name, State: AuthorizationPending, Kind: p.Grant,
-		Seal: conn.UID + "-" + v.newID(), Fingerprint: fingerprint(conn, p), ReturnURL: s.ReturnURL,
+		Seal: conn.UID + "-" + v.newID(), Fingerprint: fingerprint(conn, p), ReturnURL: s.ReturnURL, ExtraScopes: s.ExtraScopes,
 		ExpireTime: now.Add(signInTime), CreateTime: now,
 	}
 	switch {
@@ -115,7 +115,12 @@ func (v *Vault) signInProfile(ctx context.Context, caller Caller, held Held) (*o
 	if err := v.register(ctx, caller, held.Connection, p); err != nil {
 		return nil, nil, err
 	}
-	return v.profileWith(ctx, held)
+	p, secrets, err = v.profileWith(ctx, held)
+	if err == nil && p.Client.ID == "" { // somebody else has registered elsewhere at the same moment
+		Credential{Secrets: secrets}.Clear()
+		return nil, nil, clientMissing(held.Connection)
+	}
+	return p, secrets, err
 }
 
 // noSignIn is for connections that nobody can sign in for.
@@ -134,7 +139,7 @@ func clientMissing(conn Connection) error {
 
 // startCode sends the person to the provider (RFC 6749, section 4.1).
 func (v *Vault) startCode(ctx context.Context, conn Connection, p *oauth.Profile, s SignIn, a Authorization) (Authorization, error) {
-	if v.RedirectURL() == "" {
+	if v.RedirectURL(conn.Connector) == "" {
 		return Authorization{}, fault.Precondition(fault.ReasonAuthorizationFailed,
 			"nobody can sign in with a browser: the operator has not set --public-url, under which providers find the gateway")
 	}

@@ -203,6 +203,7 @@ type scripted struct {
 	serial    int
 	verifier  string // that came with the last exchange
 	nonce     string
+	extra     []string // scopes that were asked for besides
 	secrets   []string // client secrets that came along
 
 	fail     error         // what exchanges end with
@@ -227,7 +228,7 @@ func (s *scripted) AuthorizationURL(p *oauth.Profile, a oauth.Attempt) (string, 
 func (s *scripted) Exchange(_ context.Context, p *oauth.Profile, code secret.Text, a oauth.Attempt) (oauth.Token, error) {
 	s.mu.Lock()
 	s.exchanges = append(s.exchanges, textOf(code))
-	s.verifier, s.nonce = textOf(a.Verifier), a.Nonce
+	s.verifier, s.nonce, s.extra = textOf(a.Verifier), a.Nonce, a.ExtraScopes
 	s.secrets = append(s.secrets, textOf(p.Client.Secret))
 	fail, during := s.fail, s.during
 	t := s.token()

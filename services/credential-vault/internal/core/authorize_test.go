@@ -259,3 +259,31 @@ func TestWithoutAPublicAddressNobodySignsInWithABrowser(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestWhoeverBeginsManySignInsFillsNoStore(t *testing.T) {
+	l := newLogin(t)
+	l.client()
+	conn := l.connect()
+	for range 200 {
+		l.start()
+	}
+	all, err := l.records.Authorizations(t.Context(), conn.Name)
+	if err != nil || len(all) != core.MaxEndedSignIns+5 {
+		t.Errorf("%d sign-ins are kept, %v", len(all), err)
+	}
+	a := l.start()
+	if done := l.complete(a, l.receive(stateOf(t, a)).Confirmation); done.State != core.AuthorizationSucceeded {
+		t.Errorf("got %v, %s", done.State, done.Reason)
+	}
+}
+
+func TestWhatWasAskedForBesidesIsKnownWhenTheAnswerComes(t *testing.T) {
+	l := newLogin(t)
+	l.client()
+	l.connect()
+	a := l.start(func(s *core.SignIn) { s.ExtraScopes = []string{"openid", "write"} })
+	l.receive(stateOf(t, a))
+	if !cmp.Equal(l.tokens.extra, []string{"openid", "write"}) {
+		t.Errorf("the code was exchanged as if %v had been asked for", l.tokens.extra)
+	}
+}

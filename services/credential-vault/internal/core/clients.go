@@ -50,6 +50,14 @@ type OAuthClient struct {
 	// provider were when the secrets were given. No publication of the connector
 	// changes them.
 	TokenOrigins []string
+	// APIOrigins are the only ones that tokens of a maker's client may be sent to,
+	// besides those that an administrator allows for server URLs: patterns like
+	// TokenOrigins, of where the servers of the published connector were when a maker
+	// last wrote the client.
+	APIOrigins []string
+	// Issuer is the authorization server that a registered client belongs to; empty
+	// if it does not say who it is.
+	Issuer string
 	// Registered reports whether the vault registered it by itself (RFC 7591).
 	Registered bool
 	// CreateTime is when it was created.

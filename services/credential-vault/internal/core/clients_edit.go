@@ -97,7 +97,10 @@ func (v *Vault) tryUpdateClient(ctx context.Context, caller Caller, e ClientEdit
 	}
 	after.Edits++
 	after.UpdateTime = v.clock.Now()
-	if after.TokenOrigins, err = v.clientReach(ctx, after); err != nil {
+	if len(secrets) > 0 {
+		after.Registered = false // whose secrets it has, his it is
+	}
+	if err := v.anchor(ctx, &after, namesOf(secrets, before.SecretNames)); err != nil {
 		return OAuthClient{}, err
 	}
 	if err := bindClient(before, &after, secrets); err != nil {
@@ -115,6 +118,7 @@ func (v *Vault) tryUpdateClient(ctx context.Context, caller Caller, e ClientEdit
 	if err := v.store.ReplaceClient(ctx, w); err != nil {
 		return OAuthClient{}, fmt.Errorf("store %s: %w", e.Name, err)
 	}
+	v.retry(ctx, w.Client.Connector)
 	return w.Client, nil
 }
 
@@ -159,23 +163,28 @@ func (c OAuthClient) with(e ClientEdit) OAuthClient {
 	return c
 }
 
-// bindClient decides to which origins the secrets of a changed client are bound:
-// to more than before only if all of them were sent again.
+// bindClient decides to which origins the secrets of a changed client, and its
+// tokens, are bound: to more than before only if all secrets were sent again.
 func bindClient(before OAuthClient, after *OAuthClient, sent map[string]secret.Text) error {
-	strange := slices.DeleteFunc(slices.Clone(after.TokenOrigins), func(o string) bool {
-		return slices.Contains(before.TokenOrigins, o) || allows(before.TokenOrigins, o)
-	})
+	strange := append(further(before.TokenOrigins, after.TokenOrigins), further(before.APIOrigins, after.APIOrigins)...)
 	if len(strange) == 0 {
 		return nil
 	}
 	wrong := violations{}
 	for _, name := range before.SecretNames {
 		if _, again := sent[name]; !again {
-			wrong.add(secretPath(name), "must be sent again: it would go to "+strange[0]+", for which it was not given")
+			wrong.add(secretPath(name), "must be sent again: it, or tokens that it brings, would go to "+strange[0]+", for which it was not given")
 		}
 	}
-	return wrong.describe("the secrets of OAuth client %q would go to %s, for which they were not given; send all of them again in the same update",
+	return wrong.describe("the secrets of OAuth client %q, or tokens that they bring, would go to %s, for which they were not given; send all of them again in the same update",
 		before.Name.ID, strange[0])
+}
+
+// further returns the patterns that are not covered by those before.
+func further(before, after []string) []string {
+	return slices.DeleteFunc(slices.Clone(after), func(o string) bool {
+		return slices.Contains(before, o) || allows(before, o)
+	})
 }
 
 // DeleteClient removes an OAuth client and destroys its secrets. Grants that were
@@ -211,7 +220,7 @@ func settledClient(name resource.OAuthClient, try func() (OAuthClient, error)) (
 }
 
 // register makes a client at the provider of a connection (RFC 7591) and keeps it
-// for all connections of the same parameter set.
+// for all connections of the same parameter set and authorization server.
 func (v *Vault) register(ctx context.Context, caller Caller, conn Connection, p *oauth.Profile) error {
 	ctx, cancel := context.WithTimeout(ctx, exchangeTime)
 	defer cancel()
@@ -220,10 +229,14 @@ func (v *Vault) register(ctx context.Context, caller Caller, conn Connection, p 
 		return fmt.Errorf("register a client at the provider of %s: %w", conn.Connector, err)
 	}
 	defer r.Secret.Clear()
+	served, err := v.servedBy(ctx, conn, p)
+	if err != nil {
+		return err
+	}
 	now := v.clock.Now()
 	c := OAuthClient{
-		UID: v.newID()[:16], Edits: 1, Connector: conn.Connector, ParameterSet: conn.ParameterSet, ClientID: r.ID, Method: r.Method,
-		Settings: map[string]string{}, TokenOrigins: tokenOrigins(p.Endpoints), Registered: true, CreateTime: now, UpdateTime: now,
+		UID: v.newID()[:16], Edits: 1, Connector: conn.Connector, ParameterSet: served, ClientID: r.ID, Method: r.Method,
+		Settings: map[string]string{}, TokenOrigins: tokenOrigins(p.Endpoints), Issuer: p.Issuer, Registered: true, CreateTime: now, UpdateTime: now,
 	}
 	_, err = v.insertClient(ctx, caller, c, "", map[string]secret.Text{ClientSecret: r.Secret})
 	if fault.ReasonOf(err) == fault.ReasonOAuthClientExists {

@@ -24,12 +24,13 @@ func TestAClientAsItIsStored(t *testing.T) {
 	l := newLogin(t)
 	got := l.client(func(d *core.ClientDraft) {
 		d.Method, d.Settings = oauth.SecretBasic, map[string]string{"Tenant": "contoso", "empty": ""}
-		d.Secrets = texts("client_secret", " canary-of-the-maker\n", "private_key", "canary-key")
+		d.Secrets = texts("client_secret", " canary-of-the-maker\n", "private_key", privateKey())
 	})
 	want := core.OAuthClient{
 		Name: clientName("crm"), UID: got.UID, Edits: 1, Connector: resource.Connector{Environment: "default", ID: "crm"}, ClientID: "makers",
 		Method: oauth.SecretBasic, Settings: map[string]string{"Tenant": "contoso"}, SecretNames: []string{"client_secret", "private_key"}, Key: got.Key,
-		TokenOrigins: []string{"https://login.crm.example:443"}, CreateTime: l.clock.Now(), UpdateTime: l.clock.Now(),
+		TokenOrigins: []string{"https://login.crm.example:443"}, APIOrigins: []string{"https://api.crm.example:443"},
+		CreateTime: l.clock.Now(), UpdateTime: l.clock.Now(),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -208,7 +209,7 @@ func TestMetadataMayNameOtherHostsOnlyIfTheyCameFromWhereTheyDidBefore(t *testin
 
 func TestAClientThatIsPointedElsewhereNeedsAllItsSecretsAgain(t *testing.T) {
 	l := newLogin(t)
-	l.client(func(d *core.ClientDraft) { d.Secrets = texts("client_secret", "one", "private_key", "two") })
+	l.client(func(d *core.ClientDraft) { d.Secrets = texts("client_secret", "one", "private_key", privateKey()) })
 	l.presets.token = "https://new.crm.example/token"
 	for title, secrets := range map[string]map[string]secret.Text{"none": nil, "one of two": texts("client_secret", "one")} {
 		_, err := l.editClient(core.ClientEdit{ClientID: "x", Secrets: secrets}, core.ClientFieldClientID)

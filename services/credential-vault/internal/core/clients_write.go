@@ -106,10 +106,29 @@ func (v *Vault) CreateClient(ctx context.Context, caller Caller, d ClientDraft) 
 	if err != nil {
 		return OAuthClient{}, err
 	}
-	if c.TokenOrigins, err = v.clientReach(ctx, c); err != nil {
+	if err := v.anchor(ctx, &c, namesOf(secrets, nil)); err != nil {
 		return OAuthClient{}, err
 	}
-	return v.insertClient(ctx, caller, c, d.ID, secrets)
+	if c, err = v.insertClient(ctx, caller, c, d.ID, secrets); err != nil {
+		return OAuthClient{}, err
+	}
+	v.retry(ctx, c.Connector)
+	return c, nil
+}
+
+// namesOf returns the names of the secrets that there are when those sent have
+// replaced or removed those before.
+func namesOf(sent map[string]secret.Text, before []string) []string {
+	names := slices.DeleteFunc(slices.Clone(before), func(name string) bool {
+		_, again := sent[name]
+		return again
+	})
+	for name, value := range sent {
+		if !value.Empty() {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // checkClientNames refuses what is missing or not well-formed.
@@ -141,17 +160,33 @@ func checkClientID(id string) error {
 	return fault.Invalid(fault.ReasonInvalidArgument, "the client id %s; copy it from the provider", wrong).Field("oauth_client.client_id", wrong)
 }
 
-// clientReach returns to which origins the secrets of a client may go now.
-func (v *Vault) clientReach(ctx context.Context, c OAuthClient) ([]string, error) {
+// anchor binds a client to where its connector leads now: its secrets to the
+// provider, and its tokens to the API. One that could not be used there is refused;
+// names are the secrets that it will have.
+func (v *Vault) anchor(ctx context.Context, c *OAuthClient, names []string) error {
 	def, err := v.connectors.Definition(ctx, c.Connector, "")
 	if err != nil {
-		return nil, fmt.Errorf("read the definition of %s: %w", c.Connector, err)
+		return fmt.Errorf("read the definition of %s: %w", c.Connector, err)
 	}
 	set, err := clientSet(def, c.ParameterSet)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	of := &provider.Client{Registration: oauth.Registration{ID: c.ClientID, Method: c.Method}, Settings: c.Settings}
+	form, err := v.presets.Form(def, set)
+	if err != nil {
+		return fmt.Errorf("work out the sign-in of %s: %w", c.Connector, err)
+	}
+	if err := checkClient(*c, names, form); err != nil {
+		return err
+	}
+	c.APIOrigins = apiPatterns(def)
+	c.TokenOrigins, err = v.clientReach(ctx, *c, def, set)
+	return err
+}
+
+// clientReach returns to which origins the secrets of a client may go now.
+func (v *Vault) clientReach(ctx context.Context, c OAuthClient, def *connectorv1.Definition, set *connectorv1.ParameterSet) ([]string, error) {
+	of := &provider.Client{Registration: oauth.Registration{ID: c.ClientID, Method: c.Method}, Settings: c.Settings, Withheld: true}
 	reach, err := v.presets.Reach(def, set, of)
 	if err != nil {
 		return nil, fmt.Errorf("work out the sign-in of %s: %w", c.Connector, err)
@@ -161,7 +196,7 @@ func (v *Vault) clientReach(ctx context.Context, c OAuthClient) ([]string, error
 		origins = append(origins, canonicalPattern(pattern))
 	}
 	// A provider that is found by asking for its metadata is only known now.
-	p, err := v.presets.Profile(def, set, provider.Given{Client: of, RedirectURL: v.RedirectURL(), ServerURL: apiURL(def, Connection{})})
+	p, err := v.presets.Profile(def, set, provider.Given{Client: of, RedirectURL: v.RedirectURL(c.Connector), ServerURL: apiURL(def, Connection{})})
 	if err == nil {
 		origins = append(origins, v.discovered(ctx, p)...)
 	}
@@ -181,7 +216,7 @@ func (v *Vault) discovered(ctx context.Context, p *oauth.Profile) []string {
 // clientSet returns the parameter set that a client is for.
 func clientSet(def *connectorv1.Definition, name string) (*connectorv1.ParameterSet, error) {
 	for _, set := range def.GetParameterSets() {
-		if oauthParameter(set) != "" && unsupported(set) == "" && (name == "" || set.GetName() == name) {
+		if oauthParameter(set) != "" && unsupported(set) == "" && (name == "" || set.GetName() == name || set.GetName() == setOf(name)) {
 			return set, nil
 		}
 	}
@@ -208,7 +243,9 @@ func (v *Vault) clientSecrets(sent map[string]secret.Text) (kept map[string]secr
 		case name == ClientSecret:
 			fit, what = intake.Text(value, intake.Header)
 		default:
-			fit, what = intake.Text(value, intake.Anything)
+			if fit, what = intake.Text(value, intake.Anything); what == "" {
+				what = unreadable(fit)
+			}
 		}
 		wrong.add(secretPath(name), what)
 		if what == "" && fit != value {

@@ -55,7 +55,8 @@ type Connection struct {
 	PinnedRevision string
 	// ParameterSet is the name of the connector's parameter set.
 	ParameterSet string
-	// Parameters are the values that are not secret, defaults included.
+	// Parameters are the values that are not secret, defaults included, but for those
+	// of settings of the sign-in.
 	Parameters map[string]string
 	// SecretNames are the names of the secrets that have a value, sorted.
 	SecretNames []string

@@ -3,14 +3,19 @@ package core
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 )
 
 // Delete removes a connection of the caller, destroys its encrypted secrets with
-// their key, and announces that. A grant is given back to the provider before,
-// where that is possible; the audit record names the host that got it. Unless
-// empty, etag must be the connection's.
+// their key, and announces that. A grant, and what sign-ins have brought that nobody
+// has confirmed, are given back to the provider before, where that is possible, all
+// at once and for at most ten seconds; the audit record names the host that got the
+// grant. They are given back first because nobody could do it later: a process that
+// ends in between leaves a connection whose grant does not hold any more, which is
+// deleted again, and no grant that holds and that nobody knows of. Unless empty, etag
+// must be the connection's.
 func (v *Vault) Delete(ctx context.Context, caller Caller, name resource.Connection, etag string) error {
 	_, err := settled(name, func() (Connection, error) { return Connection{}, v.tryDelete(ctx, caller, name, etag) })
 	return err
@@ -27,8 +32,11 @@ func (v *Vault) tryDelete(ctx context.Context, caller Caller, name resource.Conn
 	if err := mayChange(caller, conn, etag); err != nil {
 		return err
 	}
-	host := v.revoke(ctx, held)
-	v.discardAll(ctx, name)
+	var host string
+	var under sync.WaitGroup
+	under.Go(func() { host = v.revoke(ctx, held) })
+	under.Go(func() { v.discardAll(ctx, name) })
+	under.Wait()
 	w := Write{Connection: conn}
 	if len(conn.SecretNames) > 0 || len(held.Grant.Access) > 0 {
 		w.Audit = v.record(caller, ActionDeleted, name, conn.SecretNames)

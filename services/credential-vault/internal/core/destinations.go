@@ -27,12 +27,19 @@ func destinations(def *connectorv1.Definition, parameters map[string]string, ser
 		return []Origin{o}, nil
 	}
 	if len(origins) == 0 {
-		return nil, invalidURL("the connector names no server of its own: give the URL at which the API is reached")
+		return nil, urlMissing()
 	}
 	slices.SortFunc(origins, func(a, b Origin) int {
 		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Scheme, b.Scheme))
 	})
 	return origins, nil
+}
+
+// urlMissing is for a connection without server URL to a connector without servers.
+func urlMissing() error {
+	return fault.Invalid(fault.ReasonConnectionParametersInvalid,
+		"the connector names no server of its own, so the connection needs a server URL: give the one at which the API is reached").
+		Field("connection.server_url", "is required: the connector names no server of its own")
 }
 
 // hostsOf returns the hosts of sorted origins, each once.

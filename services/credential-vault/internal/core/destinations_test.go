@@ -36,6 +36,7 @@ func public(url string) *connectorv1.Definition {
 	return def
 }
 
+// Failure mode 9: nothing is decrypted for a host outside of the binding.
 func TestNoRevisionTakesACredentialElsewhere(t *testing.T) {
 	for title, c := range map[string]struct {
 		published *connectorv1.Definition

@@ -84,13 +84,31 @@ func (v *Vault) fit(ctx context.Context, conn *Connection, a answers) (fitted, e
 	return done, err
 }
 
+// outline returns a registration in which a text that is none stands for each
+// secret.
+func (c OAuthClient) outline() oauth.Registration {
+	r := oauth.Registration{ID: c.ClientID, Method: c.Method}
+	for _, name := range c.SecretNames {
+		hidden := secret.FromString("unknown")
+		switch name {
+		case ClientSecret:
+			r.Secret = hidden
+		case ClientKey:
+			r.PrivateKey = hidden
+		case ClientCertificate:
+			r.Certificate = hidden
+		}
+	}
+	return r
+}
+
 // signInOrigins returns where the sign-in of a connection leads, as far as that
 // is known without asking anybody. Values that do not make a sign-in are refused.
 func (v *Vault) signInOrigins(conn Connection, f form, def *connectorv1.Definition, a answers) ([]string, error) {
 	unknown := secret.FromString("unknown") // stands for what is there, and does not matter here
 	given := provider.Given{
 		Plain: conn.Parameters, Secrets: map[string]secret.Text{}, Client: &provider.Client{},
-		RedirectURL: v.RedirectURL(), ServerURL: apiURL(def, conn),
+		RedirectURL: v.RedirectURL(conn.Connector), ServerURL: apiURL(def, conn),
 	}
 	for name := range a.secrets {
 		if a.has(name) {
@@ -103,11 +121,12 @@ func (v *Vault) signInOrigins(conn Connection, f form, def *connectorv1.Definiti
 		}
 	}
 	if !bringsClient(f.signIn.Parameter, given.Plain, given.Secrets) {
-		given.Client.Registration.ID = "unknown" // a maker may still supply it
+		given.Client.Registration.ID, given.Client.Withheld = "unknown", true // a maker may still supply it
 	}
 	if client := f.signIn.client; client != nil {
-		given.Client.Settings = client.Settings
-		given.Client.Registration.ID = client.ClientID
+		given.Client.Settings, given.Client.Registration = client.Settings, client.outline()
+		// Where a person signs in, that tells him what is missing; else nobody would.
+		given.Client.Withheld = f.signIn.grant(conn.Parameters).Interactive()
 	}
 	p, err := v.presets.Profile(def, f.set, given)
 	if err != nil {

@@ -60,7 +60,8 @@ type FormSignIn struct {
 	// Client is the OAuth client that would be used; the zero one if there is none.
 	Client resource.OAuthClient
 	// ClientMissing means that connections have to bring a client, or somebody has
-	// to create one.
+	// to create one. It is false where the provider's metadata, which nobody has
+	// asked for yet, may say that it registers clients by itself.
 	ClientMissing bool
 	// DocumentationURL explains how to register a client; may be empty.
 	DocumentationURL string
@@ -79,7 +80,7 @@ func (v *Vault) Form(ctx context.Context, connector resource.Connector) (Connect
 	if err != nil {
 		return ConnectionForm{}, err
 	}
-	asked := ConnectionForm{Connector: connector, RedirectURL: v.RedirectURL()}
+	asked := ConnectionForm{Connector: connector, RedirectURL: v.RedirectURL(connector)}
 	sets := def.GetParameterSets()
 	if len(sets) == 0 {
 		sets = []*connectorv1.ParameterSet{{Name: defaultSet}}

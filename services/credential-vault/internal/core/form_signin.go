@@ -51,16 +51,15 @@ func (s signInForm) field(name string) *provider.Field {
 }
 
 // grant returns how the token comes about: as the connection says in the setting
-// grantType, else in the first way that there is. It is empty without a sign-in.
+// grantType, else as the OAuth client does, else in the first way that there is.
+// It is empty without a sign-in.
 func (s signInForm) grant(plain map[string]string) oauth.Grant {
-	for name, value := range plain {
-		if !strings.EqualFold(name, s.Parameter+":grantType") {
-			continue
-		}
-		for _, g := range s.Grants {
-			if g == grantNamed(value) {
-				return g
-			}
+	if g, ok := grantIn(plain, s.Parameter+":grantType"); ok && slices.Contains(s.Grants, g) {
+		return g
+	}
+	if s.client != nil {
+		if g, ok := grantIn(s.client.Settings, "grantType"); ok {
+			return g
 		}
 	}
 	if len(s.Grants) == 0 {
@@ -69,22 +68,14 @@ func (s signInForm) grant(plain map[string]string) oauth.Grant {
 	return s.Grants[0]
 }
 
-// grantNamed returns the grant that a connector package calls by its protocol
-// name or by a short one.
-func grantNamed(value string) oauth.Grant {
-	switch strings.ToLower(strings.ReplaceAll(value, "-", "_")) {
-	case "code", "authorization_code", "authorizationcode":
-		return oauth.AuthorizationCode
-	case "client_credentials", "clientcredentials":
-		return oauth.ClientCredentials
-	case "device_code", "deviceauthorization", "urn:ietf:params:oauth:grant_type:device_code":
-		return oauth.DeviceCode
-	case "refresh_token", "refreshtoken":
-		return oauth.RefreshToken
-	case "urn:ietf:params:oauth:grant_type:jwt_bearer", "jwtbearer", "jwt_bearer":
-		return oauth.JWTBearer
+// grantIn returns the grant that a setting names in any spelling.
+func grantIn(values map[string]string, setting string) (oauth.Grant, bool) {
+	for name, value := range values {
+		if g, ok := provider.ParseGrant(value); ok && strings.EqualFold(name, setting) {
+			return g, true
+		}
 	}
-	return oauth.Grant(value)
+	return "", false
 }
 
 // applies reports whether a grant takes a field.
@@ -117,6 +108,9 @@ func (f form) canonicalName(name string) string {
 			return p.GetName()
 		}
 	}
+	if declared := f.signIn.Declared[strings.ToLower(name)]; declared != "" {
+		return declared
+	}
 	for _, field := range f.signIn.Fields {
 		is := func(other string) bool { return strings.EqualFold(other, name) }
 		if is(field.Name) || slices.ContainsFunc(field.Aliases, is) {
@@ -130,8 +124,35 @@ func (f form) canonicalName(name string) string {
 // name that is there in two spellings is wrong.
 func (f form) canonical(a answers) answers {
 	a.plain = respelled(f, a.plain, plainPath, &a.wrong)
+	for name, value := range a.plain {
+		a.plain[name] = f.canonicalGrant(name, value)
+	}
 	a.secrets = respelled(f, a.secrets, secretPath, &a.wrong)
 	return a
+}
+
+// canonicalGrant returns the choice that a set declares for a grant which is sent
+// in another spelling: its conditions compare values as they are.
+func (f form) canonicalGrant(name, value string) string {
+	p := f.parameter(name)
+	g, ok := provider.ParseGrant(value)
+	if p == nil || !ok || !strings.EqualFold(name, f.signIn.Parameter+":grantType") {
+		return value
+	}
+	found := ""
+	for _, allowed := range p.GetAllowedValues() {
+		other, ok := provider.ParseGrant(allowed.GetValue())
+		switch {
+		case allowed.GetValue() == value:
+			return value
+		case ok && other == g && found == "":
+			found = allowed.GetValue()
+		}
+	}
+	if found == "" {
+		return value
+	}
+	return found
 }
 
 func respelled[T any](f form, sent map[string]T, path func(string) string, wrong *violations) map[string]T {
@@ -153,8 +174,11 @@ func respelled[T any](f form, sent map[string]T, path func(string) string, wrong
 // missingFields names the settings that the grant needs and nobody supplies.
 func (f form) missingFields(plain map[string]string, a answers, wrong *violations) {
 	grant := f.signIn.grant(plain)
+	own := f.signIn.Parameter != "" && f.ownClient(plain, a)
 	for _, field := range f.signIn.Fields {
 		switch {
+		case field.OwnClient && !own && plain[field.Name] != "" && a.tolerate[field.Name] != plain[field.Name]:
+			wrong.add(plainPath(field.Name), "needs a client of your own: give "+quoted(f.signIn.Parameter+":clientId")+" as well")
 		case !field.Required || !applies(field, grant) || f.signIn.supplied(field.Name):
 		case field.Secret && !a.has(field.Name):
 			wrong.add(secretPath(field.Name), "is required, as a secret")
@@ -162,6 +186,25 @@ func (f form) missingFields(plain map[string]string, a answers, wrong *violation
 			wrong.add(plainPath(field.Name), "is required")
 		}
 	}
+}
+
+// ownClient reports whether the connection will have a client id of its own.
+func (f form) ownClient(plain map[string]string, a answers) bool {
+	if bringsClient(f.signIn.Parameter, plain, a.secrets) {
+		return true
+	}
+	return slices.ContainsFunc(a.kept, func(name string) bool {
+		return strings.EqualFold(name, f.signIn.Parameter+":clientId") && a.has(name)
+	})
+}
+
+// isSetting reports whether a parameter of the set is a setting of its sign-in.
+func (f form) isSetting(name string) bool { return isSubParameter(f.set, name) }
+
+// isSubParameter reports whether a name is that of a setting of a set's sign-in.
+func isSubParameter(set *connectorv1.ParameterSet, name string) bool {
+	owner, _, ok := strings.Cut(name, ":")
+	return ok && owner != "" && strings.EqualFold(owner, oauthParameter(set))
 }
 
 // judgeField returns what is wrong with a setting that is not secret.
@@ -173,10 +216,8 @@ func judgeField(field provider.Field, value string) string {
 		return ""
 	case len(value) > maxParameter:
 		return tooLong(maxParameter)
-	case len(field.Allowed) > 0 && !slices.Contains(field.Allowed, value):
-		return "must be one of " + strings.Join(field.Allowed, ", ")
 	case strings.ContainsFunc(value, func(r rune) bool { return r < 0x20 || r == 0x7f }):
 		return "must not hold control characters"
 	}
-	return ""
+	return field.Wrong(value)
 }

@@ -33,7 +33,7 @@ func TestAFormSaysWhatAConnectionTakes(t *testing.T) {
 	}
 	region := core.FormField{Name: "region", Description: "Where", Default: "eu", Allowed: []string{"eu", "us"}}
 	want := core.ConnectionForm{
-		Connector: crm, RedirectURL: "https://ferrule.example.com/v1/oauth/callback",
+		Connector: crm, RedirectURL: "https://ferrule.example.com/v1/oauth/callback/default/crm",
 		Sets: []core.FormSet{
 			{
 				Name: "oauth", Title: "Sign in",

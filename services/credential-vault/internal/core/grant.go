@@ -48,8 +48,9 @@ type Grant struct {
 	Version uint64
 	// Kind is how the token came about.
 	Kind oauth.Grant
-	// Edits is the connection's when the token was obtained. A token that nobody
-	// signed in for is obtained anew after an edit.
+	// Edits is the connection's when the token was asked for, or after the last edit
+	// since then that left its sign-in as it was. A token that nobody signed in for is
+	// obtained anew after any other edit.
 	Edits uint64
 	// Seal is the version under which Access and Refresh are sealed; a different
 	// one each time.
@@ -133,6 +134,19 @@ func (g Grant) endsWithin(d time.Duration, now time.Time) bool {
 // what nobody signed in for follows the connection's values.
 func (g Grant) fits(conn Connection) bool {
 	return len(g.Access) > 0 && g.UID == conn.UID && (g.Kind.Interactive() || g.Edits == conn.Edits)
+}
+
+// follows returns what the grant of a connection becomes by an edit that leaves its
+// sign-in as it is: it goes where the connection leads. It is nil if nothing has to
+// be written: if the grant is that of an older sign-in, or that of a person, which
+// edits do not touch.
+func (g Grant) follows(before, after Connection) *Grant {
+	if g.Change == 0 || g.UID != before.UID || g.Edits != before.Edits || g.Kind.Interactive() {
+		return nil
+	}
+	g.Edits, g.Origins = after.Edits, after.Origins
+	g.Change++
+	return &g
 }
 
 // schedule decides when the grant is renewed by itself: never, if that cannot

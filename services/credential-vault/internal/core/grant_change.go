@@ -75,11 +75,17 @@ func (v *Vault) rebind(ctx context.Context, conn *Connection) (string, error) {
 
 // dropGrant takes a connection's token away, and says why: it waits for a sign-in
 // from then on. It returns [ErrChanged] like acceptGrant. A connection that has
-// no token only changes its state.
-func (v *Vault) dropGrant(ctx context.Context, caller Caller, conn Connection, why string) (Connection, error) {
+// no token only changes its state. host is that of the provider that got the token
+// back; empty for none. It is also [ErrChanged] if the token is another
+// one than before, which nobody has given back then.
+func (v *Vault) dropGrant(ctx context.Context, caller Caller, before Held, host, why string) (Connection, error) {
+	conn := before.Connection
 	held, err := v.heldAs(ctx, conn)
 	if err != nil {
 		return Connection{}, err
+	}
+	if held.Grant.Version != before.Grant.Version {
+		return Connection{}, fmt.Errorf("remove the grant of %s: %w", conn.Name, ErrChanged)
 	}
 	now := v.clock.Now()
 	after := conn
@@ -92,9 +98,10 @@ func (v *Vault) dropGrant(ctx context.Context, caller Caller, conn Connection, w
 	g.UID, g.Attempt = conn.UID, Attempt{}
 	g.Version++ // a renewal under way must not bring it back
 	g.Change++
+	record := v.record(caller, ActionRevoked, conn.Name, nil)
+	record.Host = host
 	err = v.store.WriteGrant(ctx, GrantWrite{
-		Of: conn, Becomes: &after, Grant: g, Notice: NoticeNeedsAuthorization,
-		Audit: v.record(caller, ActionRevoked, conn.Name, nil),
+		Of: conn, Becomes: &after, Grant: g, Notice: NoticeNeedsAuthorization, Audit: record,
 	})
 	if err != nil {
 		return Connection{}, fmt.Errorf("remove the grant of %s: %w", conn.Name, err)
@@ -153,7 +160,11 @@ func (v *Vault) obtain(ctx context.Context, conn Connection) (Connection, error)
 	if err != nil {
 		return Connection{}, err
 	}
-	if held, err = v.renewal(ctx, held, urgencyPerson).wait(ctx); err != nil {
+	f, err := v.renewal(ctx, held, urgencyPerson)
+	if err != nil {
+		return Connection{}, err
+	}
+	if held, err = f.wait(ctx); err != nil {
 		return Connection{}, err
 	}
 	return held.Connection.WithGrant(held.Grant), nil

@@ -14,7 +14,12 @@ func (v *Vault) AcceptGrant(ctx context.Context, caller Caller, conn Connection,
 
 // DropGrant is documented with AcceptGrant.
 func (v *Vault) DropGrant(ctx context.Context, caller Caller, conn Connection, why string) (Connection, error) {
-	return v.dropGrant(ctx, caller, conn, why)
+	held, err := v.heldAs(ctx, conn)
+	if err != nil {
+		return Connection{}, err
+	}
+	held.Connection = conn
+	return v.dropGrant(ctx, caller, held, "", why)
 }
 
 // OpenGrant is documented with AcceptGrant.

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/ferrule-dev/ferrule/pkg/clock"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/run"
 )
 
@@ -37,9 +40,12 @@ func TestTheTokenThatWasNotUsedForLongestMakesRoom(t *testing.T) {
 }
 
 func TestAPanicIsAnErrorOfThoseWhoWait(t *testing.T) {
-	f := newFlights[string, int]()
-	begun := f.start(t.Context(), "k", func(context.Context) (int, error) { panic("boom") })
-	_, err := begun.wait(t.Context())
+	f := newFlights[string, int](0)
+	begun, err := f.start(t.Context(), "k", func(context.Context) (int, error) { panic("boom") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = begun.wait(t.Context())
 	if p, ok := errors.AsType[*run.PanicError](err); !ok || !strings.Contains(p.Error(), "boom") {
 		t.Errorf("got %v", err)
 	}
@@ -47,6 +53,41 @@ func TestAPanicIsAnErrorOfThoseWhoWait(t *testing.T) {
 	if f.count() != 0 {
 		t.Error("it is still under way")
 	}
+}
+
+func TestHowManyRenewalsThereMayBeAndUntilWhen(t *testing.T) {
+	f := newFlights[int, int](2)
+	landing := make(chan struct{})
+	start := func(key int) error {
+		_, err := f.start(t.Context(), key, func(context.Context) (int, error) { <-landing; return key, nil })
+		return err
+	}
+	if err := errors.Join(start(1), start(2), start(2)); err != nil {
+		t.Fatal(err)
+	}
+	if err := start(3); fault.ReasonOf(err) != fault.ReasonLimitReached {
+		t.Errorf("the third: %v", err)
+	}
+	f.close()
+	if err := start(2); err != nil {
+		t.Errorf("one that is under way can still be waited for: %v", err)
+	}
+	close(landing)
+	f.drain()
+	if err := start(4); fault.ReasonOf(err) != fault.ReasonServiceUnavailable {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+func TestAConnectionThatIsChangedAllTheTimeIsGivenUpAfterAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := New(Config{}, Ports{Clock: clock.System()})
+		begun, tries := time.Now(), 0
+		_, err := persist(t.Context(), v, 10*time.Second, func() (int, error) { tries++; return 0, ErrChanged })
+		if took := time.Since(begun); !errors.Is(err, ErrChanged) || took != 10*time.Second || tries > 2001 {
+			t.Errorf("%d tries in %v, then %v", tries, took, err)
+		}
+	})
 }
 
 func TestHowLongNothingIsTriedAfterAFailure(t *testing.T) {

@@ -116,16 +116,30 @@ func (v *Vault) subjectLoan(ctx context.Context, held Held, s Subject) (swaps bo
 	}, nil
 }
 
-// touch notes that a grant is in use, now and then.
+// touch notes that a grant is in use, now and then, and that an API has refused its
+// token so long ago that this says nothing any more.
 func (v *Vault) touch(ctx context.Context, held Held, now time.Time) error {
 	g := held.Grant
-	if now.Sub(g.UseTime) < touchEvery {
+	trusted := held.inDoubt() && now.Sub(g.RejectTime) > doubtMost
+	if now.Sub(g.UseTime) < touchEvery && !trusted {
 		return nil
+	}
+	w := GrantWrite{Of: held.Connection}
+	if trusted {
+		g.Rejections = 0
+		if held.Connection.StateReason == doubtReason {
+			after := held.Connection
+			after.Change++
+			after.UpdateTime = now
+			after.enter(StateConnected, "", now)
+			w.Becomes = &after
+		}
 	}
 	g.UseTime = now
 	g.schedule(now)
 	g.Change++
-	err := v.store.WriteGrant(ctx, GrantWrite{Of: held.Connection, Grant: g})
+	w.Grant = g
+	err := v.store.WriteGrant(ctx, w)
 	if err != nil && !errors.Is(err, ErrChanged) { // others may have noted it
 		return fmt.Errorf("note the use of %s: %w", held.Connection.Name, err)
 	}

@@ -21,7 +21,6 @@ import (
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/provider"
-	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/store"
 )
 
 const typeOAuth = connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH
@@ -37,6 +36,7 @@ type grantRig struct {
 	slow     *oauth.Profile // and those whose parameter "provider" is "slow"
 	mu       sync.Mutex
 	def      *connectorv1.Definition
+	pinned   *connectorv1.Definition // of every revision that a connection names
 }
 
 func newGrantRig(t *testing.T) *grantRig {
@@ -71,9 +71,12 @@ func signInDefinition() *connectorv1.Definition {
 }
 
 // Definition implements core.Connectors.
-func (r *grantRig) Definition(context.Context, resource.Connector, string) (*connectorv1.Definition, error) {
+func (r *grantRig) Definition(_ context.Context, _ resource.Connector, revision string) (*connectorv1.Definition, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if revision != "" {
+		return r.pinned, nil
+	}
 	return r.def, nil
 }
 
@@ -166,7 +169,7 @@ func (r *grantRig) insert(change ...func(*core.Connection)) core.Connection {
 	for _, f := range change {
 		f(&conn)
 	}
-	if err := store.New(r.engine, func() {}).Insert(r.t.Context(), core.Write{Connection: conn}); err != nil {
+	if err := proved(r.engine).Insert(r.t.Context(), core.Write{Connection: conn}); err != nil {
 		r.t.Fatal(err)
 	}
 	return conn
@@ -202,7 +205,7 @@ func (r *grantRig) state(v *core.Vault) core.Connection {
 // grant returns the stored grant.
 func (r *grantRig) grant() core.Grant {
 	r.t.Helper()
-	held, err := store.New(r.engine, func() {}).Held(r.t.Context(), name("crm-1"))
+	held, err := proved(r.engine).Held(r.t.Context(), name("crm-1"))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -250,6 +253,7 @@ type tokenServer struct {
 	lasting bool          // refresh tokens can be used again, and are not sent again
 	fail    []error       // what the next requests are answered with
 	acted   func()        // called when it has acted
+	took    func()        // called when it has got a token back
 	subject func(secret.Text) (oauth.Token, error)
 }
 
@@ -377,8 +381,12 @@ func (s *tokenServer) set(change func(*tokenServer)) {
 // Revoke implements core.Tokens.
 func (s *tokenServer) Revoke(context.Context, *oauth.Profile, oauth.Token) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.revokes++
+	took := s.took
+	s.mu.Unlock()
+	if took != nil {
+		took()
+	}
 	return nil
 }
 

@@ -126,19 +126,22 @@ func subjectMissing(conn Connection) error {
 }
 
 // swappedSubject returns the token that a caller's token is exchanged for. The same
-// caller's calls share one exchange.
+// caller's calls share one exchange. There are at most subjectFlights at once.
 func (v *Vault) swappedSubject(ctx context.Context, held Held, s Subject) (subjectToken, error) {
 	key := subjectKey{etag: held.Connection.Etag(), sum: s.Sum}
 	if t, ok := v.renewals.swapped.get(key, v.clock.Now()); ok {
 		return t, nil
 	}
-	f := v.renewals.subjects.start(ctx, key, func(ctx context.Context) (subjectToken, error) {
+	f, err := v.renewals.subjects.start(ctx, key, func(ctx context.Context) (subjectToken, error) {
 		t, err := v.swapSubject(ctx, held, s.Token)
 		if err == nil {
 			v.renewals.swapped.put(key, t)
 		}
 		return t, err
 	})
+	if err != nil {
+		return subjectToken{}, err
+	}
 	return f.wait(ctx)
 }
 
@@ -152,9 +155,12 @@ func (v *Vault) swapSubject(ctx context.Context, held Held, subject secret.Text)
 	if err != nil {
 		return subjectToken{}, err
 	}
-	if a.token, err = v.tokens.ExchangeSubject(ctx, p, subject); err != nil {
+	a.token, err = v.tokens.ExchangeSubject(ctx, p, subject)
+	if err != nil {
+		v.noteFailed(ctx, held.Connection, p.Endpoints.Token, err)
 		return subjectToken{}, fmt.Errorf("exchange the caller's token for %s: %w", held.Connection.Name, err)
 	}
+	v.noteSent(ctx, held.Connection, hostOf(p.Endpoints.Token))
 	t := subjectToken{
 		version: subjectVersion + v.newID(), placement: p.Placement, obtainTime: v.clock.Now(), expireTime: a.token.ExpireTime,
 	}

@@ -66,7 +66,9 @@ func (a answers) has(name string) bool {
 
 // complete returns the plain parameters with defaults filled in, or one fault
 // that names everything that is wrong. It never repeats a value: it may be a
-// secret that was put in the wrong place.
+// secret that was put in the wrong place. Settings of the sign-in get no default:
+// it would be taken for the owner's own word, which comes before the OAuth
+// client's.
 func (f form) complete(a answers) (map[string]string, error) {
 	wrong := a.wrong
 	for _, name := range slices.Sorted(maps.Keys(a.plain)) {
@@ -92,6 +94,7 @@ func (f form) complete(a answers) (map[string]string, error) {
 		}
 	}
 	f.missingFields(plain, a, &wrong)
+	maps.DeleteFunc(plain, func(name, _ string) bool { return f.isSetting(name) && a.plain[name] == "" })
 	return plain, wrong.fault(f)
 }
 
@@ -107,8 +110,12 @@ func askedFor(p *connectorv1.ConnectionParameter, plain map[string]string) bool 
 
 // withDefaults returns the non-empty values, and the defaults of the others.
 func (f form) withDefaults(given map[string]string) map[string]string {
+	return withDefaults(f.set, given)
+}
+
+func withDefaults(set *connectorv1.ParameterSet, given map[string]string) map[string]string {
 	plain := map[string]string{}
-	for _, p := range f.set.GetParameters() {
+	for _, p := range set.GetParameters() {
 		// The default of a secret would be a secret that everybody knows.
 		if !isSecret(p) && p.GetDefaultValue() != "" {
 			plain[p.GetName()] = p.GetDefaultValue()
@@ -120,6 +127,25 @@ func (f form) withDefaults(given map[string]string) map[string]string {
 		}
 	}
 	return plain
+}
+
+// lentParameters returns the plain values of a connection as the runtime needs
+// them: with the defaults of the settings of the sign-in, which policies may name.
+func lentParameters(def *connectorv1.Definition, conn Connection) map[string]string {
+	set, err := chooseSet(def, conn.ParameterSet)
+	if err != nil {
+		return conn.Parameters
+	}
+	lent := maps.Clone(conn.Parameters)
+	for name, value := range withDefaults(set, conn.Parameters) {
+		if _, there := lent[name]; !there && isSubParameter(set, name) {
+			if lent == nil {
+				lent = map[string]string{}
+			}
+			lent[name] = value
+		}
+	}
+	return lent
 }
 
 // judgePlain returns what is wrong with a value that is not secret, "" if

@@ -12,7 +12,9 @@ import (
 type AuthorizationStore interface {
 	// InsertAuthorization adds a sign-in within limits. It returns those that had to
 	// make room, as they are now, [ErrLimit] if the principal has too many, and
-	// [ErrChanged] unless the stored connection has the UID.
+	// [ErrChanged] unless the stored connection has the UID. Of those of the
+	// connection that are over and have no secrets it removes the oldest, all but
+	// [MaxEndedSignIns]. It does no more work for a connection with many.
 	InsertAuthorization(ctx context.Context, a Authorization, l SignInLimits) (dropped []Authorization, err error)
 	// ReplaceAuthorization stores what a sign-in has become. It returns
 	// [ErrChanged] unless the stored one has exactly one change less, and its

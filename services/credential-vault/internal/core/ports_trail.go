@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -12,8 +13,10 @@ type Trail interface {
 	// says that it may not be. The end of ctx does not end what has begun: what
 	// happened is recorded, whether or not anybody waits for it.
 	Record(ctx context.Context, r AuditRecord) error
-	// RecordUses adds all records of a batch, or none. A batch whose id came within
-	// the last hour is not added again.
+	// RecordUses adds the records of a batch: of each environment all, or none. What
+	// was added in an environment within the last hour is not added again when the
+	// batch comes a second time, so whoever gets an error may send it again. It
+	// returns [*DamagedTrailsError] when the rest can never be added.
 	RecordUses(ctx context.Context, b UseBatch) error
 	// AuditRecords returns audit records, newest first, at most q.Limit. The second
 	// result is the Before of the next page, 0 at the end. Looking for rare records
@@ -67,6 +70,24 @@ type UseBatch struct {
 	// Records are what it says.
 	Records []AuditRecord
 }
+
+// DamagedTrailsError says that nothing can be added to the trails of some
+// environments, because they are not what was written: until somebody repairs
+// them.
+type DamagedTrailsError struct {
+	// Environments are their ids, sorted.
+	Environments []string
+	// Cause is what is wrong with them.
+	Cause error
+}
+
+// Error implements error.
+func (e *DamagedTrailsError) Error() string {
+	return "the audit trails of " + strings.Join(e.Environments, ", ") + " are damaged: " + e.Cause.Error()
+}
+
+// Unwrap returns what is wrong with them.
+func (e *DamagedTrailsError) Unwrap() error { return e.Cause }
 
 // AuditAnchor is what somebody has kept of a record outside of the vault.
 type AuditAnchor struct {

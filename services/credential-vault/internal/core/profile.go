@@ -8,6 +8,7 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/provider"
@@ -33,11 +34,15 @@ const callbackPath = "/v1/oauth/callback"
 
 // RedirectURL returns what has to be registered at providers; empty if the
 // operator has not said under which URL the suite is reached.
-func (v *Vault) RedirectURL() string {
+//
+// Each connector has its own. A provider compares it with what was registered for
+// a client, so a connector that names somebody else's client, and a token endpoint
+// of its own, gets no code for it (RFC 9700, section 4.4.2.2).
+func (v *Vault) RedirectURL(connector resource.Connector) string {
 	if v.cfg.PublicURL == "" {
 		return ""
 	}
-	return strings.TrimSuffix(v.cfg.PublicURL, "/") + callbackPath
+	return strings.TrimSuffix(v.cfg.PublicURL, "/") + callbackPath + "/" + connector.Environment + "/" + connector.ID
 }
 
 // signIn is all that is known before anybody has asked the provider.
@@ -51,7 +56,8 @@ type signIn struct {
 // profileOf returns how the tokens of a connection come about, with every
 // endpoint that its provider has. The profile shares the secrets: they must not
 // be cleared while it is used. A profile that would carry secrets to endpoints
-// for which they were not given is HOST_NOT_ALLOWED.
+// for which they were not given is HOST_NOT_ALLOWED, and so is one whose token
+// would go where the maker of the OAuth client did not mean it to.
 func (v *Vault) profileOf(ctx context.Context, conn Connection, def *connectorv1.Definition, secrets []NamedSecret) (*oauth.Profile, error) {
 	in, err := v.gather(ctx, conn, def, secrets)
 	if err != nil {
@@ -67,7 +73,7 @@ func (v *Vault) gather(ctx context.Context, conn Connection, def *connectorv1.De
 		return signIn{}, err
 	}
 	in := signIn{set: set, given: provider.Given{
-		Plain: conn.Parameters, Secrets: map[string]secret.Text{}, RedirectURL: v.RedirectURL(), ServerURL: apiURL(def, conn),
+		Plain: conn.Parameters, Secrets: map[string]secret.Text{}, RedirectURL: v.RedirectURL(conn.Connector), ServerURL: apiURL(def, conn),
 	}}
 	for _, s := range secrets {
 		in.given.Secrets[s.Name] = s.Value
@@ -91,17 +97,27 @@ func (v *Vault) gather(ctx context.Context, conn Connection, def *connectorv1.De
 
 // profileFrom makes the profile and sees to where it leads.
 func (v *Vault) profileFrom(ctx context.Context, conn Connection, def *connectorv1.Definition, in signIn) (*oauth.Profile, error) {
-	stated, err := v.presets.Profile(def, in.set, in.given)
+	stated, found, err := v.registrable(ctx, conn, def, in)
 	if err != nil {
-		return nil, fmt.Errorf("work out the sign-in of %s: %w", conn.Connector, err)
+		return nil, err
 	}
-	found, err := v.tokens.Discover(ctx, stated)
-	if err != nil {
-		return nil, fmt.Errorf("learn the endpoints of the provider of %s: %w", conn.Connector, err)
+	if o, ok := in.leadsHome(stated, found); !ok && in.client.Registered {
+		if err := v.registeredAt(ctx, conn, found, &in); err != nil {
+			return nil, err
+		}
+		if stated, found, err = v.registrable(ctx, conn, def, in); err != nil {
+			return nil, err
+		}
+		if found.Client.ID == "" && found.Endpoints.Registration == "" {
+			return nil, registeredElsewhere(conn, o)
+		}
 	}
-	if in.client != nil && !in.own && (len(in.client.SecretNames) > 0 || in.client.Registered) {
-		if o, ok := within(in.client.TokenOrigins, stated, found); !ok {
-			return nil, movedFromClient(*in.client, o)
+	if o, ok := in.leadsHome(stated, found); !ok {
+		return nil, movedFromClient(*in.client, o)
+	}
+	if in.client != nil && !in.own {
+		if err := in.client.vouchesFor(conn, v.cfg.AllowHosts); err != nil {
+			return nil, err
 		}
 	}
 	if signInSecrets(in.set, conn.SecretNames) {
@@ -111,6 +127,57 @@ func (v *Vault) profileFrom(ctx context.Context, conn Connection, def *connector
 	}
 	return found, nil
 }
+
+// registrable is [Vault.discover] for a sign-in that may have no client yet, if its
+// provider registers clients. Whether it does, only its metadata tell.
+func (v *Vault) registrable(ctx context.Context, conn Connection, def *connectorv1.Definition, in signIn) (stated, found *oauth.Profile, err error) {
+	in.given.Unregistered = true
+	stated, found, err = v.discover(ctx, conn, def, in)
+	if err != nil || found.Client.ID != "" || found.Endpoints.Registration != "" {
+		return stated, found, err
+	}
+	if e := stated.Endpoints; e.Metadata != "" && stated.Grant.Interactive() {
+		// One that states all that a sign-in needs was not asked for more.
+		asking := *stated
+		asking.Endpoints = oauth.Endpoints{Metadata: e.Metadata}
+		learnt, err := v.tokens.Discover(ctx, &asking)
+		if err == nil && learnt.Endpoints.Registration != "" && sameOrigin(learnt.Endpoints.Token, found.Endpoints.Token) {
+			with := *found
+			with.Endpoints.Registration = learnt.Endpoints.Registration
+			return stated, &with, nil
+		}
+	}
+	in.given.Unregistered = false
+	return v.discover(ctx, conn, def, in)
+}
+
+// discover makes the profile as the connector states it, and as its provider's
+// metadata complete it.
+func (v *Vault) discover(ctx context.Context, conn Connection, def *connectorv1.Definition, in signIn) (stated, found *oauth.Profile, err error) {
+	if stated, err = v.presets.Profile(def, in.set, in.given); err != nil {
+		return nil, nil, fmt.Errorf("work out the sign-in of %s: %w", conn.Connector, err)
+	}
+	if found, err = v.tokens.Discover(ctx, stated); err != nil {
+		return nil, nil, fmt.Errorf("learn the endpoints of the provider of %s: %w", conn.Connector, err)
+	}
+	return stated, found, nil
+}
+
+// leadsHome reports whether the secrets of the connector's client, if they are
+// used at all, go only where they were given for, and else where they would go.
+func (in signIn) leadsHome(stated, found *oauth.Profile) (string, bool) {
+	if in.client == nil || in.own || len(in.client.SecretNames) == 0 && !in.client.Registered {
+		return "", true
+	}
+	if o, ok := within(in.client.TokenOrigins, stated, found); !ok {
+		return o, false
+	}
+	return found.Issuer, !in.client.Registered || sameIssuer(in.client.Issuer, found.Issuer)
+}
+
+// sameIssuer reports whether two authorization servers can be one. Who does not
+// say who he is, or cannot be asked now, is known by his endpoints alone.
+func sameIssuer(a, b string) bool { return a == "" || b == "" || a == b }
 
 // registration opens the secrets of a client.
 func (v *Vault) registration(ctx context.Context, client OAuthClient, sealed []Sealed) (oauth.Registration, error) {

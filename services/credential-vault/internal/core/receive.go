@@ -125,7 +125,7 @@ func (a Authorization) forgetReturn() Authorization {
 // judgeCallback returns why a callback brings no grant, "" if it does.
 func judgeCallback(c Callback, p *oauth.Profile) string {
 	switch {
-	case c.Issuer != "" && p.Issuer != "" && c.Issuer != p.Issuer:
+	case c.Issuer != "" && p.Issuer != "" && !p.AnsweredBy(c.Issuer):
 		return "the answer came from another authorization server than the one that was asked; nothing was given to it"
 	case c.Error == "access_denied":
 		return "access was denied at the provider" + words(c.Description)
@@ -163,7 +163,9 @@ func (v *Vault) swapCode(ctx context.Context, conn Connection, a Authorization, 
 	defer verifier.Clear()
 	ctx, cancel := context.WithTimeout(ctx, exchangeTime)
 	defer cancel()
-	t, err := v.tokens.Exchange(ctx, p, c.Code, oauth.Attempt{State: c.State, Verifier: verifier, Nonce: nonceOf(c.State)})
+	t, err := v.tokens.Exchange(ctx, p, c.Code, oauth.Attempt{
+		State: c.State, Verifier: verifier, Nonce: nonceOf(c.State), ExtraScopes: a.ExtraScopes,
+	})
 	if err != nil {
 		return oauth.Token{}, refusal(err)
 	}

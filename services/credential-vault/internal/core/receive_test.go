@@ -265,3 +265,32 @@ func TestASignInThatWasSentToSomebodyElseGivesTheSenderNothing(t *testing.T) {
 	_, err := l.vault.CompleteAuthorization(t.Context(), user("victor"), a.Name, shown.Confirmation)
 	wantReason(t, err, fault.ReasonAuthorizationNotFound)
 }
+
+func TestTheIssuerThatAnswersIsComparedLikeThatOfMetadata(t *testing.T) {
+	for title, c := range map[string]struct {
+		asked, answers string
+		accepted       bool
+	}{
+		"the same":                           {"https://login.crm.example", "https://login.crm.example", true},
+		"a slash more":                       {"https://login.crm.example", "https://login.crm.example/", true},
+		"a slash less":                       {"https://login.crm.example/", "https://login.crm.example", true},
+		"a tenant where any may answer":      {"https://login.crm.example/{tenantid}/v2.0", "https://login.crm.example/1f3e/v2.0", true},
+		"more than a tenant":                 {"https://login.crm.example/{tenantid}/v2.0", "https://login.crm.example/1f3e/x/v2.0", false},
+		"a tenant where another was asked":   {"https://login.crm.example/1f3e/v2.0", "https://login.crm.example/2a4b/v2.0", false},
+		"a tenant left open by who answers":  {"https://login.crm.example/1f3e/v2.0", "https://login.crm.example/{tenantid}/v2.0", false},
+		"another path":                       {"https://login.crm.example", "https://login.crm.example/a", false},
+		"another server with the same start": {"https://login.crm.example", "https://login.crm.example.evil.example", false},
+	} {
+		t.Run(title, func(t *testing.T) {
+			l := newLogin(t)
+			l.client()
+			l.connect()
+			l.presets.issuer = c.asked
+			a := l.start()
+			got := l.receive(stateOf(t, a), func(cb *core.Callback) { cb.Issuer = c.answers })
+			if accepted := got.Confirmation != ""; accepted != c.accepted || len(l.tokens.exchanges) > 0 != c.accepted {
+				t.Errorf("accepted is %v: %q, after %d exchanges", accepted, got.Reason, len(l.tokens.exchanges))
+			}
+		})
+	}
+}

@@ -19,7 +19,16 @@ const (
 	// forbiddenOld is the age of a token without a stated end from which on 403 is
 	// taken for its end.
 	forbiddenOld = 5 * time.Minute
+	// doubtLeast and doubtMost say which refusal of a token that cannot be renewed
+	// confirms the first one: not what comes with it, and nothing much later, since
+	// nobody tells of the calls that succeed in between.
+	doubtLeast = 10 * time.Second
+	doubtMost  = 10 * time.Minute
 )
+
+// doubtReason is why a connection is in error whose token was refused once and
+// cannot be renewed.
+const doubtReason = "the API refused the token once, and it cannot be renewed: if the API refuses it again, somebody has to sign in"
 
 // rejectedReason is why a connection is in error whose new token was refused.
 const rejectedReason = "the API refuses tokens that the provider has just given: check the scopes, the audience and the rights of the account"
@@ -45,6 +54,11 @@ type Rejection struct {
 // A token that is refused as soon as it was obtained is renewed once, in case that
 // its grant was just withdrawn, which the provider then says. If the next one is
 // refused as well the connection is in error, and the answer CONNECTION_NOT_READY.
+//
+// A token that was signed in for and cannot be renewed is not given up for one
+// answer, which may be a mistake: it is lent on, and the connection is in error.
+// If it is refused again, ten seconds to ten minutes later, the connection waits
+// for a sign-in. After ten minutes the first refusal is forgotten.
 func (v *Vault) Reject(ctx context.Context, caller Caller, r Rejection) (Credential, error) {
 	held, err := v.authorised(ctx, caller, r.Request)
 	if err != nil {
@@ -58,12 +72,10 @@ func (v *Vault) Reject(ctx context.Context, caller Caller, r Rejection) (Credent
 		if g.TokenVersion() != r.TokenVersion || len(g.Access) == 0 || !refuses(r.Status, g.ObtainTime, g.ExpireTime, now) {
 			return v.lend(ctx, caller, r.Request, held)
 		}
-		young := now.Sub(g.ObtainTime) < rejectedYoung
-		if young && g.Rejections == 0 {
-			held.Grant, err = v.suspect(ctx, held, now)
-		} else if young || g.Rejections > 0 && now.Sub(g.RejectTime) < backoff(g.Rejections) {
-			err = v.refusedNew(ctx, held, now)
+		if !g.renewable() && !held.confirms(now) {
+			return v.lendInDoubt(ctx, caller, r, held)
 		}
+		held.Grant, err = v.blame(ctx, held, now)
 		if err == nil {
 			if held, err = v.renewed(ctx, held); err != nil {
 				return Credential{}, fmt.Errorf("renew the token of %s that the API refused: %w", r.Name, err)
@@ -81,6 +93,22 @@ func (v *Vault) Reject(ctx context.Context, caller Caller, r Rejection) (Credent
 		"connection %q is being changed by others at this moment; try again", r.Name.ID).With("connection", r.Name.String())
 }
 
+// blame decides whether a refusal is the token's fault: then it is to be renewed,
+// and the error is nil.
+func (v *Vault) blame(ctx context.Context, held Held, now time.Time) (Grant, error) {
+	g := held.Grant
+	young := now.Sub(g.ObtainTime) < rejectedYoung
+	switch {
+	case !g.renewable():
+		return g, nil // the renewal says what is missing
+	case young && g.Rejections == 0:
+		return v.suspect(ctx, held, now)
+	case young || g.Rejections > 0 && now.Sub(g.RejectTime) < backoff(g.Rejections):
+		return g, v.refusedNew(ctx, held, now)
+	}
+	return g, nil
+}
+
 // refuses reports whether an API's answer says that a token holds no more.
 func refuses(status int, obtained, ends, now time.Time) bool {
 	if status != statusForbidden {
@@ -90,6 +118,43 @@ func refuses(status int, obtained, ends, now time.Time) bool {
 		return now.Sub(obtained) >= forbiddenOld
 	}
 	return !now.Before(ends)
+}
+
+// inDoubt reports whether the connection's token was refused and is lent on.
+func (h Held) inDoubt() bool {
+	return h.Connection.State == StateError && h.Grant.Rejections > 0 && !h.Grant.renewable()
+}
+
+// confirms reports whether a refusal now says that the token is lost.
+func (h Held) confirms(now time.Time) bool {
+	since := now.Sub(h.Grant.RejectTime)
+	return h.inDoubt() && since >= doubtLeast && since <= doubtMost
+}
+
+// lendInDoubt lends a token once more that an API has refused, and notes that.
+func (v *Vault) lendInDoubt(ctx context.Context, caller Caller, r Rejection, held Held) (Credential, error) {
+	now := v.clock.Now()
+	if held.inDoubt() && now.Sub(held.Grant.RejectTime) < doubtLeast {
+		return v.lend(ctx, caller, r.Request, held)
+	}
+	g, conn := held.Grant, held.Connection
+	g.Rejections, g.RejectTime, g.Failure = 1, now, doubtReason
+	g.Change++
+	conn.Change++
+	conn.UpdateTime = now
+	conn.enter(StateError, doubtReason, now)
+	err := v.store.WriteGrant(ctx, GrantWrite{Of: held.Connection, Becomes: &conn, Grant: g})
+	switch {
+	case err == nil:
+		held.Grant, held.Connection = g, conn
+	case !errors.Is(err, ErrChanged): // else others have noted it, or have something better
+		return Credential{}, fmt.Errorf("record that the API refuses the token of %s: %w", conn.Name, err)
+	default:
+		if held, err = v.authorised(ctx, caller, r.Request); err != nil {
+			return Credential{}, err
+		}
+	}
+	return v.lend(ctx, caller, r.Request, held)
 }
 
 // suspect notes that a token was refused as soon as it was obtained. It returns

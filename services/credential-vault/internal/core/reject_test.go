@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/secret"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 )
 
@@ -142,22 +144,97 @@ func TestANewTokenThatIsRefusedIsNoReasonForAnother(t *testing.T) {
 	})
 }
 
-func TestARefusedTokenThatCannotBeRenewedNeedsASignIn(t *testing.T) {
+// lasting gives the connection a token that nobody can renew.
+func (r *grantRig) lasting(v *core.Vault) (version string) {
+	r.t.Helper()
+	token := r.provider.issue(0)
+	token.Refresh.Clear()
+	token.Refresh = secret.Text{}
+	if _, err := v.AcceptGrant(r.t.Context(), ann(), r.insert(), r.profile, token); err != nil {
+		r.t.Fatal(err)
+	}
+	time.Sleep(time.Minute)
+	return r.grant().TokenVersion()
+}
+
+func TestATokenThatCannotBeRenewedIsNotGivenUpForOneRefusal(t *testing.T) {
+	for title, c := range map[string]struct {
+		after time.Duration // until the second refusal
+		lost  bool
+	}{
+		"a second one right after it belongs to it": {9 * time.Second, false},
+		"one that comes later confirms it":          {10 * time.Second, true},
+		"also after minutes":                        {10 * time.Minute, true},
+		"much later it is another first one":        {10*time.Minute + time.Second, false},
+	} {
+		t.Run(title, func(t *testing.T) {
+			in(t, func(t *testing.T, r *grantRig) {
+				v := r.replica(r.engine)
+				version := r.lasting(v)
+				token, lent, err := reject(t, v, version, 401)
+				if err != nil || token != r.provider.newest() || lent.TokenVersion != version {
+					t.Fatalf("got %s as %s, %v", token, lent.TokenVersion, err)
+				}
+				if conn := r.state(v); conn.State != core.StateError || !strings.Contains(conn.StateReason, "refused the token once") {
+					t.Errorf("the connection is %v: %q", conn.State, conn.StateReason)
+				}
+				time.Sleep(c.after)
+				_, _, err = reject(t, v, version, 401)
+				want, events := core.StateError, []string{"authorized"}
+				if c.lost {
+					wantReason(t, err, fault.ReasonConnectionNotReady)
+					want, events = core.StateNeedsAuthorization, append(events, "needs-authorization")
+				} else if err != nil {
+					t.Error(err)
+				}
+				if conn := r.state(v); conn.State != want || r.provider.asked() != 0 || (len(r.grant().Access) == 0) != c.lost {
+					t.Errorf("the connection is %v after %d calls", conn.State, r.provider.asked())
+				}
+				if diff := cmp.Diff(events, r.events()); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
+func TestARefusalThatIsNotRepeatedIsForgotten(t *testing.T) {
 	in(t, func(t *testing.T, r *grantRig) {
 		v := r.replica(r.engine)
-		token := r.provider.issue(time.Hour)
-		token.Refresh.Clear()
-		if _, err := v.AcceptGrant(t.Context(), ann(), r.insert(), r.profile, token); err != nil {
+		version := r.lasting(v)
+		if _, _, err := reject(t, v, version, 401); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute)
-		_, _, err := reject(t, v, r.grant().TokenVersion(), 401)
-		wantReason(t, err, fault.ReasonConnectionNotReady)
-		if conn := r.state(v); conn.State != core.StateNeedsAuthorization || r.provider.asked() != 0 {
-			t.Errorf("the connection is %v after %d calls", conn.State, r.provider.asked())
+		for range 11 {
+			time.Sleep(time.Minute)
+			if values, _, err := lend(t.Context(), v); err != nil || values["token"] != r.provider.newest() {
+				t.Fatalf("got %v, %v", values, err)
+			}
 		}
-		if diff := cmp.Diff([]string{"authorized", "needs-authorization"}, r.events()); diff != "" {
-			t.Error(diff)
+		if conn := r.state(v); conn.State != core.StateConnected || conn.StateReason != "" {
+			t.Errorf("the connection is %v: %q", conn.State, conn.StateReason)
+		}
+		if _, _, err := reject(t, v, version, 401); err != nil {
+			t.Errorf("another first one: %v", err)
+		}
+	})
+}
+
+func TestManyRefusalsAtOnceAreOne(t *testing.T) {
+	in(t, func(t *testing.T, r *grantRig) {
+		vaults := []*core.Vault{r.replica(r.engine), r.replica(r.engine)}
+		version := r.lasting(vaults[0])
+		var wg sync.WaitGroup
+		for i := range 32 {
+			wg.Go(func() {
+				if token, _, err := reject(t, vaults[i%2], version, 401); err != nil || token != r.provider.newest() {
+					t.Errorf("got %s, %v", token, err)
+				}
+			})
+		}
+		wg.Wait()
+		if conn := r.state(vaults[0]); conn.State != core.StateError {
+			t.Errorf("the connection is %v", conn.State)
 		}
 	})
 }

@@ -61,11 +61,15 @@ const (
 // returns what there is then. Callers that want to replace the same token share
 // one renewal; its end does not depend on theirs.
 func (v *Vault) renewed(ctx context.Context, held Held) (Held, error) {
-	return v.renewal(ctx, held, urgencyUsual).wait(ctx)
+	f, err := v.renewal(ctx, held, urgencyUsual)
+	if err != nil {
+		return Held{}, err
+	}
+	return f.wait(ctx)
 }
 
 // renewal begins to replace the token that held has.
-func (v *Vault) renewal(ctx context.Context, held Held, u urgency) *flight[Held] {
+func (v *Vault) renewal(ctx context.Context, held Held, u urgency) (*flight[Held], error) {
 	key := tokenKey{uid: held.Connection.UID, version: held.Grant.Version}
 	return v.renewals.tokens.start(ctx, key, func(ctx context.Context) (Held, error) {
 		c := claim{id: v.newID(), name: held.Connection.Name, uid: key.uid, version: key.version, urgency: u}
@@ -98,10 +102,13 @@ func (v *Vault) claim(ctx context.Context, c *claim) (held Held, mine bool, err 
 		}
 		now, g := v.clock.Now(), held.Grant
 		switch {
+		case g.Attempt.ID == c.id:
+			c.version = g.Version
+			return held, true, nil
 		case g.Version != c.version:
 			return held, false, nil
-		case g.Attempt.ID == c.id:
-			return held, true, nil
+		case v.stops():
+			return Held{}, false, stopping()
 		case v.waiting(g, now):
 			if err := v.pause(ctx, v.cfg.Renewal.Poll); err != nil {
 				return Held{}, false, err
@@ -116,6 +123,9 @@ func (v *Vault) claim(ctx context.Context, c *claim) (held Held, mine bool, err 
 		case err == nil:
 			return held, true, nil
 		case errors.Is(err, ErrChanged):
+			if err := v.pause(ctx, changedPause); err != nil {
+				return Held{}, false, err
+			}
 			continue
 		}
 		// The store may have recorded it all the same: the next look tells.
@@ -137,7 +147,10 @@ func (v *Vault) heldFor(ctx context.Context, c claim) (Held, error) {
 	return held, nil
 }
 
-// attempt records the attempt of a claim.
+// attempt records the attempt of a claim. If the connection's sign-in has been
+// changed since the token came about, that is of no use any more and goes: its
+// versions end, so that an answer to the old sign-in that comes late is not taken
+// for one to the new.
 func (v *Vault) attempt(ctx context.Context, c *claim, held Held, now time.Time) (Held, error) {
 	g := held.Grant
 	c.interrupted = 0
@@ -149,10 +162,21 @@ func (v *Vault) attempt(ctx context.Context, c *claim, held Held, now time.Time)
 		span += backoff(c.interrupted - interruptedFreely)
 	}
 	g.UID = c.uid
+	if !g.Kind.Interactive() && g.Edits != held.Connection.Edits {
+		if g.Change > 0 {
+			g.lose()
+			g.Version++
+		}
+		g.Edits, g.Origins = held.Connection.Edits, held.Connection.Origins
+	}
 	g.Attempt = Attempt{ID: c.id, Start: now, Deadline: now.Add(span), Interrupted: c.interrupted}
 	g.Change++
 	held.Grant = g
-	return held, v.store.WriteGrant(ctx, GrantWrite{Of: held.Connection, Grant: g})
+	if err := v.store.WriteGrant(ctx, GrantWrite{Of: held.Connection, Grant: g}); err != nil {
+		return Held{}, err //nolint:wrapcheck // claim says what it was for
+	}
+	c.version = g.Version
+	return held, nil
 }
 
 // mayTry refuses renewals that are known to lead nowhere now.
@@ -194,6 +218,7 @@ func notReady(conn Connection) *fault.Error {
 type answer struct {
 	profile *oauth.Profile
 	token   oauth.Token
+	host    string // that gave it, "host:port"
 	secrets []NamedSecret
 }
 
@@ -221,7 +246,8 @@ func (v *Vault) ask(ctx context.Context, held Held) (a answer, err error) {
 	if a.profile, a.secrets, err = v.profileWith(ctx, held); err != nil {
 		return a, err
 	}
-	a.token, err = v.fetch(ctx, held, a.profile)
+	a.host = hostOf(a.profile.Endpoints.Token)
+	a.token, err = v.fetch(ctx, held, &a)
 	return a, err
 }
 
@@ -245,8 +271,8 @@ func (v *Vault) profileWith(ctx context.Context, held Held) (*oauth.Profile, []N
 }
 
 // fetch asks for a token in the way that the grant came about.
-func (v *Vault) fetch(ctx context.Context, held Held, p *oauth.Profile) (oauth.Token, error) {
-	g := held.Grant
+func (v *Vault) fetch(ctx context.Context, held Held, a *answer) (oauth.Token, error) {
+	g, p := held.Grant, a.profile
 	current := g.Kind.Interactive() || g.Edits == held.Connection.Edits
 	switch {
 	case p.Grant.PerCaller():
@@ -254,13 +280,21 @@ func (v *Vault) fetch(ctx context.Context, held Held, p *oauth.Profile) (oauth.T
 	case len(g.Refresh) > 0 && current && p.Grant != oauth.ClientCredentials:
 		t, err := v.refresh(ctx, held, p)
 		if again := p.Grant == oauth.Password || p.Grant == oauth.JWTBearer; again && verdictOf(err) == oauth.Gone {
-			return v.tokens.Obtain(ctx, p)
+			return v.obtainToken(ctx, held.Connection, p)
 		}
+		a.host = hostOf(cmp.Or(p.Endpoints.Refresh, p.Endpoints.Token))
 		return t, err
 	case p.Grant.Interactive():
 		return oauth.Token{}, errNoRefresh
 	}
-	return v.tokens.Obtain(ctx, p)
+	return v.obtainToken(ctx, held.Connection, p)
+}
+
+// obtainToken asks for a token that needs nobody.
+func (v *Vault) obtainToken(ctx context.Context, conn Connection, p *oauth.Profile) (oauth.Token, error) {
+	t, err := v.tokens.Obtain(ctx, p)
+	v.noteFailed(ctx, conn, p.Endpoints.Token, err)
+	return t, err //nolint:wrapcheck // what the provider says
 }
 
 // errNoRefresh is why a token that somebody signed in for cannot be renewed.
@@ -279,6 +313,7 @@ func (v *Vault) refresh(ctx context.Context, held Held, p *oauth.Profile) (oauth
 		return oauth.Token{}, err
 	}
 	t, err := v.tokens.Refresh(ctx, p, old)
+	v.noteFailed(ctx, held.Connection, endpoint, err)
 	if err != nil || !t.Refresh.Empty() {
 		old.Clear()
 		return t, err
@@ -304,13 +339,23 @@ func verdictOf(err error) oauth.Verdict {
 	return oauth.Transient
 }
 
+// stops reports whether this process is about to end.
+func (v *Vault) stops() bool {
+	select {
+	case <-v.renewals.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
 // pause waits, unless this process is about to end.
 func (v *Vault) pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-v.clock.After(d):
 		return nil
 	case <-v.renewals.stopping:
-		return fault.Unavailable(fault.ReasonServiceUnavailable, "the vault is shutting down; try again")
+		return stopping()
 	case <-ctx.Done():
 		return ctx.Err()
 	}

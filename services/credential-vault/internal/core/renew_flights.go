@@ -4,7 +4,9 @@ import (
 	"context"
 	"runtime/debug"
 	"sync"
+	"time"
 
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/run"
 )
 
@@ -12,7 +14,10 @@ import (
 // execution, which goes on when they stop waiting. The zero value is not ready;
 // see newFlights.
 type flights[K comparable, V any] struct {
+	most int // how many there may be at once; 0 for any number
+
 	mu       sync.Mutex
+	closed   bool // nothing begins any more
 	under    map[K]*flight[V]
 	finished sync.WaitGroup
 }
@@ -24,17 +29,26 @@ type flight[V any] struct {
 	err   error
 }
 
-func newFlights[K comparable, V any]() *flights[K, V] {
-	return &flights[K, V]{under: map[K]*flight[V]{}}
+func newFlights[K comparable, V any](most int) *flights[K, V] {
+	return &flights[K, V]{most: most, under: map[K]*flight[V]{}}
 }
 
 // start begins an execution, unless one for the same key is under way, which is
-// then the one that it returns. fly gets the values of ctx, and not its end.
-func (f *flights[K, V]) start(ctx context.Context, key K, fly func(context.Context) (V, error)) *flight[V] {
+// then the one that it returns. fly gets the values of ctx, and not its end. It is
+// SERVICE_UNAVAILABLE if nothing may begin any more, and LIMIT_REACHED if there
+// are too many.
+func (f *flights[K, V]) start(ctx context.Context, key K, fly func(context.Context) (V, error)) (*flight[V], error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if under, ok := f.under[key]; ok {
-		return under
+		return under, nil
+	}
+	switch {
+	case f.closed:
+		return nil, stopping()
+	case f.most > 0 && len(f.under) >= f.most:
+		return nil, fault.Exhausted(fault.ReasonLimitReached,
+			"the vault waits for %d answers of providers already, which is as many as it may; try again", f.most).RetryAfter(time.Second)
 	}
 	begun := &flight[V]{done: make(chan struct{})}
 	f.under[key] = begun
@@ -47,7 +61,12 @@ func (f *flights[K, V]) start(ctx context.Context, key K, fly func(context.Conte
 		}()
 		begun.value, begun.err = guarded(context.WithoutCancel(ctx), fly)
 	})
-	return begun
+	return begun, nil
+}
+
+// stopping is for what is not begun because the process ends.
+func stopping() *fault.Error {
+	return fault.Unavailable(fault.ReasonServiceUnavailable, "the vault is shutting down; try again").RetryAfter(time.Second)
 }
 
 // guarded turns a panic into an error of those who wait: nobody else is there to
@@ -84,5 +103,13 @@ func (f *flights[K, V]) count() int {
 	return len(f.under)
 }
 
-// drain waits for all that are under way.
+// close lets nothing begin any more.
+func (f *flights[K, V]) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
+}
+
+// drain waits for all that are under way. Only after close is nothing under way
+// then.
 func (f *flights[K, V]) drain() { f.finished.Wait() }

@@ -20,6 +20,9 @@ const (
 	storeMost  = 5 * time.Second
 	// storeStopping is how many more times it is asked when the process ends.
 	storeStopping = 5
+	// changedPause is how long to wait before looking again after others have
+	// changed the same connection.
+	changedPause = 5 * time.Millisecond
 	// retryMost is the longest that a provider may ask to be left alone.
 	retryMost = time.Hour
 	// revokeLimit is how long giving back a token may take.
@@ -70,13 +73,16 @@ func (v *Vault) tryToken(ctx context.Context, c claim, began Held, a answer) (He
 	}
 	w := GrantWrite{Of: held.Connection, Becomes: recovered(held.Connection, g, a.profile, now)}
 	w.Audit = v.record(Caller{Service: itself}, ActionRefreshed, c.name, nil)
-	if g.Version == 0 {
+	w.Audit.Host = a.host
+	if g.ObtainTime.IsZero() {
 		w.Audit.Action = ActionAuthorized
 		g.UseTime = now
 	}
 	if !a.profile.Grant.Interactive() {
-		g.TokenOrigins, g.Origins = providerOrigins(a.profile), began.Connection.Origins
-		g.Edits = began.Connection.Edits
+		g.TokenOrigins = providerOrigins(a.profile)
+		if g.Kind.Interactive() { // else both are as the attempt, and edits since then, left them
+			g.Edits, g.Origins = began.Connection.Edits, began.Connection.Origins
+		}
 	}
 	if w.Becomes != nil && held.Connection.State == StateNeedsAuthorization {
 		w.Notice = NoticeAuthorized
@@ -125,7 +131,8 @@ func (v *Vault) giveBack(ctx context.Context, a answer) {
 }
 
 // persist calls try until it gives an answer, for at most keep. A store that fails
-// is asked again; others who change the same connection only mean another look.
+// is asked again less and less often; others who change the same connection only
+// mean another look a little later.
 func persist[T any](ctx context.Context, v *Vault, keep time.Duration, try func() (T, error)) (T, error) {
 	begun, wait, left := v.clock.Now(), storeFirst, storeStopping
 	for {
@@ -133,16 +140,21 @@ func persist[T any](ctx context.Context, v *Vault, keep time.Duration, try func(
 		switch {
 		case err == nil || final(err):
 			return got, err
-		case errors.Is(err, ErrChanged):
-			continue
 		case v.clock.Now().Sub(begun) >= keep || left == 0:
 			return got, err
 		}
-		if v.pause(ctx, wait) != nil {
+		changed := errors.Is(err, ErrChanged)
+		next := wait
+		if changed {
+			next = changedPause
+		}
+		if v.pause(ctx, next) != nil {
 			left-- // the process ends, and an answer that is lost now may be lost for good
 			<-v.clock.After(storeFirst)
 		}
-		wait = min(2*wait, storeMost)
+		if !changed {
+			wait = min(2*wait, storeMost)
+		}
 	}
 }
 

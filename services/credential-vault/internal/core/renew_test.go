@@ -428,3 +428,38 @@ func TestRepliesOfManyConnectionsDoNotMix(t *testing.T) {
 		}
 	})
 }
+
+func TestNoRenewalBeginsInAProcessThatEnds(t *testing.T) {
+	in(t, func(t *testing.T, r *grantRig) {
+		v := r.replica(r.engine)
+		r.connect(v, time.Hour)
+		r.provider.slow = 10 * time.Second
+		time.Sleep(time.Hour - 20*time.Second)
+		ctx, end := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { _ = v.RenewDue(ctx); close(ended) }()
+		synctest.Wait()
+		_, _, _ = lend(t.Context(), v) // begins one
+		synctest.Wait()
+		end()
+		synctest.Wait()
+		select {
+		case <-ended:
+			t.Error("it ends while a renewal is under way")
+		default:
+		}
+		<-ended
+		if g := r.grant(); g.Version != 2 || r.provider.asked() != 1 {
+			t.Errorf("version %d is stored after %d calls", g.Version, r.provider.asked())
+		}
+		if values, _, err := lend(t.Context(), v); err != nil || values["token"] != r.provider.newest() {
+			t.Errorf("a token that holds: %v, %v", values, err)
+		}
+		time.Sleep(2 * time.Hour)
+		_, _, err := lend(t.Context(), v)
+		wantReason(t, err, fault.ReasonServiceUnavailable)
+		if r.provider.asked() != 1 {
+			t.Errorf("the provider was asked %d times", r.provider.asked())
+		}
+	})
+}

@@ -39,14 +39,24 @@ func (r Renewal) withDefaults() Renewal {
 	return r
 }
 
+// StopLimit is the longest that [Vault.RenewDue] takes after its context has ended:
+// a provider's answer that is waited for, and storing it. Whoever closes the store
+// earlier may lose a token for good, if the provider has made the old one worthless:
+// the next process then tries once more, and says so.
+const StopLimit = 35 * time.Second
+
 const (
 	// dueWorkers is how many renewals run at once without having been asked for,
 	// and dueWorkersPerProvider how many of them ask the same provider: one that is
 	// slow leaves room for others.
 	dueWorkers            = 8
 	dueWorkersPerProvider = 4
-	// dueBatch is how many due renewals are looked at together.
+	// dueBatch is how many due renewals are looked at together, and dueMost how many
+	// in a row if nearly all of them have to wait for a provider that is slow.
 	dueBatch = 1000
+	dueMost  = 64_000
+	// subjectFlights is how many exchanges of callers' tokens there may be at once.
+	subjectFlights = 256
 	// aheadFlights is how many renewals there may be before those that are only
 	// early are left to the background.
 	aheadFlights = 64
@@ -69,22 +79,28 @@ type tokenKey struct {
 
 func newRenewals() *renewals {
 	return &renewals{
-		tokens: newFlights[tokenKey, Held](), subjects: newFlights[subjectKey, subjectToken](),
+		tokens: newFlights[tokenKey, Held](0), subjects: newFlights[subjectKey, subjectToken](subjectFlights),
 		swapped: newSubjectCache(maxSubjects), stopping: make(chan struct{}),
 	}
 }
 
 // RenewDue renews the tokens of connections in use before they end, until ctx
-// ends. It returns when no renewal of this process is under way any more, whoever
-// began it: an answer that a provider gave is stored. After that the vault must
-// not be used.
+// ends. Then no renewal begins any more, whoever wants it: that is
+// SERVICE_UNAVAILABLE, and tokens that still hold are lent on. It returns when none
+// of this process is under way any more: an answer that a provider gave is stored.
+// That takes up to [StopLimit], and only then may the store be closed.
 func (v *Vault) RenewDue(ctx context.Context) error {
 	b := &background{vault: v, providers: map[string]int{}, names: map[resource.Connection]string{}, ended: make(chan resource.Connection)}
-	err := b.run(ctx)
+	b.run(ctx)
+	v.renewals.tokens.close()
+	v.renewals.subjects.close()
 	v.renewals.stop.Do(func() { close(v.renewals.stopping) })
+	for len(b.names) > 0 {
+		b.forget(<-b.ended)
+	}
 	v.renewals.tokens.drain()
 	v.renewals.subjects.drain()
-	return err
+	return nil
 }
 
 // background is one run of RenewDue. It belongs to one goroutine.
@@ -95,17 +111,12 @@ type background struct {
 	ended     chan resource.Connection
 }
 
-func (b *background) run(ctx context.Context) error {
-	defer func() {
-		for len(b.names) > 0 {
-			b.forget(<-b.ended)
-		}
-	}()
+func (b *background) run(ctx context.Context) {
 	tick := b.vault.clock.After(b.pause())
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case name := <-b.ended:
 			full := len(b.names) >= dueWorkers
 			b.forget(name)
@@ -127,15 +138,28 @@ func (b *background) pause() time.Duration {
 	return tick*3/4 + time.Duration(rand.Int64N(int64(tick/2)+1)) //nolint:gosec // only spreads the load
 }
 
-// begin starts as many of the due renewals as there is room for.
+// begin starts as many of the due renewals as there is room for. It looks farther
+// while those of slow providers, which have to wait, fill what it sees.
 func (b *background) begin(ctx context.Context) error {
-	due, err := b.vault.store.DueGrants(ctx, b.vault.clock.Now(), dueBatch)
-	if err != nil {
-		return fmt.Errorf("look for tokens to renew: %w", err)
+	seen, now := 0, b.vault.clock.Now()
+	for limit := dueBatch; len(b.names) < dueWorkers && limit <= dueMost; limit *= 4 {
+		due, err := b.vault.store.DueGrants(ctx, now, limit)
+		if err != nil {
+			return fmt.Errorf("look for tokens to renew: %w", err)
+		}
+		b.start(ctx, due[min(seen, len(due)):])
+		if seen = len(due); seen < limit {
+			break
+		}
 	}
+	return nil
+}
+
+// start starts those of the renewals that there is room for.
+func (b *background) start(ctx context.Context, due []DueGrant) {
 	for _, d := range due {
 		if len(b.names) >= dueWorkers {
-			return nil
+			return
 		}
 		if _, running := b.names[d.Name]; running || b.providers[d.Provider] >= dueWorkersPerProvider {
 			continue
@@ -148,7 +172,6 @@ func (b *background) begin(ctx context.Context) error {
 			b.ended <- d.Name
 		}()
 	}
-	return nil
 }
 
 func (b *background) forget(name resource.Connection) {
@@ -187,7 +210,7 @@ func (v *Vault) renewAhead(ctx context.Context, held Held) {
 	if !held.Grant.renewable() || held.Grant.NotBefore.After(now) || v.waiting(held.Grant, now) || v.renewals.tokens.count() >= aheadFlights {
 		return
 	}
-	v.renewal(ctx, held, urgencyUsual)
+	_, _ = v.renewal(ctx, held, urgencyUsual) // one that cannot begin now is not missed yet
 }
 
 // waiting reports whether a renewal is under way somewhere.

@@ -78,35 +78,61 @@ func (v *Vault) Resolve(ctx context.Context, caller Caller, r Request) (Credenti
 
 // lend lends what belongs to a connection, to a caller who may have it.
 func (v *Vault) lend(ctx context.Context, caller Caller, r Request, held Held) (Credential, error) {
-	def, err := v.definition(ctx, held.Connection)
+	p, err := v.prepared(ctx, caller, r, held)
 	if err != nil {
 		return Credential{}, err
 	}
-	l := lendsOf(def, held.Connection)
-	if _, err := v.lendableTo(def, l, held); err != nil {
-		return Credential{}, v.refuse(ctx, caller, r, err)
-	}
-	var t loan
-	if l.oauth != "" {
-		if held, t, err = v.token(ctx, held, r); err != nil {
-			return Credential{}, err
-		}
-	}
-	// Once more, because the connection may have changed while a token was renewed.
-	hosts, err := v.lendableTo(def, l, held)
-	if err != nil {
-		return Credential{}, v.refuse(ctx, caller, r, err)
-	}
-	lent, err := v.unsealed(ctx, held, l, t)
+	lent, err := v.unsealed(ctx, p.held, p.lends, p.loan)
 	if err != nil {
 		return Credential{}, err
 	}
-	lent.Hosts = hosts
+	lent.Hosts, lent.Connection.Parameters = p.hosts, lentParameters(p.def, p.held.Connection)
 	if err := v.audit(ctx, caller, r, ActionResolved, lent.names()); err != nil {
 		lent.Clear()
 		return Credential{}, err
 	}
 	return lent, nil
+}
+
+// prepared is what is lent, still sealed, all of one state of its connection.
+type prepared struct {
+	held  Held
+	def   *connectorv1.Definition
+	lends lends
+	hosts []string
+	loan  loan
+}
+
+// prepared decides what is lent, and where it may go. A connection that is edited
+// while its token is renewed is looked at once more.
+func (v *Vault) prepared(ctx context.Context, caller Caller, r Request, held Held) (p prepared, err error) {
+	for range loanTries {
+		if p.def, err = v.definition(ctx, held.Connection); err != nil {
+			return prepared{}, err
+		}
+		p.held, p.lends = held, lendsOf(p.def, held.Connection)
+		if p.hosts, err = v.lendableTo(p.def, p.lends, held); err != nil {
+			return prepared{}, v.refuse(ctx, caller, r, err)
+		}
+		if p.lends.oauth == "" {
+			p.loan = loan{}
+			return p, nil
+		}
+		if p.held, p.loan, err = v.token(ctx, held, r); err != nil {
+			return prepared{}, err
+		}
+		if p.held.Connection.Edits != held.Connection.Edits {
+			held = p.held
+			continue
+		}
+		// Once more: the grant says where its token may go.
+		if p.hosts, err = v.lendableTo(p.def, p.lends, p.held); err != nil {
+			return prepared{}, v.refuse(ctx, caller, r, err)
+		}
+		return p, nil
+	}
+	return prepared{}, fault.Aborted(fault.ReasonEtagMismatch,
+		"connection %q is being changed by others at this moment; try again", held.Connection.Name.ID).With("connection", held.Connection.Name.String())
 }
 
 // unsealed decrypts what is lent.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/resource"
@@ -33,8 +34,8 @@ func (v *Vault) RevokeAuthorization(ctx context.Context, caller Caller, name res
 		if len(held.Grant.Access) == 0 {
 			return held.Connection, nil
 		}
-		v.revoke(ctx, held)
-		return v.dropGrant(ctx, caller, held.Connection, "its grant was revoked; it waits for its owner to sign in")
+		host := v.revoke(ctx, held)
+		return v.dropGrant(ctx, caller, held, host, "its grant was revoked; it waits for its owner to sign in")
 	})
 }
 
@@ -53,6 +54,19 @@ func (v *Vault) revoke(ctx context.Context, held Held) string {
 	return host
 }
 
+// revokeLost gives back the token that a connection had before an edit that lost
+// it, and leaves a record if a provider got it. The edit stands whatever comes of
+// that.
+func (v *Vault) revokeLost(ctx context.Context, caller Caller, before Held) {
+	host := v.revoke(ctx, before)
+	if host == "" {
+		return
+	}
+	record := v.record(caller, ActionRevoked, before.Connection.Name, nil)
+	record.Host = host
+	v.keepRecord(ctx, *record)
+}
+
 func (v *Vault) tryRevoke(ctx context.Context, held Held) (string, error) {
 	p, secrets, err := v.profileWith(ctx, held)
 	if err != nil {
@@ -67,19 +81,26 @@ func (v *Vault) tryRevoke(ctx context.Context, held Held) (string, error) {
 	if !ok || !slices.Contains(held.Grant.TokenOrigins, origin) {
 		return "", movedProvider(held.Connection, origin)
 	}
-	_, t, err := v.openGrant(ctx, held.Connection)
-	if err != nil {
+	var t oauth.Token
+	defer func() { t.Clear() }()
+	if t.Access, err = v.openAccess(ctx, held.Connection, held.Grant); err != nil {
 		return "", err
 	}
-	defer t.Clear()
+	if t.Refresh, err = v.openRefresh(ctx, held.Connection, held.Grant); err != nil {
+		return "", err
+	}
 	if err := v.tokens.Revoke(ctx, p, t); err != nil {
 		return "", fmt.Errorf("revoke the grant of %s: %w", held.Connection.Name, err)
 	}
 	return hostOf(origin), nil
 }
 
-// hostOf returns the "host:port" of an origin.
-func hostOf(origin string) string {
+// hostOf returns the "host:port" of an endpoint or an origin; empty if it is none.
+func hostOf(endpoint string) string {
+	origin, ok := endpointOrigin(endpoint)
+	if !ok {
+		return ""
+	}
 	o, err := ParseOrigin(origin)
 	if err != nil {
 		return ""
@@ -120,16 +141,18 @@ func (v *Vault) tryDiscard(ctx context.Context, a Authorization) error {
 	return v.tokens.Revoke(ctx, p, t)
 }
 
-// discardAll gives back what the sign-ins of a connection have brought that is
-// about to be deleted.
+// discardAll gives back, all at once, what the sign-ins of a connection have brought
+// that is about to be deleted. There are at most maxSignIns of them.
 func (v *Vault) discardAll(ctx context.Context, name resource.Connection) {
 	all, err := v.store.Authorizations(ctx, name)
 	if err != nil {
 		v.log.WarnContext(ctx, "the sign-ins of a connection cannot be read", "connection", name.String(), "error", err)
 	}
+	var under sync.WaitGroup
 	for _, a := range all {
 		if a.State == AuthorizationReceived && a.Kind == oauth.AuthorizationCode {
-			v.failed(ctx, a, "the connection has been deleted")
+			under.Go(func() { v.failed(ctx, a, "the connection has been deleted") })
 		}
 	}
+	under.Wait()
 }

@@ -1,8 +1,10 @@
 package core_test
 
 import (
+	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -133,6 +135,44 @@ func TestADeletedConnectionGivesBackWhatNobodyHasConfirmed(t *testing.T) {
 	}
 }
 
+// together is a provider that takes nothing back before that many are there.
+type together struct {
+	*scripted
+
+	left atomic.Int64
+	all  chan struct{}
+}
+
+func (s *together) Revoke(ctx context.Context, p *oauth.Profile, t oauth.Token) error {
+	if s.left.Add(-1) == 0 {
+		close(s.all)
+	}
+	select {
+	case <-s.all:
+		return s.scripted.Revoke(ctx, p, t)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func TestADeletedConnectionGivesEverythingBackAtOnce(t *testing.T) {
+	l := signedIn(t)
+	for range 2 {
+		l.receive(stateOf(t, l.start()))
+	}
+	slow := &together{scripted: l.tokens, all: make(chan struct{})}
+	slow.left.Store(3)
+	v := core.New(core.Config{PublicURL: "https://ferrule.example.com"}, core.Ports{
+		Store: l.records, Sealer: &safeSealer{}, Connectors: l.locked, Environments: &environments{}, Tokens: slow, Presets: l.presets, Clock: l.clock,
+	})
+	if err := v.Delete(t.Context(), ann(), name("crm-1"), ""); err != nil {
+		t.Fatal(err)
+	}
+	if len(l.tokens.revoked) != 3 {
+		t.Errorf("revoked are %v", l.tokens.revoked)
+	}
+}
+
 func TestARefusedDeletionRevokesNothing(t *testing.T) {
 	l := signedIn(t)
 	wantReason(t, l.vault.Delete(t.Context(), bob(), name("crm-1"), ""), fault.ReasonConnectionNotFound)
@@ -172,6 +212,9 @@ func TestWhichEditsEndAGrant(t *testing.T) {
 			held, err := l.records.Held(t.Context(), name("crm-1"))
 			if err != nil || (len(held.Grant.Access) > 0) != c.keeps {
 				t.Errorf("the token is there: %v, %v", len(held.Grant.Access) > 0, err)
+			}
+			if revoked := len(l.tokens.revoked) == 1; revoked == c.keeps || strings.Contains(l.audit(), "REVOKED ann crm-1 [] login.crm.example:443") == c.keeps {
+				t.Errorf("revoked are %v; the trail is %s", l.tokens.revoked, l.audit())
 			}
 			if a := l.signIn(); a.State != core.AuthorizationSucceeded {
 				t.Errorf("signing in again ends in %+v", a)

@@ -14,7 +14,6 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/secret/reveal"
 	"github.com/ferrule-dev/ferrule/pkg/testkit"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
-	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/store"
 )
 
 var granted = reveal.Grant()
@@ -94,7 +93,7 @@ func TestOldKeysStayUntilNoRequestCanUseThem(t *testing.T) {
 	p.fill(v, 2)
 	p.readable(late, 2, "at the start")
 	// A slow request has made a key, and has not stored it yet.
-	conn, _, err := store.New(p.engine, func() {}).WithSecrets(t.Context(), name("crm-1"))
+	conn, _, err := p.stored(func() {}).WithSecrets(t.Context(), name("crm-1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,11 +109,11 @@ func TestOldKeysStayUntilNoRequestCanUseThem(t *testing.T) {
 		t.Fatalf("it is %+v, want it to wait", r)
 	}
 	conn.Name.ID, conn.Key, conn.Change = "slow", slow, 1
-	if err := store.New(p.engine, func() {}).Insert(t.Context(), core.Write{Connection: conn}); err != nil {
+	if err := p.stored(func() {}).Insert(t.Context(), core.Write{Connection: conn}); err != nil {
 		t.Fatal(err)
 	}
 	wantSucceeded(t, p.finish(v, func() {}))
-	conn, err = store.New(p.engine, func() {}).Connection(t.Context(), conn.Name)
+	conn, err = p.stored(func() {}).Connection(t.Context(), conn.Name)
 	if err != nil || bytes.Equal(conn.Key, slow) {
 		t.Fatalf("its key was not encrypted anew: %v", err)
 	}
@@ -127,7 +126,7 @@ func TestAWriterWithAnOldKeyHasToReadAgain(t *testing.T) {
 	p := newPlant(t)
 	v, _ := p.process(p.engine)
 	p.fill(v, 1)
-	stored := store.New(p.engine, func() { t.Error("a rotation was announced as a change") })
+	stored := p.stored(func() { t.Error("a rotation was announced as a change") })
 	before, _, err := stored.WithSecrets(t.Context(), name("crm-0"))
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +150,7 @@ func TestARecordThatCannotBeReadStopsTheRotationAndKeepsTheKeys(t *testing.T) {
 	p := newPlant(t)
 	v, _ := p.process(p.engine)
 	p.fill(v, 3)
-	stored := store.New(p.engine, func() {})
+	stored := p.stored(func() {})
 	broken, err := stored.Connection(t.Context(), name("crm-1"))
 	if err != nil {
 		t.Fatal(err)

@@ -81,7 +81,10 @@ func (v *Vault) continueRotation(ctx context.Context, r rotations) error {
 			return errors.Join(err, a.fail(ctx, err))
 		}
 		if a.rot.Failures > 0 {
-			a.rot.Failures, a.rot.Reason = 0, ""
+			a.rot.Failures = 0
+			if a.rot.Reason == before.Reason { // and not one that the step has given
+				a.rot.Reason = ""
+			}
 		}
 		if err := a.save(ctx, a.lease()); err != nil {
 			return err
@@ -242,13 +245,18 @@ func (a *attempt) rewrap(ctx context.Context, step *RotationStep) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	page, err := a.store.Rewrap(ctx, step.Environment, step.After, rotationBatch, k)
+	page, err := a.store.Rewrap(ctx, a.query(step), k)
 	if err != nil {
 		return false, fmt.Errorf("encrypt the keys of environment %q anew: %w", step.Environment, err)
 	}
 	a.rot.count(page.Seen)
 	step.After = page.Next
 	return page.Next == "", nil
+}
+
+// query asks for the next records of a step.
+func (a *attempt) query(step *RotationStep) RewrapQuery {
+	return RewrapQuery{Environment: step.Environment, After: step.After, Limit: rotationBatch, Now: a.vault.clock.Now()}
 }
 
 // verify looks for what is not under the newest key yet. Only a whole pass that
@@ -262,7 +270,7 @@ func (a *attempt) verify(ctx context.Context, step *RotationStep) (bool, error) 
 	if version != step.Version {
 		*step = RotationStep{Phase: PhaseVerify, Environment: step.Environment, Version: version}
 	}
-	page, err := a.store.Rewrap(ctx, step.Environment, step.After, rotationBatch, k)
+	page, err := a.store.Rewrap(ctx, a.query(step), k)
 	if err != nil {
 		return false, fmt.Errorf("check the keys of environment %q: %w", step.Environment, err)
 	}

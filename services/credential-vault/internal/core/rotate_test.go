@@ -52,6 +52,18 @@ func (p *plant) process(inner kv.Store) (*core.Vault, *seal.Keyring) {
 	}), keys
 }
 
+// stored returns the store itself, past any vault.
+func (p *plant) stored(announced func()) *store.Store {
+	p.t.Helper()
+	records := store.New(p.engine, announced)
+	keys, err := seal.Unlock(p.t.Context(), p.path, records, seal.WithClock(p.clock))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	records.Prove(chain.New(keys, records))
+	return records
+}
+
 // steady knows one connector and, unlike the other double, can be asked by many.
 type steady struct{}
 
@@ -266,7 +278,7 @@ func (p *plant) wantOldKeysGone(before kept) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	conn, err := store.New(p.engine, func() {}).Connection(p.t.Context(), name("crm-0"))
+	conn, err := p.stored(func() {}).Connection(p.t.Context(), name("crm-0"))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -398,7 +410,7 @@ func TestAConnectionWithoutAKeyGetsOne(t *testing.T) {
 	p.begin(v, core.KeyLevelData, "")
 	wantSucceeded(t, p.finish(v, func() { p.readable(v, 1, "during") }))
 	p.readable(v, 1, "after")
-	conn, err := store.New(p.engine, func() {}).Connection(t.Context(), name("crm-0"))
+	conn, err := p.stored(func() {}).Connection(t.Context(), name("crm-0"))
 	if err != nil || len(conn.Key) == 0 {
 		t.Errorf("it still has none: %v", err)
 	}
@@ -407,7 +419,7 @@ func TestAConnectionWithoutAKeyGetsOne(t *testing.T) {
 // legacy seals a connection's secrets directly under its environment.
 func legacy(t *testing.T, p *plant, keys *seal.Keyring) {
 	t.Helper()
-	records := store.New(p.engine, func() {})
+	records := p.stored(func() {})
 	conn, sealed, err := records.WithSecrets(t.Context(), name("crm-0"))
 	if err != nil {
 		t.Fatal(err)

@@ -130,11 +130,24 @@ type RotationStore interface {
 	// CountSealed returns how many records have something that is sealed directly
 	// under an environment.
 	CountSealed(ctx context.Context, environment string) (int64, error)
-	// Rewrap gives what is sealed directly under an environment to k, of at most
-	// limit records after the given one, and stores the results together. What
-	// belongs to a connection counts as a silent change of it: whoever has read the
-	// connection before has to read it again to write it.
-	Rewrap(ctx context.Context, environment, after string, limit int, k Rewrapper) (RewrapPage, error)
+	// Rewrap gives what is sealed directly under an environment to k, of the records
+	// that q asks for, and stores the results together. What belongs to a connection
+	// counts as a silent change of it: whoever has read the connection before has to
+	// read it again to write it. A connection that gets its first key waits for the
+	// end of a renewal that is under way: it counts as changed, and is not.
+	Rewrap(ctx context.Context, q RewrapQuery, k Rewrapper) (RewrapPage, error)
+}
+
+// RewrapQuery says which records are encrypted anew.
+type RewrapQuery struct {
+	// Environment is the id of the environment.
+	Environment string
+	// After is the record after which to go on; empty to begin at the first.
+	After string
+	// Limit is the most that are looked at.
+	Limit int
+	// Now tells which renewals have not ended in time and never will.
+	Now time.Time
 }
 
 // RewrapPage is what one call of Rewrap has done.
@@ -175,7 +188,9 @@ func (r *Rotation) enter(p RotationPhase, now time.Time) {
 	switch p {
 	case PhaseSettle:
 		r.Step.Until = now.Add(rotationSettle)
-		r.Reason = "waits until no request can use an old key any more"
+		// Command lines tell by the first words that nobody needs to wait with it.
+		r.Reason = "all keys are exchanged; it waits until no request can use an old one any more, and destroys the old ones at " +
+			r.Step.Until.UTC().Format(time.TimeOnly) + " UTC"
 	case PhaseEnd:
 		r.State, r.EndTime, r.Lease = RotationSucceeded, now, RotationLease{}
 	case PhaseRenewMaster, PhaseKeysets, PhaseAddKeys, PhaseRewrap, PhaseRetireMaster, PhaseVerify:

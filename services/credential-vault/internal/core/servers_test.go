@@ -96,6 +96,7 @@ func TestACredentialIsBoundToTheConnectorsServersOrTheOneThatWasChosen(t *testin
 	}
 }
 
+// Failure mode 9, when a connection is made.
 func TestHostsThatNobodyAllowedAreRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		serverURL, host string

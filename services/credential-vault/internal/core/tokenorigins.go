@@ -45,6 +45,13 @@ func endpointOrigin(raw string) (string, bool) {
 	return o.Scheme + "://" + o.Host, true
 }
 
+// sameOrigin reports whether two endpoints have one origin.
+func sameOrigin(a, b string) bool {
+	o, ok := endpointOrigin(a)
+	other, there := endpointOrigin(b)
+	return ok && there && o == other
+}
+
 // within returns the first origin of a profile that no pattern allows. Endpoints
 // that the connector states must be allowed themselves; those that were learnt
 // from metadata may also be vouched for by the allowed origin that had the

@@ -79,14 +79,22 @@ func (v *Vault) tryUpdate(ctx context.Context, caller Caller, e Edit) (Connectio
 	after.Change++
 	after.Edits++
 	after.UpdateTime = v.clock.Now()
-	w := Write{Connection: after}
+	held, err := v.heldAs(ctx, before)
+	if err != nil {
+		return Connection{}, err
+	}
+	held.Connection = before
+	w := Write{Connection: after, Grant: held.Grant.follows(before, after)}
 	if e.touches() {
-		if w, err = v.refit(ctx, caller, before, sealed, after, e); err != nil {
+		if w, err = v.refit(ctx, caller, held, sealed, after, e); err != nil {
 			return Connection{}, err
 		}
 	}
 	if err := v.store.Replace(ctx, w); err != nil {
 		return Connection{}, fmt.Errorf("store %s: %w", e.Name, err)
+	}
+	if w.Grant != nil && len(w.Grant.Access) == 0 {
+		v.revokeLost(ctx, caller, held)
 	}
 	return w.Connection, nil
 }
@@ -142,7 +150,8 @@ func (c Connection) with(e Edit) Connection {
 // refit checks the changed values against the connector, seals new secrets and
 // decides where all of them may go, and whether somebody has to sign in again.
 // What a failed test said about the old values is forgotten.
-func (v *Vault) refit(ctx context.Context, caller Caller, before Connection, sealed []Sealed, after Connection, e Edit) (Write, error) {
+func (v *Vault) refit(ctx context.Context, caller Caller, held Held, sealed []Sealed, after Connection, e Edit) (Write, error) {
+	before := held.Connection
 	done, err := v.fit(ctx, &after, answers{plain: after.Parameters, secrets: e.Secrets, kept: before.SecretNames, tolerate: before.Parameters})
 	defer done.clear()
 	if err != nil {
@@ -156,9 +165,7 @@ func (v *Vault) refit(ctx context.Context, caller Caller, before Connection, sea
 		return Write{}, err
 	}
 	w := Write{Connection: after}
-	if err := v.reenter(ctx, before, &w, done); err != nil {
-		return Write{}, err
-	}
+	reenter(held, &w, done)
 	if len(e.Secrets) == 0 {
 		return w, nil
 	}
@@ -173,27 +180,33 @@ func (v *Vault) refit(ctx context.Context, caller Caller, before Connection, sea
 }
 
 // reenter decides in which state a changed connection is. One whose sign-in is
-// another now, or that leads elsewhere, loses its grant.
-func (v *Vault) reenter(ctx context.Context, before Connection, w *Write, done fitted) error {
-	after := &w.Connection
-	if !done.grant.Interactive() {
+// another now, or that leads elsewhere, loses its grant. One that needs nobody to
+// sign in keeps its token if the sign-in is the same, and gets another one else.
+func reenter(held Held, w *Write, done fitted) {
+	before, after := held.Connection, &w.Connection
+	interactive := done.grant.Interactive()
+	if !interactive || before.State != StateNeedsAuthorization {
 		after.enter(StateConnected, "", after.UpdateTime)
-		return nil
+	}
+	if !interactive && !held.Grant.Kind.Interactive() {
+		if !done.reworks(before, *after) && !done.bringsSignIn(done.secrets) {
+			w.Grant = held.Grant.follows(before, *after)
+		}
+		return
 	}
 	if !done.resigns(before, *after) {
-		if before.State != StateNeedsAuthorization {
-			after.enter(StateConnected, "", after.UpdateTime)
+		return
+	}
+	if interactive {
+		after.enter(StateNeedsAuthorization, awaitsSignIn, after.UpdateTime)
+	}
+	if held.Grant.Change > 0 {
+		g := held.Grant.lost(before.UID)
+		if !interactive {
+			g.Kind = ""
 		}
-		return nil
+		w.Grant = &g
 	}
-	after.enter(StateNeedsAuthorization, awaitsSignIn, after.UpdateTime)
-	held, err := v.heldAs(ctx, before)
-	if err != nil || held.Grant.Change == 0 {
-		return err
-	}
-	g := held.Grant.lost(before.UID)
-	w.Grant = &g
-	return nil
 }
 
 // merge returns the old secrets that were not sent again, and the new ones, in

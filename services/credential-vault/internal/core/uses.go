@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,10 +29,12 @@ type Use struct {
 	First, Last time.Time
 }
 
-// ReportUses records what was done with lent secrets, in one transaction. Only
-// the runtime, to which they are lent, may report. A batch with an id that came
-// within the last hour is not recorded again; uses in environments that do not
-// exist are left out.
+// ReportUses records what was done with lent secrets, in one transaction for each
+// environment. Only the runtime, to which they are lent, may report. What was
+// recorded of a batch with the same id within the last hour is not recorded again;
+// uses in environments that do not exist are left out. Those in environments with
+// a damaged trail are logged as lost: whoever reports cannot do better, and has
+// more to report.
 func (v *Vault) ReportUses(ctx context.Context, caller Caller, batch string, uses []Use) error {
 	if caller.Service != v.cfg.Runtime {
 		return serviceOnly()
@@ -54,7 +57,13 @@ func (v *Vault) ReportUses(ctx context.Context, caller Caller, batch string, use
 	if len(b.Records) == 0 {
 		return nil
 	}
-	if err := v.store.RecordUses(ctx, b); err != nil {
+	err := v.store.RecordUses(ctx, b)
+	if damage, ok := errors.AsType[*DamagedTrailsError](err); ok {
+		v.log.ErrorContext(ctx, "uses of connections are lost to a damaged audit trail",
+			"environments", damage.Environments, "batch", batch, "error", damage.Cause)
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("record %d uses: %w", len(b.Records), err)
 	}
 	return nil

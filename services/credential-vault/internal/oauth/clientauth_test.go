@@ -119,6 +119,7 @@ func verified(t *testing.T, raw string, public any) (jose.Header, map[string]any
 	return signed.Signatures[0].Protected, claims
 }
 
+// Failure mode 7.
 func TestBasicEscapesBeforeItJoins(t *testing.T) {
 	server := newProvider(t, says(200, token))
 	p := server.profile()

@@ -1,7 +1,6 @@
 package oauth
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -282,7 +281,7 @@ func (p *Profile) with(found *metadata) (*Profile, *Error) {
 		}
 		*one.have = one.more
 	}
-	with.Issuer = cmp.Or(p.Issuer, found.issuer)
+	with.Issuer = ownIssuer(p.Issuer, found.issuer)
 	if with.Client.Method == "" {
 		with.Client.Method = found.method(with.Client)
 	}

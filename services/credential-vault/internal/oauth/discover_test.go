@@ -69,6 +69,10 @@ func TestMetadataAreFound(t *testing.T) {
 		{"a place of its own", map[string]string{"/meta.json": about("{url}/x")}, func(p *oauth.Profile, url string) { p.Endpoints.Metadata = url + "/meta.json" }, "/meta.json", "/x"},
 		{"a tenant left open, as Entra has it", map[string]string{"/common/v2.0" + openID: about("{url}/{tenantid}/v2.0")}, func(p *oauth.Profile, url string) { p.Endpoints.Metadata = url + "/common/v2.0" + openID }, "/common/v2.0" + openID, "/{tenantid}/v2.0"},
 		{"an issuer", map[string]string{server: about("{url}")}, func(p *oauth.Profile, url string) { p.Issuer = url }, server, ""},
+		{"an issuer that writes itself with a slash", map[string]string{server: about("{url}/")}, func(p *oauth.Profile, url string) { p.Issuer = url }, server, "/"},
+		{"an issuer that writes itself without one", map[string]string{server: about("{url}")}, func(p *oauth.Profile, url string) { p.Issuer = url + "/" }, server, ""},
+		{"an issuer for any tenant", map[string]string{server + "/common/v2.0": about("{url}/{tenantid}/v2.0")}, func(p *oauth.Profile, url string) { p.Issuer = url + "/common/v2.0" }, server + "/common/v2.0", "/{tenantid}/v2.0"},
+		{"an issuer for one tenant, and metadata for any", map[string]string{server + "/1f3e/v2.0": about("{url}/{tenantid}/v2.0")}, func(p *oauth.Profile, url string) { p.Issuer = url + "/1f3e/v2.0" }, server + "/1f3e/v2.0", "/1f3e/v2.0"},
 		{"an issuer with OpenID only", map[string]string{openID: about("{url}")}, func(p *oauth.Profile, url string) { p.Issuer = url }, server + " " + openID, ""},
 		{"an issuer with a path", map[string]string{server + "/t/1": about("{url}/t/1")}, func(p *oauth.Profile, url string) { p.Issuer = url + "/t/1" }, server + "/t/1", "/t/1"},
 		{

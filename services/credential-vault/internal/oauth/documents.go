@@ -40,7 +40,9 @@ type document struct {
 	end     time.Time
 }
 
-func newDocuments() *documents { return &documents{known: map[string]document{}, misses: map[string]time.Time{}} }
+func newDocuments() *documents {
+	return &documents{known: map[string]document{}, misses: map[string]time.Time{}}
+}
 
 // missLifetime is how long a document is not asked for again that could not be had
 // and is not needed.

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -55,7 +56,13 @@ type Error struct {
 
 // Fault returns the error for callers: PROVIDER_UNAVAILABLE if it is transient,
 // else PROVIDER_REFUSED, with the metadata "host", "status" and "error".
+//
+// A provider that the guard of the network lets nobody reach was never asked: that
+// is the guard's own EGRESS_REFUSED, which names what the operator can do.
 func (e *Error) Fault() *fault.Error {
+	if f := new(fault.Error); errors.As(e.Cause, &f) && f.Reason() == fault.ReasonEgressRefused {
+		return f
+	}
 	if e.Verdict == Transient {
 		return e.describe(fault.Unavailable(fault.ReasonProviderUnavailable,
 			"the provider at %s could not be asked for a token%s; try again later", e.Host, e.why()))

@@ -161,8 +161,8 @@ func TestWhatWasNeverSent(t *testing.T) {
 		reason         fault.Reason
 	}{
 		{"nobody listens", closed, oauth.Transient, fault.ReasonProviderUnavailable},
-		{"the address is private", "https://10.1.2.3/token", oauth.Misconfigured, fault.ReasonProviderRefused},
-		{"the address is that of cloud metadata", "https://169.254.169.254/token", oauth.Misconfigured, fault.ReasonProviderRefused},
+		{"the address is private", "https://10.1.2.3/token", oauth.Misconfigured, fault.ReasonEgressRefused},
+		{"the address is that of cloud metadata", "https://169.254.169.254/token", oauth.Misconfigured, fault.ReasonEgressRefused},
 		{"the name does not exist", "https://no-such-host.invalid/token", oauth.Transient, fault.ReasonProviderUnavailable},
 		{"the certificate is of nobody we know", untrusted.URL + "/token", oauth.Transient, fault.ReasonProviderUnavailable},
 	}

@@ -64,7 +64,7 @@ func (c *Client) checkClaims(p *Profile, claims *node, nonce string) (string, Ve
 func sameIssuer(issuer string, claims *node) bool {
 	tenant := claims.get("tid").str()
 	if tenant != "" && !strings.ContainsAny(tenant, "/{}") {
-		issuer = strings.ReplaceAll(issuer, "{tenantid}", tenant)
+		issuer = strings.ReplaceAll(issuer, openTenant, tenant)
 	}
 	plain := func(text string) string {
 		return strings.TrimSuffix(strings.TrimPrefix(text, "https://"), "/")

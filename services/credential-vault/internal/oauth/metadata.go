@@ -80,6 +80,9 @@ func issuerOf(u *url.URL) (string, bool) {
 	return "", false
 }
 
+// openTenant stands for the tenant in an issuer that is for any.
+const openTenant = "{tenantid}"
+
 // issuerFits compares issuers as text (RFC 8414, section 3.3), but for a slash at
 // the end and the tenant that Microsoft Entra ID leaves open in the metadata of
 // "common" and "organizations".
@@ -88,14 +91,39 @@ func issuerFits(expected, found string) bool {
 	if expected == found {
 		return expected != ""
 	}
-	before, after, open := strings.Cut(found, "{tenantid}")
-	if !open || !strings.HasPrefix(expected, before) || !strings.HasSuffix(expected, after) || len(expected) <= len(before)+len(after) {
-		return false
-	}
-	tenant := expected[len(before) : len(expected)-len(after)]
-	// Three slashes: the tenant stands for a part of the path, never of the host.
-	return !strings.Contains(tenant, "/") && strings.Count(before, "/") >= 3 && strings.HasSuffix(before, "/")
+	return tenantOf(expected, found) != ""
 }
+
+// tenantOf returns what an issuer has in the place that another one leaves open;
+// "" if they differ in more than that.
+func tenantOf(issuer, open string) string {
+	before, after, found := strings.Cut(open, openTenant)
+	if !found || !strings.HasPrefix(issuer, before) || !strings.HasSuffix(issuer, after) || len(issuer) <= len(before)+len(after) {
+		return ""
+	}
+	tenant := issuer[len(before) : len(issuer)-len(after)]
+	// Three slashes: the tenant stands for a part of the path, never of the host.
+	if strings.Contains(tenant, "/") || strings.Count(before, "/") < 3 || !strings.HasSuffix(before, "/") {
+		return ""
+	}
+	return tenant
+}
+
+// ownIssuer returns the issuer as its answers name it: as its metadata write it,
+// which may differ from the profile in a slash. A profile that is for one tenant
+// stays with it when the metadata are for any.
+func ownIssuer(expected, found string) string {
+	switch tenantOf(strings.TrimSuffix(expected, "/"), strings.TrimSuffix(found, "/")) {
+	case "", "common", "organizations", "consumers":
+		return found
+	}
+	return expected
+}
+
+// AnsweredBy reports whether the issuer that a redirect names (RFC 9207) is the one
+// that was asked: the text of p.Issuer, but for a slash at the end and a tenant that
+// is left open there.
+func (p *Profile) AnsweredBy(issuer string) bool { return issuerFits(issuer, p.Issuer) }
 
 // sameOrigin reports whether a text is a URL of the same origin.
 func sameOrigin(u *url.URL, text string) bool {

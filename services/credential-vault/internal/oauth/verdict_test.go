@@ -18,6 +18,7 @@ const (
 	wrong     = oauth.Misconfigured
 )
 
+// Failure mode 6, at the token endpoint.
 func TestWhatAnswersToARenewalMean(t *testing.T) {
 	tests := []struct {
 		name        string

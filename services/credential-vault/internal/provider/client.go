@@ -50,19 +50,23 @@ func (v *values) registration(p *problems, grant oauth.Grant, given Given) (oaut
 	if r.ID == "" {
 		r.ID = v.packaged(r)
 	}
-	if r.ID == "" && v.clientNeeded(grant) {
+	if r.ID == "" && v.clientNeeded(grant) && (!given.Unregistered || !v.registers(grant)) {
 		return r, v.clientMissing()
 	}
 	shared := given.Client != nil && !v.ownClient()
 	if shared {
 		v.guard(p, grant)
+		v.guardEndpoints(p)
 	}
 	if len(r.ID) > maxURL || control(r.ID) {
 		p.add(v.field("clientId"), "is no client id")
 	}
 	r = v.proof(p, grant, r)
-	if !shared {
+	switch {
+	case !shared:
 		v.checkProof(p, grant, r)
+	case !given.Client.Withheld && given.Client.Registration.Method != oauth.NoSecret:
+		return r, v.proofMissing(grant, r)
 	}
 	return r, nil
 }
@@ -93,7 +97,7 @@ func (v *values) guard(p *problems, grant oauth.Grant) {
 // registration whose secret is elsewhere, so it counts only for clients without
 // one, and where the owner brings the secret.
 func (v *values) packaged(r oauth.Registration) string {
-	id := v.complete("clientId", v.src.settings.GetClientId())
+	id := firstOf(v.complete("clientId", v.src.settings.GetClientId()), v.src.declared["clientid"].GetDefaultValue())
 	public := !r.Secret.Empty() || !r.Certificate.Empty() || !r.PrivateKey.Empty() ||
 		v.src.kind() == "oauth2pkce" || methods[strings.ToLower(v.get("clientAuthentication"))] == oauth.NoSecret
 	if !public || filled.MatchString(id) {
@@ -118,6 +122,13 @@ func (v *values) clientNeeded(grant oauth.Grant) bool {
 	return grant != oauth.Password || v.src.preset != nil
 }
 
+// registers reports whether metadata of the provider, which can be asked for, may
+// say where clients register. Where nobody signs in, a client that anybody can
+// have is worth nothing.
+func (v *values) registers(grant oauth.Grant) bool {
+	return grant.Interactive() && v.template(v.src.listed()["metadata"]) != ""
+}
+
 func (v *values) clientMissing() error {
 	where := ""
 	if v.src.preset != nil {
@@ -127,7 +138,7 @@ func (v *values) clientMissing() error {
 		}
 	}
 	return fault.Precondition(fault.ReasonOAuthClientMissing,
-		"the sign-in needs an OAuth client: register one%s with this server's redirect URL and create an OAuth client for the connector, or give %q with the connection",
+		"the sign-in needs an OAuth client: a maker registers one%s with this server's redirect URL and runs \"ferrule oauth-clients create\", or the connection brings %q",
 		where, v.field("clientId")).
 		Field(v.field("clientId"), "is missing, and the connector has no OAuth client")
 }
@@ -194,8 +205,25 @@ func (v *values) method(r oauth.Registration) oauth.Method {
 	return oauth.NoSecret
 }
 
-// checkProof says which secret of the owner's client is missing. Secrets of the
-// connector's client may be kept from a profile that is only looked at.
+// proofMissing says which secret the maker's client lacks, which no owner can
+// give.
+func (v *values) proofMissing(grant oauth.Grant, r oauth.Registration) error {
+	missing := &problems{}
+	v.checkProof(missing, grant, r)
+	if len(missing.list) == 0 {
+		return nil
+	}
+	what := map[oauth.Method]string{oauth.PrivateKeyJWT: "private key or certificate", oauth.TLSClientAuth: "certificate"}[r.Method]
+	e := fault.Precondition(fault.ReasonOAuthSettingsInvalid,
+		"the connector's OAuth client has no %s, without which the provider gives it no token: a maker adds it to the OAuth client, or the connection brings a client of its own",
+		firstOf(what, "client secret"))
+	for _, found := range missing.list {
+		e = e.Field(found.Field, found.Description)
+	}
+	return e
+}
+
+// checkProof says which secret of a client is missing.
 func (v *values) checkProof(p *problems, grant oauth.Grant, r oauth.Registration) {
 	switch r.Method {
 	case oauth.SecretBasic, oauth.SecretPost, oauth.SecretJWT:

@@ -93,6 +93,7 @@ func TestAMissingClientSaysWhatToDo(t *testing.T) {
 func TestHowAClientProvesItself(t *testing.T) {
 	t.Parallel()
 	registered := func(r oauth.Registration) *provider.Client { return &provider.Client{Registration: r} }
+	elsewhere := func(r oauth.Registration) *provider.Client { return &provider.Client{Registration: r, Withheld: true} }
 	fake := secret.FromString("not-real")
 	for name, c := range map[string]struct {
 		connector connector
@@ -142,11 +143,18 @@ func TestHowAClientProvesItself(t *testing.T) {
 			values:    map[string]string{"token:clientId": "c"}, missing: "token:clientSecret",
 		},
 		"the maker's secret is elsewhere": {
-			connector: connector{identity: "notion"}, client: registered(oauth.Registration{ID: "c"}), want: oauth.SecretBasic,
+			connector: connector{identity: "notion"}, client: elsewhere(oauth.Registration{ID: "c"}), want: oauth.SecretBasic,
 		},
 		"the maker's key is elsewhere": {
-			connector: connector{identity: "okta"}, client: registered(oauth.Registration{ID: "c", Method: oauth.PrivateKeyJWT}),
+			connector: connector{identity: "okta"}, client: elsewhere(oauth.Registration{ID: "c", Method: oauth.PrivateKeyJWT}),
 			values: map[string]string{"token:domain": "acme.okta.com"}, want: oauth.PrivateKeyJWT,
+		},
+		"the maker's secret is nowhere": {
+			connector: connector{identity: "notion"}, client: registered(oauth.Registration{ID: "c"}), missing: "token:clientSecret",
+		},
+		"the maker's key is nowhere": {
+			connector: connector{identity: "okta"}, client: registered(oauth.Registration{ID: "c", Method: oauth.PrivateKeyJWT}),
+			values: map[string]string{"token:domain": "acme.okta.com"}, missing: "token:certificate",
 		},
 		"a method that does not exist": {
 			connector: plain(), client: maker(nil), values: map[string]string{"token:clientAuthentication": "handshake"}, missing: "token:clientAuthentication",

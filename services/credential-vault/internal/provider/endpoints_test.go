@@ -120,7 +120,7 @@ func TestHowPresetsRenew(t *testing.T) {
 		"notion":              {rotates: true, lasting: true, pkce: "refused", method: oauth.SecretBasic},
 		"okta":                {rotates: true, pkce: "supported", method: oauth.SecretBasic},
 		"okta-org":            {rotates: true, pkce: "supported", method: oauth.SecretBasic},
-		"salesforce":          {pkce: "supported", method: oauth.SecretPost},
+		"salesforce":          {rotates: true, pkce: "supported", method: oauth.SecretPost},
 		"shopify":             {rotates: true, lasting: true, pkce: "refused", method: oauth.SecretPost},
 		"slack":               {rotates: true, lasting: true, pkce: "refused", method: oauth.SecretBasic},
 		"slack-user":          {rotates: true, lasting: true, pkce: "refused", method: oauth.SecretBasic},

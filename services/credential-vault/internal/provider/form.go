@@ -18,7 +18,8 @@ func (s *Set) Form(def *connectorv1.Definition, set *connectorv1.ParameterSet) (
 	}
 	v := newValues(src, Given{})
 	form := Form{Parameter: src.parameter.GetName(), Grants: v.grants()}
-	form.ClientNeeded = v.clientNeeded(form.Grants[0])
+	form.ClientNeeded = v.clientNeeded(form.Grants[0]) && !v.registers(form.Grants[0])
+	form.Settings = v.known()
 	form.Scopes = v.scopes(&problems{}, form.Grants[0])
 	if src.preset != nil {
 		form.Provider, form.Title = src.preset.ID, src.preset.Title
@@ -31,6 +32,8 @@ func (s *Set) Form(def *connectorv1.Definition, set *connectorv1.ParameterSet) (
 	f.client()
 	f.owner()
 	f.additional()
+	f.open()
+	f.ownEndpoints()
 	f.add(Field{Name: "scopes", Title: "Scopes", Description: "Permissions to ask for instead of the connector's, joined by spaces."})
 	return form, nil
 }
@@ -45,7 +48,8 @@ type former struct {
 // it is not offered.
 func (f *former) add(field Field) {
 	for _, name := range f.values.names(field.Name) {
-		if f.values.src.declared[name] != nil {
+		if p := f.values.src.declared[name]; p != nil {
+			f.alias(p.GetName(), f.values.names(field.Name))
 			return
 		}
 	}
@@ -62,12 +66,26 @@ func (f *former) add(field Field) {
 	f.form.Fields = append(f.form.Fields, field)
 }
 
+// alias remembers the other names of what the set declares as name.
+func (f *former) alias(name string, settings []string) {
+	for _, setting := range settings {
+		other := strings.ToLower(f.values.field(setting))
+		if strings.EqualFold(other, name) || f.values.src.declared[setting] != nil {
+			continue
+		}
+		if f.form.Declared == nil {
+			f.form.Declared = map[string]string{}
+		}
+		f.form.Declared[other] = name
+	}
+}
+
 func (f *former) grantType() {
 	if len(f.form.Grants) < 2 {
 		return
 	}
 	field := Field{
-		Name: "grantType", Title: "Kind of sign-in", Description: "How a token comes about.", Default: string(f.form.Grants[0]),
+		Name: "grantType", Title: "Kind of sign-in", Description: "How a token comes about.", Default: string(f.form.Grants[0]), Kind: kindGrant,
 	}
 	for _, g := range f.form.Grants {
 		field.Allowed = append(field.Allowed, string(g))
@@ -89,6 +107,7 @@ func (f *former) settings() {
 		f.add(Field{
 			Name: s.Name, Title: s.Title, Description: s.Description, Default: known,
 			Required: known == "" && !s.Optional && !f.derived(s), Allowed: slices.Clone(s.Allowed), Grants: slices.Clone(s.Grants),
+			Kind: s.Kind, Suffix: s.Suffix,
 		})
 	}
 }

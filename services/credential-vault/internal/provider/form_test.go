@@ -17,7 +17,11 @@ func TestTheFormOfAnUnknownProvider(t *testing.T) {
 	same(t, "client needed", f.ClientNeeded, true)
 	same(t, "grants", f.Grants, []oauth.Grant{oauth.AuthorizationCode, oauth.RefreshToken})
 	same(t, "scopes", f.Scopes, []string{"read", "write"})
-	same(t, "fields", fields(f), []string{"token:grantType", "token:clientId", "token:clientSecret", "token:refreshToken", "token:scopes"})
+	same(t, "fields", fields(f), []string{
+		"token:grantType", "token:clientId", "token:clientSecret", "token:refreshToken",
+		"token:audience", "token:resource", "token:prompt", "token:clientAuthentication",
+		"token:authorizationUrl", "token:tokenUrl", "token:refreshUrl", "token:scopes",
+	})
 	grant := field(t, f, "token:grantType")
 	same(t, "choices", grant.Allowed, []string{"authorizationCode", "refreshToken"})
 	same(t, "default", grant.Default, "authorizationCode")
@@ -115,7 +119,7 @@ func TestEndpointsThatNobodyKnowsAreAskedFor(t *testing.T) {
 			var got []string
 			f := form(t, c.connector)
 			for _, field := range f.Fields {
-				if strings.HasSuffix(field.Name, "Url") {
+				if strings.HasSuffix(field.Name, "Url") && !field.OwnClient {
 					got = append(got, field.Name)
 					if !field.Required {
 						t.Errorf("%q can be left out", field.Name)

@@ -34,21 +34,10 @@ func ParseGrant(written string) (oauth.Grant, bool) {
 
 // grants returns what can be chosen, the default first.
 func (v *values) grants() []oauth.Grant {
-	var list []oauth.Grant
+	list := v.writtenGrants()
 	add := func(g oauth.Grant) {
 		if !slices.Contains(list, g) {
 			list = append(list, g)
-		}
-	}
-	if g, ok := ParseGrant(v.layered("granttype", v.client, v.src.custom)); ok {
-		add(g)
-	}
-	if g, ok := ParseGrant(v.src.settings.GetGrant()); ok {
-		add(g)
-	}
-	for _, f := range v.src.flows {
-		if g, ok := ParseGrant(f.GetGrant()); ok {
-			add(g)
 		}
 	}
 	if len(list) == 0 && (v.src.preset == nil || v.src.generic()) {
@@ -69,6 +58,24 @@ func (v *values) grants() []oauth.Grant {
 	}
 	if slices.ContainsFunc(list, oauth.Grant.Interactive) {
 		add(oauth.RefreshToken)
+	}
+	return list
+}
+
+// writtenGrants are those that the OAuth client and the connector name, the
+// strongest word first.
+func (v *values) writtenGrants() []oauth.Grant {
+	written := []string{
+		v.client["granttype"], v.src.declared["granttype"].GetDefaultValue(), v.src.custom["granttype"], v.src.settings.GetGrant(),
+	}
+	for _, f := range v.src.flows {
+		written = append(written, f.GetGrant())
+	}
+	var list []oauth.Grant
+	for _, text := range written {
+		if g, ok := ParseGrant(text); ok && !slices.Contains(list, g) {
+			list = append(list, g)
+		}
 	}
 	return list
 }

@@ -1,8 +1,8 @@
 package provider
 
 import (
-	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
@@ -19,7 +19,7 @@ func (s *Set) choose(src *source) {
 	if src.preset == nil || src.generic() {
 		return
 	}
-	src.found, src.standard = extract(src.preset, urls)
+	src.found, src.standard = src.extract(urls)
 }
 
 // written returns the endpoints that the source itself states.
@@ -29,12 +29,41 @@ func (src *source) written() oauth.Endpoints {
 		grant = g
 	}
 	flow := src.flow(grant)
+	if src.chosen != nil {
+		return src.writtenByChoice()
+	}
 	return oauth.Endpoints{
 		Metadata:      src.url(src.metadata, "metadataurl", "discoveryurl"),
 		Authorization: src.url(flow.GetAuthorizationUrl(), "authorizationurl", "authorizationurltemplate"),
 		Token:         src.url(flow.GetTokenUrl(), "tokenurl", "tokenurltemplate"),
 		Refresh:       src.url(flow.GetRefreshUrl(), "refreshurl", "refreshurltemplate"),
 		Device:        src.url(flow.GetDeviceAuthorizationUrl(), "deviceauthorizationurl"),
+		Revocation:    src.url("", "revocationurl"),
+		Registration:  src.url("", "registrationurl"),
+	}
+}
+
+// writtenByChoice returns the endpoints of a flow that the owner chose. What it
+// lacks is the connector's, but for the refresh URL, which belongs to the token
+// URL.
+func (src *source) writtenByChoice() oauth.Endpoints {
+	flow := src.chosen
+	first := func(url string, names ...string) string {
+		if used(strings.TrimSpace(url)) != "" {
+			return src.url(url)
+		}
+		return src.url("", names...)
+	}
+	refresh := src.url(flow.GetRefreshUrl())
+	if used(strings.TrimSpace(flow.GetTokenUrl())) == "" {
+		refresh = first(flow.GetRefreshUrl(), "refreshurl", "refreshurltemplate")
+	}
+	return oauth.Endpoints{
+		Metadata:      src.url(src.metadata, "metadataurl", "discoveryurl"),
+		Authorization: first(flow.GetAuthorizationUrl(), "authorizationurl", "authorizationurltemplate"),
+		Token:         first(flow.GetTokenUrl(), "tokenurl", "tokenurltemplate"),
+		Refresh:       refresh,
+		Device:        first(flow.GetDeviceAuthorizationUrl(), "deviceauthorizationurl"),
 		Revocation:    src.url("", "revocationurl"),
 		Registration:  src.url("", "registrationurl"),
 	}
@@ -114,24 +143,61 @@ func hostOf(url string) (host, rest string) {
 	return strings.ToLower(host), rest
 }
 
-// extract finds the values of a preset's settings in the URLs of a source. It
-// reports whether these are the preset's own.
-func extract(p *Preset, e oauth.Endpoints) (found map[string]string, standard bool) {
+// extract finds the values of the preset's settings in the URLs of a source. It
+// reports whether these are the preset's own: then settings can change them.
+//
+// Packages that name their provider and its settings often have URLs besides that
+// serve nobody: for tokens that of the page, or those of another tenant. Their
+// settings count.
+func (src *source) extract(e oauth.Endpoints) (found map[string]string, standard bool) {
+	p := src.preset
 	found, standard = map[string]string{}, true
-	for _, pair := range [][2]string{{p.Endpoints.Authorization, e.Authorization}, {p.Endpoints.Token, e.Token}} {
-		if pair[1] == "" {
+	for _, written := range []struct {
+		url       string
+		templates []string
+		own       []string // custom parameters that state the URL
+	}{
+		{e.Authorization, []string{p.Endpoints.Authorization}, []string{"authorizationurl", "authorizationurltemplate"}},
+		{e.Token, []string{p.Endpoints.Token, p.Endpoints.Authorization}, []string{"tokenurl", "tokenurltemplate"}},
+	} {
+		if written.url == "" {
 			continue
 		}
-		values, ok := unfill(p, pair[0], pair[1])
+		values, ok := unfillAny(p, written.templates, written.url)
+		host, _ := hostOf(written.url)
+		ok = ok || src.namesSettings() && src.url("", written.own...) == "" && p.has(host)
 		for name, value := range values {
-			if have, taken := found[name]; taken && have != value {
+			if have, taken := found[name]; !taken {
+				found[name] = value
+			} else if have != value && !src.states(p.setting(name)) {
 				ok = false
 			}
 		}
 		standard = standard && ok
-		maps.Copy(found, values)
 	}
 	return found, standard
+}
+
+// namesSettings reports whether a source names its preset, and states any of its
+// settings.
+func (src *source) namesSettings() bool {
+	names := src.preset.ID == src.kind() || slices.Contains(src.preset.Aliases, src.kind())
+	return names && slices.ContainsFunc(src.preset.Settings, func(s Setting) bool { return src.states(&s) })
+}
+
+// states reports whether the connector states a setting by itself.
+func (src *source) states(s *Setting) bool {
+	return s != nil && slices.ContainsFunc(s.names(), func(name string) bool { return src.custom[name] != "" })
+}
+
+// unfillAny is [unfill] for the first template that fits.
+func unfillAny(p *Preset, templates []string, url string) (map[string]string, bool) {
+	for _, template := range templates {
+		if values, ok := unfill(p, template, url); ok {
+			return values, true
+		}
+	}
+	return nil, false
 }
 
 // placeholder is a name in braces. Some authors double them.

@@ -75,6 +75,10 @@ const (
 	KindSegment Kind = "segment"
 	// KindText is anything; it never stands in an endpoint.
 	KindText Kind = "text"
+
+	// kindGrant and kindMethod are for fields of forms: values in any spelling.
+	kindGrant  Kind = "grant"
+	kindMethod Kind = "method"
 )
 
 // Setting is one thing that differs between customers of a provider.

@@ -12,7 +12,7 @@ import (
 // are those of given, not copies: it ends with them.
 //
 // For every setting the connection's own value comes first, then the OAuth
-// client's, the connector's, the preset's, and the flow of the security scheme.
+// client's, the default that the set declares, the connector's, the preset's, and the flow of the security scheme.
 // Failures are *fault.Error with the reasons OAUTH_CLIENT_MISSING and
 // OAUTH_SETTINGS_INVALID, which names all that is wrong, and
 // AUTH_KIND_NOT_SUPPORTED.
@@ -26,7 +26,9 @@ func (s *Set) Profile(def *connectorv1.Definition, set *connectorv1.ParameterSet
 	}
 	v, p := newValues(src, given), &problems{}
 	v.checkSizes(p)
+	v.checkSettings(p)
 	grant := v.grant(p)
+	src.use(grant)
 	profile := &oauth.Profile{Grant: grant, RedirectURL: given.RedirectURL}
 	profile.Client, err = v.registration(p, grant, given)
 	if err != nil {
@@ -54,6 +56,24 @@ func (v *values) checkSizes(p *problems) {
 			if len(value) > maxValue {
 				p.add(v.field(name), "is too long")
 			}
+		}
+	}
+}
+
+// checkSettings refuses values that do not fit a setting of the preset, whether or
+// not anything is made of it now.
+func (v *values) checkSettings(p *problems) {
+	if v.src.preset == nil || v.src.generic() {
+		return
+	}
+	for i := range v.src.preset.Settings {
+		s := &v.src.preset.Settings[i]
+		value := v.layered(s.Name, v.plain, v.client)
+		if value == "" || len(value) > maxValue {
+			continue
+		}
+		if _, wrong := s.normal(value); wrong != "" {
+			p.add(v.field(s.Name), wrong)
 		}
 	}
 }

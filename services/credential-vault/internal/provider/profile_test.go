@@ -47,7 +47,7 @@ func TestTheStrongestWordCounts(t *testing.T) {
 		"the connection before the OAuth client": {
 			connector: connector{identity: "oauth2", flows: flow},
 			client:    map[string]string{"tokenUrl": "https://client.example/t"},
-			values:    map[string]string{"TOKEN:tokenurl": "https://own.example/t"}, want: "https://own.example/t",
+			values:    map[string]string{"TOKEN:tokenurl": "https://own.example/t", "token:clientId": "own"}, want: "https://own.example/t",
 		},
 		"UNUSED is how packages leave a URL out": {
 			connector: connector{identity: "oauth2", flows: flow, custom: map[string]string{"tokenUrl": "UNUSED"}},

@@ -23,6 +23,9 @@
 package provider
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/ferrule-dev/ferrule/pkg/secret"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
 )
@@ -42,13 +45,20 @@ type Form struct {
 	// "{parameter}:{setting}", for instance "token:clientId". Those that the set
 	// declares itself are not among them.
 	Fields []Field
+	// Settings are the names of what an OAuth client may set, in lower case and
+	// sorted; one that ends with ":" stands for all names that begin with it.
+	Settings []string
 	// ClientNeeded reports whether a client id must come from somewhere: from an
-	// OAuth client, or from the connection.
+	// OAuth client, or from the connection. It is false where the provider may
+	// register clients by itself (RFC 7591), which only its metadata tell.
 	ClientNeeded bool
 	// DocumentationURL explains how to register a client; may be empty.
 	DocumentationURL string
 	// Scopes are asked for.
 	Scopes []string
+	// Declared are other names of what the set declares itself, in lower case, with
+	// the name that the set has for it: "token:tenant" for "token:TenantId".
+	Declared map[string]string
 }
 
 // Field is one value.
@@ -70,6 +80,39 @@ type Field struct {
 	Allowed []string
 	// Grants are those that need it; nil means all.
 	Grants []oauth.Grant
+	// OwnClient fields are taken only together with a client of the owner's own:
+	// they say where secrets go.
+	OwnClient bool
+	// Kind is what a value may hold, Suffix what is cut off from it, as in
+	// [Setting]. An empty Kind means that values are compared as they are.
+	Kind   Kind
+	Suffix string
+}
+
+// Wrong says what is wrong with a value, "" if [Set.Profile] takes it. An empty
+// value is one that is not given.
+func (f Field) Wrong(value string) string {
+	if value == "" {
+		return ""
+	}
+	switch f.Kind {
+	case kindGrant:
+		if g, ok := ParseGrant(value); ok {
+			value = string(g)
+		}
+	case kindMethod:
+		if m, ok := methods[strings.ToLower(strings.TrimSpace(value))]; ok {
+			value = string(m)
+		}
+	case KindLabel, KindHost, KindURL, KindSegment, KindText:
+		s := Setting{Kind: f.Kind, Suffix: f.Suffix, Allowed: f.Allowed}
+		_, wrong := s.normal(strings.TrimSpace(value))
+		return wrong
+	}
+	if len(f.Allowed) > 0 && !slices.Contains(f.Allowed, value) {
+		return "must be one of " + strings.Join(f.Allowed, ", ")
+	}
+	return ""
 }
 
 // Given is what there is to make a profile from.
@@ -85,6 +128,10 @@ type Given struct {
 	// ServerURL is where the connection's API is, for providers that are found by
 	// asking it (RFC 9728); may be empty.
 	ServerURL string
+	// Unregistered lets a client id be missing where a person signs in and metadata
+	// of the provider may name an endpoint that registers clients (RFC 7591). Whoever
+	// has asked for the metadata, in vain, asks again without it.
+	Unregistered bool
 }
 
 // Client is a connector's registration.
@@ -93,6 +140,9 @@ type Client struct {
 	Registration oauth.Registration
 	// Settings are values that the connector leaves open, compared without case.
 	Settings map[string]string
+	// Withheld means that the secrets were left out of Registration: that they are
+	// not there says nothing.
+	Withheld bool
 }
 
 // Set is all presets. It is immutable and safe for concurrent use.

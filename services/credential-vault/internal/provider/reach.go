@@ -3,6 +3,7 @@ package provider
 import (
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
@@ -31,7 +32,31 @@ func (s *Set) Reach(def *connectorv1.Definition, set *connectorv1.ParameterSet, 
 		return nil, err
 	}
 	v := newValues(src, Given{Client: client})
-	list := src.listed()
+	reach, err := v.reached()
+	if err != nil || reach == nil {
+		return nil, err
+	}
+	for _, flow := range src.flows {
+		if grant, ok := ParseGrant(flow.GetGrant()); ok && grant != src.ownGrant() && slices.Contains(v.grants(), grant) {
+			src.use(grant)
+			further, err := v.reached()
+			if err != nil {
+				return nil, err
+			}
+			reach = append(reach, further...)
+		}
+	}
+	if len(reach) == 0 {
+		return nil, ownClient("tokenUrl", "is chosen by owners of connections")
+	}
+	slices.Sort(reach)
+	return slices.Compact(reach), nil
+}
+
+// reached returns the origins of the endpoints of one flow, nil if only the API
+// knows them.
+func (v *values) reached() ([]string, error) {
+	src, list := v.src, v.src.listed()
 	names := []string{"token", "refresh", "device", "revocation", "registration"}
 	if v.template(list["token"]) == "" && src.declared["tokenurl"] == nil {
 		if src.dynamic() {
@@ -39,7 +64,7 @@ func (s *Set) Reach(def *connectorv1.Definition, set *connectorv1.ParameterSet, 
 		}
 		names = append(names, "metadata")
 	}
-	var reach []string
+	reach := []string{}
 	for _, name := range names {
 		found, err := v.origins(list[name])
 		if err != nil {
@@ -47,11 +72,7 @@ func (s *Set) Reach(def *connectorv1.Definition, set *connectorv1.ParameterSet, 
 		}
 		reach = append(reach, found...)
 	}
-	if len(reach) == 0 {
-		return nil, ownClient(v.field("tokenUrl"), "is chosen by owners of connections")
-	}
-	slices.Sort(reach)
-	return slices.Compact(reach), nil
+	return reach, nil
 }
 
 // origins returns the origins of one endpoint.
@@ -68,7 +89,7 @@ func (v *values) origins(e endpoint) ([]string, error) {
 		for _, url := range v.possible(template) {
 			origin, wrong := pattern(url)
 			if wrong != "" {
-				return nil, ownClient(v.field(e.setting), wrong)
+				return nil, ownClient(v.chosenIn(e, template), wrong)
 			}
 			reach = append(reach, origin)
 		}
@@ -76,10 +97,31 @@ func (v *values) origins(e endpoint) ([]string, error) {
 	return reach, nil
 }
 
-func ownClient(field, what string) error {
+// chosenIn returns the setting that makes the host of an endpoint what owners of
+// connections choose: the first such placeholder, or that of the endpoint itself.
+func (v *values) chosenIn(e endpoint, template string) string {
+	for _, match := range placeholder.FindAllStringSubmatchIndex(template, -1) {
+		name := template[match[2]:match[3]]
+		if hostDone(template[:match[0]]) {
+			break
+		}
+		if slices.Contains(v.choices(name), open) {
+			if setting, ours := v.isOurs(name); ours {
+				return setting
+			}
+			return name
+		}
+	}
+	return e.setting
+}
+
+// ownClient is for a client whose secret could go anywhere, unless its maker states
+// a setting in it.
+func ownClient(setting, what string) error {
 	return fault.Precondition(fault.ReasonOAuthSettingsInvalid,
-		"the secret of this client could go anywhere, because %s %s: fix the setting in the OAuth client, or have connections bring their own client", field, what).
-		With("setting", field).Field(field, what)
+		"the secret of this client could go anywhere, because its address for sign-ins %s: state %q in the settings of the OAuth client, or have connections bring their own client",
+		what, setting).
+		With("setting", setting).Field("oauth_client.settings["+strconv.Quote(setting)+"]", what)
 }
 
 // possible returns the URLs that a template can become, as far as their hosts are
@@ -222,12 +264,20 @@ func pattern(text string) (origin, wrong string) {
 	}
 	if last := strings.LastIndex(host, open); last >= 0 {
 		_, suffix, _ := strings.Cut(host[last:], ".")
-		if icann, public := publicsuffix.PublicSuffix(suffix); strings.Count(suffix, ".") < 1 || (public && icann == suffix) {
+		if !OneOwner(suffix) {
 			return "", "has a host that owners of connections choose"
 		}
 		return checkOrigin(scheme, "*."+suffix, suffix, port)
 	}
 	return checkOrigin(scheme, host, host, port)
+}
+
+// OneOwner reports whether all hosts below a domain can be taken for those of one
+// owner: it has two labels at least, and is none under which everybody can
+// register.
+func OneOwner(domain string) bool {
+	icann, public := publicsuffix.PublicSuffix(domain)
+	return strings.Count(domain, ".") >= 1 && (!public || icann != domain)
 }
 
 // checkOrigin returns the pattern if the host that it is about is one.

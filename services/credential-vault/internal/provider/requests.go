@@ -76,6 +76,12 @@ func (v *values) writtenScopes() []string {
 		return split(d.GetDefaultValue())
 	}
 	var list []string
+	for _, s := range v.src.chosen.GetScopes() {
+		list = append(list, strings.TrimSpace(s.GetName()))
+	}
+	if len(list) > 0 {
+		return list
+	}
 	for _, s := range v.src.settings.GetScopes() {
 		if strings.Contains(s, "{") {
 			list = append(list, split(expand(s, v.placeholder))...)

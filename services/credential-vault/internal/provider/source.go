@@ -46,6 +46,9 @@ type source struct {
 	preset *Preset
 	// found are values of the preset's settings that the connector's own URLs hold.
 	found map[string]string
+	// chosen is the flow of a grant that the owner chose instead of the connector's
+	// own; nil for the connector's.
+	chosen *connectorv1.OAuth2Flow
 	// standard reports whether the connector's URLs are those of the preset, whose
 	// own are used then: they take the owner's settings.
 	standard bool
@@ -142,6 +145,33 @@ func (src *source) flow(grant oauth.Grant) *connectorv1.OAuth2Flow {
 		return src.flows[0]
 	}
 	return nil
+}
+
+// use takes the flow of a grant that is not the connector's own: its URLs and its
+// scopes replace those that the connector has from its own flow.
+func (src *source) use(grant oauth.Grant) {
+	own := src.ownGrant()
+	for _, f := range src.flows {
+		if g, ok := ParseGrant(f.GetGrant()); ok && g == grant && g != own {
+			src.chosen = f
+			break
+		}
+	}
+	if src.chosen != nil && src.preset != nil && !src.generic() {
+		src.found, src.standard = src.extract(src.written())
+	}
+}
+
+// ownGrant is the grant whose flow the settings of the connector describe.
+func (src *source) ownGrant() oauth.Grant {
+	if g, ok := ParseGrant(src.settings.GetGrant()); ok {
+		return g
+	}
+	if len(src.flows) > 0 {
+		g, _ := ParseGrant(src.flows[0].GetGrant())
+		return g
+	}
+	return ""
 }
 
 // kind is the identity provider that the connector names.

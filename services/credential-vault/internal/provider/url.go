@@ -99,7 +99,7 @@ func (s *Setting) normal(value string) (normal, wrong string) {
 		if !segment.MatchString(value) || value == "." || value == ".." {
 			return "", "must be one part of a path: letters, digits, hyphens and dots"
 		}
-	case KindText:
+	case KindText, kindGrant, kindMethod:
 		if control(value) {
 			return "", "must not have control characters"
 		}

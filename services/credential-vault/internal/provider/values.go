@@ -11,7 +11,7 @@ import (
 const maxValue = 8192
 
 // values finds the value of a setting: the connection's own comes first, then
-// the OAuth client's, the connector's, what the connector's URLs hold, and the
+// the OAuth client's, the default that the set declares, the connector's, what the connector's URLs hold, and the
 // preset's default.
 type values struct {
 	src *source
@@ -144,7 +144,8 @@ func (v *values) placeholder(name string) string {
 		if !v.applies(a.GetConditions()) {
 			return ""
 		}
-		return firstOf(v.plain[strings.ToLower(name)], v.other[strings.ToLower(name)], v.client[strings.ToLower(name)])
+		key := strings.ToLower(name)
+		return firstOf(v.plain[key], v.other[key], v.client[key], v.src.declared[key].GetDefaultValue())
 	}
 	return v.get(name)
 }

@@ -63,7 +63,6 @@ type Keyring struct {
 	previous  KEK // nil unless keysets are being moved from one KEK to another
 	stored    Keysets
 	unwrapped *unwrapped
-	rooms     sync.Pool // of *[smallSecret]byte, cleared
 
 	mu    sync.RWMutex
 	known map[string]*dataKeys // by environment; entries are replaced, never changed

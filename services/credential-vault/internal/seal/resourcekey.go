@@ -16,9 +16,6 @@ import (
 const (
 	// resourceKeySize is the size of the key of one resource: AES-256.
 	resourceKeySize = 32
-	// smallSecret is the size of secrets, in bytes, that need no memory of their own to be
-	// decrypted.
-	smallSecret = 1 << 10
 	// maxWrappedKey bounds an encrypted key in bytes. Ours take 65.
 	maxWrappedKey = 256
 )
@@ -84,38 +81,27 @@ func newCipher(key secret.Text) (sealer cipher.AEAD, err error) {
 }
 
 // sealWith encrypts a secret: the format's byte, the nonce, the ciphertext and
-// the tag.
-func sealWith(c cipher.AEAD, at core.Place, value secret.Text) (blob []byte, err error) {
-	err = value.Use(reveal.Grant(), func(plain []byte) error {
-		blob = make([]byte, 1, 1+len(plain)+c.Overhead())
-		blob[0] = blobFormat
-		blob = c.Seal(blob, nil, plain, associated(at)) //nolint:gosec // it makes its own random nonce
-		return nil
-	})
-	return blob, err
+// the tag. The one copy of the secret is overwritten by its ciphertext.
+func sealWith(c cipher.AEAD, at core.Place, value secret.Text) []byte {
+	blob := value.Within(reveal.Grant(), 1, c.Overhead())
+	blob[0] = blobFormat
+	return c.Seal(blob[:1], nil, blob[1:], associated(at)) //nolint:gosec // it makes its own random nonce
 }
 
-// openWith decrypts what sealWith made. room is memory that it may use, and
-// leaves cleared.
-func openWith(c cipher.AEAD, at core.Place, blob, room []byte) (secret.Text, error) {
-	plain, err := c.Open(room[:0], nil, blob[1:], associated(at))
+// openWith decrypts what sealWith made.
+func openWith(c cipher.AEAD, at core.Place, blob []byte) (secret.Text, error) {
+	plain, err := c.Open(nil, nil, blob[1:], associated(at))
 	if err != nil {
 		return secret.Text{}, unreadable(at, err)
 	}
-	defer clear(plain)
-	return secret.New(plain), nil
+	return secret.Take(plain), nil
 }
 
-// openOwned decrypts in memory that is used again.
+// openOwned decrypts what was sealed with the key of a resource.
 func (k *Keyring) openOwned(ctx context.Context, at core.Place, blob []byte) (secret.Text, error) {
 	c, err := k.cipher(ctx, at)
 	if err != nil {
 		return secret.Text{}, err
 	}
-	room, ok := k.rooms.Get().(*[smallSecret]byte)
-	if !ok {
-		room = new([smallSecret]byte)
-	}
-	defer k.rooms.Put(room)
-	return openWith(c, at, blob, room[:])
+	return openWith(c, at, blob)
 }

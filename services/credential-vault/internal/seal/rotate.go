@@ -211,7 +211,7 @@ func (r *rewrapper) Move(from, to core.Place, blob []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sealWith(c, to, value)
+	return sealWith(c, to, value), nil
 }
 
 func (r *rewrapper) open(at core.Place, blob []byte) (secret.Text, error) {
@@ -222,7 +222,7 @@ func (r *rewrapper) open(at core.Place, blob []byte) (secret.Text, error) {
 	if err != nil {
 		return secret.Text{}, err
 	}
-	return openWith(c, at, blob, nil)
+	return openWith(c, at, blob)
 }
 
 // cipher returns the encryption with the key of a resource.

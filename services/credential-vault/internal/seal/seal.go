@@ -65,7 +65,7 @@ func (k *Keyring) seal(ctx context.Context, at core.Place, value secret.Text) ([
 		if err != nil {
 			return nil, err
 		}
-		return sealWith(c, at, value)
+		return sealWith(c, at, value), nil
 	}
 	keys, err := k.writing(ctx, at.Environment)
 	if err != nil {

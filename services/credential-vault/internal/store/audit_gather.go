@@ -2,19 +2,26 @@ package store
 
 import (
 	"errors"
+	"runtime"
 	"sync"
 )
 
-// maxBatch is the most records that share a transaction.
-const maxBatch = 1000
+const (
+	// maxBatch is the most records that share a transaction.
+	maxBatch = 1000
+	// maxTurns is how often the writer of a batch lets others go first.
+	maxTurns = 16
+)
 
 // errUnwritten is what callers are told whose batch ended in a panic.
 var errUnwritten = errors.New("the writing of audit records did not finish")
 
 // gathering lets callers share transactions. Who comes while nobody writes
 // writes at once; who comes meanwhile joins the batch that is written next, by
-// one of those who wait for it. There is no timer and no goroutine: a caller
-// alone waits for nobody.
+// one of those who wait for it. Whoever writes first lets all go on who are about
+// to join: otherwise one or two callers who always have a processor would keep the
+// disk busy, a record at a time, while hundreds wait for a processor. There is no
+// timer and no goroutine: a caller alone waits for nobody.
 type gathering struct {
 	mu    sync.Mutex
 	busy  bool     // somebody writes, or has been told to
@@ -76,6 +83,7 @@ func (g *gathering) join(e entry) *batch {
 
 // write writes the first batch of the queue and passes the turn on.
 func (g *gathering) write(b *batch, write func([]entry) error) {
+	g.invite(b)
 	g.mu.Lock()
 	g.queue = g.queue[1:] // nobody joins any more
 	g.mu.Unlock()
@@ -83,6 +91,20 @@ func (g *gathering) write(b *batch, write func([]entry) error) {
 	defer g.pass()
 	defer close(b.done)
 	b.err = write(b.entries)
+}
+
+// invite gives the processor to whoever is ready, as long as some of them join.
+func (g *gathering) invite(b *batch) {
+	for before, turn := 0, 0; turn < maxTurns; turn++ {
+		g.mu.Lock()
+		joined := len(b.entries)
+		g.mu.Unlock()
+		if joined == before || joined >= maxBatch {
+			return
+		}
+		before = joined
+		runtime.Gosched()
+	}
 }
 
 // pass gives the turn to one of those who wait for the next batch.

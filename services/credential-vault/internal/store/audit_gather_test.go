@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -54,10 +55,12 @@ func TestWhoComesWhileOthersWriteSharesTheNextTransaction(t *testing.T) {
 		engine := &gated{Store: memkv.New(), gate: make(chan error)}
 		s := open(engine)
 		results := make(chan outcome, 100)
-		for i := range cap(results) {
-			go recordOne(s, i, results)
+		go recordOne(s, 0, results)
+		synctest.Wait() // one writes
+		for i := range cap(results) - 1 {
+			go recordOne(s, i+1, results)
 		}
-		synctest.Wait() // one writes, all others wait
+		synctest.Wait() // all others wait
 		if len(results) != 0 {
 			t.Fatal("somebody returned before anything was written")
 		}
@@ -75,13 +78,35 @@ func TestWhoComesWhileOthersWriteSharesTheNextTransaction(t *testing.T) {
 	})
 }
 
+func TestWhoIsAboutToJoinDoes(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // all but one wait for a processor
+	synctest.Test(t, func(t *testing.T) {
+		engine := &gated{Store: memkv.New(), gate: make(chan error, 100)}
+		for range cap(engine.gate) {
+			engine.gate <- nil // the disk is so fast that nobody comes meanwhile
+		}
+		s := open(engine)
+		results := make(chan outcome, 50)
+		for i := range cap(results) {
+			go recordOne(s, i, results)
+		}
+		synctest.Wait()
+		if commits := engine.commits.Load(); len(results) != cap(results) || commits > 5 {
+			t.Errorf("%d callers have returned after %d transactions", len(results), commits)
+		}
+		wantIntact(t, s, 50)
+	})
+}
+
 func TestABatchHasItsBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		engine := &gated{Store: memkv.New(), gate: make(chan error)}
 		s := open(engine)
 		results := make(chan outcome, 2501)
-		for i := range cap(results) {
-			go recordOne(s, i, results)
+		go recordOne(s, 0, results)
+		synctest.Wait()
+		for i := range cap(results) - 1 {
+			go recordOne(s, i+1, results)
 		}
 		for _, want := range []int{1, 1001, 2001, 2501} {
 			synctest.Wait()

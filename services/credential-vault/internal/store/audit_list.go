@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// auditReads is how many records one question reads at most: about 20 ms of
-	// work. A filter for a connection or a time reads nothing else; one for a
+	// auditReads is how many records, and blocks of the index, one question reads at
+	// most: about 20 ms of work. A filter for a connection or a time reads nothing else; one for a
 	// principal or an action reads all others on the way.
 	auditReads = 10_000
 	// auditPage is how many are read at once by those that may read many.
@@ -40,7 +40,7 @@ func (s *Store) AuditRecords(ctx context.Context, q core.AuditQuery) (found []co
 				return err
 			}
 		}
-		err = search.run(q.Before)
+		err = search.run(q.Before, st.removed+1)
 		found, next = search.found, search.next
 		return err
 	})
@@ -82,32 +82,44 @@ func notAfter(r kv.Reader, q core.AuditQuery, st auditState) (uint64, error) {
 type search struct {
 	r      kv.Reader
 	q      core.AuditQuery
-	budget int // records that may still be read
+	budget int // records and blocks of the index that may still be read
 
 	found []core.AuditRecord
 	next  uint64
 	last  uint64 // the record that was read last
+	over  bool   // whatever is older is not wanted
 }
 
-// run collects the records before a position.
-func (s *search) run(before uint64) error {
-	prefix := auditPrefix(s.q.Environment)
-	if s.q.Connection != "" {
-		prefix = auditIndexPrefix(s.q.Environment, s.q.Connection)
-	}
+// run collects the records before a position, the oldest of which is given.
+func (s *search) run(before, oldest uint64) error {
 	after := auditKey("", before)[len(auditPrefix("")):]
 	size := s.q.Limit
 	if s.q.Principal != "" || s.q.Action != core.ActionUnspecified || !s.q.To.IsZero() {
 		size = auditPage
 	}
-	return walk(s.r, prefix, after, min(size, auditPage), s.visit)
+	size = min(size, auditPage)
+	if s.q.Connection == "" {
+		return walk(s.r, auditPrefix(s.q.Environment), after, size, s.visit)
+	}
+	for block := (before - 1) / auditBlock; ; block-- {
+		if err := walk(s.r, auditListPrefix(s.q.Environment, s.q.Connection, block), after, size, s.visit); err != nil {
+			return err
+		}
+		if s.over || block <= oldest/auditBlock {
+			return nil
+		}
+		if s.budget--; s.budget <= 0 {
+			s.next = block * auditBlock
+			return nil
+		}
+	}
 }
 
 // visit reads one record and says whether to go on.
 func (s *search) visit(p kv.Pair, rest string) (bool, error) {
 	sequence := sequenceOf(rest)
 	if len(s.found) == s.q.Limit || s.budget == 0 {
-		s.next = s.last // there is one more, and the answer is full
+		s.next, s.over = s.last, true // there is one more, and the answer is full
 		return false, nil
 	}
 	s.budget--
@@ -124,6 +136,7 @@ func (s *search) visit(p kv.Pair, rest string) (bool, error) {
 		return false, fmt.Errorf("audit record %d: %w", sequence, err)
 	}
 	if !s.q.From.IsZero() && recordedOf(value[chain.Size:]) < nanos(s.q.From) {
+		s.over = true
 		return false, nil // nor was any that is older recorded since then
 	}
 	if s.fits(record) {

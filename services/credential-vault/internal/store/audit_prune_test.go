@@ -134,7 +134,7 @@ func TestATrailIsNotCutWhereItWasNotPruned(t *testing.T) {
 		}, 11},
 		"the list of a connection still names it": {func() map[string]string {
 			mixed := maps.Clone(pruned)
-			mixed[string(at("b/default/crm/", 3))] = ""
+			mixed[string(at(firstBlock+"crm/", 3))] = ""
 			return mixed
 		}, 3},
 	} {
@@ -243,16 +243,16 @@ func TestOneReportIsRecordedOnce(t *testing.T) {
 				reports++
 			}
 		}
-		if reports != 2 {
+		if reports != 4 { // two for each environment
 			t.Errorf("%d entries about reports are left", reports)
 		}
 	})
 }
 
-func TestAReportIsRecordedWholeOrNotAtAll(t *testing.T) {
+func TestAReportIsRecordedWholeOrNotAtAllInAnEnvironment(t *testing.T) {
 	other := full()
 	other.Connection.Environment = "staging"
-	b := core.UseBatch{ID: "batch", Time: noon, Records: []core.AuditRecord{full(), other}}
+	b := core.UseBatch{ID: "batch", Time: noon, Records: []core.AuditRecord{full(), other, full()}}
 	for n := 1; ; n++ {
 		inner := memkv.New()
 		faulty := faultkv.New(inner)
@@ -264,14 +264,71 @@ func TestAReportIsRecordedWholeOrNotAtAll(t *testing.T) {
 			}
 			return
 		}
-		left := len(raw(t, inner))
-		if left != 0 && faulty.Passed(faultkv.AfterCommit) == 0 {
-			t.Fatalf("step %d: half of it is stored", n)
+		left, err := open(inner).VerifyAudit(t.Context(), "default", core.AuditAnchor{})
+		if err != nil || left.Broken != 0 || left.Checked == 1 {
+			t.Fatalf("step %d: half of it is stored: %+v, %v", n, left, err)
 		}
 		if err := open(inner).RecordUses(t.Context(), b); err != nil { // it is sent again
 			t.Fatal(err)
 		}
-		wantIntact(t, open(inner), 1)
+		wantIntact(t, open(inner), 2)
+		if got, err := open(inner).VerifyAudit(t.Context(), "staging", core.AuditAnchor{}); err != nil || got.Checked != 1 {
+			t.Fatalf("step %d: staging has %+v, %v", n, got, err)
+		}
+	}
+}
+
+func TestADamagedTrailKeepsNoOtherFromBeingWritten(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, engine kv.Store) {
+		s := open(engine)
+		of := func(environments ...string) (b core.UseBatch) {
+			b.ID, b.Time = "batch-of-"+strings.Join(environments, "-"), noon
+			for _, environment := range environments {
+				r := full()
+				r.Connection.Environment = environment
+				b.Records = append(b.Records, r)
+			}
+			return b
+		}
+		if err := s.RecordUses(t.Context(), of("broken")); err != nil {
+			t.Fatal(err)
+		}
+		err := engine.Update(t.Context(), func(tx kv.Tx) error { return tx.Delete([]byte("h/broken")) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := of("broken", "default", "staging")
+		for range 2 { // what was recorded is not recorded again
+			damage := new(core.DamagedTrailsError)
+			if err := s.RecordUses(t.Context(), b); !errors.As(err, &damage) || !gocmp.Equal(damage.Environments, []string{"broken"}) {
+				t.Fatalf("got %v", err)
+			}
+			wantIntact(t, s, 1)
+		}
+		if got, err := s.VerifyAudit(t.Context(), "staging", core.AuditAnchor{}); err != nil || got.Checked != 1 {
+			t.Errorf("staging has %+v, %v", got, err)
+		}
+	})
+}
+
+func TestAnEnvironmentThatCannotBeWrittenForTheMomentIsSentAgain(t *testing.T) {
+	inner := memkv.New()
+	faulty := faultkv.New(inner)
+	s := open(faulty)
+	other := full()
+	other.Connection.Environment = "staging"
+	b := core.UseBatch{ID: "batch", Time: noon, Records: []core.AuditRecord{full(), other}}
+	full := errors.New("the disk is full")
+	faulty.Fail(faultkv.OnUpdate, 1, full) // of the first environment
+	if err := s.RecordUses(t.Context(), b); !errors.Is(err, full) || errors.As(err, new(*core.DamagedTrailsError)) {
+		t.Fatalf("got %v", err)
+	}
+	if err := s.RecordUses(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	wantIntact(t, s, 1)
+	if got, err := s.VerifyAudit(t.Context(), "staging", core.AuditAnchor{}); err != nil || got.Checked != 1 {
+		t.Errorf("staging has %+v, %v", got, err)
 	}
 }
 

@@ -236,6 +236,9 @@ func at(prefix string, sequence uint64) []byte {
 	return key
 }
 
+// firstBlock is where the index of the records 1 to 2047 is.
+const firstBlock = "b/default/\xff\xff\xff\xff\xff\xff\xff\xff"
+
 func deleteAll(tx kv.Tx, prefix string) error {
 	for p, err := range kv.All(tx, []byte(prefix), 100) {
 		if err != nil {

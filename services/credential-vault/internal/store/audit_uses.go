@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -13,10 +14,11 @@ import (
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 )
 
-// The reports that came lately are there twice:
+// The reports that came lately are there twice for each environment where they
+// were recorded:
 //
-//	u/i/{id}            empty
-//	u/t/{time}{id}      empty; time in nanoseconds, so the oldest is the first
+//	u/i/{environment}/{id}            empty
+//	u/t/{time}{environment}/{id}      empty; time in nanoseconds, so the oldest is the first
 const (
 	reportPrefix     = "u/i/"
 	reportTimePrefix = "u/t/"
@@ -39,25 +41,37 @@ func (s *Store) RecordUses(ctx context.Context, b core.UseBatch) error {
 		environment := r.Connection.Environment
 		byEnvironment[environment] = append(byEnvironment[environment], newEntry(r))
 	}
-	environments := slices.Sorted(maps.Keys(byEnvironment))
-	keys := make([]*chain.Key, 0, len(environments))
-	for _, environment := range environments {
-		key, err := s.key(ctx, environment)
-		if err != nil {
-			return err
+	var failed error
+	damaged := &core.DamagedTrailsError{}
+	for _, environment := range slices.Sorted(maps.Keys(byEnvironment)) {
+		err := s.recordUses(ctx, environment, b, byEnvironment[environment])
+		switch {
+		case err == nil:
+		case isDamage(err):
+			damaged.Environments = append(damaged.Environments, environment)
+			damaged.Cause = errors.Join(damaged.Cause, err)
+		default:
+			failed = errors.Join(failed, fmt.Errorf("environment %q: %w", environment, err))
 		}
-		keys = append(keys, key)
 	}
-	err := s.kv.Update(ctx, func(tx kv.Tx) error {
-		if err := remember(tx, b); err != nil {
+	if failed == nil && damaged.Cause != nil {
+		return damaged
+	}
+	return failed
+}
+
+// recordUses adds the part of a batch that belongs to one environment, unless it
+// was added before.
+func (s *Store) recordUses(ctx context.Context, environment string, b core.UseBatch, entries []entry) error {
+	key, err := s.key(ctx, environment)
+	if err != nil {
+		return err
+	}
+	err = s.kv.Update(ctx, func(tx kv.Tx) error {
+		if err := remember(tx, environment, b); err != nil {
 			return err
 		}
-		for i, environment := range environments {
-			if err := extend(tx, environment, keys[i], b.Time, byEnvironment[environment]); err != nil {
-				return err
-			}
-		}
-		return nil
+		return extend(tx, environment, key, b.Time, entries)
 	})
 	if errors.Is(err, errReported) {
 		return nil
@@ -65,15 +79,25 @@ func (s *Store) RecordUses(ctx context.Context, b core.UseBatch) error {
 	return err
 }
 
-// remember remembers a batch. It returns errReported if it has come before.
-func remember(tx kv.Tx, b core.UseBatch) error {
+// isDamage reports whether an error says that the trail of an environment is not
+// what was written. That does not get better by itself.
+func isDamage(err error) bool {
+	return slices.ContainsFunc([]error{errStateLost, errStateWrong, errNotNewest, chain.ErrKeyLost}, func(damage error) bool {
+		return errors.Is(err, damage)
+	})
+}
+
+// remember remembers that a batch was recorded in an environment. It returns
+// errReported if it has come before.
+func remember(tx kv.Tx, environment string, b core.UseBatch) error {
 	if b.ID == "" {
 		return nil
 	}
 	if err := forgetReports(tx, b.Time.Add(-reportMemory)); err != nil {
 		return err
 	}
-	known := []byte(reportPrefix + b.ID)
+	report := environment + "/" + b.ID
+	known := []byte(reportPrefix + report)
 	if err := absent(tx, known, errReported); err != nil {
 		return err
 	}
@@ -81,7 +105,7 @@ func remember(tx kv.Tx, b core.UseBatch) error {
 		return err
 	}
 	at := binary.BigEndian.AppendUint64([]byte(reportTimePrefix), uint64(nanos(b.Time)))
-	return tx.Put(append(at, b.ID...), nil)
+	return tx.Put(append(at, report...), nil)
 }
 
 // forgetReports forgets reports that came before a time.

@@ -248,7 +248,7 @@ func (v *verification) noOlder(r kv.Reader, st auditState) error {
 
 // index checks that the lists of connections name nothing but their records.
 func (v *verification) index(ctx context.Context) error {
-	prefix := auditIndexPrefix(v.environment, "")
+	prefix := auditIndexPrefix(v.environment)
 	var after []byte
 	for {
 		if err := ctx.Err(); err != nil {
@@ -276,8 +276,8 @@ func (v *verification) index(ctx context.Context) error {
 // indexed checks one entry of the list of a connection.
 func (v *verification) indexed(r kv.Reader, rest string) error {
 	id, sequence := "", uint64(0)
-	if cut := len(rest) - sequenceSize; cut > 1 {
-		id, sequence = rest[:cut-1], sequenceOf(rest[cut:])
+	if cut := len(rest) - sequenceSize; cut > sequenceSize+1 { // behind the number of the block
+		id, sequence = rest[sequenceSize:cut-1], sequenceOf(rest[cut:])
 	}
 	value, err := r.Get(auditKey(v.environment, sequence))
 	if errors.Is(err, kv.ErrNotFound) {
@@ -287,7 +287,7 @@ func (v *verification) indexed(r kv.Reader, rest string) error {
 		return err
 	}
 	record, err := decodeAudit(v.environment, sequence, value)
-	if err != nil || string(auditIndexKey(v.environment, record.Connection.ID, sequence)) != string(auditIndexPrefix(v.environment, ""))+rest {
+	if err != nil || string(auditIndexKey(v.environment, record.Connection.ID, sequence)) != string(auditIndexPrefix(v.environment))+rest {
 		return brokenAt(sequence, "the list of connection %q names record %d, which is not its own", id, sequence)
 	}
 	return nil

@@ -100,7 +100,7 @@ func replace(key []byte, old, by string) func(tx kv.Tx) error {
 
 func TestTamperingIsFound(t *testing.T) {
 	r := func(sequence uint64) []byte { return at("a/default/", sequence) }
-	i := func(id string, sequence uint64) []byte { return at("b/default/"+id+"/", sequence) }
+	i := func(id string, sequence uint64) []byte { return at(firstBlock+id+"/", sequence) }
 	remove := func(key []byte) func(kv.Tx) error { return func(tx kv.Tx) error { return tx.Delete(key) } }
 	put := func(key []byte, value string) func(kv.Tx) error {
 		return func(tx kv.Tx) error { return tx.Put(key, []byte(value)) }
@@ -133,12 +133,14 @@ func TestTamperingIsFound(t *testing.T) {
 		"the state is cut":                      {put([]byte("h/default"), "\x01"), 1, "ends of the trail"},
 		"the state says that less is there":     {replace([]byte("h/default"), "\x01\x00\x00\x00\x00\x00\x00\x00\x07", "\x01\x00\x00\x00\x00\x00\x00\x00\x06"), 1, "ends of the trail"},
 		"the list of a connection is short":     {remove(i("crm", 2)), 2, "missing from the list"},
-		"the list of a connection is gone":      {func(tx kv.Tx) error { return deleteAll(tx, "b/default/crm/") }, 1, "missing from the list"},
+		"the list of a connection is gone":      {func(tx kv.Tx) error { return deleteAll(tx, firstBlock+"crm/") }, 1, "missing from the list"},
 		"a list names another's record":         {put(i("erp", 2), ""), 2, "not its own"},
 		"a list names a record about none":      {put(i("erp", 7), ""), 7, "not its own"},
 		"a list names a record that is none":    {put(i("erp", 9), ""), 9, "does not exist"},
 		"a list without connection":             {put([]byte("b/default/x"), ""), 1, "does not exist"},
-		"a list of a connection without a name": {put(at("b/default/", 7), ""), 1, "does not exist"},
+		"a list of a connection without a name": {put(at(firstBlock, 7), ""), 1, "does not exist"},
+		"a list of nothing":                     {put([]byte(firstBlock), ""), 1, "does not exist"},
+		"a list is in the wrong block":          {put(at(string(at("b/default/", 1))+"crm/", 2), ""), 2, "not its own"},
 	} {
 		t.Run(title, func(t *testing.T) {
 			onEveryEngine(t, func(t *testing.T, engine kv.Store) {

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/kv"
@@ -21,12 +20,21 @@ import (
 //	ns/{hash of the state}                     index: name of the sign-in
 //	ne/{time}{name}                            index: by when something is to be done
 //	np/{length}{principal}{name}               index: those of a principal that are not over
+//	no/{environment}/{connection}/{time}{id}   index: those of a connection that are not over
+//	nx/{environment}/{connection}/{time}{id}   index: those that are, and have nothing to give back
+//
+// The last two are by the time at which the sign-in began, the oldest first.
 
 // authorizationPage is how many sign-ins are read at once.
 const authorizationPage = 100
 
-// endStamp is the length of the time in an index key, in bytes.
-const endStamp = 8
+// stamp is the length of the time in an index key, in bytes.
+const stamp = 8
+
+const (
+	openPrefix  = "no/"
+	endedPrefix = "nx/"
+)
 
 type authorizationRecord struct {
 	Change            uint64         `json:"change"`
@@ -43,6 +51,7 @@ type authorizationRecord struct {
 	Tries             int            `json:"tries,omitempty"`
 	PollTime          time.Time      `json:"poll_time,omitzero"`
 	PollInterval      time.Duration  `json:"poll_interval,omitempty"`
+	ExtraScopes       []string       `json:"extra_scopes,omitempty"`
 	Scopes            []string       `json:"scopes,omitempty"`
 	TokenExpireTime   time.Time      `json:"token_expire_time,omitzero"`
 	RefreshExpireTime time.Time      `json:"refresh_expire_time,omitzero"`
@@ -82,6 +91,25 @@ func over(a core.Authorization) bool {
 	return a.State == core.AuthorizationSucceeded || a.State == core.AuthorizationFailed
 }
 
+// ofConnection is where one of the lists of a connection's sign-ins begins.
+func ofConnection(list string, of resource.Connection) []byte {
+	return []byte(list + of.Environment + "/" + of.ID + "/")
+}
+
+// listKey returns the key of a sign-in in the list that it belongs to, nil if it
+// is in none.
+func listKey(a core.Authorization) []byte {
+	list := openPrefix
+	switch {
+	case over(a) && len(a.Secrets) > 0:
+		return nil // it is removed when what it brought has been given back
+	case over(a):
+		list = endedPrefix
+	}
+	key := binary.BigEndian.AppendUint64(ofConnection(list, a.Name.Parent()), uint64(max(a.CreateTime.UnixNano(), 0)))
+	return append(key, a.Name.ID...)
+}
+
 // InsertAuthorization implements core.AuthorizationStore.
 func (s *Store) InsertAuthorization(ctx context.Context, a core.Authorization, l core.SignInLimits) (dropped []core.Authorization, err error) {
 	err = s.kv.Update(ctx, func(tx kv.Tx) error {
@@ -96,24 +124,24 @@ func (s *Store) InsertAuthorization(ctx context.Context, a core.Authorization, l
 		if len(waiting) >= l.OfPrincipal {
 			return core.ErrLimit
 		}
-		if dropped, err = makeRoom(tx, a, l); err != nil {
+		if dropped, err = makeRoom(tx, a.Name.Parent(), l); err != nil {
 			return err
 		}
-		return putAuthorization(tx, nil, a)
+		if err := putAuthorization(tx, nil, a); err != nil {
+			return err
+		}
+		return forgetEnded(tx, a.Name.Parent())
 	})
 	return dropped, err
 }
 
 // makeRoom ends the oldest sign-ins of a connection that are not over, until
 // there is room for one more. It returns what they have become.
-func makeRoom(tx kv.Tx, a core.Authorization, l core.SignInLimits) ([]core.Authorization, error) {
-	all, err := authorizationsOf(tx, a.Name.Parent())
+func makeRoom(tx kv.Tx, of resource.Connection, l core.SignInLimits) ([]core.Authorization, error) {
+	drop, err := oldest(tx, openPrefix, of, l.OfConnection-1)
 	if err != nil {
 		return nil, err
 	}
-	open := slices.DeleteFunc(all, over)
-	slices.SortFunc(open, func(a, b core.Authorization) int { return a.CreateTime.Compare(b.CreateTime) })
-	drop := open[:max(0, len(open)-l.OfConnection+1)]
 	for i, old := range drop {
 		drop[i] = l.Drop(old)
 		if err := putAuthorization(tx, &old, drop[i]); err != nil {
@@ -121,6 +149,40 @@ func makeRoom(tx kv.Tx, a core.Authorization, l core.SignInLimits) ([]core.Autho
 		}
 	}
 	return drop, nil
+}
+
+// forgetEnded removes the oldest sign-ins of a connection that are over, all but
+// so many that their outcome can be asked for.
+func forgetEnded(tx kv.Tx, of resource.Connection) error {
+	old, err := oldest(tx, endedPrefix, of, core.MaxEndedSignIns)
+	if err != nil {
+		return err
+	}
+	for _, a := range old {
+		if err := deleteAuthorization(tx, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// oldest returns the oldest sign-ins in a list of a connection, without the
+// newest that are to be kept. It looks at a bounded number.
+func oldest(r kv.Reader, list string, of resource.Connection, keep int) (old []core.Authorization, err error) {
+	prefix := ofConnection(list, of)
+	pairs, err := r.Scan(prefix, nil, keep+authorizationPage)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range pairs[:max(0, len(pairs)-keep)] {
+		name := resource.Authorization{Environment: of.Environment, Connection: of.ID, ID: string(p.Key[len(prefix)+stamp:])}
+		a, err := loadAuthorization(r, name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		old = append(old, a)
+	}
+	return old, nil
 }
 
 // ReplaceAuthorization implements core.AuthorizationStore.
@@ -229,7 +291,7 @@ func (s *Store) DueAuthorizations(ctx context.Context, before time.Time, limit i
 			if binary.BigEndian.Uint64(rest) >= uint64(max(before.UnixNano(), 0)) {
 				return nil
 			}
-			name, err := resource.ParseAuthorization(string(rest[endStamp:]))
+			name, err := resource.ParseAuthorization(string(rest[stamp:]))
 			if err != nil {
 				return err
 			}
@@ -291,8 +353,8 @@ func loadAuthorization(r kv.Reader, name resource.Authorization) (core.Authoriza
 
 // putAuthorization writes a sign-in and its indexes. before is what was stored.
 func putAuthorization(tx kv.Tx, before *core.Authorization, a core.Authorization) error {
-	if before != nil && !before.SweepTime().Equal(a.SweepTime()) {
-		if err := tx.Delete(endKey(*before)); err != nil {
+	if before != nil {
+		if err := deleteAll(tx, endKey(*before), listKey(*before)); err != nil {
 			return err
 		}
 	}
@@ -306,6 +368,11 @@ func putAuthorization(tx kv.Tx, before *core.Authorization, a core.Authorization
 	if err := tx.Put(endKey(a), nil); err != nil {
 		return err
 	}
+	if key := listKey(a); key != nil {
+		if err := tx.Put(key, nil); err != nil {
+			return err
+		}
+	}
 	if a.StateHash != "" {
 		if err := tx.Put(stateKey(a.StateHash), []byte(a.Name.String())); err != nil {
 			return err
@@ -318,11 +385,20 @@ func putAuthorization(tx kv.Tx, before *core.Authorization, a core.Authorization
 }
 
 func deleteAuthorization(tx kv.Tx, a core.Authorization) error {
-	keys := [][]byte{authorizationKey(a.Name), endKey(a), waitingKey(a)}
 	if a.StateHash != "" {
-		keys = append(keys, stateKey(a.StateHash))
+		if err := tx.Delete(stateKey(a.StateHash)); err != nil {
+			return err
+		}
 	}
+	return deleteAll(tx, authorizationKey(a.Name), endKey(a), waitingKey(a), listKey(a))
+}
+
+// deleteAll deletes keys; those that are nil are none.
+func deleteAll(tx kv.Tx, keys ...[]byte) error {
 	for _, key := range keys {
+		if key == nil {
+			continue
+		}
 		if err := tx.Delete(key); err != nil {
 			return err
 		}
@@ -338,7 +414,8 @@ func encodeAuthorization(a core.Authorization) ([]byte, error) {
 	return encode(authorizationRecord{
 		Change: a.Change, ConnectionUID: a.ConnectionUID, Principal: a.Principal, State: int(a.State), Kind: string(a.Kind),
 		StateHash: a.StateHash, Seal: a.Seal, Secrets: secrets, Fingerprint: a.Fingerprint, ReturnURL: a.ReturnURL,
-		ClaimTime: a.ClaimTime.UTC(), Tries: a.Tries, PollTime: a.PollTime.UTC(), PollInterval: a.PollInterval, Scopes: a.Scopes,
+		ClaimTime: a.ClaimTime.UTC(), Tries: a.Tries, PollTime: a.PollTime.UTC(), PollInterval: a.PollInterval,
+		ExtraScopes: a.ExtraScopes, Scopes: a.Scopes,
 		TokenExpireTime: a.TokenExpireTime.UTC(), RefreshExpireTime: a.RefreshExpireTime.UTC(), Identity: a.Identity,
 		Reason: a.Reason, ExpireTime: a.ExpireTime.UTC(), CreateTime: a.CreateTime.UTC(),
 	})
@@ -357,7 +434,7 @@ func decodeAuthorization(name resource.Authorization, data []byte) (core.Authori
 		Name: name, Change: r.Change, ConnectionUID: r.ConnectionUID, Principal: r.Principal, State: core.AuthorizationState(r.State),
 		Kind: oauth.Grant(r.Kind), StateHash: r.StateHash, Seal: r.Seal, Secrets: secrets, Fingerprint: r.Fingerprint,
 		ReturnURL: r.ReturnURL, ClaimTime: r.ClaimTime, Tries: r.Tries, PollTime: r.PollTime, PollInterval: r.PollInterval,
-		Scopes: r.Scopes, TokenExpireTime: r.TokenExpireTime, RefreshExpireTime: r.RefreshExpireTime, Identity: r.Identity,
+		ExtraScopes: r.ExtraScopes, Scopes: r.Scopes, TokenExpireTime: r.TokenExpireTime, RefreshExpireTime: r.RefreshExpireTime, Identity: r.Identity,
 		Reason: r.Reason, ExpireTime: r.ExpireTime, CreateTime: r.CreateTime,
 	}, nil
 }

@@ -22,7 +22,8 @@ func signIn(id string) core.Authorization {
 		Name:   resource.Authorization{Environment: "default", Connection: "c", ID: id},
 		Change: 1, ConnectionUID: "uid-of-c", Principal: "ann", State: core.AuthorizationPending, Kind: oauth.AuthorizationCode,
 		StateHash: "hash-of-" + id, Seal: "seal", Secrets: []core.Sealed{{Parameter: "authorization\x00verifier", Version: "seal", Blob: []byte("sealed")}},
-		Fingerprint: "fp", ReturnURL: "http://127.0.0.1:9/", Tries: 1, PollTime: noon, PollInterval: 5 * time.Second, Scopes: []string{"read"},
+		Fingerprint: "fp", ReturnURL: "http://127.0.0.1:9/", Tries: 1, PollTime: noon, PollInterval: 5 * time.Second,
+		ExtraScopes: []string{"openid"}, Scopes: []string{"read"},
 		TokenExpireTime: noon.Add(time.Hour), RefreshExpireTime: noon.Add(2 * time.Hour), Identity: "victor", Reason: "r",
 		ExpireTime: noon.Add(10 * time.Minute), CreateTime: noon,
 	}
@@ -103,6 +104,73 @@ func TestTheOldestSignInsMakeRoom(t *testing.T) {
 		got, err := s.Authorization(t.Context(), signIn("z").Name)
 		if err != nil || got.State != core.AuthorizationFailed || got.Reason != "dropped" {
 			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+}
+
+func TestOfSignInsThatAreOverOnlyTheNewestAreKept(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, engine kv.Store) {
+		s := withConnection(t, engine)
+		before := len(dump(t, engine))
+		l := limits()
+		l.OfConnection, l.OfPrincipal = 3, 100
+		l.Drop = func(a core.Authorization) core.Authorization {
+			a.Change++
+			a.State, a.Secrets = core.AuthorizationFailed, nil
+			return a
+		}
+		const many = 300
+		for i := range many {
+			a := signIn(fmt.Sprintf("a%03d", i))
+			a.CreateTime = noon.Add(time.Duration(i) * time.Second)
+			if _, err := s.InsertAuthorization(t.Context(), a, l); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all, err := s.Authorizations(t.Context(), name("c"))
+		if err != nil || len(all) != core.MaxEndedSignIns+3 || all[0].Name.ID != fmt.Sprintf("a%03d", many-len(all)) {
+			t.Errorf("%d are kept, from %v on, %v", len(all), all[0].Name, err)
+		}
+		for i, a := range all {
+			if open := a.State == core.AuthorizationPending; open != (i >= core.MaxEndedSignIns) {
+				t.Errorf("%s is %v", a.Name.ID, a.State)
+			}
+		}
+		// A record with three indexes each, and a fourth for those that are not over.
+		if left := len(dump(t, engine)) - before; left != 4*len(all)+3 {
+			t.Errorf("%d entries are left of %d sign-ins", left, len(all))
+		}
+	})
+}
+
+func TestASignInWithSomethingToGiveBackStaysUntilThatIsDone(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, engine kv.Store) {
+		s := withConnection(t, engine)
+		begin(t, s, signIn("first"))
+		failed := signIn("first")
+		failed.Change, failed.State = 2, core.AuthorizationFailed
+		if err := s.ReplaceAuthorization(t.Context(), failed); err != nil {
+			t.Fatal(err)
+		}
+		pass := func() {
+			t.Helper()
+			for i := range core.MaxEndedSignIns + 1 {
+				a := signIn(fmt.Sprint("z", i))
+				a.CreateTime, a.State, a.Secrets = noon.Add(time.Hour), core.AuthorizationSucceeded, nil
+				begin(t, s, a)
+			}
+		}
+		pass()
+		if got, err := s.Authorization(t.Context(), failed.Name); err != nil || len(got.Secrets) == 0 {
+			t.Fatalf("it is gone with its token: %v", err)
+		}
+		failed.Change, failed.Secrets = 3, nil
+		if err := s.ReplaceAuthorization(t.Context(), failed); err != nil {
+			t.Fatal(err)
+		}
+		begin(t, s, signIn("last"))
+		if _, err := s.Authorization(t.Context(), failed.Name); !errors.Is(err, core.ErrNotFound) {
+			t.Errorf("the oldest is kept: %v", err)
 		}
 	})
 }
@@ -319,6 +387,7 @@ func TestAnEditTakesAGrantAwayWithIt(t *testing.T) {
 func TestADamagedSignInIsAnErrorAndNoPanic(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, engine kv.Store) {
 		s := withConnection(t, engine)
+		begin(t, s, signIn("a"), signIn("c")) // the first would make room
 		for key, value := range map[string]string{"n/default/c/a": "\x01{", "ns/odd": "no name", "ns/lost": "environments/default/connections/c/authorizations/gone"} {
 			err := engine.Update(t.Context(), func(tx kv.Tx) error { return tx.Put([]byte(key), []byte(value)) })
 			if err != nil {

@@ -35,6 +35,8 @@ type clientRecord struct {
 	SecretNames  []string          `json:"secret_names,omitempty"`
 	Key          []byte            `json:"key,omitempty"`
 	TokenOrigins []string          `json:"token_origins,omitempty"`
+	APIOrigins   []string          `json:"api_origins,omitempty"`
+	Issuer       string            `json:"issuer,omitempty"`
 	Registered   bool              `json:"registered,omitempty"`
 	CreateTime   time.Time         `json:"create_time"`
 	UpdateTime   time.Time         `json:"update_time"`
@@ -202,13 +204,13 @@ func (s *Store) Clients(ctx context.Context, q core.ClientQuery) (found []core.O
 }
 
 // rewrapClient exchanges the wrapping of a client's key, like rewrapConnection.
-func rewrapClient(tx kv.Tx, environment string, p kv.Pair, k core.Rewrapper) (bool, error) {
-	name := resource.OAuthClient{Environment: environment, ID: lastPart(p.Key, clientKey(resource.OAuthClient{Environment: environment}))}
+func rewrapClient(tx kv.Tx, q core.RewrapQuery, p kv.Pair, k core.Rewrapper) (bool, error) {
+	name := resource.OAuthClient{Environment: q.Environment, ID: lastPart(p.Key, clientKey(resource.OAuthClient{Environment: q.Environment}))}
 	c, err := decodeClient(name, p.Value)
 	if err != nil {
 		return false, err
 	}
-	key, err := k.Rewrap(core.KeyPlace(environment, name.String()), c.Key)
+	key, err := k.Rewrap(core.KeyPlace(q.Environment, name.String()), c.Key)
 	if err != nil || bytes.Equal(key, c.Key) {
 		return false, err
 	}
@@ -252,7 +254,7 @@ func encodeClient(c core.OAuthClient) ([]byte, error) {
 	return encode(clientRecord{
 		UID: c.UID, Edits: c.Edits, Connector: c.Connector.String(), ParameterSet: c.ParameterSet, ClientID: c.ClientID,
 		Method: string(c.Method), Settings: c.Settings, SecretNames: c.SecretNames, Key: c.Key, TokenOrigins: c.TokenOrigins,
-		Registered: c.Registered, CreateTime: c.CreateTime.UTC(), UpdateTime: c.UpdateTime.UTC(),
+		APIOrigins: c.APIOrigins, Issuer: c.Issuer, Registered: c.Registered, CreateTime: c.CreateTime.UTC(), UpdateTime: c.UpdateTime.UTC(),
 	})
 }
 
@@ -268,6 +270,6 @@ func decodeClient(name resource.OAuthClient, data []byte) (core.OAuthClient, err
 	return core.OAuthClient{
 		Name: name, UID: r.UID, Edits: r.Edits, Connector: connector, ParameterSet: r.ParameterSet, ClientID: r.ClientID,
 		Method: oauth.Method(r.Method), Settings: r.Settings, SecretNames: r.SecretNames, Key: r.Key, TokenOrigins: r.TokenOrigins,
-		Registered: r.Registered, CreateTime: r.CreateTime, UpdateTime: r.UpdateTime,
+		APIOrigins: r.APIOrigins, Issuer: r.Issuer, Registered: r.Registered, CreateTime: r.CreateTime, UpdateTime: r.UpdateTime,
 	}, nil
 }

@@ -20,7 +20,7 @@ func oauthClient(id, set string) core.OAuthClient {
 		Name: resource.OAuthClient{Environment: "default", ID: id}, UID: "uid-of-" + id, Edits: 1,
 		Connector: resource.Connector{Environment: "default", ID: "crm"}, ParameterSet: set, ClientID: "makers", Method: oauth.SecretBasic,
 		Settings: map[string]string{"tenant": "contoso"}, SecretNames: []string{"client_secret"}, Key: []byte("wrapped"),
-		TokenOrigins: []string{"https://login.crm.example:443", "https://*.crm.example:443"}, Registered: true,
+		TokenOrigins: []string{"https://login.crm.example:443", "https://*.crm.example:443"}, APIOrigins: []string{"https://api.crm.example:443"}, Issuer: "https://login.crm.example", Registered: true,
 		CreateTime: noon, UpdateTime: noon.Add(time.Nanosecond),
 	}
 }

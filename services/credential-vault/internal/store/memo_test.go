@@ -20,6 +20,8 @@ func memoConnection(id string) core.Connection {
 func TestWhatAnotherProcessWritesIsSeenAtOnce(t *testing.T) {
 	engine := memkv.New()
 	mine, other := New(engine, func() {}), New(engine, func() {})
+	mine.Prove(testKeys{})
+	other.Prove(testKeys{})
 	c := memoConnection("crm")
 	if err := mine.Insert(t.Context(), core.Write{Connection: c, Secrets: []core.Sealed{{Parameter: "a", Blob: []byte("0")}}}); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/kv"
@@ -175,9 +176,9 @@ const countPage = 1000
 
 // Rewrap implements core.RotationStore. Kinds of records follow one another in
 // the order of sealedKinds, and after is the key of the last record seen.
-func (s *Store) Rewrap(ctx context.Context, environment, after string, limit int, k core.Rewrapper) (page core.RewrapPage, err error) {
+func (s *Store) Rewrap(ctx context.Context, q core.RewrapQuery, k core.Rewrapper) (page core.RewrapPage, err error) {
 	err = s.kv.Update(ctx, func(tx kv.Tx) (err error) {
-		page, err = rewrapPage(tx, environment, after, limit, k)
+		page, err = rewrapPage(tx, q, k)
 		return err
 	})
 	if err != nil {
@@ -186,23 +187,23 @@ func (s *Store) Rewrap(ctx context.Context, environment, after string, limit int
 	return page, nil
 }
 
-func rewrapPage(tx kv.Tx, environment, after string, limit int, k core.Rewrapper) (page core.RewrapPage, err error) {
-	for _, kind := range remaining(environment, after) {
-		prefix := kind.prefix(environment)
-		left := limit - int(page.Seen)
+func rewrapPage(tx kv.Tx, q core.RewrapQuery, k core.Rewrapper) (page core.RewrapPage, err error) {
+	for _, kind := range remaining(q.Environment, q.After) {
+		prefix := kind.prefix(q.Environment)
+		left := q.Limit - int(page.Seen)
 		if left == 0 {
 			return page, nil
 		}
 		var from []byte
-		if after != "" && len(after) >= len(prefix) && after[:len(prefix)] == string(prefix) {
-			from = []byte(after)
+		if strings.HasPrefix(q.After, string(prefix)) {
+			from = []byte(q.After)
 		}
 		pairs, err := tx.Scan(prefix, from, left)
 		if err != nil {
 			return page, err
 		}
 		for _, p := range pairs {
-			changed, err := kind.rewrap(tx, environment, p, k)
+			changed, err := kind.rewrap(tx, q, p, k)
 			if err != nil {
 				return page, err
 			}
@@ -213,7 +214,7 @@ func rewrapPage(tx kv.Tx, environment, after string, limit int, k core.Rewrapper
 			page.Next = string(p.Key)
 		}
 	}
-	if page.Seen < int64(limit) {
+	if page.Seen < int64(q.Limit) {
 		page.Next = "" // nothing is left
 	}
 	return page, nil

@@ -19,7 +19,7 @@ type sealedKind struct {
 	prefix func(environment string) []byte
 	// rewrap encrypts anew what is in a record, and stores it if it is different
 	// then.
-	rewrap func(tx kv.Tx, environment string, p kv.Pair, k core.Rewrapper) (changed bool, err error)
+	rewrap func(tx kv.Tx, q core.RewrapQuery, p kv.Pair, k core.Rewrapper) (changed bool, err error)
 }
 
 // sealedKinds are all of them, in the order in which they are gone through.
@@ -34,8 +34,8 @@ func sealedKinds() []sealedKind {
 // rewrapConnection exchanges the wrapping of a connection's key. A connection of
 // the time before connections had keys gets one, and its secrets are sealed with
 // it. Whoever has read the connection before fails to write it.
-func rewrapConnection(tx kv.Tx, environment string, p kv.Pair, k core.Rewrapper) (bool, error) {
-	name := resource.Connection{Environment: environment, ID: lastPart(p.Key, []byte("c/"+environment+"/"))}
+func rewrapConnection(tx kv.Tx, q core.RewrapQuery, p kv.Pair, k core.Rewrapper) (bool, error) {
+	name := resource.Connection{Environment: q.Environment, ID: lastPart(p.Key, []byte("c/"+q.Environment+"/"))}
 	c, err := decodeConnection(name, p.Value)
 	if err != nil {
 		return false, fmt.Errorf("record of %s: %w", name, err)
@@ -46,14 +46,15 @@ func rewrapConnection(tx kv.Tx, environment string, p kv.Pair, k core.Rewrapper)
 		if err != nil {
 			return false, err
 		}
-		if g.Attempt.ID != "" {
-			// Its token is being renewed with the keys of now: the next pass finds it.
+		if g.Attempt.ID != "" && q.Now.Before(g.Attempt.Deadline) {
+			// Its token is being renewed with the keys of now: the next pass finds it. A
+			// renewal that ends too late reads the connection again before it writes.
 			return true, nil
 		}
 		if next, err = withKey(tx, next, g, k); err != nil {
 			return false, err
 		}
-	} else if next.Connection.Key, err = k.Rewrap(core.KeyPlace(environment, name.String()), c.Key); err != nil {
+	} else if next.Connection.Key, err = k.Rewrap(core.KeyPlace(q.Environment, name.String()), c.Key); err != nil {
 		return false, err
 	}
 	if bytes.Equal(next.Connection.Key, c.Key) {
@@ -108,11 +109,11 @@ func withKey(tx kv.Tx, w core.Write, g core.Grant, k core.Rewrapper) (core.Write
 }
 
 // rewrapTrailKey encrypts the key of an environment's audit trail anew.
-func rewrapTrailKey(tx kv.Tx, environment string, p kv.Pair, k core.Rewrapper) (bool, error) {
-	if !bytes.Equal(p.Key, auditSecretKey(environment)) {
+func rewrapTrailKey(tx kv.Tx, q core.RewrapQuery, p kv.Pair, k core.Rewrapper) (bool, error) {
+	if !bytes.Equal(p.Key, auditSecretKey(q.Environment)) {
 		return false, nil // of an environment whose id begins the same
 	}
-	sealed, err := k.Rewrap(chain.Place(environment), p.Value)
+	sealed, err := k.Rewrap(chain.Place(q.Environment), p.Value)
 	if err != nil || bytes.Equal(sealed, p.Value) {
 		return false, err
 	}

@@ -166,7 +166,7 @@ func TestPagesCoverEveryRecordOnce(t *testing.T) {
 func pass(t *testing.T, s *store.Store, limit int, k core.Rewrapper) (sum core.RewrapPage) {
 	t.Helper()
 	for range 100 {
-		page, err := s.Rewrap(t.Context(), "default", sum.Next, limit, k)
+		page, err := s.Rewrap(t.Context(), core.RewrapQuery{Environment: "default", After: sum.Next, Limit: limit, Now: noon}, k)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,7 +188,7 @@ func TestABatchIsStoredTogetherOrNotAtAll(t *testing.T) {
 		keyed(t, s, 5)
 		before := everything(t, engine)
 		k := &marker{fail: name("c003").String()}
-		page, err := s.Rewrap(t.Context(), "default", "", 500, k)
+		page, err := s.Rewrap(t.Context(), core.RewrapQuery{Environment: "default", Limit: 500, Now: noon}, k)
 		if !errors.Is(err, errUnreadable) || page != (core.RewrapPage{}) {
 			t.Errorf("got %+v, %v", page, err)
 		}
@@ -202,8 +202,8 @@ func TestNothingIsAnnounced(t *testing.T) {
 	engine := engines()["memkv"](t)
 	keyed(t, open(engine), 3)
 	before := waiting(t, engine)
-	s := store.New(engine, func() { t.Error("announced") })
-	if _, err := s.Rewrap(t.Context(), "default", "", 500, &marker{}); err != nil {
+	s := announcing(engine, func() { t.Error("announced") })
+	if _, err := s.Rewrap(t.Context(), core.RewrapQuery{Environment: "default", Limit: 500, Now: noon}, &marker{}); err != nil {
 		t.Fatal(err)
 	}
 	if waiting(t, engine) != before {
@@ -237,6 +237,42 @@ func TestAConnectionWithoutAKeyTakesItsSecretsUnderANewOne(t *testing.T) {
 	})
 }
 
+func TestAConnectionGetsItsFirstKeyWhenARenewalHasEndedOrNeverWill(t *testing.T) {
+	for title, c := range map[string]struct {
+		deadline time.Time
+		moved    bool
+	}{
+		"a renewal that is under way":      {noon.Add(time.Second), false},
+		"one whose time is up":             {noon, true},
+		"one whose process ended long ago": {noon.Add(-24 * time.Hour), true},
+	} {
+		t.Run(title, func(t *testing.T) {
+			onEveryEngine(t, func(t *testing.T, engine kv.Store) {
+				s := open(engine)
+				of := connection("c")
+				insert(t, s, of)
+				renewed := core.Grant{UID: of.UID, Change: 1, Version: 1, Access: []byte("a"), Attempt: core.Attempt{ID: "somebody", Deadline: c.deadline}}
+				if err := s.WriteGrant(t.Context(), core.GrantWrite{Of: of, Grant: renewed}); err != nil {
+					t.Fatal(err)
+				}
+				if got := pass(t, s, 500, &marker{}); got.Changed != 1 {
+					t.Errorf("the first pass saw %+v", got)
+				}
+				held, err := s.Held(t.Context(), of.Name)
+				if err != nil || (len(held.Connection.Key) > 0) != c.moved || (string(held.Grant.Access) == "moved a") != c.moved {
+					t.Fatalf("the key is %q, the token %q, %v", held.Connection.Key, held.Grant.Access, err)
+				}
+				if held.Grant.Attempt.ID != "somebody" {
+					t.Error("that a renewal was interrupted is forgotten")
+				}
+				if got := pass(t, s, 500, &marker{}); (got.Changed == 0) != c.moved {
+					t.Errorf("the second pass saw %+v", got)
+				}
+			})
+		})
+	}
+}
+
 func TestADamagedRecordIsAnError(t *testing.T) {
 	engine := engines()["memkv"](t)
 	s := open(engine)
@@ -247,7 +283,7 @@ func TestADamagedRecordIsAnError(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.Rewrap(t.Context(), "default", "", 500, &marker{}); err == nil {
+	if _, err := s.Rewrap(t.Context(), core.RewrapQuery{Environment: "default", Limit: 500, Now: noon}, &marker{}); err == nil {
 		t.Error("a connection of another version was rewritten")
 	}
 	if _, err := s.Rotation(t.Context(), "r1"); err == nil {

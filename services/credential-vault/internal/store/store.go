@@ -20,6 +20,9 @@
 //	u/…                                        reports of uses that came lately
 //	k/{environment}                            data keys, encrypted
 //
+// Records about connections, their grants and OAuth clients carry a proof, see
+// [proved].
+//
 // Every change is one transaction: record, indexes, audit record and the
 // announcement in the outbox are committed together or not at all.
 package store
@@ -58,7 +61,9 @@ type Store struct {
 // more. announced is called after every commit that left an announcement in the
 // outbox; it must return at once. Changes of secrets need [Store.Prove] too.
 func New(inner kv.Store, announced func()) *Store {
-	return &Store{kv: inner, announced: announced, gatherings: map[string]*gathering{}, memo: newMemo(memoSize)}
+	s := &Store{announced: announced, gatherings: map[string]*gathering{}, memo: newMemo(memoSize)}
+	s.kv = newProved(inner, func() Prover { return s.prover })
+	return s
 }
 
 // Insert implements core.Store.

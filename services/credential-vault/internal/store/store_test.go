@@ -233,10 +233,10 @@ func TestOfManyWritersOnlyOneSucceedsPerChange(t *testing.T) {
 func TestRecordsThatCannotBeReadAreErrorsAndNotEmpty(t *testing.T) {
 	const prefix = "default/crm"
 	for title, c := range map[string]struct{ key, value, want string }{
-		"a connection of a newer program": {"c/" + prefix, "\x02{}", "version 2"},
-		"an empty connection":             {"c/" + prefix, "", "empty"},
-		"a damaged connection":            {"c/" + prefix, "\x01{", "decode"},
-		"a connection to nowhere":         {"c/" + prefix, "\x01{}", "resource name"},
+		"a connection of a newer program": {"c/" + prefix, "\x02{}", "not as the vault wrote it"},
+		"an empty connection":             {"c/" + prefix, "", "not as the vault wrote it"},
+		"a damaged connection":            {"c/" + prefix, "\x01{", "not as the vault wrote it"},
+		"a connection to nowhere":         {"c/" + prefix, "\x01{}", "not as the vault wrote it"},
 		"secrets of a newer program":      {"s/" + prefix, "\x02[]", "version 2"},
 		"damaged secrets":                 {"s/" + prefix, "\x01[", "decode"},
 	} {

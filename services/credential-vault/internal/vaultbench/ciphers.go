@@ -23,9 +23,10 @@ const (
 	// secretSize is the size of the secret that is sealed and opened, in bytes.
 	secretSize = 1 << 10
 	// perRound is how often something is done without looking at the clock, rounds
-	// how often that is repeated; the median counts.
-	perRound = 2000
-	rounds   = 15
+	// how often that is repeated; the median counts. A round is shorter than the time
+	// after which a busy system gives the processor to somebody else.
+	perRound = 500
+	rounds   = 101
 )
 
 // ciphers compares sealing and opening with the bare cipher.
@@ -57,27 +58,31 @@ func ciphers(ctx context.Context) ([]Cipher, error) {
 	bound := []byte(at.Resource + at.Parameter + at.Version)
 	sealed := bare.seal(plain, bound)
 	return []Cipher{
-		{"sealing", timed(func() { bare.seal(plain, bound) }), timed(func() { _, _ = keys.Seal(ctx, at, value) })},
-		{"opening", timed(func() { bare.open(sealed, bound) }), timed(func() {
+		compared("sealing", func() { bare.seal(plain, bound) }, func() { _, _ = keys.Seal(ctx, at, value) }),
+		compared("opening", func() { bare.open(sealed, bound) }, func() {
 			opened, _ := keys.Open(ctx, at, blob)
 			opened.Clear()
-		})},
+		}),
 	}, nil
 }
 
-// timed returns how long something takes once.
-func timed(work func()) time.Duration {
+// compared measures how long both take once. They take turns, so that whatever else
+// the machine does slows down both.
+func compared(name string, bare, ours func()) Cipher {
+	var took [2][]time.Duration
 	now := clock.System()
-	took := make([]time.Duration, 0, rounds)
 	for range rounds {
-		begin := now.Now()
-		for range perRound {
-			work()
+		for i, work := range []func(){bare, ours} {
+			begin := now.Now()
+			for range perRound {
+				work()
+			}
+			took[i] = append(took[i], now.Now().Sub(begin)/perRound)
 		}
-		took = append(took, now.Now().Sub(begin)/perRound)
 	}
-	slices.Sort(took)
-	return took[rounds/2]
+	slices.Sort(took[0])
+	slices.Sort(took[1])
+	return Cipher{Name: name, Bare: took[0][rounds/2], Ours: took[1][rounds/2]}
 }
 
 // bare is AES-256-GCM of the standard library, with a random nonce in front.

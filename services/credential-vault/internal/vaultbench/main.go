@@ -4,13 +4,12 @@
 //	vaultbench -connections 1000000
 //
 // It makes a vault with 10,000 connections and one with as many as are wanted, each
-// in a process of its own and in one file on disk, in the way in which callers make
-// them: everything real but the registry and the network. It prints an [Outcome] as
-// JSON.
+// in one file on disk, in the way in which callers make them: everything real but
+// the registry and the network. Questions are put to both in turn. It prints an
+// [Outcome] as JSON.
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,9 +17,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
-	"strconv"
 	"syscall"
 	"time"
 )
@@ -70,56 +67,28 @@ func command(ctx context.Context, args []string, out, help io.Writer) error {
 	flags := flag.NewFlagSet("vaultbench", flag.ContinueOnError)
 	flags.SetOutput(help)
 	connections := flags.Int("connections", 1_000_000, "`number` of connections of the large vault, more than 10,000")
-	only := flags.Int("only", 0, "measure one vault with this `number` of connections, in this process")
+	duration := flags.Duration("duration", 5*time.Second, "how `long` credentials are resolved to learn the rate")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("read flags: %w", err)
 	}
-	if flags.NArg() > 0 || *only < 0 || (*only == 0 && *connections <= few) {
+	if *duration <= 0 {
+		return errors.New("-duration must be more than nothing")
+	}
+	if flags.NArg() > 0 || *connections <= few {
 		return fmt.Errorf("-connections must be more than %d, and there are no arguments", few)
 	}
-	if *only > 0 {
-		size, err := measure(ctx, *only)
-		if err != nil {
-			return err
-		}
-		return json.NewEncoder(out).Encode(size)
-	}
-	o, err := all(ctx, *connections, help)
+	o, err := all(ctx, []int{few, *connections}, *duration)
 	if err != nil {
 		return err
 	}
 	return json.NewEncoder(out).Encode(o)
 }
 
-// all makes all measurements.
-func all(ctx context.Context, connections int, messages io.Writer) (o Outcome, err error) {
+// all makes all measurements, with vaults of the given sizes.
+func all(ctx context.Context, sizes []int, duration time.Duration) (o Outcome, err error) {
 	if o.Ciphers, err = ciphers(ctx); err != nil {
 		return o, err
 	}
-	for _, n := range []int{few, connections} {
-		size, err := alone(ctx, n, messages)
-		if err != nil {
-			return o, fmt.Errorf("measure %d connections: %w", n, err)
-		}
-		o.Sizes = append(o.Sizes, size)
-	}
-	return o, nil
-}
-
-// alone measures one vault in a process of its own, so that its memory is its own.
-func alone(ctx context.Context, connections int, messages io.Writer) (size Size, err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return size, fmt.Errorf("find this program: %w", err)
-	}
-	cmd := exec.CommandContext(ctx, self, "-only", strconv.Itoa(connections)) // #nosec G204 -- it is this program
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, messages
-	if err := cmd.Run(); err != nil {
-		return size, err
-	}
-	if err := json.Unmarshal(out.Bytes(), &size); err != nil {
-		return size, fmt.Errorf("read its result: %w", err)
-	}
-	return size, nil
+	o.Sizes, err = measure(ctx, sizes, duration)
+	return o, err
 }

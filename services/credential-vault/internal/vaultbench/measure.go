@@ -37,10 +37,13 @@ const (
 	// callers is how many make or resolve connections at the same time. They share
 	// what the disk takes, as the callers of a busy vault do.
 	callers = 256
-	// resolving is how long the rate is measured.
-	resolving = 5 * time.Second
-	// questions is how often one question is asked at a time.
-	questions = 3000
+	// busy is how many connections the rate is measured with. They are anywhere in
+	// the vault, and used so often that their keys are known, which is what the goal is
+	// about; single questions are about all connections.
+	busy = 2000
+	// questions is how often one question is asked at a time, at most once for each
+	// connection of the smallest vault.
+	questions = 2000
 	// runtimeService is who secrets are lent to.
 	runtimeService = "runtime-proxy"
 )
@@ -52,34 +55,60 @@ type bench struct {
 	path  string
 	owner core.Caller
 	size  int
+	db    *boltkv.Store
 }
 
-// measure makes a vault with so many connections and asks it.
-func measure(ctx context.Context, connections int) (size Size, err error) {
+// measure makes vaults with so many connections, one after the other, and asks all
+// of them. The memory of a vault is that of the process, with all that came before.
+func measure(ctx context.Context, connections []int, duration time.Duration) (sizes []Size, err error) {
 	dir, err := os.MkdirTemp("", "vaultbench-")
 	if err != nil {
-		return size, fmt.Errorf("make a directory: %w", err)
+		return nil, fmt.Errorf("make a directory: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	b := &bench{clock: clock.System(), path: filepath.Join(dir, "vault.db"), size: connections}
-	db, err := boltkv.Open(b.path, boltkv.Options{})
-	if err != nil {
-		return size, fmt.Errorf("open the store: %w", err)
+	var benches []*bench
+	defer func() {
+		for _, b := range benches {
+			err = errors.Join(err, b.db.Close())
+		}
+	}()
+	for i, n := range connections {
+		b, err := newBench(ctx, filepath.Join(dir, strconv.Itoa(i)), n)
+		if err != nil {
+			return nil, err
+		}
+		benches = append(benches, b)
+		size, err := b.fill(ctx, duration)
+		if err != nil {
+			return nil, fmt.Errorf("measure %d connections: %w", n, err)
+		}
+		sizes = append(sizes, size)
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	records := store.New(db, func() {})
-	keys, err := seal.Unlock(ctx, filepath.Join(dir, "kek.json"), records)
+	return sizes, ask(ctx, benches, sizes)
+}
+
+// newBench opens an empty vault, whose files begin with a path.
+func newBench(ctx context.Context, path string, connections int) (b *bench, err error) {
+	b = &bench{clock: clock.System(), path: path + ".db", size: connections}
+	if b.db, err = boltkv.Open(b.path, boltkv.Options{}); err != nil {
+		return nil, fmt.Errorf("open the store: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.db.Close())
+		}
+	}()
+	records := store.New(b.db, func() {})
+	keys, err := seal.Unlock(ctx, path+".kek", records)
 	if err != nil {
-		return size, err
+		return nil, err
 	}
 	records.Prove(chain.New(keys, records))
-	if b.vault, err = newVault(records, keys, b.clock); err != nil {
-		return size, err
-	}
 	b.owner = core.Caller{Service: runtimeService, Principal: authn.Principal{
 		Kind: authn.KindUser, Name: "bench", Roles: []authn.Role{authn.RoleUser},
 	}}
-	return b.run(ctx)
+	b.vault, err = newVault(records, keys, b.clock)
+	return b, err
 }
 
 func newVault(records *store.Store, keys *seal.Keyring, clk clock.Clock) (*core.Vault, error) {
@@ -97,8 +126,8 @@ func newVault(records *store.Store, keys *seal.Keyring, clk clock.Clock) (*core.
 	}), nil
 }
 
-// run makes all measurements.
-func (b *bench) run(ctx context.Context) (Size, error) {
+// fill makes the connections, and resolves some of them as fast as one core can.
+func (b *bench) fill(ctx context.Context, duration time.Duration) (Size, error) {
 	size := Size{Connections: b.size}
 	begin := b.clock.Now()
 	if err := together(callers, b.size, func(n int) error { return b.create(ctx, n) }); err != nil {
@@ -110,16 +139,7 @@ func (b *bench) run(ctx context.Context) (Size, error) {
 		return size, fmt.Errorf("look at the file: %w", err)
 	}
 	size.File = info.Size()
-	if size.Get, size.GetP99, err = b.ask(func(n int) error {
-		_, err := b.vault.Get(ctx, b.owner, b.name(n))
-		return err
-	}); err != nil {
-		return size, err
-	}
-	if size.Resolve, size.ResolveP99, err = b.ask(func(n int) error { return b.resolve(ctx, n) }); err != nil {
-		return size, err
-	}
-	if size.Resolved, err = b.rate(ctx); err != nil {
+	if size.Resolved, err = b.rate(ctx, duration); err != nil {
 		return size, err
 	}
 	size.Memory, err = anonymous()
@@ -149,31 +169,63 @@ func (b *bench) resolve(ctx context.Context, n int) error {
 	return nil
 }
 
-// ask asks one question after another, each about another connection, and returns
-// the median and the 99th percentile.
-func (b *bench) ask(question func(n int) error) (p50, p99 time.Duration, err error) {
-	took := make([]time.Duration, 0, questions)
-	for range questions {
-		n := rand.IntN(b.size) // #nosec G404 -- which one does not matter
-		begin := b.clock.Now()
-		if err := question(n); err != nil {
-			return 0, 0, err
-		}
-		took = append(took, b.clock.Now().Sub(begin))
+// ask puts single questions to all vaults.
+func ask(ctx context.Context, benches []*bench, sizes []Size) error {
+	got, err := inTurn(benches, func(b *bench, n int) error {
+		_, err := b.vault.Get(ctx, b.owner, b.name(n))
+		return err
+	})
+	if err != nil {
+		return err
 	}
+	resolved, err := inTurn(benches, func(b *bench, n int) error { return b.resolve(ctx, n) })
+	if err != nil {
+		return err
+	}
+	for i := range sizes {
+		sizes[i].Get, sizes[i].GetP99 = percentiles(got[i])
+		sizes[i].Resolve, sizes[i].ResolveP99 = percentiles(resolved[i])
+	}
+	return nil
+}
+
+// inTurn asks one vault after the other, each time about any of its connections, so
+// that whatever else the machine and its disk do slows down all of them. It returns
+// how long the answers took, for each vault.
+func inTurn(benches []*bench, question func(b *bench, n int) error) ([][]time.Duration, error) {
+	took := make([][]time.Duration, len(benches))
+	for range min(questions, benches[0].size) {
+		for i, b := range benches {
+			n := rand.IntN(b.size) // #nosec G404 -- which one does not matter
+			begin := b.clock.Now()
+			if err := question(b, n); err != nil {
+				return nil, err
+			}
+			took[i] = append(took[i], b.clock.Now().Sub(begin))
+		}
+	}
+	return took, nil
+}
+
+// percentiles returns the median and the 99th percentile.
+func percentiles(took []time.Duration) (p50, p99 time.Duration) {
 	slices.Sort(took)
-	return took[len(took)/2], took[len(took)*99/100], nil
+	return took[len(took)/2], took[len(took)*99/100]
 }
 
 // rate resolves on one core, by many callers at once.
-func (b *bench) rate(ctx context.Context) (float64, error) {
+func (b *bench) rate(ctx context.Context, duration time.Duration) (float64, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	used := make([]int, busy)
+	for i := range used {
+		used[i] = rand.IntN(b.size) // #nosec G404 -- which one does not matter
+	}
 	begin := b.clock.Now()
-	until := begin.Add(resolving)
+	until := begin.Add(duration)
 	var done atomic.Int64
 	err := together(callers, callers, func(int) error {
 		for b.clock.Now().Before(until) {
-			if err := b.resolve(ctx, rand.IntN(b.size)); err != nil { // #nosec G404 -- which one does not matter
+			if err := b.resolve(ctx, used[rand.IntN(busy)]); err != nil { // #nosec G404 -- which one does not matter
 				return err
 			}
 			done.Add(1)

@@ -143,7 +143,8 @@ func (a *app) signInHere(ctx context.Context, client *rest.Client, auth *vaultv1
 	}
 }
 
-// watch returns when a sign-in has ended without us, and why.
+// watch returns when a sign-in has ended without us, and why, or when the server
+// is away for too long.
 func (a *app) watch(ctx context.Context, client *rest.Client, name string) error {
 	for {
 		select {
@@ -152,7 +153,8 @@ func (a *app) watch(ctx context.Context, client *rest.Client, name string) error
 		case <-a.clock.After(watchEvery):
 		}
 		var auth vaultv1.Authorization
-		if err := client.Call(ctx, http.MethodGet, rest.Path(name), nil, nil, &auth); err != nil {
+		err := a.patiently(ctx, func() error { return client.Call(ctx, http.MethodGet, rest.Path(name), nil, nil, &auth) })
+		if err != nil {
 			return err
 		}
 		if auth.GetState() == vaultv1.AuthorizationState_AUTHORIZATION_STATE_FAILED {
@@ -196,17 +198,18 @@ func (a *app) signInElsewhere(ctx context.Context, client *rest.Client, auth *va
 			return ctx.Err()
 		case <-a.clock.After(max(auth.GetPollInterval().AsDuration(), watchEvery)):
 		}
-		if err := a.complete(ctx, client, auth, ""); err != nil {
+		if err := a.patiently(ctx, func() error { return a.complete(ctx, client, auth, "") }); err != nil {
 			return err
 		}
 	}
 	return a.signedIn(auth)
 }
 
-// confirm ends a sign-in with what the browser was given.
+// confirm ends a sign-in with what the browser was given. Of a sign-in that is
+// confirmed already the server says how it ended.
 func (a *app) confirm(ctx context.Context, client *rest.Client, name, confirmation string) error {
 	auth := &vaultv1.Authorization{Name: name}
-	if err := a.complete(ctx, client, auth, confirmation); err != nil {
+	if err := a.patiently(ctx, func() error { return a.complete(ctx, client, auth, confirmation) }); err != nil {
 		return err
 	}
 	return a.signedIn(auth)

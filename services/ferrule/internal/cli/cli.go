@@ -231,6 +231,9 @@ func (a *app) printError(err error) {
 	if meta := f.Meta(); meta["line"] != "" {
 		a.progress("  at line %s, column %s", meta["line"], meta["column"])
 	}
+	if meta := f.Meta(); f.Reason() == fault.ReasonConnectionNotReady && meta["state"] == "NEEDS_AUTHORIZATION" && meta["connection"] != "" {
+		a.progress("  run `ferrule authorize %s` to sign in", id(meta["connection"]))
+	}
 	a.progress("  reason: %s", f.Reason())
 	if id := f.ID(); id != "" && f.Code() == fault.CodeInternal {
 		a.progress("  error id: %s (the server's log has the cause)", id)

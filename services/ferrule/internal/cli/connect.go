@@ -151,6 +151,7 @@ func (a *app) testConnection(ctx context.Context, client *rest.Client, name stri
 	}
 	if !res.GetSucceeded() {
 		a.progress("the test of %s failed: %s", id(name), res.GetMessage())
+		a.suggestSignIn(ctx, client, name)
 		return errReported
 	}
 	if !a.json() {
@@ -159,17 +160,26 @@ func (a *app) testConnection(ctx context.Context, client *rest.Client, name stri
 	return nil
 }
 
+// suggestSignIn says how to get on if a connection waits for its owner.
+func (a *app) suggestSignIn(ctx context.Context, client *rest.Client, name string) {
+	var connection vaultv1.Connection
+	err := client.Call(ctx, http.MethodGet, rest.Path(name), nil, nil, &connection)
+	if err == nil && connection.GetState() == vaultv1.ConnectionState_CONNECTION_STATE_NEEDS_AUTHORIZATION {
+		a.progress("  run `ferrule authorize %s` to sign in", id(name))
+	}
+}
+
 func (a *app) connections() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "connections",
-		Short: "List and change your connections",
+		Short: "List, show and change your connections",
 		Args:  exactArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.client()
 			if err != nil {
 				return err
 			}
-			out := a.listing("CONNECTION", "CONNECTOR", "STATE", "OWNER", "SECRETS", "SIGNED IN AS")
+			out := a.listing("CONNECTION", "CONNECTOR", "STATE", "OWNER", "SECRETS", "SIGNED IN AS", "REASON")
 			err = everyPage(func(token string) (string, error) {
 				var res vaultv1.ListConnectionsResponse
 				query := url.Values{"page_token": {token}, "page_size": {"1000"}}
@@ -179,7 +189,7 @@ func (a *app) connections() *cobra.Command {
 				for _, c := range res.GetConnections() {
 					row := []string{
 						id(c.GetName()), id(c.GetConnector()), enumWord(c.GetState(), "CONNECTION_STATE_"), c.GetOwner(),
-						plural(len(c.GetSecretNames()), "secret"), c.GetIdentity(),
+						plural(len(c.GetSecretNames()), "secret"), c.GetIdentity(), short(c.GetStateReason(), 60),
 					}
 					if err := out.add(c, row); err != nil {
 						return "", err
@@ -193,6 +203,6 @@ func (a *app) connections() *cobra.Command {
 			return out.end("there are no connections of yours; `ferrule connect CONNECTOR` makes one")
 		},
 	}
-	cmd.AddCommand(a.updateConnection())
+	cmd.AddCommand(a.showConnection(), a.updateConnection())
 	return cmd
 }

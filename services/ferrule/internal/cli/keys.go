@@ -14,6 +14,10 @@ import (
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
 )
 
+// exchanged is how the reason of a rotation begins that has exchanged all keys and
+// waits until it may destroy the old ones.
+const exchanged = "all keys are exchanged"
+
 // rotationEvery is how often the server is asked how far a rotation has come.
 const rotationEvery = 500 * time.Millisecond
 
@@ -34,10 +38,13 @@ exchange keys; the server goes on serving meanwhile.`,
 
 func (a *app) rotateKeys() *cobra.Command {
 	var level string
-	var all bool
+	var all, wait bool
 	cmd := &cobra.Command{
 		Use:   "rotate",
 		Short: "Exchange keys, or go on with what was interrupted",
+		Long: `Rotate shows progress until all keys are exchanged. Minutes later, when no request can
+use them any more, the server destroys the old keys by itself: --wait waits for that too,
+and "ferrule keys status" tells. Ending this command ends nothing on the server.`,
 		Example: `  ferrule keys rotate
   ferrule keys rotate --level data --all`,
 		Args: exactArgs(0),
@@ -60,11 +67,12 @@ func (a *app) rotateKeys() *cobra.Command {
 			if err := client.Call(cmd.Context(), http.MethodPost, rest.Path("keyRotations"), nil, req, &rotation); err != nil {
 				return err
 			}
-			return a.followRotation(cmd.Context(), client, &rotation)
+			return a.followRotation(cmd.Context(), client, &rotation, wait)
 		},
 	}
 	cmd.Flags().StringVar(&level, "level", "", "keys to exchange: master or data (default both)")
 	cmd.Flags().BoolVar(&all, "all", false, "data keys of all environments, not only of --env")
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the old keys are destroyed, too")
 	return cmd
 }
 
@@ -91,8 +99,9 @@ func (a *app) keyRotation() *cobra.Command {
 	}
 }
 
-// followRotation shows progress until a rotation has ended.
-func (a *app) followRotation(ctx context.Context, client *rest.Client, rotation *vaultv1.KeyRotation) error {
+// followRotation shows progress until a rotation has ended, or until the server
+// needs nobody any more, unless wait says otherwise.
+func (a *app) followRotation(ctx context.Context, client *rest.Client, rotation *vaultv1.KeyRotation, wait bool) error {
 	shown := ""
 	for {
 		if line := rotationLine(rotation); !a.json() && line != shown {
@@ -100,6 +109,10 @@ func (a *app) followRotation(ctx context.Context, client *rest.Client, rotation 
 			shown = line
 		}
 		if rotation.GetState() != vaultv1.KeyRotationState_KEY_ROTATION_STATE_RUNNING {
+			break
+		}
+		if !wait && strings.HasPrefix(rotation.GetReason(), exchanged) {
+			a.progress("nothing is left to do here: the server ends it by itself; `ferrule keys status` shows when it has")
 			break
 		}
 		select {

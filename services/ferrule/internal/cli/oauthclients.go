@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -131,18 +132,17 @@ func (a *app) updateOAuthClient() *cobra.Command {
 	var how clientFlags
 	cmd := &cobra.Command{
 		Use:   "update CLIENT",
-		Short: "Change an OAuth client; secrets that are not given are kept",
-		Args:  exactArgs(1),
+		Short: "Change an OAuth client; what is not given is kept",
+		Long: `Update changes what is given and keeps the rest, secrets included. Settings of --set
+are merged with those that the client has; an empty value removes one. Names of settings
+are the same in upper and lower case.`,
+		Example: "  ferrule oauth-clients update mail --secret client_secret=-\n  ferrule oauth-clients update graph --set tenant=example.com",
+		Args:    exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			changed, secrets, err := how.read(a)
 			if err != nil {
 				return err
 			}
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
-			changed.Name = a.resource("oauthClients", args[0])
 			mask := &fieldmaskpb.FieldMask{}
 			for flag, field := range map[string]string{"client-id": "client_id", "authentication": "authentication", "set": "settings"} {
 				if cmd.Flags().Changed(flag) {
@@ -152,6 +152,16 @@ func (a *app) updateOAuthClient() *cobra.Command {
 			if len(mask.GetPaths()) == 0 && len(secrets) == 0 {
 				return usage("nothing to change; give --client-id, --authentication, --set or --secret")
 			}
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			changed.Name = a.resource("oauthClients", args[0])
+			var now vaultv1.OAuthClient
+			if err := client.Call(cmd.Context(), http.MethodGet, rest.Path(changed.GetName()), nil, nil, &now); err != nil {
+				return err
+			}
+			changed.Etag, changed.Settings = now.GetEtag(), mergedSettings(now.GetSettings(), changed.GetSettings())
 			req := &vaultv1.UpdateOAuthClientRequest{OauthClient: changed, UpdateMask: mask, Secrets: secrets}
 			var res vaultv1.OAuthClient
 			if err := client.Call(cmd.Context(), http.MethodPatch, rest.Path(changed.GetName()), nil, req, &res); err != nil {
@@ -162,6 +172,22 @@ func (a *app) updateOAuthClient() *cobra.Command {
 	}
 	how.declare(cmd)
 	return cmd
+}
+
+// mergedSettings returns the settings of a client with changes; an empty one
+// removes a setting. Names are compared without case.
+func mergedSettings(now, changes map[string]string) map[string]string {
+	merged := maps.Clone(now)
+	if merged == nil {
+		merged = map[string]string{}
+	}
+	for name, value := range changes {
+		maps.DeleteFunc(merged, func(old, _ string) bool { return strings.EqualFold(old, name) })
+		if value != "" {
+			merged[name] = value
+		}
+	}
+	return merged
 }
 
 func (a *app) deleteOAuthClient() *cobra.Command {

@@ -12,6 +12,20 @@ import (
 
 const authorization = `"name":"environments/default/connections/mail/authorizations/a1"`
 
+func TestFilesOfSecretsAreText(t *testing.T) {
+	for name, row := range map[string]struct{ file, want string }{
+		"a key with a line break":  {"s3cret\n", "s3cret"},
+		"PEM":                      {"-----BEGIN X-----\nAA==\n-----END X-----\n", "-----BEGIN X-----\nAA==\n-----END X-----"},
+		"an archive that is bytes": {"0\x82\xff\x00\n", "MIL/AAo="},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := fileText([]byte(row.file)); got != row.want {
+				t.Errorf("got %q, want %q", got, row.want)
+			}
+		})
+	}
+}
+
 func TestCommandsOfTheVault(t *testing.T) {
 	const (
 		connections = "/v1/environments/default/connections"
@@ -80,6 +94,42 @@ func TestCommandsOfTheVault(t *testing.T) {
 				`"redirectUrl":"https://ferrule.example/v1/oauth/callback","tokenOrigins":["https://login.example"]}`},
 			says: []string{"made OAuth client mail of mail", "https://ferrule.example/v1/oauth/callback", "https://login.example and nowhere else"},
 			sent: `"client_secret":"s3cret"`,
+		},
+		{
+			name: "an update of an OAuth client keeps the settings that are not given",
+			args: []string{"oauth-clients", "update", "mail", "--set", "Tenant=b.example", "--set", "policy="},
+			answers: map[string]string{
+				"GET /v1/environments/default/oauthClients/mail":   `{"etag":"e7","settings":{"tenant":"a.example","region":"eu","policy":"strict"}}`,
+				"PATCH /v1/environments/default/oauthClients/mail": `{"name":"environments/default/oauthClients/mail","connector":"environments/default/connectors/mail"}`,
+			},
+			says: []string{"changed OAuth client mail of mail"},
+			sent: `"etag":"e7"`,
+		},
+		{
+			name: "an update of an OAuth client that changes nothing", args: []string{"oauth-clients", "update", "mail"}, code: 2,
+			says: []string{"nothing to change"},
+		},
+		{
+			name: "connections are listed with what is wrong with them", args: []string{"connections"},
+			answers: map[string]string{"GET " + connections: `{"connections":[{"name":"environments/default/connections/mail","connector":"environments/default/connectors/mail",` +
+				`"state":"CONNECTION_STATE_NEEDS_AUTHORIZATION","stateReason":"the provider takes its refresh token no more"}]}`},
+			says: []string{"REASON", "needs authorization", "the provider takes its refresh token no more"},
+		},
+		{
+			name: "a connection is shown with all there is to say", args: []string{"connections", "show", "mail"},
+			answers: map[string]string{"GET " + mail: `{"name":"environments/default/connections/mail","connector":"environments/default/connectors/mail-api","owner":"ann",` +
+				`"state":"CONNECTION_STATE_NEEDS_AUTHORIZATION","stateReason":"` + strings.Repeat("long ", 30) + `end","secretNames":["token:clientSecret"],"parameters":{"token:tenant":"a.example"}}`},
+			says: []string{"mail-api", "needs authorization", "long end", "token:clientSecret", "a.example", "ferrule authorize mail"},
+		},
+		{
+			name: "a connection that is none", args: []string{"connections", "show", "post"}, code: 1, says: []string{"there is nothing"},
+		},
+		{
+			name: "a test of a connection that waits for a sign-in says how to get on", args: []string{"test", "mail"}, code: 1,
+			answers: map[string]string{
+				"POST " + mail + ":test": `{"message":"it waits for somebody to sign in"}`, "GET " + mail: `{"state":"CONNECTION_STATE_NEEDS_AUTHORIZATION"}`,
+			},
+			says: []string{"it waits for somebody", "ferrule authorize mail"},
 		},
 		{
 			name: "a way to prove oneself that is none", args: []string{"oauth-clients", "create", "mail", "--authentication", "magic"}, code: 2,

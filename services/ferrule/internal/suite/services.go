@@ -51,7 +51,7 @@ func (s *suite) buildServices(ctx context.Context) error {
 			return fmt.Errorf("build %s: %w", part.name, err)
 		}
 		s.services = append(s.services, svc)
-		s.group.Add(part.name, svc.Run)
+		s.addService(part.name, svc)
 	}
 	s.serveEdge(edge)
 	return nil
@@ -87,6 +87,37 @@ func (s *suite) envOf(name string) service.Env {
 	return env
 }
 
+// addService makes a service a part of the process. The vault stops after the
+// runtime, which tells it at its end where credentials went.
+func (s *suite) addService(name string, svc service.Service) {
+	switch name {
+	case service.Runtime:
+		s.reporting.Add(1)
+		s.group.Add(name, func(ctx context.Context) error {
+			defer s.reporting.Done()
+			return svc.Run(ctx)
+		})
+	case service.Vault:
+		s.group.Add(name, s.afterReports(svc.Run))
+	default:
+		s.group.Add(name, svc.Run)
+	}
+}
+
+// afterReports returns run with a context that ends when its own has ended and the
+// runtime has made its last report.
+func (s *suite) afterReports(run func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		late, stop := context.WithCancel(context.WithoutCancel(ctx))
+		defer stop()
+		defer context.AfterFunc(ctx, func() {
+			s.reporting.Wait()
+			stop()
+		})()
+		return run(late)
+	}
+}
+
 func (s *suite) serveEdge(edge http.Handler) {
 	probes := http.NewServeMux()
 	probes.Handle("/livez", s.health.Live())
@@ -120,9 +151,9 @@ func (s *suite) buildServers(context.Context) error {
 	if s.rpc != nil {
 		listeners = append(listeners, s.rpc)
 	}
-	s.group.Add("grpc", func(ctx context.Context) error {
+	s.group.Add("grpc", s.afterReports(func(ctx context.Context) error {
 		defer s.health.Drain()
 		return grpcx.Serve(ctx, server, s.clock, listeners...)
-	})
+	}))
 	return nil
 }

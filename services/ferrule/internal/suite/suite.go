@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -54,7 +55,7 @@ type Config struct {
 	LogFormat string
 	// TracesEndpoint is the URL of an OTLP/HTTP collector; empty exports none.
 	TracesEndpoint string
-	// StopTimeout bounds an orderly stop.
+	// StopTimeout bounds an orderly stop; see [service.Options].
 	StopTimeout time.Duration
 
 	// Registry, Vault, Runtime and Trigger are the services' own settings.
@@ -77,7 +78,7 @@ func (c *Config) Flags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.LogLevel, "log-level", "warn", "lowest level that is logged: debug, info, warn or error")
 	flags.StringVar(&c.LogFormat, "log-format", "text", "text or json")
 	flags.StringVar(&c.TracesEndpoint, "traces-endpoint", "", "URL of an OTLP/HTTP collector for traces; empty exports none")
-	flags.DurationVar(&c.StopTimeout, "stop-timeout", 20*time.Second, "longest time that an orderly stop may take")
+	flags.DurationVar(&c.StopTimeout, "stop-timeout", 80*time.Second, "longest time that an orderly stop may take")
 	c.Registry.Flags(flags)
 	c.Vault.Flags(flags)
 	c.Runtime.Flags(flags)
@@ -135,6 +136,7 @@ type suite struct {
 	env       service.Env                         // what all services share
 	edge, rpc net.Listener
 	services  []service.Service
+	reporting sync.WaitGroup // ends with the runtime
 	tokenFile string
 }
 

@@ -26,8 +26,8 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 )
 
-// Path is where providers send browsers to: the redirect URL is the public URL of
-// the gateway with this path.
+// Path begins the paths that providers send browsers to. Environment and connector
+// follow: they are part of what providers compare, and mean nothing here.
 const Path = "/v1/oauth/callback"
 
 // maxBody bounds the form of providers that post their answer (OAuth 2.0 Form
@@ -39,7 +39,7 @@ type receiver interface {
 	ReceiveAuthorization(ctx context.Context, in *vaultv1.ReceiveAuthorizationRequest, opts ...grpc.CallOption) (*vaultv1.ReceiveAuthorizationResponse, error)
 }
 
-// New returns the handler of [Path].
+// New returns the handler of all paths below [Path].
 func New(vault receiver) http.Handler { return &handler{vault: vault} }
 
 type handler struct{ vault receiver }

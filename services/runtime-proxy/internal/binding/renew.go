@@ -18,7 +18,7 @@ const (
 	// that started with one of them may still be under way.
 	maxRefused = 8
 	// renewalPause is how long the vault is not asked again about a token that it
-	// could not renew.
+	// could not renew, or did not want to.
 	renewalPause = time.Second
 )
 
@@ -42,7 +42,8 @@ type renewing struct {
 	turn    chan struct{}
 	refused []string // versions, the newest last
 	at      time.Time
-	err     error // of the newest
+	lent    string // what the vault lent in place of the newest; it may be the same
+	err     error  // of the newest
 }
 
 func newRenewing() *renewing {
@@ -54,7 +55,8 @@ func newRenewing() *renewing {
 // Renew answers for a call whose token an API refused: with a binding that has
 // another token, be it that the vault was told and renewed it or that somebody
 // else saw to that already. However many report one token, the vault is told
-// once; all callers of the connection get the new token from then on. The error
+// once; all callers of the connection get the new token from then on. A token that
+// the vault lends again is reported again, if it is refused a second later. The error
 // is the vault's if it has none, CONNECTION_NOT_READY if that takes a sign-in.
 func (s *Store[R]) Renew(ctx context.Context, ask Ask, refusal Refusal) (*Binding[R], error) {
 	key := renewal{ask.Connection, ask.Subject.hash}
@@ -85,10 +87,10 @@ func (s *Store[R]) renewOnce(ctx context.Context, r *renewing, ask Ask, refusal 
 	switch known := slices.Index(r.refused, refusal.TokenVersion); {
 	case known >= 0 && known < len(r.refused)-1:
 		return nil // long replaced
-	case known >= 0 && (recent || r.err == nil):
+	case known >= 0 && (recent || r.err == nil && r.lent != refusal.TokenVersion):
 		return r.err
 	}
-	err := s.reject(ctx, now, ask, refusal)
+	lent, err := s.reject(ctx, now, ask, refusal)
 	if ctx.Err() != nil && err != nil {
 		return err // says nothing about the token
 	}
@@ -96,21 +98,22 @@ func (s *Store[R]) renewOnce(ctx context.Context, r *renewing, ask Ask, refusal 
 	if r.refused = append(r.refused, refusal.TokenVersion); len(r.refused) > maxRefused {
 		r.refused = slices.Delete(r.refused, 0, 1)
 	}
-	r.at, r.err = now, err
+	r.at, r.lent, r.err = now, lent, err
 	return err
 }
 
-// reject tells the vault and puts the new lease in place of all old ones. What
-// other callers were lent is asked for again: it may be the same token.
-func (s *Store[R]) reject(ctx context.Context, now time.Time, ask Ask, refusal Refusal) error {
+// reject tells the vault, puts the new lease in place of all old ones, and returns
+// the version of its token. What other callers were lent is asked for again: it
+// may be the same token.
+func (s *Store[R]) reject(ctx context.Context, now time.Time, ask Ask, refusal Refusal) (string, error) {
 	lease, err := s.source.Reject(ctx, ask, refusal)
 	s.leases.Invalidate(ask.Connection)
 	if err != nil {
-		return err
+		return "", err
 	}
 	slot := s.slotFor(ask)
 	slot.held.Store(&held[*entry[R]]{&entry[R]{lease: lease}, s.until(now, lease.Expires)})
-	return nil
+	return lease.TokenVersion, nil
 }
 
 // callerOf returns what the vault's answer to a question depends on.

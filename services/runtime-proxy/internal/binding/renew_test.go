@@ -23,6 +23,7 @@ type renewing struct {
 	version atomic.Int64
 	rejects atomic.Int64
 	reject  func(ctx context.Context) error
+	keeps   int // a status that is no reason to renew
 }
 
 func (r *renewing) lend() *binding.Lease {
@@ -38,7 +39,7 @@ func (r *renewing) Reject(ctx context.Context, _ binding.Ask, refusal binding.Re
 			return nil, err
 		}
 	}
-	if refusal.TokenVersion == fmt.Sprint(r.version.Load()) {
+	if refusal.TokenVersion == fmt.Sprint(r.version.Load()) && refusal.Status != r.keeps {
 		r.version.Add(1)
 	}
 	return r.lend(), nil
@@ -194,6 +195,28 @@ func TestAVaultThatLendsTheSameTokenAgain(t *testing.T) {
 	store = newStoreAt(t, stubborn{stuck}, clk)
 	if _, err := store.Renew(t.Context(), adas, refused("0")); fault.CodeOf(err) != fault.CodeUnavailable {
 		t.Errorf("error = %v", err)
+	}
+}
+
+func TestATokenThatTheVaultLentAgainIsReportedAgain(t *testing.T) {
+	r, store, advance := setUpRenewing(t)
+	r.keeps = 403
+	forbidden := binding.Refusal{TokenVersion: "1", Status: 403}
+	for range 3 { // the vault is not asked with every call
+		if _, err := store.Renew(t.Context(), adas, forbidden); fault.CodeOf(err) != fault.CodeUnavailable {
+			t.Errorf("error = %v", err)
+		}
+	}
+	if r.rejects.Load() != 1 {
+		t.Fatalf("%d rejections within a second", r.rejects.Load())
+	}
+	advance(time.Second)
+	if b, err := store.Renew(t.Context(), adas, refused("1")); err != nil || b.TokenVersion != "2" || r.rejects.Load() != 2 {
+		t.Errorf("%v, %v, %d rejections", b, err, r.rejects.Load())
+	}
+	advance(time.Hour)
+	if b, err := store.Renew(t.Context(), adas, refused("1")); err != nil || b.TokenVersion != "2" || r.rejects.Load() != 2 {
+		t.Errorf("once it is replaced: %v, %v, %d rejections", b, err, r.rejects.Load())
 	}
 }
 

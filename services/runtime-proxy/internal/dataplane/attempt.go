@@ -83,7 +83,7 @@ func (h *Handler) attempts(ctx context.Context, x *exchange) error {
 	if err := h.attempt(ctx, x); err != nil {
 		return err
 	}
-	if x.binding.TokenVersion == "" || !x.refused() {
+	if x.binding.TokenVersion == "" || !x.handles.CarriesToken() || !x.refused() {
 		return nil
 	}
 	bound, err := h.deps.Pipeline.Renew(x.asCaller(ctx), x.ask, binding.Refusal{
@@ -113,7 +113,7 @@ func (x *exchange) refused() bool {
 // wordy reports whether an answer is text of a length that is known and short.
 func wordy(resp *http.Response) bool {
 	kind := resp.Header.Get("Content-Type")
-	return resp.ContentLength <= upstream.MaxRefusal && resp.Header.Get("Content-Encoding") == "" &&
+	return resp.ContentLength >= 0 && resp.ContentLength <= upstream.MaxRefusal && resp.Header.Get("Content-Encoding") == "" &&
 		(strings.Contains(kind, "json") || strings.HasPrefix(kind, "text/") || strings.Contains(kind, "xml"))
 }
 
@@ -140,6 +140,7 @@ func (h *Handler) send(ctx context.Context, x *exchange) error {
 	if err != nil {
 		return err
 	}
+	h.deps.Pipeline.NoteUse(&x.handles, x.ask, x.binding.Endpoint(x.request.Base))
 	x.answer, err = h.deps.Client.Stream(ctx, &x.request, x.streaming(), &attempt) //nolint:bodyclose // forward closes it
 	return err
 }

@@ -26,6 +26,7 @@ type Handles struct {
 	credential *Credential
 	prefix     string // "" until the first handle is made
 
+	revealed slots // what the request carries
 	signers  []signer
 	digest   *digestProof
 	identity *upstream.Identity
@@ -89,6 +90,34 @@ func (h *Handles) Used() bool {
 	return h.prefix != "" || len(h.signers) > 0 || h.digest != nil || h.identity != nil
 }
 
+// CarriesToken reports whether the request carries the access token of the
+// connection, as it is or as a part of another value. That is known after
+// [Handles.Reveal]. Signatures that are worked out of a token count.
+func (h *Handles) CarriesToken() bool { return h.revealed.meet(h.credential.tokens) }
+
+// slots is a set of them.
+type slots [maxSlots / 64]uint64
+
+func (s *slots) add(slot int) {
+	if slot >= 0 && slot < maxSlots {
+		s[slot/64] |= 1 << (slot % 64)
+	}
+}
+
+func (s *slots) has(slot int) bool {
+	return slot >= 0 && slot < maxSlots && s[slot/64]&(1<<(slot%64)) != 0
+}
+
+// meet reports whether two sets have anything in common.
+func (s *slots) meet(others slots) bool {
+	for i, word := range s {
+		if word&others[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // Reveal replaces all handles in the path, the query and the header of a request
 // by what they stand for. A secret that cannot be sent where its handle stands
 // is CONNECTION_PARAMETERS_INVALID, a header that cannot be set
@@ -140,6 +169,7 @@ func (h *Handles) replace(text string, escape func(string) string) string {
 		}
 		var value string
 		_ = h.credential.values[slot].Use(reveal.Grant(), func(b []byte) error { value = escape(string(b)); return nil })
+		h.revealed.add(slot)
 		text = text[:at] + value + text[end:]
 		from = at + len(value)
 	}

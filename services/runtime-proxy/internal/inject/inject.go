@@ -63,6 +63,7 @@ type Credential struct {
 	parameters map[string]string // plain parameters
 	names      []string          // of all parameters of the set
 	placements []Placement
+	tokens     slots       // those of the access token, and of what was made of it
 	set        string      // name of the parameter set
 	declares   bool        // the set places something for a security scheme
 	forms      secret.Text // what must not be repeated to anybody, see eachForm
@@ -93,6 +94,9 @@ func New(lent Lent) (*Credential, error) {
 	}
 	for name, text := range lent.Secrets {
 		c.byName[name] = c.keep(text)
+		if isGrant(lent.Set, name) {
+			c.tokens.add(c.byName[name])
+		}
 	}
 	for _, p := range lent.Set.GetPlacements() {
 		c.declares = c.declares || p.GetSchemeId() != ""

@@ -117,6 +117,7 @@ func (c *Credential) apiKey(p *connectorv1.ApiKeyPlacement) (slot int, ok bool, 
 	}
 	var whole []byte
 	defer func() { clear(whole) }()
+	var sources []string
 	for _, part := range parts {
 		if part.Placeholder == "" {
 			whole = append(whole, part.Text...)
@@ -129,8 +130,24 @@ func (c *Credential) apiKey(p *connectorv1.ApiKeyPlacement) (slot int, ok bool, 
 		if whole, ok = c.appendValue(whole, name); !ok {
 			return 0, false, c.missingFrom("the template of the key "+p.GetName(), name)
 		}
+		sources = append(sources, name)
 	}
-	return c.keep(secret.New(whole)), true, nil
+	return c.made(secret.New(whole), sources...), true, nil
+}
+
+// made keeps what was made of parameters.
+func (c *Credential) made(value secret.Text, sources ...string) int {
+	slot := c.keep(value)
+	if slices.ContainsFunc(sources, c.isToken) {
+		c.tokens.add(slot)
+	}
+	return slot
+}
+
+// isToken reports whether a parameter is the access token.
+func (c *Credential) isToken(parameter string) bool {
+	slot, ok := c.byName[parameter]
+	return ok && c.tokens.has(slot)
 }
 
 // missingFrom tells a parameter that the set declares and that has no value,
@@ -191,5 +208,5 @@ func (c *Credential) basic(p *connectorv1.BasicPlacement) (slot int, ok bool) {
 	encoded := base64.StdEncoding.AppendEncode(nil, pair)
 	defer clear(pair)
 	defer clear(encoded)
-	return c.keep(secret.New(encoded)), true
+	return c.made(secret.New(encoded), p.GetUsernameParameter(), p.GetPasswordParameter()), true
 }

@@ -59,7 +59,12 @@ func (c *Credential) aws(p *connectorv1.AwsSignaturePlacement) (proof, bool, err
 	return a, true, nil
 }
 
-func (a *awsProof) place(h *Handles) { h.signers = append(h.signers, a) }
+func (a *awsProof) place(h *Handles) {
+	h.signers = append(h.signers, a)
+	for _, slot := range []int{a.accessKey, a.secretKey, a.session} {
+		h.revealed.add(slot)
+	}
+}
 
 func (*awsProof) headers() []string {
 	return []string{"Authorization", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Content-Sha256"}
@@ -90,6 +95,7 @@ func (c *Credential) text(slot int) (text string) {
 type hmacProof struct {
 	scheme *sign.HMAC
 	key    int
+	slots  []int // of its parameters
 }
 
 func (c *Credential) hmac(p *connectorv1.HmacPlacement) (proof, bool, error) {
@@ -102,15 +108,24 @@ func (c *Credential) hmac(p *connectorv1.HmacPlacement) (proof, bool, error) {
 	if !ok {
 		return nil, false, c.missingFrom(what, p.GetSecretParameter())
 	}
+	made := &hmacProof{scheme, key, []int{key}}
 	for _, name := range scheme.Parameters() {
 		if !c.has(name) {
 			return nil, false, c.missingFrom(what, name)
 		}
+		if slot, ok := c.byName[name]; ok {
+			made.slots = append(made.slots, slot)
+		}
 	}
-	return &hmacProof{scheme, key}, true, nil
+	return made, true, nil
 }
 
-func (s *hmacProof) place(h *Handles) { h.signers = append(h.signers, s) }
+func (s *hmacProof) place(h *Handles) {
+	h.signers = append(h.signers, s)
+	for _, slot := range s.slots {
+		h.revealed.add(slot)
+	}
+}
 
 func (s *hmacProof) headers() []string { return s.scheme.Headers() }
 
@@ -141,7 +156,11 @@ func (c *Credential) digest(p *connectorv1.DigestPlacement) (proof, bool) {
 	return &digestProof{&digest.Memory{}, user, password}, ok
 }
 
-func (d *digestProof) place(h *Handles) { h.digest = d }
+func (d *digestProof) place(h *Handles) {
+	h.digest = d
+	h.revealed.add(d.user)
+	h.revealed.add(d.password)
+}
 
 func (*digestProof) headers() []string { return []string{"Authorization"} }
 

@@ -160,3 +160,57 @@ func TestChallengesAreForDigestAlone(t *testing.T) {
 		})
 	}
 }
+
+// TestWhetherTheTokenIsInARequest: as it is, as a part of something, or not at all.
+func TestWhetherTheTokenIsInARequest(t *testing.T) {
+	of := func(kind *connectorv1.ApiKeyPlacement) *connectorv1.CredentialPlacement {
+		return &connectorv1.CredentialPlacement{Kind: &connectorv1.CredentialPlacement_ApiKey{ApiKey: kind}}
+	}
+	pair := func(user, password string) *connectorv1.CredentialPlacement {
+		return &connectorv1.CredentialPlacement{Kind: &connectorv1.CredentialPlacement_Basic{
+			Basic: &connectorv1.BasicPlacement{UsernameParameter: user, PasswordParameter: password},
+		}}
+	}
+	signed := func(key string) *connectorv1.CredentialPlacement {
+		return &connectorv1.CredentialPlacement{Kind: &connectorv1.CredentialPlacement_Hmac{Hmac: &connectorv1.HmacPlacement{
+			SecretParameter: key, Scheme: &connectorv1.HmacScheme{StringToSign: "{method}", Headers: []*connectorv1.HmacField{{Name: "x-signature", Template: "{signature}"}}},
+		}}}
+	}
+	tests := []struct {
+		name      string
+		placement *connectorv1.CredentialPlacement
+		want      bool
+	}{
+		{"as it is", of(&connectorv1.ApiKeyPlacement{Parameter: "access", Name: "K"}), true},
+		{"in a template", of(&connectorv1.ApiKeyPlacement{Parameter: "access", Name: "K", Template: "user={user};t={value}"}), true},
+		{"as a password", pair("user", "access"), true},
+		{"as the key of a signature", signed("access"), true},
+		{"another value", of(&connectorv1.ApiKeyPlacement{Parameter: "api_key", Name: "K"}), false},
+		{"a template of others", of(&connectorv1.ApiKeyPlacement{Parameter: "api_key", Name: "K", Template: "user={user};t={value}"}), false},
+		{"a user and a password", pair("user", "api_key"), false},
+		{"a signature with another key", signed("api_key"), false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newCredential(
+				map[string]secret.Text{"access": secret.FromString("t"), "api_key": secret.FromString("k")}, map[string]string{"user": "ann"},
+				&connectorv1.ParameterSet{
+					Parameters: []*connectorv1.ConnectionParameter{{Name: "access", Type: connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH}},
+					Placements: []*connectorv1.CredentialPlacement{tt.placement},
+				},
+			)
+			req := &request.Request{Method: "GET", Header: map[string][]string{}}
+			handles := c.Handles()
+			if handles.Place(req, nil); handles.CarriesToken() {
+				t.Error("a request that nothing was placed in has it")
+			}
+			handles.Place(req, c.Placements())
+			if err := handles.Reveal(req); err != nil {
+				t.Fatal(err)
+			}
+			if got := handles.CarriesToken(); got != tt.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}

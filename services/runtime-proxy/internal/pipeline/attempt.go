@@ -41,10 +41,11 @@ func (p *Pipeline) withGoodToken(attempt Next) Step {
 	}
 }
 
-// renew gets the call another token if the API refused the one that it had.
+// renew gets the call another token if the API refused the one that the request
+// carried. The answer to a request without it says nothing about it.
 func (p *Pipeline) renew(ctx context.Context, c *Call) bool {
 	used := c.Binding.TokenVersion
-	if used == "" || !upstream.TokenRefused(c.Response.Status, c.Response.Header, c.Response.Body) {
+	if used == "" || !c.handles.CarriesToken() || !upstream.TokenRefused(c.Response.Status, c.Response.Header, c.Response.Body) {
 		return false
 	}
 	bound, err := p.Renew(ctx, c.ask(), binding.Refusal{TokenVersion: used, Status: c.Response.Status})
@@ -57,7 +58,7 @@ func (p *Pipeline) renew(ctx context.Context, c *Call) bool {
 }
 
 // exchange sends a proved request, once more if the API answers with a
-// challenge, and notes the use of the credential.
+// challenge, and notes each use of the credential.
 func (p *Pipeline) exchange(ctx context.Context, ask binding.Ask, bound *Binding, handles *inject.Handles, req *request.Request, attempt *upstream.Attempt) (*upstream.Response, error) {
 	p.NoteUse(handles, ask, bound.Endpoint(req.Base))
 	resp, err := p.client.Send(ctx, req, attempt)
@@ -68,6 +69,7 @@ func (p *Pipeline) exchange(ctx context.Context, ask binding.Ask, bound *Binding
 	if err != nil || !again {
 		return resp, err
 	}
+	p.NoteUse(handles, ask, bound.Endpoint(req.Base))
 	return p.client.Send(ctx, req, attempt)
 }
 

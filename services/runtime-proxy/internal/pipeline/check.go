@@ -114,42 +114,46 @@ func (p *Pipeline) checkServer(ctx context.Context, ask binding.Ask, bound *Bind
 // probeWithGoodToken probes, and again with another token if the API refuses the
 // present one.
 func (p *Pipeline) probeWithGoodToken(ctx context.Context, ask binding.Ask, bound *Binding, method string) (*upstream.Response, error) {
-	resp, err := p.probe(ctx, ask, bound, method)
-	if err != nil || bound.TokenVersion == "" || !upstream.TokenRefused(resp.Status, resp.Header, resp.Body) {
+	resp, carried, err := p.probe(ctx, ask, bound, method)
+	if err != nil || bound.TokenVersion == "" || !carried || !upstream.TokenRefused(resp.Status, resp.Header, resp.Body) {
 		return resp, err
 	}
 	renewed, err := p.Renew(ctx, ask, binding.Refusal{TokenVersion: bound.TokenVersion, Status: resp.Status})
 	if err != nil {
 		return resp, nil //nolint:nilerr // the API's answer says it
 	}
-	return p.probe(ctx, ask, renewed, method)
+	resp, _, err = p.probe(ctx, ask, renewed, method)
+	return resp, err
 }
 
-func (p *Pipeline) probe(ctx context.Context, ask binding.Ask, bound *Binding, method string) (*upstream.Response, error) {
+// probe calls the root of the server. carried says whether the request had the
+// access token of the connection in it.
+func (p *Pipeline) probe(ctx context.Context, ask binding.Ask, bound *Binding, method string) (resp *upstream.Response, carried bool, err error) {
 	base, err := bound.BaseOf(nil)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	req := request.Request{Method: method, Base: base, Header: map[string][]string{"User-Agent": {"Ferrule"}}}
 	through, err := bound.Revision.Through(method, "/")
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	handles := bound.Credential.Handles()
 	handles.Place(&req, bound.Credential.Placements())
 	if err := policy.Run(through.Policies.Request, &policy.Exchange{Request: &req, Parameter: handles.Parameter}); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := bound.CheckRequest(&req); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := handles.Reveal(&req); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := handles.Finish(ctx, &req, p.clock.Now(), false); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return p.exchange(ctx, ask, bound, &handles, &req, &upstream.Attempt{
+	resp, err = p.exchange(ctx, ask, bound, &handles, &req, &upstream.Attempt{
 		Operation: "test", Host: req.Base.Host, Repeatable: true, Redact: bound.Credential.Redact, Identity: handles.Identity(),
 	})
+	return resp, handles.CarriesToken(), err
 }

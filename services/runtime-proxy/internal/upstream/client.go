@@ -90,6 +90,7 @@ func New(guard *egress.Guard, tracer trace.Tracer, options Options) *Client {
 
 // wholeOf and rawOf return the transport of an attempt.
 func (c *Client) wholeOf(attempt *Attempt) http.RoundTripper {
+	c.identities.sweep()
 	if attempt.Identity == nil {
 		return c.whole
 	}
@@ -97,6 +98,7 @@ func (c *Client) wholeOf(attempt *Attempt) http.RoundTripper {
 }
 
 func (c *Client) rawOf(attempt *Attempt) http.RoundTripper {
+	c.identities.sweep()
 	if attempt.Identity == nil {
 		return c.raw
 	}

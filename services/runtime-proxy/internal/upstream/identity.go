@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/clock"
@@ -19,9 +20,15 @@ import (
 // past it those of the one that was not used for longest are closed.
 const maxIdentities = 256
 
-// identityAge is how long a certificate that nobody uses is kept: several times
-// a lease, so that one that was taken back or replaced does not stay.
-const identityAge = 5 * time.Minute
+const (
+	// identityAge is how long the connections of a certificate that nobody uses are
+	// kept: several times a lease.
+	identityAge = 5 * time.Minute
+	// identitySweep is how often such ones are looked for. So one that was taken
+	// back or replaced is gone after identityAge and identitySweep, if requests are
+	// sent at all, with whatever certificate or none.
+	identitySweep = time.Minute
+)
 
 // Identity is a client certificate with its key. It is immutable, safe for
 // concurrent use, and prints nothing.
@@ -79,6 +86,8 @@ type identities struct {
 	create func(*tls.Config) transports
 	clock  clock.Clock
 
+	due atomic.Int64 // when to look for old ones, as nanoseconds since 1970; 0 for at once
+
 	mu   sync.Mutex
 	open map[[sha256.Size]byte]*used
 }
@@ -90,15 +99,31 @@ type used struct {
 	last time.Time
 }
 
-// of returns the transports of a certificate, and drops those of others that
-// nobody has used for long.
+// sweep drops the certificates that nobody has used for long. Every request comes
+// by: almost always there is nothing to do.
+func (i *identities) sweep() {
+	now := i.clock.Now()
+	due := i.due.Load()
+	if now.UnixNano() < due || !i.due.CompareAndSwap(due, now.Add(identitySweep).UnixNano()) {
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for hash, one := range i.open {
+		if now.Sub(one.last) >= identityAge {
+			i.drop(hash, one)
+		}
+	}
+}
+
+// of returns the transports of a certificate.
 func (i *identities) of(identity *Identity) transports {
 	now := i.clock.Now()
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	found := i.open[identity.hash]
 	if found == nil {
-		i.makeRoom(now)
+		i.makeRoom()
 		found = &used{transports: i.create(identity.settings())}
 		i.open[identity.hash] = found
 	}
@@ -117,20 +142,19 @@ func (identity *Identity) settings() *tls.Config {
 	}
 }
 
-// makeRoom drops what is old, and the oldest if there is no room otherwise.
-func (i *identities) makeRoom(now time.Time) {
+// makeRoom drops the one that was not used for longest if there are too many.
+func (i *identities) makeRoom() {
+	if len(i.open) < maxIdentities {
+		return
+	}
 	var oldest [sha256.Size]byte
 	var least *used
 	for hash, one := range i.open {
-		if now.Sub(one.last) >= identityAge {
-			i.drop(hash, one)
-		} else if least == nil || one.last.Before(least.last) {
+		if least == nil || one.last.Before(least.last) {
 			oldest, least = hash, one
 		}
 	}
-	if least != nil && len(i.open) >= maxIdentities {
-		i.drop(oldest, least)
-	}
+	i.drop(oldest, least)
 }
 
 func (i *identities) drop(hash [sha256.Size]byte, one *used) {

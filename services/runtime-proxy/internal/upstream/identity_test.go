@@ -93,9 +93,17 @@ func TestConnectionsOfCertificatesAreKeptApartAndBounded(t *testing.T) {
 	if again := known.of(fakeIdentity(0)); len(known.open) != maxIdentities || again != first {
 		t.Errorf("%d certificates are open", len(known.open))
 	}
-	clk.Advance(identityAge)
-	if known.of(fakeIdentity(5000)); len(known.open) != 1 {
+	for range 5 { // requests of others, be it without any certificate
+		known.sweep()
+		known.of(fakeIdentity(0))
+		clk.Advance(identitySweep)
+	}
+	if known.sweep(); len(known.open) != 1 || known.of(fakeIdentity(0)) != first {
 		t.Errorf("%d certificates are open after a while", len(known.open))
+	}
+	clk.Advance(identityAge)
+	if known.sweep(); len(known.open) != 0 {
+		t.Errorf("%d certificates are open that nobody uses", len(known.open))
 	}
 	known.close()
 	if len(known.open) != 0 {

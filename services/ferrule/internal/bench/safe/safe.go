@@ -63,8 +63,8 @@ type Size struct {
 	Created float64 `json:"created_per_second"`
 	// File is the size of its file in bytes.
 	File int64 `json:"file_bytes"`
-	// Memory is what its process needed afterwards, in bytes: resident memory that
-	// is not pages of the file.
+	// Memory is what the process needed afterwards, in bytes, with all smaller
+	// vaults: resident memory that is not pages of their files.
 	Memory int64 `json:"memory_bytes"`
 	// Resolved is how many credentials it lent per second, on one core.
 	Resolved float64 `json:"resolved_per_second"`

@@ -1,0 +1,197 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/kv"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/chain"
+)
+
+// proofSize is the length of the proof behind a record.
+const proofSize = len(chain.Proof{})
+
+// maxKeysPerTransaction bounds how many environments one transaction touches.
+const maxKeysPerTransaction = 16
+
+// proved is a store whose records about connections, grants and OAuth clients end
+// with a proof under the key of their environment. They say who owns secrets and
+// where those may be sent: whoever can write to the file, and has no key, cannot
+// change that. That an older record was put back cannot be seen.
+//
+// Proofs need keys, and a key cannot be read inside of a transaction. A transaction
+// that misses one is undone and run again, which happens once per environment and
+// process.
+type proved struct {
+	kv.Store
+
+	prover func() Prover
+
+	mu    sync.RWMutex
+	known map[string]*chain.Key // by environment
+}
+
+func newProved(inner kv.Store, prover func() Prover) *proved {
+	return &proved{Store: inner, prover: prover, known: map[string]*chain.Key{}}
+}
+
+// View implements kv.Store.
+func (p *proved) View(ctx context.Context, fn func(kv.Reader) error) error {
+	return p.withKeys(ctx, func() error {
+		return p.Store.View(ctx, func(r kv.Reader) error { return fn(provedReader{r, p}) })
+	})
+}
+
+// Update implements kv.Store.
+func (p *proved) Update(ctx context.Context, fn func(kv.Tx) error) error {
+	return p.withKeys(ctx, func() error {
+		return p.Store.Update(ctx, func(tx kv.Tx) error { return fn(provedTx{provedReader{tx, p}, tx}) })
+	})
+}
+
+// missingKey ends a transaction that needs the key of an environment.
+type missingKey struct {
+	environment string
+	write       bool
+}
+
+func (m *missingKey) Error() string {
+	return "the key of environment " + m.environment + " is not loaded"
+}
+
+func (p *proved) withKeys(ctx context.Context, run func() error) error {
+	for range maxKeysPerTransaction {
+		err := run()
+		missing := new(missingKey)
+		if !errors.As(err, &missing) {
+			return err
+		}
+		if err := p.load(ctx, *missing); err != nil {
+			return err
+		}
+	}
+	return errors.New("one transaction touches too many environments")
+}
+
+func (p *proved) load(ctx context.Context, m missingKey) error {
+	prover := p.prover()
+	if prover == nil {
+		return errNoProver
+	}
+	get := prover.Existing
+	if m.write {
+		get = prover.Key
+	}
+	key, err := get(ctx, m.environment)
+	if err != nil {
+		return fmt.Errorf("prove the records of environment %q: %w", m.environment, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known[m.environment] = key
+	return nil
+}
+
+// environmentOf returns the environment of a record that carries a proof; "" for
+// all others.
+func environmentOf(key []byte) string {
+	kind, rest, ok := bytes.Cut(key, []byte("/"))
+	if !ok || string(kind) != "c" && string(kind) != "g" && string(kind) != "oc" {
+		return ""
+	}
+	environment, _, _ := bytes.Cut(rest, []byte("/"))
+	return string(environment)
+}
+
+// proof returns the proof of a record.
+func (p *proved) proof(environment string, key, record []byte, write bool) (chain.Proof, error) {
+	p.mu.RLock()
+	known := p.known[environment]
+	p.mu.RUnlock()
+	if known == nil {
+		return chain.Proof{}, &missingKey{environment, write}
+	}
+	return known.Stored(key, record)
+}
+
+// open returns a record without its proof, or an error if somebody else wrote it.
+func (p *proved) open(key, value []byte) ([]byte, error) {
+	environment := environmentOf(key)
+	if environment == "" {
+		return value, nil
+	}
+	if len(value) < proofSize {
+		return nil, tampered(key)
+	}
+	record := value[: len(value)-proofSize : len(value)-proofSize]
+	want, err := p.proof(environment, key, record, false)
+	if err != nil {
+		return nil, err
+	}
+	if !want.Equal(chain.Proof(value[len(value)-proofSize:])) {
+		return nil, tampered(key)
+	}
+	return record, nil
+}
+
+// tampered is for records that the vault did not write.
+func tampered(key []byte) error {
+	return fault.Precondition(fault.ReasonCredentialUnreadable,
+		"the record %q is not as the vault wrote it: somebody has changed the store; put it back from a backup", key)
+}
+
+// provedReader checks what it reads.
+type provedReader struct {
+	inner  kv.Reader
+	proved *proved
+}
+
+// Get implements kv.Reader.
+func (r provedReader) Get(key []byte) ([]byte, error) {
+	value, err := r.inner.Get(key)
+	if err != nil {
+		return nil, err
+	}
+	return r.proved.open(key, value)
+}
+
+// Scan implements kv.Reader.
+func (r provedReader) Scan(prefix, after []byte, limit int) ([]kv.Pair, error) {
+	pairs, err := r.inner.Scan(prefix, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	for i, pair := range pairs {
+		if pairs[i].Value, err = r.proved.open(pair.Key, pair.Value); err != nil {
+			return nil, err
+		}
+	}
+	return pairs, nil
+}
+
+// provedTx adds proofs to what it writes.
+type provedTx struct {
+	provedReader
+
+	tx kv.Tx
+}
+
+// Put implements kv.Tx.
+func (t provedTx) Put(key, value []byte) error {
+	environment := environmentOf(key)
+	if environment == "" {
+		return t.tx.Put(key, value)
+	}
+	proof, err := t.proved.proof(environment, key, value, true)
+	if err != nil {
+		return err
+	}
+	return t.tx.Put(key, append(value[:len(value):len(value)], proof[:]...))
+}
+
+// Delete implements kv.Tx.
+func (t provedTx) Delete(key []byte) error { return t.tx.Delete(key) }
