@@ -50,7 +50,7 @@ func (v *Vault) RotateKeys(ctx context.Context, caller Caller, level KeyLevel, e
 	}
 	for range changeAttempts {
 		var started Rotation
-		if started, err = v.tryRotate(ctx, r, level, environment); !errors.Is(err, ErrChanged) {
+		if started, err = v.tryRotate(ctx, r, caller, level, environment); !errors.Is(err, ErrChanged) {
 			return started, err
 		}
 	}
@@ -59,7 +59,7 @@ func (v *Vault) RotateKeys(ctx context.Context, caller Caller, level KeyLevel, e
 
 // tryRotate decides by the latest rotation. It returns [ErrChanged] when somebody
 // else was faster.
-func (v *Vault) tryRotate(ctx context.Context, r rotations, level KeyLevel, environment string) (Rotation, error) {
+func (v *Vault) tryRotate(ctx context.Context, r rotations, caller Caller, level KeyLevel, environment string) (Rotation, error) {
 	latest, err := r.store.Rotation(ctx, LatestRotation)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Rotation{}, fmt.Errorf("read the latest rotation: %w", err)
@@ -69,7 +69,7 @@ func (v *Vault) tryRotate(ctx context.Context, r rotations, level KeyLevel, envi
 	case latest.State == RotationRunning && same:
 		return latest, nil
 	case latest.State == RotationRunning:
-		return Rotation{}, fault.Precondition(fault.ReasonInvalidArgument,
+		return Rotation{}, fault.Precondition(fault.ReasonLimitReached,
 			"keys are being exchanged already, by keyRotations/%s; wait for its end", latest.ID).
 			With("rotation", "keyRotations/"+latest.ID)
 	case latest.State == RotationFailed && same:
@@ -81,6 +81,7 @@ func (v *Vault) tryRotate(ctx context.Context, r rotations, level KeyLevel, envi
 	if err != nil {
 		return Rotation{}, err
 	}
+	begun.Principal = caller.Principal.Name
 	return begun, saved(r.store.SaveRotation(ctx, begun))
 }
 

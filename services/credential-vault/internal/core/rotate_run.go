@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
 )
 
 const (
@@ -73,6 +74,9 @@ func (v *Vault) continueRotation(ctx context.Context, r rotations) error {
 		}
 		before := a.rot
 		err := a.step(ctx)
+		if err == nil && a.rot.State == RotationSucceeded {
+			err = a.onRecord(ctx)
+		}
 		if ctx.Err() != nil {
 			return ctx.Err() // the lease ends by itself
 		}
@@ -88,6 +92,28 @@ func (v *Vault) continueRotation(ctx context.Context, r rotations) error {
 		}
 		if err := a.save(ctx, a.lease()); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// onRecord leaves a record in every environment whose secrets are under new keys
+// now. A crash right after it repeats it.
+func (a *attempt) onRecord(ctx context.Context) error {
+	environments := []string{a.rot.Environment}
+	if a.rot.Environment == "" {
+		var err error
+		if environments, err = a.keys.Environments(ctx); err != nil {
+			return fmt.Errorf("list environments with keys: %w", err)
+		}
+	}
+	for _, environment := range environments {
+		err := a.vault.store.Record(ctx, AuditRecord{
+			Time: a.vault.clock.Now(), Action: ActionKeysRotated, Connection: resource.Connection{Environment: environment},
+			Principal: a.rot.Principal, Service: itself,
+		})
+		if err != nil {
+			return fmt.Errorf("record that keys were exchanged: %w", err)
 		}
 	}
 	return nil

@@ -399,6 +399,12 @@ func TestOneEnvironmentIsRotatedWithoutTheOthers(t *testing.T) {
 		t.Error("the keys of the wrong environment were exchanged")
 	}
 	p.readable(v, 3, "at the end")
+	records, _, err := p.stored(func() {}).AuditRecords(t.Context(), core.AuditQuery{
+		AuditFilter: core.AuditFilter{Environment: "default", Action: core.ActionKeysRotated}, Limit: 10,
+	})
+	if err != nil || len(records) != 1 || records[0].Principal != "root" {
+		t.Errorf("the exchange is on record as %v, %v", records, err)
+	}
 }
 
 func TestAConnectionWithoutAKeyGetsOne(t *testing.T) {

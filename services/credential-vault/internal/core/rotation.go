@@ -54,6 +54,8 @@ type Rotation struct {
 	// Reason is why it stopped or what it has to wait for, one sentence; empty if
 	// all is well.
 	Reason string
+	// Principal is who began it.
+	Principal string
 	// OldMaster and Master are the ids of the key-encryption key before and now.
 	OldMaster, Master string
 	// CreateTime is when it began, EndTime when it ended; zero while it runs.

@@ -29,6 +29,7 @@ type rotationRecord struct {
 	Done        int64               `json:"done"`
 	Total       int64               `json:"total"`
 	Reason      string              `json:"reason,omitempty"`
+	Principal   string              `json:"principal,omitempty"`
 	OldMaster   string              `json:"old_master"`
 	Master      string              `json:"master"`
 	CreateTime  time.Time           `json:"create_time"`
@@ -54,7 +55,7 @@ type rotationLeaseRecord struct {
 func encodeRotation(r core.Rotation) ([]byte, error) {
 	return encode(rotationRecord{
 		Change: r.Change, Level: int(r.Level), Environment: r.Environment, State: int(r.State), Done: r.Done, Total: r.Total,
-		Reason: r.Reason, OldMaster: r.OldMaster, Master: r.Master, CreateTime: r.CreateTime.UTC(), EndTime: r.EndTime.UTC(),
+		Reason: r.Reason, Principal: r.Principal, OldMaster: r.OldMaster, Master: r.Master, CreateTime: r.CreateTime.UTC(), EndTime: r.EndTime.UTC(),
 		Step: rotationStepRecord{
 			Phase: int(r.Step.Phase), Environment: r.Step.Environment, Version: r.Step.Version,
 			After: []byte(r.Step.After), Until: r.Step.Until.UTC(),
@@ -70,7 +71,7 @@ func decodeRotation(id string, data []byte) (core.Rotation, error) {
 	}
 	return core.Rotation{
 		ID: id, Change: r.Change, Level: core.KeyLevel(r.Level), Environment: r.Environment, State: core.RotationState(r.State),
-		Done: r.Done, Total: r.Total, Reason: r.Reason, OldMaster: r.OldMaster, Master: r.Master,
+		Done: r.Done, Total: r.Total, Reason: r.Reason, Principal: r.Principal, OldMaster: r.OldMaster, Master: r.Master,
 		CreateTime: r.CreateTime, EndTime: r.EndTime,
 		Step: core.RotationStep{
 			Phase: core.RotationPhase(r.Step.Phase), Environment: r.Step.Environment, Version: r.Step.Version,
