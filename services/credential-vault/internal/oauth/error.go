@@ -65,10 +65,10 @@ func (e *Error) Fault() *fault.Error {
 	}
 	if e.Verdict == Transient {
 		return e.describe(fault.Unavailable(fault.ReasonProviderUnavailable,
-			"the provider at %s could not be asked for a token%s; try again later", e.Host, e.why()))
+			"the provider%s could not be asked for a token%s; try again later", e.where(), e.why()))
 	}
 	return e.describe(fault.Precondition(fault.ReasonProviderRefused,
-		"the provider at %s refused to give a token%s", e.Host, e.why()))
+		"%s", e.refusal()))
 }
 
 // Error implements error.
@@ -76,6 +76,23 @@ func (e *Error) Error() string { return e.Fault().Error() }
 
 // Unwrap returns the fault, so that callers find code and reason.
 func (e *Error) Unwrap() error { return e.Fault() }
+
+// where returns whom we asked, ready to stand behind "the provider".
+func (e *Error) where() string {
+	if e.Host == "" {
+		return ""
+	}
+	return " at " + e.Host
+}
+
+// refusal says that there is no token: by the provider's word, or because it could
+// not even be asked with what is known.
+func (e *Error) refusal() string {
+	if e.Status == 0 && e.Code == "" {
+		return "the provider" + e.where() + " was not asked for a token" + e.why()
+	}
+	return "the provider" + e.where() + " refused to give a token" + e.why()
+}
 
 // why returns what is known about the failure, ready to stand behind a sentence.
 func (e *Error) why() string {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
@@ -53,20 +54,20 @@ func (p *proved) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	})
 }
 
-// missingKey ends a transaction that needs the key of an environment.
-type missingKey struct {
+// missingKeyError ends a transaction that needs the key of an environment.
+type missingKeyError struct {
 	environment string
 	write       bool
 }
 
-func (m *missingKey) Error() string {
+func (m *missingKeyError) Error() string {
 	return "the key of environment " + m.environment + " is not loaded"
 }
 
 func (p *proved) withKeys(ctx context.Context, run func() error) error {
 	for range maxKeysPerTransaction {
 		err := run()
-		missing := new(missingKey)
+		missing := new(missingKeyError)
 		if !errors.As(err, &missing) {
 			return err
 		}
@@ -77,7 +78,7 @@ func (p *proved) withKeys(ctx context.Context, run func() error) error {
 	return errors.New("one transaction touches too many environments")
 }
 
-func (p *proved) load(ctx context.Context, m missingKey) error {
+func (p *proved) load(ctx context.Context, m missingKeyError) error {
 	prover := p.prover()
 	if prover == nil {
 		return errNoProver
@@ -113,7 +114,7 @@ func (p *proved) proof(environment string, key, record []byte, write bool) (chai
 	known := p.known[environment]
 	p.mu.RUnlock()
 	if known == nil {
-		return chain.Proof{}, &missingKey{environment, write}
+		return chain.Proof{}, &missingKeyError{environment, write}
 	}
 	return known.Stored(key, record)
 }
@@ -190,7 +191,7 @@ func (t provedTx) Put(key, value []byte) error {
 	if err != nil {
 		return err
 	}
-	return t.tx.Put(key, append(value[:len(value):len(value)], proof[:]...))
+	return t.tx.Put(key, append(slices.Clip(value), proof[:]...))
 }
 
 // Delete implements kv.Tx.
