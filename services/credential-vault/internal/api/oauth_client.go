@@ -18,6 +18,7 @@ func (s *Server) clientMessage(c core.OAuthClient) *vaultv1.OAuthClient {
 		SecretNames:    c.SecretNames,
 		RedirectUrl:    s.vault.RedirectURL(c.Connector),
 		TokenOrigins:   c.TokenOrigins,
+		ApiOrigins:     c.APIOrigins,
 		Registered:     c.Registered,
 		CreateTime:     timestamp(c.CreateTime),
 		UpdateTime:     timestamp(c.UpdateTime),

@@ -225,5 +225,8 @@ func (a *app) showOAuthClient(what string, c *vaultv1.OAuthClient) error {
 	if len(c.GetTokenOrigins()) > 0 {
 		a.printf("  its secrets are sent to %s and nowhere else\n", strings.Join(c.GetTokenOrigins(), ", "))
 	}
+	if len(c.GetApiOrigins()) > 0 {
+		a.printf("  its tokens are sent to %s and nowhere else\n", strings.Join(c.GetApiOrigins(), ", "))
+	}
 	return nil
 }

@@ -152,8 +152,13 @@ func ConnectCommand(connector string, def *connectorv1.Definition, set *connecto
 	if len(def.GetParameterSets()) > 1 {
 		command.WriteString(" --auth " + quoted(set.GetName()))
 	}
+	// Where something is required, what is not can be left out.
+	required := slices.ContainsFunc(set.GetParameters(), (*connectorv1.ConnectionParameter).GetRequired)
 	for _, p := range set.GetParameters() {
 		switch {
+		case required && !p.GetRequired():
+		case p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_CERTIFICATE:
+			command.WriteString(" --secret " + quoted(p.GetName()+"=@FILE"))
 		case p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_SECRET:
 			command.WriteString(" --secret " + quoted(p.GetName()+"=-"))
 		case p.GetRequired() && p.GetDefaultValue() == "" && p.GetType() != connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH:

@@ -94,7 +94,9 @@ type Authorization struct {
 	// How far it has come.
 	State AuthorizationState `protobuf:"varint,2,opt,name=state,proto3,enum=ferrule.vault.v1.AuthorizationState" json:"state,omitempty"`
 	// Page of the provider that the person has to open; empty if no person is
-	// needed. With a device code: where the code is typed in.
+	// needed. With a device code: where the code is typed in. This, user_code and
+	// complete_url are in the answer of StartAuthorization only: nothing readable of
+	// them is kept.
 	AuthorizationUrl string `protobuf:"bytes,3,opt,name=authorization_url,json=authorizationUrl,proto3" json:"authorization_url,omitempty"`
 	// Code to type in at authorization_url; empty unless it is a device flow.
 	UserCode string `protobuf:"bytes,4,opt,name=user_code,json=userCode,proto3" json:"user_code,omitempty"`

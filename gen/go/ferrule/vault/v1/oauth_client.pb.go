@@ -128,7 +128,11 @@ type OAuthClient struct {
 	// When it last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change (AIP-154).
-	Etag          string `protobuf:"bytes,13,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,13,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Origins of the API that tokens of the client may be sent to: those of the
+	// connector when the client was last written, with "*" where owners of
+	// connections fill in a part of the host.
+	ApiOrigins    []string `protobuf:"bytes,14,rep,name=api_origins,json=apiOrigins,proto3" json:"api_origins,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -254,11 +258,18 @@ func (x *OAuthClient) GetEtag() string {
 	return ""
 }
 
+func (x *OAuthClient) GetApiOrigins() []string {
+	if x != nil {
+		return x.ApiOrigins
+	}
+	return nil
+}
+
 var File_ferrule_vault_v1_oauth_client_proto protoreflect.FileDescriptor
 
 const file_ferrule_vault_v1_oauth_client_proto_rawDesc = "" +
 	"\n" +
-	"#ferrule/vault/v1/oauth_client.proto\x12\x10ferrule.vault.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x06\n" +
+	"#ferrule/vault/v1/oauth_client.proto\x12\x10ferrule.vault.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\a\n" +
 	"\vOAuthClient\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12F\n" +
 	"\tconnector\x18\x02 \x01(\tB(\xe0A\x02\xe0A\x05\xfaA\x17\n" +
@@ -278,7 +289,9 @@ const file_ferrule_vault_v1_oauth_client_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\r \x01(\tR\x04etag\x1a;\n" +
+	"\x04etag\x18\r \x01(\tR\x04etag\x12$\n" +
+	"\vapi_origins\x18\x0e \x03(\tB\x03\xe0A\x03R\n" +
+	"apiOrigins\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:o\xeaAl\n" +

@@ -31,7 +31,8 @@ func TestSchemesThatNothingRequires(t *testing.T) {
 		{
 			"one is enough for one operation, and another wants both",
 			"paths: {/x: {get: {operationId: X, security: [{a: []}]}}, /y: {get: {operationId: Y, security: [{a: [], b: []}]}}}\n" + two,
-			[]string{"a+b", "a"}, nil,
+			[]string{"a+b", "a"},
+			nil,
 		},
 		{"it may be left out", "security: [{}, {a: []}]\n" + path + one, []string{"none", "a"}, nil},
 		{"there are none", path, []string{"default"}, nil},
