@@ -262,5 +262,19 @@ func (b *Bus) Ensure(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("ensure stream %s: %w", cfg.Name, err))
 		}
 	}
+	for _, cfg := range b.cfg.Topology.Buckets() {
+		if _, err := b.js.CreateOrUpdateKeyValue(ctx, cfg); err != nil {
+			errs = append(errs, fmt.Errorf("ensure bucket %s: %w", cfg.Bucket, err))
+		}
+	}
 	return errors.Join(errs...)
+}
+
+// Bucket returns a key-value bucket of the topology; a key is made with [Key].
+func (b *Bus) Bucket(ctx context.Context, name string) (jetstream.KeyValue, error) {
+	bucket, err := b.js.KeyValue(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("open bucket %s: %w", name, err)
+	}
+	return bucket, nil
 }

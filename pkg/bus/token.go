@@ -119,3 +119,26 @@ func split(subject, prefix string, n int) ([]string, error) {
 	}
 	return tokens, nil
 }
+
+// Key builds a key of a bucket: one [Token] for each value, with dots between
+// them. A bucket takes no "%", so "=" stands in its place.
+func Key(values ...string) string {
+	tokens := make([]string, len(values))
+	for i, v := range values {
+		tokens[i] = strings.ReplaceAll(Token(v), "%", "=")
+	}
+	return strings.Join(tokens, ".")
+}
+
+// ParseKey undoes [Key].
+func ParseKey(key string) ([]string, error) {
+	values := strings.Split(key, ".")
+	for i, token := range values {
+		value, err := ParseToken(strings.ReplaceAll(token, "=", "%"))
+		if err != nil {
+			return nil, fmt.Errorf("key %q: %w", key, err)
+		}
+		values[i] = value
+	}
+	return values, nil
+}

@@ -1,6 +1,7 @@
 package bus_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,4 +71,29 @@ func FuzzTokenRoundTrip(f *testing.F) {
 			t.Fatalf("%q is a second token for %q", value, v)
 		}
 	})
+}
+
+func TestKeys(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		values []string
+		key    string
+	}{
+		{"ids stay as they are", []string{"default", "crm-2"}, "default.crm-2"},
+		{"what a bucket does not take is escaped without a percent sign", []string{"a.b", "", "100%", "x=y"}, "a=2Eb.=.100=25.x=3Dy"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			key := bus.Key(row.values...)
+			if key != row.key {
+				t.Errorf("Key(%q) = %q, want %q", row.values, key, row.key)
+			}
+			values, err := bus.ParseKey(key)
+			if err != nil || !slices.Equal(values, row.values) {
+				t.Errorf("ParseKey(%q) = %q, %v", key, values, err)
+			}
+		})
+	}
+	if got, err := bus.ParseKey("a..b"); err == nil {
+		t.Errorf("an empty token is %q", got)
+	}
 }

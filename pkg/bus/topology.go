@@ -7,8 +7,8 @@ import (
 )
 
 // This file declares everything that exists on the bus: every stream, every
-// durable consumer, every subject. What is not here does not exist; a
-// key-value bucket, when the first is needed, is declared here too.
+// durable consumer, every subject, every key-value bucket. What is not here does
+// not exist.
 //
 //	ferrule.change.{kind}.{environment}.{id}                              FERRULE_CHANGES
 //	ferrule.event.{environment}.{connector}.{operation}.{subscription}    FERRULE_EVENTS
@@ -17,6 +17,8 @@ import (
 //	ferrule.poll.fire.{id}      it is time to poll                        FERRULE_POLLS
 //	ferrule.delivery.{sink}.{environment}.{subscription}                  FERRULE_DELIVERIES
 //	ferrule.deadletter.{sink}.{environment}.{subscription}                FERRULE_DEAD_LETTERS
+//	ferrule.usage.{environment}.{hour}.{connector}.{connection}.{process} FERRULE_USAGE
+//	ferrule.requestlog.{environment}.{connection}                         FERRULE_REQUEST_LOG
 //
 // Every {…} is one token, encoded by [Token].
 
@@ -36,6 +38,25 @@ const (
 	// StreamDeadLetters keeps deliveries that failed for good, until they are
 	// replayed or too old.
 	StreamDeadLetters = "FERRULE_DEAD_LETTERS"
+	// StreamUsage counts calls: the last message of a subject has the totals of one
+	// process for one connection in one hour.
+	StreamUsage = "FERRULE_USAGE"
+	// StreamRequestLog keeps requests of connections whose owners asked for it.
+	StreamRequestLog = "FERRULE_REQUEST_LOG"
+)
+
+// The key-value buckets. A key is made of [Token]s with dots between them.
+const (
+	// BucketRateBudgets holds how much of each rate limit the processes of an
+	// installation have taken, "{scope}.{environment}.{id}".
+	BucketRateBudgets = "FERRULE_RATE_BUDGETS"
+	// BucketIdempotency holds what became of calls with an idempotency key.
+	BucketIdempotency = "FERRULE_IDEMPOTENCY"
+	// BucketScriptState holds what custom code keeps, by environment and connector.
+	BucketScriptState = "FERRULE_SCRIPT_STATE"
+	// BucketRequestLogs says whose requests are kept, and until when,
+	// "{environment}.{connection}".
+	BucketRequestLogs = "FERRULE_REQUEST_LOGS"
 )
 
 // ConsumerPolls is the durable consumer that all pollers of an installation
@@ -65,6 +86,14 @@ const (
 	DedupWindow = 10 * time.Minute
 	// DeadLettersMaxAge is how long a failed delivery can be replayed.
 	DeadLettersMaxAge = 30 * 24 * time.Hour
+	// UsageMaxAge is how long calls are counted back.
+	UsageMaxAge = 90 * 24 * time.Hour
+	// RequestLogMaxAge is how long a logged request is kept.
+	RequestLogMaxAge = 7 * 24 * time.Hour
+	// RequestLogPerConnection is how many logged requests of a connection are kept.
+	RequestLogPerConnection = 1000
+	// IdempotencyMaxAge is how long an idempotency key is known.
+	IdempotencyMaxAge = 24 * time.Hour
 )
 
 // Topology is what an operator may choose about the streams. Every process of an
@@ -112,6 +141,7 @@ func (t Topology) Streams() []jetstream.StreamConfig {
 	t = t.withDefaults()
 	streams := []jetstream.StreamConfig{
 		changesStream(), t.eventsStream(), pollsStream(), t.deliveriesStream(), t.deadLettersStream(),
+		usageStream(), requestLogStream(),
 	}
 	for i := range streams {
 		streams[i].Replicas = t.Replicas
@@ -197,6 +227,67 @@ func (t Topology) deadLettersStream() jetstream.StreamConfig {
 		Discard:     jetstream.DiscardOld,
 		AllowDirect: true,
 	}
+}
+
+// usageStream keeps only the last totals of a process and hour: a crash can lose
+// what was counted since they were written, and a message that is written again
+// counts nothing twice.
+func usageStream() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              StreamUsage,
+		Description:       "Calls by hour, connector and connection.",
+		Subjects:          []string{"ferrule.usage.>"},
+		Retention:         jetstream.LimitsPolicy,
+		MaxAge:            UsageMaxAge,
+		MaxMsgsPerSubject: 1,
+		MaxBytes:          1 << 30,
+		Discard:           jetstream.DiscardOld,
+		AllowDirect:       true,
+	}
+}
+
+func requestLogStream() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              StreamRequestLog,
+		Description:       "Requests and answers of connections that are being looked at.",
+		Subjects:          []string{"ferrule.requestlog.>"},
+		Retention:         jetstream.LimitsPolicy,
+		MaxAge:            RequestLogMaxAge,
+		MaxMsgsPerSubject: RequestLogPerConnection,
+		MaxBytes:          256 << 20,
+		Discard:           jetstream.DiscardOld,
+		AllowDirect:       true,
+	}
+}
+
+// Buckets returns the configuration of every key-value bucket.
+func (t Topology) Buckets() []jetstream.KeyValueConfig {
+	t = t.withDefaults()
+	buckets := []jetstream.KeyValueConfig{
+		{
+			// A budget is of no interest once its time is over, a day at the longest.
+			Bucket: BucketRateBudgets, Description: "How much of each rate limit is taken.",
+			TTL: 25 * time.Hour, MaxBytes: 64 << 20,
+		},
+		{
+			Bucket: BucketIdempotency, Description: "What became of calls with an idempotency key.",
+			TTL: IdempotencyMaxAge, MaxValueSize: 512 << 10, MaxBytes: 256 << 20,
+		},
+		{
+			Bucket: BucketScriptState, Description: "What custom code keeps.",
+			MaxValueSize: 64 << 10, MaxBytes: 64 << 20, LimitMarkerTTL: time.Minute,
+		},
+		{
+			Bucket: BucketRequestLogs, Description: "Whose requests are kept, and until when.",
+			MaxBytes: 16 << 20, LimitMarkerTTL: time.Minute,
+		},
+	}
+	for i := range buckets {
+		buckets[i].Replicas = t.Replicas
+		buckets[i].Storage = jetstream.FileStorage
+		buckets[i].History = 1
+	}
+	return buckets
 }
 
 // PollsConsumer returns the configuration of the consumer of due polls. ackWait
@@ -302,6 +393,33 @@ func ParseEvent(subject string) (EventAddress, error) {
 // subscriptions, but no subscription has them.
 func ConnectionSubject(environment, connector, connection string) string {
 	return join("ferrule.connection", environment, connector, connection)
+}
+
+// UsageAddress says whose calls are counted in which hour, by which process.
+type UsageAddress struct{ Environment, Hour, Connector, Connection, Process string }
+
+// Subject returns where the totals with this address are published.
+func (a UsageAddress) Subject() string {
+	return join("ferrule.usage", a.Environment, a.Hour, a.Connector, a.Connection, a.Process)
+}
+
+// Filter returns a subject filter: empty fields match everything.
+func (a UsageAddress) Filter() string {
+	return joinFilter("ferrule.usage", a.Environment, a.Hour, a.Connector, a.Connection, a.Process)
+}
+
+// ParseUsage undoes [UsageAddress.Subject].
+func ParseUsage(subject string) (UsageAddress, error) {
+	v, err := split(subject, "ferrule.usage", 5)
+	if err != nil {
+		return UsageAddress{}, err
+	}
+	return UsageAddress{Environment: v[0], Hour: v[1], Connector: v[2], Connection: v[3], Process: v[4]}, nil
+}
+
+// RequestLogSubject returns where requests of a connection are kept.
+func RequestLogSubject(environment, connection string) string {
+	return join("ferrule.requestlog", environment, connection)
 }
 
 // ScheduleSubject returns where the definition of a schedule is kept. There is

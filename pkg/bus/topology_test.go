@@ -60,6 +60,12 @@ func TestSubjectsCanBeReadBack(t *testing.T) {
 			t.Errorf("got %q, %v", got, err)
 		}
 	})
+	t.Run("the totals of a process", func(t *testing.T) {
+		want := bus.UsageAddress{Environment: odd, Hour: "2026112115", Connector: "crm", Connection: "mine", Process: "p.1"}
+		if got, err := bus.ParseUsage(want.Subject()); err != nil || got != want {
+			t.Errorf("usage: got %+v, %v", got, err)
+		}
+	})
 	t.Run("a delivery and its dead letter", func(t *testing.T) {
 		want := bus.DeliveryAddress{Sink: "http", Environment: odd, Subscription: "s"}
 		got, err := bus.ParseDelivery(want.Subject())
@@ -94,6 +100,12 @@ func TestForeignSubjectsAreRefused(t *testing.T) {
 func TestStreamsFitTogether(t *testing.T) {
 	streams := bus.Topology{Replicas: 3}.Streams()
 	var bytes int64
+	for _, b := range (bus.Topology{Replicas: 3}).Buckets() {
+		bytes += b.MaxBytes
+		if b.Replicas != 3 || b.MaxBytes <= 0 {
+			t.Errorf("%s: replicas %d, bytes %d", b.Bucket, b.Replicas, b.MaxBytes)
+		}
+	}
 	for _, s := range streams {
 		bytes += s.MaxBytes
 		if s.Replicas != 3 || s.Storage != jetstream.FileStorage || s.Duplicates != bus.DedupWindow {
@@ -139,7 +151,10 @@ func TestEnsureByManyAtOnceAndAgain(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	want := []string{bus.StreamChanges, bus.StreamDeadLetters, bus.StreamDeliveries, bus.StreamEvents, bus.StreamPolls}
+	want := []string{
+		bus.StreamChanges, bus.StreamDeadLetters, bus.StreamDeliveries, bus.StreamEvents, bus.StreamPolls, bus.StreamRequestLog, bus.StreamUsage,
+		"KV_" + bus.BucketIdempotency, "KV_" + bus.BucketRateBudgets, "KV_" + bus.BucketRequestLogs, "KV_" + bus.BucketScriptState,
+	}
 	if diff := cmp.Diff(want, names(t, testkit.Connect(t, srv))); diff != "" {
 		t.Errorf("streams (-want +got):\n%s", diff)
 	}
@@ -184,7 +199,8 @@ func TestEnsureNamesTheStreamItCannotChangeAndGoesOn(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "ensure stream FERRULE_POLLS") {
 		t.Errorf("Ensure() = %v, want an error that names the stream", err)
 	}
-	if got := len(names(t, b)); got != 5 {
+	all := len(bus.Topology{}.Streams()) + len(bus.Topology{}.Buckets())
+	if got := len(names(t, b)); got != all {
 		t.Errorf("%d streams exist, want the others too", got)
 	}
 }

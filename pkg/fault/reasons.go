@@ -145,6 +145,32 @@ const (
 	ReasonKeyRotationNotFound Reason = "KEY_ROTATION_NOT_FOUND"
 	// ReasonKeyUnavailable: a key management service that cannot be used.
 	ReasonKeyUnavailable Reason = "KEY_UNAVAILABLE"
+	// ReasonRateLimited: a limit of calls in a time that is reached.
+	ReasonRateLimited Reason = "RATE_LIMITED"
+	// ReasonCircuitOpen: an API that is left alone for a moment because it failed too often.
+	ReasonCircuitOpen Reason = "CIRCUIT_OPEN"
+	// ReasonConcurrencyLimited: too many calls of one connection at once.
+	ReasonConcurrencyLimited Reason = "CONCURRENCY_LIMITED"
+	// ReasonIdempotencyKeyReused: an idempotency key that was used with another input.
+	ReasonIdempotencyKeyReused Reason = "IDEMPOTENCY_KEY_REUSED"
+	// ReasonIdempotencyKeyInUse: an idempotency key whose call is under way or ended unknown.
+	ReasonIdempotencyKeyInUse Reason = "IDEMPOTENCY_KEY_IN_USE"
+	// ReasonScriptInvalid: custom code that does not compile or exports nothing.
+	ReasonScriptInvalid Reason = "SCRIPT_INVALID"
+	// ReasonScriptFailed: custom code that threw an error or gave no answer.
+	ReasonScriptFailed Reason = "SCRIPT_FAILED"
+	// ReasonScriptLimitExceeded: custom code that was stopped at a limit.
+	ReasonScriptLimitExceeded Reason = "SCRIPT_LIMIT_EXCEEDED"
+	// ReasonLinkInvalid: a link that was not made here for this connection.
+	ReasonLinkInvalid Reason = "LINK_INVALID"
+	// ReasonResponseInvalid: an answer that is not as its schema says, where that was asked for.
+	ReasonResponseInvalid Reason = "RESPONSE_INVALID"
+	// ReasonPolicyFailed: a policy that could not be applied to a call.
+	ReasonPolicyFailed Reason = "POLICY_FAILED"
+	// ReasonDynamicNotAvailable: choices or a schema that the API did not supply.
+	ReasonDynamicNotAvailable Reason = "DYNAMIC_NOT_AVAILABLE"
+	// ReasonCallbackUnknown: a callback URL that is not known or has ended.
+	ReasonCallbackUnknown Reason = "CALLBACK_UNKNOWN"
 )
 
 // Reasons returns every reason, in the order of the enum.
@@ -219,5 +245,18 @@ func Reasons() []Reason { //nolint:funlen // a list
 		ReasonProviderUnavailable,
 		ReasonKeyRotationNotFound,
 		ReasonKeyUnavailable,
+		ReasonRateLimited,
+		ReasonCircuitOpen,
+		ReasonConcurrencyLimited,
+		ReasonIdempotencyKeyReused,
+		ReasonIdempotencyKeyInUse,
+		ReasonScriptInvalid,
+		ReasonScriptFailed,
+		ReasonScriptLimitExceeded,
+		ReasonLinkInvalid,
+		ReasonResponseInvalid,
+		ReasonPolicyFailed,
+		ReasonDynamicNotAvailable,
+		ReasonCallbackUnknown,
 	}
 }

@@ -56,7 +56,13 @@ type Definition struct {
 	// Groups of operations, as declared by the source.
 	Tags []*Tag `protobuf:"bytes,11,rep,name=tags,proto3" json:"tags,omitempty"`
 	// How people choose a file of the API, if the source says so.
-	FilePicker    *FilePicker `protobuf:"bytes,12,opt,name=file_picker,json=filePicker,proto3" json:"file_picker,omitempty"`
+	FilePicker *FilePicker `protobuf:"bytes,12,opt,name=file_picker,json=filePicker,proto3" json:"file_picker,omitempty"`
+	// What the API allows in a time, kept across all processes of an installation.
+	// Calls past it are refused before they are sent.
+	RateLimits []*RateLimit `protobuf:"bytes,13,rep,name=rate_limits,json=rateLimits,proto3" json:"rate_limits,omitempty"`
+	// What answers that report a failure mean; the first rule that fits counts,
+	// before what is known of APIs in general.
+	ErrorRules    []*ErrorRule `protobuf:"bytes,14,rep,name=error_rules,json=errorRules,proto3" json:"error_rules,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -171,6 +177,20 @@ func (x *Definition) GetTags() []*Tag {
 func (x *Definition) GetFilePicker() *FilePicker {
 	if x != nil {
 		return x.FilePicker
+	}
+	return nil
+}
+
+func (x *Definition) GetRateLimits() []*RateLimit {
+	if x != nil {
+		return x.RateLimits
+	}
+	return nil
+}
+
+func (x *Definition) GetErrorRules() []*ErrorRule {
+	if x != nil {
+		return x.ErrorRules
 	}
 	return nil
 }
@@ -867,7 +887,7 @@ var File_ferrule_connector_v1_definition_proto protoreflect.FileDescriptor
 
 const file_ferrule_connector_v1_definition_proto_rawDesc = "" +
 	"\n" +
-	"%ferrule/connector/v1/definition.proto\x12\x14ferrule.connector.v1\x1a)ferrule/connector/v1/authentication.proto\x1a\"ferrule/connector/v1/dynamic.proto\x1a$ferrule/connector/v1/operation.proto\x1a!ferrule/connector/v1/policy.proto\x1a!ferrule/connector/v1/schema.proto\x1a!ferrule/connector/v1/server.proto\"\xfd\x05\n" +
+	"%ferrule/connector/v1/definition.proto\x12\x14ferrule.connector.v1\x1a)ferrule/connector/v1/authentication.proto\x1a\"ferrule/connector/v1/dynamic.proto\x1a ferrule/connector/v1/limit.proto\x1a$ferrule/connector/v1/operation.proto\x1a!ferrule/connector/v1/policy.proto\x1a!ferrule/connector/v1/schema.proto\x1a!ferrule/connector/v1/server.proto\"\x81\a\n" +
 	"\n" +
 	"Definition\x12.\n" +
 	"\x04info\x18\x01 \x01(\v2\x1a.ferrule.connector.v1.InfoR\x04info\x126\n" +
@@ -887,7 +907,11 @@ const file_ferrule_connector_v1_definition_proto_rawDesc = "" +
 	"extensions\x12-\n" +
 	"\x04tags\x18\v \x03(\v2\x19.ferrule.connector.v1.TagR\x04tags\x12A\n" +
 	"\vfile_picker\x18\f \x01(\v2 .ferrule.connector.v1.FilePickerR\n" +
-	"filePicker\"\xf1\x04\n" +
+	"filePicker\x12@\n" +
+	"\vrate_limits\x18\r \x03(\v2\x1f.ferrule.connector.v1.RateLimitR\n" +
+	"rateLimits\x12@\n" +
+	"\verror_rules\x18\x0e \x03(\v2\x1f.ferrule.connector.v1.ErrorRuleR\n" +
+	"errorRules\"\xf1\x04\n" +
 	"\x04Info\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x18\n" +
@@ -985,7 +1009,9 @@ var file_ferrule_connector_v1_definition_proto_goTypes = []any{
 	(*Policy)(nil),         // 14: ferrule.connector.v1.Policy
 	(*Script)(nil),         // 15: ferrule.connector.v1.Script
 	(*Extension)(nil),      // 16: ferrule.connector.v1.Extension
-	(*DynamicCall)(nil),    // 17: ferrule.connector.v1.DynamicCall
+	(*RateLimit)(nil),      // 17: ferrule.connector.v1.RateLimit
+	(*ErrorRule)(nil),      // 18: ferrule.connector.v1.ErrorRule
+	(*DynamicCall)(nil),    // 19: ferrule.connector.v1.DynamicCall
 }
 var file_ferrule_connector_v1_definition_proto_depIdxs = []int32{
 	1,  // 0: ferrule.connector.v1.Definition.info:type_name -> ferrule.connector.v1.Info
@@ -1000,19 +1026,21 @@ var file_ferrule_connector_v1_definition_proto_depIdxs = []int32{
 	16, // 9: ferrule.connector.v1.Definition.extensions:type_name -> ferrule.connector.v1.Extension
 	6,  // 10: ferrule.connector.v1.Definition.tags:type_name -> ferrule.connector.v1.Tag
 	7,  // 11: ferrule.connector.v1.Definition.file_picker:type_name -> ferrule.connector.v1.FilePicker
-	3,  // 12: ferrule.connector.v1.Info.contact:type_name -> ferrule.connector.v1.Contact
-	4,  // 13: ferrule.connector.v1.Info.license:type_name -> ferrule.connector.v1.License
-	5,  // 14: ferrule.connector.v1.Info.links:type_name -> ferrule.connector.v1.Link
-	16, // 15: ferrule.connector.v1.Info.extensions:type_name -> ferrule.connector.v1.Extension
-	2,  // 16: ferrule.connector.v1.Info.icon:type_name -> ferrule.connector.v1.Icon
-	16, // 17: ferrule.connector.v1.Tag.extensions:type_name -> ferrule.connector.v1.Extension
-	17, // 18: ferrule.connector.v1.FilePicker.open:type_name -> ferrule.connector.v1.DynamicCall
-	17, // 19: ferrule.connector.v1.FilePicker.browse:type_name -> ferrule.connector.v1.DynamicCall
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	17, // 12: ferrule.connector.v1.Definition.rate_limits:type_name -> ferrule.connector.v1.RateLimit
+	18, // 13: ferrule.connector.v1.Definition.error_rules:type_name -> ferrule.connector.v1.ErrorRule
+	3,  // 14: ferrule.connector.v1.Info.contact:type_name -> ferrule.connector.v1.Contact
+	4,  // 15: ferrule.connector.v1.Info.license:type_name -> ferrule.connector.v1.License
+	5,  // 16: ferrule.connector.v1.Info.links:type_name -> ferrule.connector.v1.Link
+	16, // 17: ferrule.connector.v1.Info.extensions:type_name -> ferrule.connector.v1.Extension
+	2,  // 18: ferrule.connector.v1.Info.icon:type_name -> ferrule.connector.v1.Icon
+	16, // 19: ferrule.connector.v1.Tag.extensions:type_name -> ferrule.connector.v1.Extension
+	19, // 20: ferrule.connector.v1.FilePicker.open:type_name -> ferrule.connector.v1.DynamicCall
+	19, // 21: ferrule.connector.v1.FilePicker.browse:type_name -> ferrule.connector.v1.DynamicCall
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_connector_v1_definition_proto_init() }
@@ -1022,6 +1050,7 @@ func file_ferrule_connector_v1_definition_proto_init() {
 	}
 	file_ferrule_connector_v1_authentication_proto_init()
 	file_ferrule_connector_v1_dynamic_proto_init()
+	file_ferrule_connector_v1_limit_proto_init()
 	file_ferrule_connector_v1_operation_proto_init()
 	file_ferrule_connector_v1_policy_proto_init()
 	file_ferrule_connector_v1_schema_proto_init()

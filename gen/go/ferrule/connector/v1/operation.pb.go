@@ -215,9 +215,17 @@ type Operation struct {
 	// See model_name.
 	ModelDescription string `protobuf:"bytes,27,opt,name=model_description,json=modelDescription,proto3" json:"model_description,omitempty"`
 	// Left out of automatic tests.
-	Untested      bool `protobuf:"varint,28,opt,name=untested,proto3" json:"untested,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Untested bool `protobuf:"varint,28,opt,name=untested,proto3" json:"untested,omitempty"`
+	// For how long answers are kept and given again; only for operations that are
+	// safe. Absent: as the API's own header fields say (RFC 9111).
+	Cache *ResponseCache `protobuf:"bytes,29,opt,name=cache,proto3" json:"cache,omitempty"`
+	// How much of the rate limits one call takes; 0 counts as 1.
+	Cost int32 `protobuf:"varint,30,opt,name=cost,proto3" json:"cost,omitempty"`
+	// Header in which the API takes a key that makes repeating the call harmless,
+	// for instance "Idempotency-Key"; empty if it takes none.
+	IdempotencyKeyHeader string `protobuf:"bytes,31,opt,name=idempotency_key_header,json=idempotencyKeyHeader,proto3" json:"idempotency_key_header,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *Operation) Reset() {
@@ -446,19 +454,101 @@ func (x *Operation) GetUntested() bool {
 	return false
 }
 
+func (x *Operation) GetCache() *ResponseCache {
+	if x != nil {
+		return x.Cache
+	}
+	return nil
+}
+
+func (x *Operation) GetCost() int32 {
+	if x != nil {
+		return x.Cost
+	}
+	return 0
+}
+
+func (x *Operation) GetIdempotencyKeyHeader() string {
+	if x != nil {
+		return x.IdempotencyKeyHeader
+	}
+	return ""
+}
+
+// ResponseCache is the connector's own word on how long an answer is good.
+type ResponseCache struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Time in seconds for which a 2xx answer is given again, at most 86400; 0 never
+	// keeps one, whatever the API says.
+	MaxAgeSeconds int32 `protobuf:"varint,1,opt,name=max_age_seconds,json=maxAgeSeconds,proto3" json:"max_age_seconds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResponseCache) Reset() {
+	*x = ResponseCache{}
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResponseCache) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResponseCache) ProtoMessage() {}
+
+func (x *ResponseCache) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResponseCache.ProtoReflect.Descriptor instead.
+func (*ResponseCache) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ResponseCache) GetMaxAgeSeconds() int32 {
+	if x != nil {
+		return x.MaxAgeSeconds
+	}
+	return 0
+}
+
 // Pagination is how the rest of a list is asked for.
+//
+// Without a style, the next page is where the member next_link_property, or a
+// header "Link" with the relation "next" (RFC 8288), points to.
 type Pagination struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name of the body's member that holds the URL of the next page; absent or
-	// empty at the end of the list.
+	// Name of the body's member that holds the URL of the next page, or a dot path;
+	// absent or empty at the end of the list.
 	NextLinkProperty string `protobuf:"bytes,1,opt,name=next_link_property,json=nextLinkProperty,proto3" json:"next_link_property,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Dot path of the list in the answer's body; empty if the body is the list, or
+	// else its first member that is one.
+	ItemsPath string `protobuf:"bytes,2,opt,name=items_path,json=itemsPath,proto3" json:"items_path,omitempty"`
+	// How else the next page is asked for.
+	//
+	// Types that are valid to be assigned to Style:
+	//
+	//	*Pagination_Offset
+	//	*Pagination_PageNumber
+	//	*Pagination_Cursor
+	Style         isPagination_Style `protobuf_oneof:"style"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Pagination) Reset() {
 	*x = Pagination{}
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[1]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -470,7 +560,7 @@ func (x *Pagination) String() string {
 func (*Pagination) ProtoMessage() {}
 
 func (x *Pagination) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[1]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -483,12 +573,323 @@ func (x *Pagination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pagination.ProtoReflect.Descriptor instead.
 func (*Pagination) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{1}
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Pagination) GetNextLinkProperty() string {
 	if x != nil {
 		return x.NextLinkProperty
+	}
+	return ""
+}
+
+func (x *Pagination) GetItemsPath() string {
+	if x != nil {
+		return x.ItemsPath
+	}
+	return ""
+}
+
+func (x *Pagination) GetStyle() isPagination_Style {
+	if x != nil {
+		return x.Style
+	}
+	return nil
+}
+
+func (x *Pagination) GetOffset() *OffsetPagination {
+	if x != nil {
+		if x, ok := x.Style.(*Pagination_Offset); ok {
+			return x.Offset
+		}
+	}
+	return nil
+}
+
+func (x *Pagination) GetPageNumber() *PageNumberPagination {
+	if x != nil {
+		if x, ok := x.Style.(*Pagination_PageNumber); ok {
+			return x.PageNumber
+		}
+	}
+	return nil
+}
+
+func (x *Pagination) GetCursor() *CursorPagination {
+	if x != nil {
+		if x, ok := x.Style.(*Pagination_Cursor); ok {
+			return x.Cursor
+		}
+	}
+	return nil
+}
+
+type isPagination_Style interface {
+	isPagination_Style()
+}
+
+type Pagination_Offset struct {
+	// By the number of items that went before.
+	Offset *OffsetPagination `protobuf:"bytes,3,opt,name=offset,proto3,oneof"`
+}
+
+type Pagination_PageNumber struct {
+	// By the number of the page.
+	PageNumber *PageNumberPagination `protobuf:"bytes,4,opt,name=page_number,json=pageNumber,proto3,oneof"`
+}
+
+type Pagination_Cursor struct {
+	// By a token of the answer before.
+	Cursor *CursorPagination `protobuf:"bytes,5,opt,name=cursor,proto3,oneof"`
+}
+
+func (*Pagination_Offset) isPagination_Style() {}
+
+func (*Pagination_PageNumber) isPagination_Style() {}
+
+func (*Pagination_Cursor) isPagination_Style() {}
+
+// OffsetPagination skips the items that are known. A page that is empty, or
+// shorter than was asked for, is the last.
+type OffsetPagination struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Input that takes the number of items to skip.
+	OffsetInput string `protobuf:"bytes,1,opt,name=offset_input,json=offsetInput,proto3" json:"offset_input,omitempty"`
+	// Input that takes the number of items of a page; empty if there is none.
+	LimitInput string `protobuf:"bytes,2,opt,name=limit_input,json=limitInput,proto3" json:"limit_input,omitempty"`
+	// Number of items of a page where the caller does not say; 0 leaves it to the
+	// API.
+	DefaultLimit int32 `protobuf:"varint,3,opt,name=default_limit,json=defaultLimit,proto3" json:"default_limit,omitempty"`
+	// Dot path of the number of all items in the answer's body; empty if it does
+	// not say.
+	TotalPath     string `protobuf:"bytes,4,opt,name=total_path,json=totalPath,proto3" json:"total_path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OffsetPagination) Reset() {
+	*x = OffsetPagination{}
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OffsetPagination) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OffsetPagination) ProtoMessage() {}
+
+func (x *OffsetPagination) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OffsetPagination.ProtoReflect.Descriptor instead.
+func (*OffsetPagination) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *OffsetPagination) GetOffsetInput() string {
+	if x != nil {
+		return x.OffsetInput
+	}
+	return ""
+}
+
+func (x *OffsetPagination) GetLimitInput() string {
+	if x != nil {
+		return x.LimitInput
+	}
+	return ""
+}
+
+func (x *OffsetPagination) GetDefaultLimit() int32 {
+	if x != nil {
+		return x.DefaultLimit
+	}
+	return 0
+}
+
+func (x *OffsetPagination) GetTotalPath() string {
+	if x != nil {
+		return x.TotalPath
+	}
+	return ""
+}
+
+// PageNumberPagination counts pages. A page that is empty, or shorter than was
+// asked for, is the last.
+type PageNumberPagination struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Input that takes the number of the page.
+	PageInput string `protobuf:"bytes,1,opt,name=page_input,json=pageInput,proto3" json:"page_input,omitempty"`
+	// Number of the first page. Often 1.
+	FirstPage int32 `protobuf:"varint,2,opt,name=first_page,json=firstPage,proto3" json:"first_page,omitempty"`
+	// Input that takes the number of items of a page; empty if there is none.
+	LimitInput string `protobuf:"bytes,3,opt,name=limit_input,json=limitInput,proto3" json:"limit_input,omitempty"`
+	// Number of items of a page where the caller does not say; 0 leaves it to the
+	// API.
+	DefaultLimit int32 `protobuf:"varint,4,opt,name=default_limit,json=defaultLimit,proto3" json:"default_limit,omitempty"`
+	// Dot path of the number of all pages in the answer's body; empty if it does
+	// not say.
+	TotalPagesPath string `protobuf:"bytes,5,opt,name=total_pages_path,json=totalPagesPath,proto3" json:"total_pages_path,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *PageNumberPagination) Reset() {
+	*x = PageNumberPagination{}
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PageNumberPagination) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PageNumberPagination) ProtoMessage() {}
+
+func (x *PageNumberPagination) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PageNumberPagination.ProtoReflect.Descriptor instead.
+func (*PageNumberPagination) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *PageNumberPagination) GetPageInput() string {
+	if x != nil {
+		return x.PageInput
+	}
+	return ""
+}
+
+func (x *PageNumberPagination) GetFirstPage() int32 {
+	if x != nil {
+		return x.FirstPage
+	}
+	return 0
+}
+
+func (x *PageNumberPagination) GetLimitInput() string {
+	if x != nil {
+		return x.LimitInput
+	}
+	return ""
+}
+
+func (x *PageNumberPagination) GetDefaultLimit() int32 {
+	if x != nil {
+		return x.DefaultLimit
+	}
+	return 0
+}
+
+func (x *PageNumberPagination) GetTotalPagesPath() string {
+	if x != nil {
+		return x.TotalPagesPath
+	}
+	return ""
+}
+
+// CursorPagination hands a token of one page in to get the next.
+type CursorPagination struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Input that takes the token.
+	CursorInput string `protobuf:"bytes,1,opt,name=cursor_input,json=cursorInput,proto3" json:"cursor_input,omitempty"`
+	// Dot path of the next token in the answer's body; absent, null or empty there
+	// at the end.
+	CursorPath string `protobuf:"bytes,2,opt,name=cursor_path,json=cursorPath,proto3" json:"cursor_path,omitempty"`
+	// Header of the answer with the next token, if it is not in the body.
+	CursorHeader string `protobuf:"bytes,3,opt,name=cursor_header,json=cursorHeader,proto3" json:"cursor_header,omitempty"`
+	// Dot path of a boolean that is false on the last page; empty if there is none.
+	MorePath string `protobuf:"bytes,4,opt,name=more_path,json=morePath,proto3" json:"more_path,omitempty"`
+	// Dot path inside an item that is its token: the last item's is used. Empty if
+	// the token is not an item's.
+	ItemCursorPath string `protobuf:"bytes,5,opt,name=item_cursor_path,json=itemCursorPath,proto3" json:"item_cursor_path,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *CursorPagination) Reset() {
+	*x = CursorPagination{}
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CursorPagination) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CursorPagination) ProtoMessage() {}
+
+func (x *CursorPagination) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CursorPagination.ProtoReflect.Descriptor instead.
+func (*CursorPagination) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *CursorPagination) GetCursorInput() string {
+	if x != nil {
+		return x.CursorInput
+	}
+	return ""
+}
+
+func (x *CursorPagination) GetCursorPath() string {
+	if x != nil {
+		return x.CursorPath
+	}
+	return ""
+}
+
+func (x *CursorPagination) GetCursorHeader() string {
+	if x != nil {
+		return x.CursorHeader
+	}
+	return ""
+}
+
+func (x *CursorPagination) GetMorePath() string {
+	if x != nil {
+		return x.MorePath
+	}
+	return ""
+}
+
+func (x *CursorPagination) GetItemCursorPath() string {
+	if x != nil {
+		return x.ItemCursorPath
 	}
 	return ""
 }
@@ -515,7 +916,7 @@ type ChunkTransfer struct {
 
 func (x *ChunkTransfer) Reset() {
 	*x = ChunkTransfer{}
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[2]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -527,7 +928,7 @@ func (x *ChunkTransfer) String() string {
 func (*ChunkTransfer) ProtoMessage() {}
 
 func (x *ChunkTransfer) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[2]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -540,7 +941,7 @@ func (x *ChunkTransfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChunkTransfer.ProtoReflect.Descriptor instead.
 func (*ChunkTransfer) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{2}
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ChunkTransfer) GetAcceptUploadMib() int32 {
@@ -606,7 +1007,7 @@ type OperationFamily struct {
 
 func (x *OperationFamily) Reset() {
 	*x = OperationFamily{}
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[3]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -618,7 +1019,7 @@ func (x *OperationFamily) String() string {
 func (*OperationFamily) ProtoMessage() {}
 
 func (x *OperationFamily) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[3]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -631,7 +1032,7 @@ func (x *OperationFamily) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationFamily.ProtoReflect.Descriptor instead.
 func (*OperationFamily) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{3}
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *OperationFamily) GetName() string {
@@ -693,7 +1094,7 @@ type Safety struct {
 
 func (x *Safety) Reset() {
 	*x = Safety{}
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[4]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -705,7 +1106,7 @@ func (x *Safety) String() string {
 func (*Safety) ProtoMessage() {}
 
 func (x *Safety) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[4]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -718,7 +1119,7 @@ func (x *Safety) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Safety.ProtoReflect.Descriptor instead.
 func (*Safety) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{4}
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Safety) GetSafe() bool {
@@ -763,7 +1164,7 @@ type RequestBody struct {
 
 func (x *RequestBody) Reset() {
 	*x = RequestBody{}
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[5]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -775,7 +1176,7 @@ func (x *RequestBody) String() string {
 func (*RequestBody) ProtoMessage() {}
 
 func (x *RequestBody) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[5]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -788,7 +1189,7 @@ func (x *RequestBody) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestBody.ProtoReflect.Descriptor instead.
 func (*RequestBody) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{5}
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RequestBody) GetRequired() bool {
@@ -853,7 +1254,7 @@ type MediaType struct {
 
 func (x *MediaType) Reset() {
 	*x = MediaType{}
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[6]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -865,7 +1266,7 @@ func (x *MediaType) String() string {
 func (*MediaType) ProtoMessage() {}
 
 func (x *MediaType) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[6]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -878,7 +1279,7 @@ func (x *MediaType) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MediaType.ProtoReflect.Descriptor instead.
 func (*MediaType) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{6}
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *MediaType) GetMediaType() string {
@@ -940,7 +1341,7 @@ type PropertyEncoding struct {
 
 func (x *PropertyEncoding) Reset() {
 	*x = PropertyEncoding{}
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[7]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -952,7 +1353,7 @@ func (x *PropertyEncoding) String() string {
 func (*PropertyEncoding) ProtoMessage() {}
 
 func (x *PropertyEncoding) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[7]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -965,7 +1366,7 @@ func (x *PropertyEncoding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PropertyEncoding.ProtoReflect.Descriptor instead.
 func (*PropertyEncoding) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{7}
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PropertyEncoding) GetProperty() string {
@@ -1038,7 +1439,7 @@ type Response struct {
 
 func (x *Response) Reset() {
 	*x = Response{}
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[8]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1050,7 +1451,7 @@ func (x *Response) String() string {
 func (*Response) ProtoMessage() {}
 
 func (x *Response) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[8]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1063,7 +1464,7 @@ func (x *Response) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Response.ProtoReflect.Descriptor instead.
 func (*Response) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{8}
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Response) GetStatus() string {
@@ -1130,7 +1531,7 @@ type ResponseLink struct {
 
 func (x *ResponseLink) Reset() {
 	*x = ResponseLink{}
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[9]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1142,7 +1543,7 @@ func (x *ResponseLink) String() string {
 func (*ResponseLink) ProtoMessage() {}
 
 func (x *ResponseLink) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[9]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1155,7 +1556,7 @@ func (x *ResponseLink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResponseLink.ProtoReflect.Descriptor instead.
 func (*ResponseLink) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{9}
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ResponseLink) GetName() string {
@@ -1206,7 +1607,7 @@ type LinkArgument struct {
 
 func (x *LinkArgument) Reset() {
 	*x = LinkArgument{}
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[10]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1218,7 +1619,7 @@ func (x *LinkArgument) String() string {
 func (*LinkArgument) ProtoMessage() {}
 
 func (x *LinkArgument) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[10]
+	mi := &file_ferrule_connector_v1_operation_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1231,7 +1632,7 @@ func (x *LinkArgument) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkArgument.ProtoReflect.Descriptor instead.
 func (*LinkArgument) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{10}
+	return file_ferrule_connector_v1_operation_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *LinkArgument) GetName() string {
@@ -1252,8 +1653,7 @@ var File_ferrule_connector_v1_operation_proto protoreflect.FileDescriptor
 
 const file_ferrule_connector_v1_operation_proto_rawDesc = "" +
 	"\n" +
-	"$ferrule/connector/v1/operation.proto\x12\x14ferrule.connector.v1\x1a)ferrule/connector/v1/authentication.proto\x1a\"ferrule/connector/v1/dynamic.proto\x1a!ferrule/connector/v1/header.proto\x1a$ferrule/connector/v1/parameter.proto\x1a!ferrule/connector/v1/schema.proto\x1a!ferrule/connector/v1/server.proto\x1a\"ferrule/connector/v1/trigger.proto\x1a%ferrule/connector/v1/visibility.proto\"\xd4\n" +
-	"\n" +
+	"$ferrule/connector/v1/operation.proto\x12\x14ferrule.connector.v1\x1a)ferrule/connector/v1/authentication.proto\x1a\"ferrule/connector/v1/dynamic.proto\x1a!ferrule/connector/v1/header.proto\x1a$ferrule/connector/v1/parameter.proto\x1a!ferrule/connector/v1/schema.proto\x1a!ferrule/connector/v1/server.proto\x1a\"ferrule/connector/v1/trigger.proto\x1a%ferrule/connector/v1/visibility.proto\"\xd9\v\n" +
 	"\tOperation\x12!\n" +
 	"\foperation_id\x18\x01 \x01(\tR\voperationId\x12\x18\n" +
 	"\asummary\x18\x02 \x01(\tR\asummary\x12 \n" +
@@ -1294,10 +1694,45 @@ const file_ferrule_connector_v1_operation_proto_rawDesc = "" +
 	"\n" +
 	"model_name\x18\x1a \x01(\tR\tmodelName\x12+\n" +
 	"\x11model_description\x18\x1b \x01(\tR\x10modelDescription\x12\x1a\n" +
-	"\buntested\x18\x1c \x01(\bR\buntested\":\n" +
+	"\buntested\x18\x1c \x01(\bR\buntested\x129\n" +
+	"\x05cache\x18\x1d \x01(\v2#.ferrule.connector.v1.ResponseCacheR\x05cache\x12\x12\n" +
+	"\x04cost\x18\x1e \x01(\x05R\x04cost\x124\n" +
+	"\x16idempotency_key_header\x18\x1f \x01(\tR\x14idempotencyKeyHeader\"7\n" +
+	"\rResponseCache\x12&\n" +
+	"\x0fmax_age_seconds\x18\x01 \x01(\x05R\rmaxAgeSeconds\"\xb5\x02\n" +
 	"\n" +
 	"Pagination\x12,\n" +
-	"\x12next_link_property\x18\x01 \x01(\tR\x10nextLinkProperty\"\xab\x02\n" +
+	"\x12next_link_property\x18\x01 \x01(\tR\x10nextLinkProperty\x12\x1d\n" +
+	"\n" +
+	"items_path\x18\x02 \x01(\tR\titemsPath\x12@\n" +
+	"\x06offset\x18\x03 \x01(\v2&.ferrule.connector.v1.OffsetPaginationH\x00R\x06offset\x12M\n" +
+	"\vpage_number\x18\x04 \x01(\v2*.ferrule.connector.v1.PageNumberPaginationH\x00R\n" +
+	"pageNumber\x12@\n" +
+	"\x06cursor\x18\x05 \x01(\v2&.ferrule.connector.v1.CursorPaginationH\x00R\x06cursorB\a\n" +
+	"\x05style\"\x9a\x01\n" +
+	"\x10OffsetPagination\x12!\n" +
+	"\foffset_input\x18\x01 \x01(\tR\voffsetInput\x12\x1f\n" +
+	"\vlimit_input\x18\x02 \x01(\tR\n" +
+	"limitInput\x12#\n" +
+	"\rdefault_limit\x18\x03 \x01(\x05R\fdefaultLimit\x12\x1d\n" +
+	"\n" +
+	"total_path\x18\x04 \x01(\tR\ttotalPath\"\xc4\x01\n" +
+	"\x14PageNumberPagination\x12\x1d\n" +
+	"\n" +
+	"page_input\x18\x01 \x01(\tR\tpageInput\x12\x1d\n" +
+	"\n" +
+	"first_page\x18\x02 \x01(\x05R\tfirstPage\x12\x1f\n" +
+	"\vlimit_input\x18\x03 \x01(\tR\n" +
+	"limitInput\x12#\n" +
+	"\rdefault_limit\x18\x04 \x01(\x05R\fdefaultLimit\x12(\n" +
+	"\x10total_pages_path\x18\x05 \x01(\tR\x0etotalPagesPath\"\xc2\x01\n" +
+	"\x10CursorPagination\x12!\n" +
+	"\fcursor_input\x18\x01 \x01(\tR\vcursorInput\x12\x1f\n" +
+	"\vcursor_path\x18\x02 \x01(\tR\n" +
+	"cursorPath\x12#\n" +
+	"\rcursor_header\x18\x03 \x01(\tR\fcursorHeader\x12\x1b\n" +
+	"\tmore_path\x18\x04 \x01(\tR\bmorePath\x12(\n" +
+	"\x10item_cursor_path\x18\x05 \x01(\tR\x0eitemCursorPath\"\xab\x02\n" +
 	"\rChunkTransfer\x12*\n" +
 	"\x11accept_upload_mib\x18\x01 \x01(\x05R\x0facceptUploadMib\x12,\n" +
 	"\x12minimum_upload_mib\x18\x02 \x01(\x05R\x10minimumUploadMib\x12,\n" +
@@ -1388,62 +1823,70 @@ func file_ferrule_connector_v1_operation_proto_rawDescGZIP() []byte {
 }
 
 var file_ferrule_connector_v1_operation_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_ferrule_connector_v1_operation_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_ferrule_connector_v1_operation_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_ferrule_connector_v1_operation_proto_goTypes = []any{
-	(OperationKind)(0),          // 0: ferrule.connector.v1.OperationKind
-	(BodyKind)(0),               // 1: ferrule.connector.v1.BodyKind
-	(*Operation)(nil),           // 2: ferrule.connector.v1.Operation
-	(*Pagination)(nil),          // 3: ferrule.connector.v1.Pagination
-	(*ChunkTransfer)(nil),       // 4: ferrule.connector.v1.ChunkTransfer
-	(*OperationFamily)(nil),     // 5: ferrule.connector.v1.OperationFamily
-	(*Safety)(nil),              // 6: ferrule.connector.v1.Safety
-	(*RequestBody)(nil),         // 7: ferrule.connector.v1.RequestBody
-	(*MediaType)(nil),           // 8: ferrule.connector.v1.MediaType
-	(*PropertyEncoding)(nil),    // 9: ferrule.connector.v1.PropertyEncoding
-	(*Response)(nil),            // 10: ferrule.connector.v1.Response
-	(*ResponseLink)(nil),        // 11: ferrule.connector.v1.ResponseLink
-	(*LinkArgument)(nil),        // 12: ferrule.connector.v1.LinkArgument
-	(Visibility)(0),             // 13: ferrule.connector.v1.Visibility
-	(*Parameter)(nil),           // 14: ferrule.connector.v1.Parameter
-	(*SecurityRequirement)(nil), // 15: ferrule.connector.v1.SecurityRequirement
-	(*Trigger)(nil),             // 16: ferrule.connector.v1.Trigger
-	(*Extension)(nil),           // 17: ferrule.connector.v1.Extension
-	(*Server)(nil),              // 18: ferrule.connector.v1.Server
-	(*DynamicFeature)(nil),      // 19: ferrule.connector.v1.DynamicFeature
-	(ParameterStyle)(0),         // 20: ferrule.connector.v1.ParameterStyle
-	(*ResponseHeader)(nil),      // 21: ferrule.connector.v1.ResponseHeader
+	(OperationKind)(0),           // 0: ferrule.connector.v1.OperationKind
+	(BodyKind)(0),                // 1: ferrule.connector.v1.BodyKind
+	(*Operation)(nil),            // 2: ferrule.connector.v1.Operation
+	(*ResponseCache)(nil),        // 3: ferrule.connector.v1.ResponseCache
+	(*Pagination)(nil),           // 4: ferrule.connector.v1.Pagination
+	(*OffsetPagination)(nil),     // 5: ferrule.connector.v1.OffsetPagination
+	(*PageNumberPagination)(nil), // 6: ferrule.connector.v1.PageNumberPagination
+	(*CursorPagination)(nil),     // 7: ferrule.connector.v1.CursorPagination
+	(*ChunkTransfer)(nil),        // 8: ferrule.connector.v1.ChunkTransfer
+	(*OperationFamily)(nil),      // 9: ferrule.connector.v1.OperationFamily
+	(*Safety)(nil),               // 10: ferrule.connector.v1.Safety
+	(*RequestBody)(nil),          // 11: ferrule.connector.v1.RequestBody
+	(*MediaType)(nil),            // 12: ferrule.connector.v1.MediaType
+	(*PropertyEncoding)(nil),     // 13: ferrule.connector.v1.PropertyEncoding
+	(*Response)(nil),             // 14: ferrule.connector.v1.Response
+	(*ResponseLink)(nil),         // 15: ferrule.connector.v1.ResponseLink
+	(*LinkArgument)(nil),         // 16: ferrule.connector.v1.LinkArgument
+	(Visibility)(0),              // 17: ferrule.connector.v1.Visibility
+	(*Parameter)(nil),            // 18: ferrule.connector.v1.Parameter
+	(*SecurityRequirement)(nil),  // 19: ferrule.connector.v1.SecurityRequirement
+	(*Trigger)(nil),              // 20: ferrule.connector.v1.Trigger
+	(*Extension)(nil),            // 21: ferrule.connector.v1.Extension
+	(*Server)(nil),               // 22: ferrule.connector.v1.Server
+	(*DynamicFeature)(nil),       // 23: ferrule.connector.v1.DynamicFeature
+	(ParameterStyle)(0),          // 24: ferrule.connector.v1.ParameterStyle
+	(*ResponseHeader)(nil),       // 25: ferrule.connector.v1.ResponseHeader
 }
 var file_ferrule_connector_v1_operation_proto_depIdxs = []int32{
 	0,  // 0: ferrule.connector.v1.Operation.kind:type_name -> ferrule.connector.v1.OperationKind
-	13, // 1: ferrule.connector.v1.Operation.visibility:type_name -> ferrule.connector.v1.Visibility
-	5,  // 2: ferrule.connector.v1.Operation.family:type_name -> ferrule.connector.v1.OperationFamily
-	14, // 3: ferrule.connector.v1.Operation.parameters:type_name -> ferrule.connector.v1.Parameter
-	7,  // 4: ferrule.connector.v1.Operation.request_body:type_name -> ferrule.connector.v1.RequestBody
-	10, // 5: ferrule.connector.v1.Operation.responses:type_name -> ferrule.connector.v1.Response
-	15, // 6: ferrule.connector.v1.Operation.security:type_name -> ferrule.connector.v1.SecurityRequirement
-	16, // 7: ferrule.connector.v1.Operation.trigger:type_name -> ferrule.connector.v1.Trigger
-	6,  // 8: ferrule.connector.v1.Operation.safety:type_name -> ferrule.connector.v1.Safety
-	17, // 9: ferrule.connector.v1.Operation.extensions:type_name -> ferrule.connector.v1.Extension
-	18, // 10: ferrule.connector.v1.Operation.servers:type_name -> ferrule.connector.v1.Server
-	3,  // 11: ferrule.connector.v1.Operation.pagination:type_name -> ferrule.connector.v1.Pagination
-	19, // 12: ferrule.connector.v1.Operation.dynamics:type_name -> ferrule.connector.v1.DynamicFeature
-	4,  // 13: ferrule.connector.v1.Operation.chunk_transfer:type_name -> ferrule.connector.v1.ChunkTransfer
-	8,  // 14: ferrule.connector.v1.RequestBody.contents:type_name -> ferrule.connector.v1.MediaType
-	17, // 15: ferrule.connector.v1.RequestBody.extensions:type_name -> ferrule.connector.v1.Extension
-	1,  // 16: ferrule.connector.v1.MediaType.kind:type_name -> ferrule.connector.v1.BodyKind
-	9,  // 17: ferrule.connector.v1.MediaType.encodings:type_name -> ferrule.connector.v1.PropertyEncoding
-	20, // 18: ferrule.connector.v1.PropertyEncoding.style:type_name -> ferrule.connector.v1.ParameterStyle
-	21, // 19: ferrule.connector.v1.PropertyEncoding.headers:type_name -> ferrule.connector.v1.ResponseHeader
-	21, // 20: ferrule.connector.v1.Response.headers:type_name -> ferrule.connector.v1.ResponseHeader
-	8,  // 21: ferrule.connector.v1.Response.contents:type_name -> ferrule.connector.v1.MediaType
-	17, // 22: ferrule.connector.v1.Response.extensions:type_name -> ferrule.connector.v1.Extension
-	11, // 23: ferrule.connector.v1.Response.links:type_name -> ferrule.connector.v1.ResponseLink
-	12, // 24: ferrule.connector.v1.ResponseLink.arguments:type_name -> ferrule.connector.v1.LinkArgument
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	17, // 1: ferrule.connector.v1.Operation.visibility:type_name -> ferrule.connector.v1.Visibility
+	9,  // 2: ferrule.connector.v1.Operation.family:type_name -> ferrule.connector.v1.OperationFamily
+	18, // 3: ferrule.connector.v1.Operation.parameters:type_name -> ferrule.connector.v1.Parameter
+	11, // 4: ferrule.connector.v1.Operation.request_body:type_name -> ferrule.connector.v1.RequestBody
+	14, // 5: ferrule.connector.v1.Operation.responses:type_name -> ferrule.connector.v1.Response
+	19, // 6: ferrule.connector.v1.Operation.security:type_name -> ferrule.connector.v1.SecurityRequirement
+	20, // 7: ferrule.connector.v1.Operation.trigger:type_name -> ferrule.connector.v1.Trigger
+	10, // 8: ferrule.connector.v1.Operation.safety:type_name -> ferrule.connector.v1.Safety
+	21, // 9: ferrule.connector.v1.Operation.extensions:type_name -> ferrule.connector.v1.Extension
+	22, // 10: ferrule.connector.v1.Operation.servers:type_name -> ferrule.connector.v1.Server
+	4,  // 11: ferrule.connector.v1.Operation.pagination:type_name -> ferrule.connector.v1.Pagination
+	23, // 12: ferrule.connector.v1.Operation.dynamics:type_name -> ferrule.connector.v1.DynamicFeature
+	8,  // 13: ferrule.connector.v1.Operation.chunk_transfer:type_name -> ferrule.connector.v1.ChunkTransfer
+	3,  // 14: ferrule.connector.v1.Operation.cache:type_name -> ferrule.connector.v1.ResponseCache
+	5,  // 15: ferrule.connector.v1.Pagination.offset:type_name -> ferrule.connector.v1.OffsetPagination
+	6,  // 16: ferrule.connector.v1.Pagination.page_number:type_name -> ferrule.connector.v1.PageNumberPagination
+	7,  // 17: ferrule.connector.v1.Pagination.cursor:type_name -> ferrule.connector.v1.CursorPagination
+	12, // 18: ferrule.connector.v1.RequestBody.contents:type_name -> ferrule.connector.v1.MediaType
+	21, // 19: ferrule.connector.v1.RequestBody.extensions:type_name -> ferrule.connector.v1.Extension
+	1,  // 20: ferrule.connector.v1.MediaType.kind:type_name -> ferrule.connector.v1.BodyKind
+	13, // 21: ferrule.connector.v1.MediaType.encodings:type_name -> ferrule.connector.v1.PropertyEncoding
+	24, // 22: ferrule.connector.v1.PropertyEncoding.style:type_name -> ferrule.connector.v1.ParameterStyle
+	25, // 23: ferrule.connector.v1.PropertyEncoding.headers:type_name -> ferrule.connector.v1.ResponseHeader
+	25, // 24: ferrule.connector.v1.Response.headers:type_name -> ferrule.connector.v1.ResponseHeader
+	12, // 25: ferrule.connector.v1.Response.contents:type_name -> ferrule.connector.v1.MediaType
+	21, // 26: ferrule.connector.v1.Response.extensions:type_name -> ferrule.connector.v1.Extension
+	15, // 27: ferrule.connector.v1.Response.links:type_name -> ferrule.connector.v1.ResponseLink
+	16, // 28: ferrule.connector.v1.ResponseLink.arguments:type_name -> ferrule.connector.v1.LinkArgument
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_connector_v1_operation_proto_init() }
@@ -1459,13 +1902,18 @@ func file_ferrule_connector_v1_operation_proto_init() {
 	file_ferrule_connector_v1_server_proto_init()
 	file_ferrule_connector_v1_trigger_proto_init()
 	file_ferrule_connector_v1_visibility_proto_init()
+	file_ferrule_connector_v1_operation_proto_msgTypes[2].OneofWrappers = []any{
+		(*Pagination_Offset)(nil),
+		(*Pagination_PageNumber)(nil),
+		(*Pagination_Cursor)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_connector_v1_operation_proto_rawDesc), len(file_ferrule_connector_v1_operation_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   11,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

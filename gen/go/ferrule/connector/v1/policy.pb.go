@@ -225,16 +225,20 @@ func (x *PolicyParameter) GetJson() []byte {
 	return nil
 }
 
-// Script is custom code that the source carries. Calls of the operations it
-// handles must never be sent without it.
+// Script is custom code. Calls of the operations it handles must never be sent
+// without it. Where several handle an operation, those in "javascript" count, and
+// of these the first.
 type Script struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Language, for instance "csharp".
+	// Language: "javascript" runs; others, for instance "csharp", are known by name
+	// only, and operations that need them cannot be called.
 	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	// File name inside the source.
 	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
 	// Operations that it handles; empty means all.
-	OperationIds  []string `protobuf:"bytes,3,rep,name=operation_ids,json=operationIds,proto3" json:"operation_ids,omitempty"`
+	OperationIds []string `protobuf:"bytes,3,rep,name=operation_ids,json=operationIds,proto3" json:"operation_ids,omitempty"`
+	// The code, UTF-8, at most 1 MiB; empty if the language does not run.
+	Source        string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -290,6 +294,13 @@ func (x *Script) GetOperationIds() []string {
 	return nil
 }
 
+func (x *Script) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
 var File_ferrule_connector_v1_policy_proto protoreflect.FileDescriptor
 
 const file_ferrule_connector_v1_policy_proto_rawDesc = "" +
@@ -309,11 +320,12 @@ const file_ferrule_connector_v1_policy_proto_rawDesc = "" +
 	"extensions\"9\n" +
 	"\x0fPolicyParameter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
-	"\x04json\x18\x02 \x01(\fR\x04json\"]\n" +
+	"\x04json\x18\x02 \x01(\fR\x04json\"u\n" +
 	"\x06Script\x12\x1a\n" +
 	"\blanguage\x18\x01 \x01(\tR\blanguage\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12#\n" +
-	"\roperation_ids\x18\x03 \x03(\tR\foperationIds*\x84\x01\n" +
+	"\roperation_ids\x18\x03 \x03(\tR\foperationIds\x12\x16\n" +
+	"\x06source\x18\x04 \x01(\tR\x06source*\x84\x01\n" +
 	"\rPolicySection\x12\x1e\n" +
 	"\x1aPOLICY_SECTION_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16POLICY_SECTION_REQUEST\x10\x01\x12\x1b\n" +

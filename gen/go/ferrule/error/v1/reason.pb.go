@@ -308,6 +308,60 @@ const (
 	//
 	// Example: {"reason":"KEY_UNAVAILABLE","metadata":{"key":"hcvault://vault.example/transit/keys/ferrule"}}
 	Reason_REASON_KEY_UNAVAILABLE Reason = 69
+	// A limit of calls in a time is reached: of the connection, the connector or the
+	// environment. Nothing was sent.
+	//
+	// Example: {"reason":"RATE_LIMITED","metadata":{"scope":"connection","limit":"500 in 1m0s"}}
+	Reason_REASON_RATE_LIMITED Reason = 70
+	// An API failed so often that it is left alone for a moment. Nothing was sent.
+	//
+	// Example: {"reason":"CIRCUIT_OPEN","metadata":{"host":"api.example.com:443"}}
+	Reason_REASON_CIRCUIT_OPEN Reason = 71
+	// Too many calls of a connection to one host are under way. Nothing was sent.
+	//
+	// Example: {"reason":"CONCURRENCY_LIMITED","metadata":{"host":"api.example.com:443","limit":"64"}}
+	Reason_REASON_CONCURRENCY_LIMITED Reason = 72
+	// The idempotency key was used before, with another input or operation.
+	//
+	// Example: {"reason":"IDEMPOTENCY_KEY_REUSED","metadata":{"idempotency_key":"order-17"}}
+	Reason_REASON_IDEMPOTENCY_KEY_REUSED Reason = 73
+	// A call with that idempotency key is under way, or ended without anybody knowing
+	// how.
+	//
+	// Example: {"reason":"IDEMPOTENCY_KEY_IN_USE","metadata":{"idempotency_key":"order-17"}}
+	Reason_REASON_IDEMPOTENCY_KEY_IN_USE Reason = 74
+	// Custom code cannot be used: it does not compile, or exports nothing that is run.
+	//
+	// Example: {"reason":"SCRIPT_INVALID","metadata":{"line":"12","column":"7"}}
+	Reason_REASON_SCRIPT_INVALID Reason = 75
+	// Custom code threw an error or answered with something that is no answer.
+	//
+	// Example: {"reason":"SCRIPT_FAILED","metadata":{"operation":"ListItems","line":"12"}}
+	Reason_REASON_SCRIPT_FAILED Reason = 76
+	// Custom code was stopped: it took too long, or too much memory, calls or output.
+	//
+	// Example: {"reason":"SCRIPT_LIMIT_EXCEEDED","metadata":{"limit":"time","allowed":"5s"}}
+	Reason_REASON_SCRIPT_LIMIT_EXCEEDED Reason = 77
+	// A link was not made by this server for this connection, or leads elsewhere.
+	//
+	// Example: {"reason":"LINK_INVALID","metadata":{"connection":"environments/default/connections/crm"}}
+	Reason_REASON_LINK_INVALID Reason = 78
+	// The API's answer is not what its definition says, and the caller wants it to be.
+	//
+	// Example: {"reason":"RESPONSE_INVALID","metadata":{"operation":"ListItems"}}
+	Reason_REASON_RESPONSE_INVALID Reason = 79
+	// A policy of the connector could not be applied to a call.
+	//
+	// Example: {"reason":"POLICY_FAILED","metadata":{"policy":"setvaluefromurl","operation":"AssignTask"}}
+	Reason_REASON_POLICY_FAILED Reason = 80
+	// Choices or a schema that an API has to supply could not be had.
+	//
+	// Example: {"reason":"DYNAMIC_NOT_AVAILABLE","metadata":{"operation":"ListFolders"}}
+	Reason_REASON_DYNAMIC_NOT_AVAILABLE Reason = 81
+	// A callback URL of custom code is not known, or has ended.
+	//
+	// Example: {"reason":"CALLBACK_UNKNOWN","metadata":{}}
+	Reason_REASON_CALLBACK_UNKNOWN Reason = 82
 )
 
 // Enum value maps for Reason.
@@ -383,6 +437,19 @@ var (
 		67: "REASON_PROVIDER_UNAVAILABLE",
 		68: "REASON_KEY_ROTATION_NOT_FOUND",
 		69: "REASON_KEY_UNAVAILABLE",
+		70: "REASON_RATE_LIMITED",
+		71: "REASON_CIRCUIT_OPEN",
+		72: "REASON_CONCURRENCY_LIMITED",
+		73: "REASON_IDEMPOTENCY_KEY_REUSED",
+		74: "REASON_IDEMPOTENCY_KEY_IN_USE",
+		75: "REASON_SCRIPT_INVALID",
+		76: "REASON_SCRIPT_FAILED",
+		77: "REASON_SCRIPT_LIMIT_EXCEEDED",
+		78: "REASON_LINK_INVALID",
+		79: "REASON_RESPONSE_INVALID",
+		80: "REASON_POLICY_FAILED",
+		81: "REASON_DYNAMIC_NOT_AVAILABLE",
+		82: "REASON_CALLBACK_UNKNOWN",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -455,6 +522,19 @@ var (
 		"REASON_PROVIDER_UNAVAILABLE":          67,
 		"REASON_KEY_ROTATION_NOT_FOUND":        68,
 		"REASON_KEY_UNAVAILABLE":               69,
+		"REASON_RATE_LIMITED":                  70,
+		"REASON_CIRCUIT_OPEN":                  71,
+		"REASON_CONCURRENCY_LIMITED":           72,
+		"REASON_IDEMPOTENCY_KEY_REUSED":        73,
+		"REASON_IDEMPOTENCY_KEY_IN_USE":        74,
+		"REASON_SCRIPT_INVALID":                75,
+		"REASON_SCRIPT_FAILED":                 76,
+		"REASON_SCRIPT_LIMIT_EXCEEDED":         77,
+		"REASON_LINK_INVALID":                  78,
+		"REASON_RESPONSE_INVALID":              79,
+		"REASON_POLICY_FAILED":                 80,
+		"REASON_DYNAMIC_NOT_AVAILABLE":         81,
+		"REASON_CALLBACK_UNKNOWN":              82,
 	}
 )
 
@@ -489,7 +569,7 @@ var File_ferrule_error_v1_reason_proto protoreflect.FileDescriptor
 
 const file_ferrule_error_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1dferrule/error/v1/reason.proto\x12\x10ferrule.error.v1*\x86\x11\n" +
+	"\x1dferrule/error/v1/reason.proto\x12\x10ferrule.error.v1*\x84\x14\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x01\x12\x1b\n" +
@@ -561,7 +641,20 @@ const file_ferrule_error_v1_reason_proto_rawDesc = "" +
 	"\x17REASON_PROVIDER_REFUSED\x10B\x12\x1f\n" +
 	"\x1bREASON_PROVIDER_UNAVAILABLE\x10C\x12!\n" +
 	"\x1dREASON_KEY_ROTATION_NOT_FOUND\x10D\x12\x1a\n" +
-	"\x16REASON_KEY_UNAVAILABLE\x10EB\xc7\x01\n" +
+	"\x16REASON_KEY_UNAVAILABLE\x10E\x12\x17\n" +
+	"\x13REASON_RATE_LIMITED\x10F\x12\x17\n" +
+	"\x13REASON_CIRCUIT_OPEN\x10G\x12\x1e\n" +
+	"\x1aREASON_CONCURRENCY_LIMITED\x10H\x12!\n" +
+	"\x1dREASON_IDEMPOTENCY_KEY_REUSED\x10I\x12!\n" +
+	"\x1dREASON_IDEMPOTENCY_KEY_IN_USE\x10J\x12\x19\n" +
+	"\x15REASON_SCRIPT_INVALID\x10K\x12\x18\n" +
+	"\x14REASON_SCRIPT_FAILED\x10L\x12 \n" +
+	"\x1cREASON_SCRIPT_LIMIT_EXCEEDED\x10M\x12\x17\n" +
+	"\x13REASON_LINK_INVALID\x10N\x12\x1b\n" +
+	"\x17REASON_RESPONSE_INVALID\x10O\x12\x18\n" +
+	"\x14REASON_POLICY_FAILED\x10P\x12 \n" +
+	"\x1cREASON_DYNAMIC_NOT_AVAILABLE\x10Q\x12\x1b\n" +
+	"\x17REASON_CALLBACK_UNKNOWN\x10RB\xc7\x01\n" +
 	"\x14com.ferrule.error.v1B\vReasonProtoP\x01Z>github.com/ferrule-dev/ferrule/gen/go/ferrule/error/v1;errorv1\xa2\x02\x03FEX\xaa\x02\x10Ferrule.Error.V1\xca\x02\x11Ferrule\\Error_\\V1\xe2\x02\x1dFerrule\\Error_\\V1\\GPBMetadata\xea\x02\x12Ferrule::Error::V1b\x06proto3"
 
 var (

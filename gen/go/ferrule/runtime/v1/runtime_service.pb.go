@@ -28,6 +28,60 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// ResponseValidation says what becomes of an answer that is not as its schema
+// says.
+type ResponseValidation int32
+
+const (
+	// Nothing is looked at.
+	ResponseValidation_RESPONSE_VALIDATION_UNSPECIFIED ResponseValidation = 0
+	// The answer is given, with findings.
+	ResponseValidation_RESPONSE_VALIDATION_REPORT ResponseValidation = 1
+	// The call fails with RESPONSE_INVALID, after it was made.
+	ResponseValidation_RESPONSE_VALIDATION_STRICT ResponseValidation = 2
+)
+
+// Enum value maps for ResponseValidation.
+var (
+	ResponseValidation_name = map[int32]string{
+		0: "RESPONSE_VALIDATION_UNSPECIFIED",
+		1: "RESPONSE_VALIDATION_REPORT",
+		2: "RESPONSE_VALIDATION_STRICT",
+	}
+	ResponseValidation_value = map[string]int32{
+		"RESPONSE_VALIDATION_UNSPECIFIED": 0,
+		"RESPONSE_VALIDATION_REPORT":      1,
+		"RESPONSE_VALIDATION_STRICT":      2,
+	}
+)
+
+func (x ResponseValidation) Enum() *ResponseValidation {
+	p := new(ResponseValidation)
+	*p = x
+	return p
+}
+
+func (x ResponseValidation) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ResponseValidation) Descriptor() protoreflect.EnumDescriptor {
+	return file_ferrule_runtime_v1_runtime_service_proto_enumTypes[0].Descriptor()
+}
+
+func (ResponseValidation) Type() protoreflect.EnumType {
+	return &file_ferrule_runtime_v1_runtime_service_proto_enumTypes[0]
+}
+
+func (x ResponseValidation) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ResponseValidation.Descriptor instead.
+func (ResponseValidation) EnumDescriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{0}
+}
+
 // InvokeRequest is one call of an operation.
 type InvokeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -49,7 +103,24 @@ type InvokeRequest struct {
 	// User on whose behalf a service of the suite calls: the connection must be
 	// theirs, whoever has its name by now. Ignored if a user calls: a user's calls
 	// are always their own.
-	OnBehalfOf    string `protobuf:"bytes,6,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
+	OnBehalfOf string `protobuf:"bytes,6,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
+	// A link that an answer for this connection held: the next page of a list, or
+	// the next state of a polling trigger. It is called instead of the URL that the
+	// input would make; the input may be empty then.
+	Link string `protobuf:"bytes,7,opt,name=link,proto3" json:"link,omitempty"`
+	// Makes the call harmless to repeat: within 24 hours, a call with the same key,
+	// operation and input is answered with the first one's answer, and one with
+	// another input refused. It is passed on to APIs that take such keys; only then
+	// is a request that changes something sent again after a failure.
+	IdempotencyKey string `protobuf:"bytes,8,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// What to do about an answer that is not as its schema says.
+	ResponseValidation ResponseValidation `protobuf:"varint,9,opt,name=response_validation,json=responseValidation,proto3,enum=ferrule.runtime.v1.ResponseValidation" json:"response_validation,omitempty"`
+	// Follows the list to its end and answers with all items in one JSON array.
+	AllPages *PageLimits `protobuf:"bytes,10,opt,name=all_pages,json=allPages,proto3" json:"all_pages,omitempty"`
+	// Asks the API even where an earlier answer is still good.
+	NoCache bool `protobuf:"varint,11,opt,name=no_cache,json=noCache,proto3" json:"no_cache,omitempty"`
+	// Answers with what custom code logged.
+	IncludeLogs   bool `protobuf:"varint,12,opt,name=include_logs,json=includeLogs,proto3" json:"include_logs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -126,6 +197,286 @@ func (x *InvokeRequest) GetOnBehalfOf() string {
 	return ""
 }
 
+func (x *InvokeRequest) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+func (x *InvokeRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *InvokeRequest) GetResponseValidation() ResponseValidation {
+	if x != nil {
+		return x.ResponseValidation
+	}
+	return ResponseValidation_RESPONSE_VALIDATION_UNSPECIFIED
+}
+
+func (x *InvokeRequest) GetAllPages() *PageLimits {
+	if x != nil {
+		return x.AllPages
+	}
+	return nil
+}
+
+func (x *InvokeRequest) GetNoCache() bool {
+	if x != nil {
+		return x.NoCache
+	}
+	return false
+}
+
+func (x *InvokeRequest) GetIncludeLogs() bool {
+	if x != nil {
+		return x.IncludeLogs
+	}
+	return false
+}
+
+// PageLimits end the following of a list. What is reached first counts.
+type PageLimits struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of items, 0 for 10000, at most 1000000.
+	MaxItems int32 `protobuf:"varint,1,opt,name=max_items,json=maxItems,proto3" json:"max_items,omitempty"`
+	// Number of pages, 0 for 100, at most 10000.
+	MaxPages      int32 `protobuf:"varint,2,opt,name=max_pages,json=maxPages,proto3" json:"max_pages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PageLimits) Reset() {
+	*x = PageLimits{}
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PageLimits) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PageLimits) ProtoMessage() {}
+
+func (x *PageLimits) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PageLimits.ProtoReflect.Descriptor instead.
+func (*PageLimits) Descriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *PageLimits) GetMaxItems() int32 {
+	if x != nil {
+		return x.MaxItems
+	}
+	return 0
+}
+
+func (x *PageLimits) GetMaxPages() int32 {
+	if x != nil {
+		return x.MaxPages
+	}
+	return 0
+}
+
+// InvokePagesRequest is one call whose answer is a list.
+type InvokePagesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/connections/{connection}".
+	Connection string `protobuf:"bytes,1,opt,name=connection,proto3" json:"connection,omitempty"`
+	// Operation of the connection's connector.
+	OperationId string `protobuf:"bytes,2,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
+	// Input as for Invoke, as JSON text.
+	Input []byte `protobuf:"bytes,3,opt,name=input,proto3" json:"input,omitempty"`
+	// Where to stop.
+	Limits *PageLimits `protobuf:"bytes,4,opt,name=limits,proto3" json:"limits,omitempty"`
+	// Time for the whole list, 60 s if not given, at most 300 s.
+	Timeout *durationpb.Duration `protobuf:"bytes,5,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// As in Invoke.
+	Revision string `protobuf:"bytes,6,opt,name=revision,proto3" json:"revision,omitempty"`
+	// As in Invoke.
+	OnBehalfOf string `protobuf:"bytes,7,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
+	// Starts with this page, a next_link of an earlier answer.
+	Link          string `protobuf:"bytes,8,opt,name=link,proto3" json:"link,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InvokePagesRequest) Reset() {
+	*x = InvokePagesRequest{}
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InvokePagesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InvokePagesRequest) ProtoMessage() {}
+
+func (x *InvokePagesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InvokePagesRequest.ProtoReflect.Descriptor instead.
+func (*InvokePagesRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *InvokePagesRequest) GetConnection() string {
+	if x != nil {
+		return x.Connection
+	}
+	return ""
+}
+
+func (x *InvokePagesRequest) GetOperationId() string {
+	if x != nil {
+		return x.OperationId
+	}
+	return ""
+}
+
+func (x *InvokePagesRequest) GetInput() []byte {
+	if x != nil {
+		return x.Input
+	}
+	return nil
+}
+
+func (x *InvokePagesRequest) GetLimits() *PageLimits {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *InvokePagesRequest) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+func (x *InvokePagesRequest) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+func (x *InvokePagesRequest) GetOnBehalfOf() string {
+	if x != nil {
+		return x.OnBehalfOf
+	}
+	return ""
+}
+
+func (x *InvokePagesRequest) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+// InvokePagesResponse is one page.
+type InvokePagesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// HTTP status of the API's answer.
+	StatusCode int32 `protobuf:"varint,1,opt,name=status_code,json=statusCode,proto3" json:"status_code,omitempty"`
+	// The page's items, each as JSON text.
+	Items [][]byte `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	// Set if the status is 400 or more: what it means. The list ends with it.
+	Error *UpstreamError `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
+	// Where the list goes on: set while there is more, so that one who stops here can
+	// go on later. Empty for styles that have no link.
+	NextLink      string `protobuf:"bytes,4,opt,name=next_link,json=nextLink,proto3" json:"next_link,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InvokePagesResponse) Reset() {
+	*x = InvokePagesResponse{}
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InvokePagesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InvokePagesResponse) ProtoMessage() {}
+
+func (x *InvokePagesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InvokePagesResponse.ProtoReflect.Descriptor instead.
+func (*InvokePagesResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *InvokePagesResponse) GetStatusCode() int32 {
+	if x != nil {
+		return x.StatusCode
+	}
+	return 0
+}
+
+func (x *InvokePagesResponse) GetItems() [][]byte {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *InvokePagesResponse) GetError() *UpstreamError {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
+
+func (x *InvokePagesResponse) GetNextLink() string {
+	if x != nil {
+		return x.NextLink
+	}
+	return ""
+}
+
 // InvokeResponse is what the API answered.
 type InvokeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -139,14 +490,27 @@ type InvokeResponse struct {
 	// Set if the status is 400 or more: what it means.
 	Error *UpstreamError `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
 	// Revision that was used: the last part of its resource name.
-	Revision      string `protobuf:"bytes,5,opt,name=revision,proto3" json:"revision,omitempty"`
+	Revision string `protobuf:"bytes,5,opt,name=revision,proto3" json:"revision,omitempty"`
+	// How the answer differs from its schema; only where that was asked for, and at
+	// most 50.
+	Findings []*ResponseFinding `protobuf:"bytes,6,rep,name=findings,proto3" json:"findings,omitempty"`
+	// Where the list goes on, for the field link of another call; empty if this is no
+	// list, or its end.
+	NextLink string `protobuf:"bytes,7,opt,name=next_link,json=nextLink,proto3" json:"next_link,omitempty"`
+	// The answer is an earlier one that is still good, or that of an earlier call
+	// with the same idempotency key.
+	Replayed bool `protobuf:"varint,8,opt,name=replayed,proto3" json:"replayed,omitempty"`
+	// How often the request was sent.
+	Attempts int32 `protobuf:"varint,9,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// What custom code logged, if that was asked for: at most 200 lines.
+	Logs          []*LogLine `protobuf:"bytes,10,rep,name=logs,proto3" json:"logs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *InvokeResponse) Reset() {
 	*x = InvokeResponse{}
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[1]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -158,7 +522,7 @@ func (x *InvokeResponse) String() string {
 func (*InvokeResponse) ProtoMessage() {}
 
 func (x *InvokeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[1]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -171,7 +535,7 @@ func (x *InvokeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvokeResponse.ProtoReflect.Descriptor instead.
 func (*InvokeResponse) Descriptor() ([]byte, []int) {
-	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{1}
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *InvokeResponse) GetStatusCode() int32 {
@@ -209,6 +573,151 @@ func (x *InvokeResponse) GetRevision() string {
 	return ""
 }
 
+func (x *InvokeResponse) GetFindings() []*ResponseFinding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+func (x *InvokeResponse) GetNextLink() string {
+	if x != nil {
+		return x.NextLink
+	}
+	return ""
+}
+
+func (x *InvokeResponse) GetReplayed() bool {
+	if x != nil {
+		return x.Replayed
+	}
+	return false
+}
+
+func (x *InvokeResponse) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *InvokeResponse) GetLogs() []*LogLine {
+	if x != nil {
+		return x.Logs
+	}
+	return nil
+}
+
+// ResponseFinding is one difference between an answer and its schema.
+type ResponseFinding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where in the body, as a JSON pointer (RFC 6901).
+	Pointer string `protobuf:"bytes,1,opt,name=pointer,proto3" json:"pointer,omitempty"`
+	// What is different, one sentence.
+	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResponseFinding) Reset() {
+	*x = ResponseFinding{}
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResponseFinding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResponseFinding) ProtoMessage() {}
+
+func (x *ResponseFinding) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResponseFinding.ProtoReflect.Descriptor instead.
+func (*ResponseFinding) Descriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ResponseFinding) GetPointer() string {
+	if x != nil {
+		return x.Pointer
+	}
+	return ""
+}
+
+func (x *ResponseFinding) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+// LogLine is a line that custom code logged.
+type LogLine struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "debug", "info", "warn" or "error".
+	Level string `protobuf:"bytes,1,opt,name=level,proto3" json:"level,omitempty"`
+	// Text without secrets, at most 4 KiB.
+	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogLine) Reset() {
+	*x = LogLine{}
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogLine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogLine) ProtoMessage() {}
+
+func (x *LogLine) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogLine.ProtoReflect.Descriptor instead.
+func (*LogLine) Descriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *LogLine) GetLevel() string {
+	if x != nil {
+		return x.Level
+	}
+	return ""
+}
+
+func (x *LogLine) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 // Header is one header field line.
 type Header struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -222,7 +731,7 @@ type Header struct {
 
 func (x *Header) Reset() {
 	*x = Header{}
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[2]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -234,7 +743,7 @@ func (x *Header) String() string {
 func (*Header) ProtoMessage() {}
 
 func (x *Header) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[2]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -247,7 +756,7 @@ func (x *Header) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Header.ProtoReflect.Descriptor instead.
 func (*Header) Descriptor() ([]byte, []int) {
-	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{2}
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Header) GetName() string {
@@ -284,7 +793,7 @@ type UpstreamError struct {
 
 func (x *UpstreamError) Reset() {
 	*x = UpstreamError{}
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[3]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -296,7 +805,7 @@ func (x *UpstreamError) String() string {
 func (*UpstreamError) ProtoMessage() {}
 
 func (x *UpstreamError) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[3]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -309,7 +818,7 @@ func (x *UpstreamError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpstreamError.ProtoReflect.Descriptor instead.
 func (*UpstreamError) Descriptor() ([]byte, []int) {
-	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{3}
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *UpstreamError) GetReason() string {
@@ -351,7 +860,7 @@ type TestConnectionRequest struct {
 
 func (x *TestConnectionRequest) Reset() {
 	*x = TestConnectionRequest{}
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[4]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -363,7 +872,7 @@ func (x *TestConnectionRequest) String() string {
 func (*TestConnectionRequest) ProtoMessage() {}
 
 func (x *TestConnectionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[4]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -376,7 +885,7 @@ func (x *TestConnectionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestConnectionRequest.ProtoReflect.Descriptor instead.
 func (*TestConnectionRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{4}
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TestConnectionRequest) GetName() string {
@@ -406,7 +915,7 @@ type TestConnectionResponse struct {
 
 func (x *TestConnectionResponse) Reset() {
 	*x = TestConnectionResponse{}
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[5]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -418,7 +927,7 @@ func (x *TestConnectionResponse) String() string {
 func (*TestConnectionResponse) ProtoMessage() {}
 
 func (x *TestConnectionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[5]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -431,7 +940,7 @@ func (x *TestConnectionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestConnectionResponse.ProtoReflect.Descriptor instead.
 func (*TestConnectionResponse) Descriptor() ([]byte, []int) {
-	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{5}
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TestConnectionResponse) GetSucceeded() bool {
@@ -473,7 +982,7 @@ var File_ferrule_runtime_v1_runtime_service_proto protoreflect.FileDescriptor
 
 const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\n" +
-	"(ferrule/runtime/v1/runtime_service.proto\x12\x12ferrule.runtime.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\"\xcc\x02\n" +
+	"(ferrule/runtime/v1/runtime_service.proto\x12\x12ferrule.runtime.v1\x1a\x1bbuf/validate/validate.proto\x1a ferrule/runtime/v1/dynamic.proto\x1a$ferrule/runtime/v1/request_log.proto\x1a\x1fferrule/runtime/v1/stream.proto\x1a\x1eferrule/runtime/v1/usage.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\"\xfc\x04\n" +
 	"\rInvokeRequest\x12H\n" +
 	"\n" +
 	"connection\x18\x01 \x01(\tB(\xe0A\x02\xfaA\x18\n" +
@@ -485,14 +994,58 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\xaa\x01\a\"\x03\b\xac\x02*\x00R\atimeout\x12#\n" +
 	"\brevision\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\brevision\x12*\n" +
 	"\fon_behalf_of\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\n" +
-	"onBehalfOf\"\xe6\x01\n" +
+	"onBehalfOf\x12\x1d\n" +
+	"\x04link\x18\a \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01R\x04link\x121\n" +
+	"\x0fidempotency_key\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0eidempotencyKey\x12a\n" +
+	"\x13response_validation\x18\t \x01(\x0e2&.ferrule.runtime.v1.ResponseValidationB\b\xbaH\x05\x82\x01\x02\x10\x01R\x12responseValidation\x12;\n" +
+	"\tall_pages\x18\n" +
+	" \x01(\v2\x1e.ferrule.runtime.v1.PageLimitsR\ballPages\x12\x19\n" +
+	"\bno_cache\x18\v \x01(\bR\anoCache\x12!\n" +
+	"\finclude_logs\x18\f \x01(\bR\vincludeLogs\"_\n" +
+	"\n" +
+	"PageLimits\x12(\n" +
+	"\tmax_items\x18\x01 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x00R\bmaxItems\x12'\n" +
+	"\tmax_pages\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\x90N(\x00R\bmaxPages\"\x92\x03\n" +
+	"\x12InvokePagesRequest\x12H\n" +
+	"\n" +
+	"connection\x18\x01 \x01(\tB(\xe0A\x02\xfaA\x18\n" +
+	"\x16ferrule.dev/Connection\xbaH\ar\x05\x10\x01\x18\x80\x02R\n" +
+	"connection\x120\n" +
+	"\foperation_id\x18\x02 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x04R\voperationId\x12\x14\n" +
+	"\x05input\x18\x03 \x01(\fR\x05input\x126\n" +
+	"\x06limits\x18\x04 \x01(\v2\x1e.ferrule.runtime.v1.PageLimitsR\x06limits\x12B\n" +
+	"\atimeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
+	"\xaa\x01\a\"\x03\b\xac\x02*\x00R\atimeout\x12#\n" +
+	"\brevision\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\brevision\x12*\n" +
+	"\fon_behalf_of\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\n" +
+	"onBehalfOf\x12\x1d\n" +
+	"\x04link\x18\b \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01R\x04link\"\xa2\x01\n" +
+	"\x13InvokePagesResponse\x12\x1f\n" +
+	"\vstatus_code\x18\x01 \x01(\x05R\n" +
+	"statusCode\x12\x14\n" +
+	"\x05items\x18\x02 \x03(\fR\x05items\x127\n" +
+	"\x05error\x18\x03 \x01(\v2!.ferrule.runtime.v1.UpstreamErrorR\x05error\x12\x1b\n" +
+	"\tnext_link\x18\x04 \x01(\tR\bnextLink\"\xad\x03\n" +
 	"\x0eInvokeResponse\x12\x1f\n" +
 	"\vstatus_code\x18\x01 \x01(\x05R\n" +
 	"statusCode\x124\n" +
 	"\aheaders\x18\x02 \x03(\v2\x1a.ferrule.runtime.v1.HeaderR\aheaders\x12(\n" +
 	"\x04body\x18\x03 \x01(\v2\x14.google.api.HttpBodyR\x04body\x127\n" +
 	"\x05error\x18\x04 \x01(\v2!.ferrule.runtime.v1.UpstreamErrorR\x05error\x12\x1a\n" +
-	"\brevision\x18\x05 \x01(\tR\brevision\"2\n" +
+	"\brevision\x18\x05 \x01(\tR\brevision\x12?\n" +
+	"\bfindings\x18\x06 \x03(\v2#.ferrule.runtime.v1.ResponseFindingR\bfindings\x12\x1b\n" +
+	"\tnext_link\x18\a \x01(\tR\bnextLink\x12\x1a\n" +
+	"\breplayed\x18\b \x01(\bR\breplayed\x12\x1a\n" +
+	"\battempts\x18\t \x01(\x05R\battempts\x12/\n" +
+	"\x04logs\x18\n" +
+	" \x03(\v2\x1b.ferrule.runtime.v1.LogLineR\x04logs\"E\n" +
+	"\x0fResponseFinding\x12\x18\n" +
+	"\apointer\x18\x01 \x01(\tR\apointer\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"9\n" +
+	"\aLogLine\x12\x14\n" +
+	"\x05level\x18\x01 \x01(\tR\x05level\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"2\n" +
 	"\x06Header\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\"\x9b\x01\n" +
@@ -511,9 +1064,22 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\foperation_id\x18\x03 \x01(\tR\voperationId\x12\x1f\n" +
 	"\vstatus_code\x18\x04 \x01(\x05R\n" +
 	"statusCode\x123\n" +
-	"\alatency\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\alatency2\xea\x02\n" +
+	"\alatency\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\alatency*y\n" +
+	"\x12ResponseValidation\x12#\n" +
+	"\x1fRESPONSE_VALIDATION_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aRESPONSE_VALIDATION_REPORT\x10\x01\x12\x1e\n" +
+	"\x1aRESPONSE_VALIDATION_STRICT\x10\x022\xed\x0e\n" +
 	"\x0eRuntimeService\x12\xb4\x01\n" +
-	"\x06Invoke\x12!.ferrule.runtime.v1.InvokeRequest\x1a\".ferrule.runtime.v1.InvokeResponse\"c\x82\xd3\xe4\x93\x02]:\x05inputb\x04body\"N/v1/{connection=environments/*/connections/*}/operations/{operation_id}:invoke\x12\xa0\x01\n" +
+	"\x06Invoke\x12!.ferrule.runtime.v1.InvokeRequest\x1a\".ferrule.runtime.v1.InvokeResponse\"c\x82\xd3\xe4\x93\x02]:\x05inputb\x04body\"N/v1/{connection=environments/*/connections/*}/operations/{operation_id}:invoke\x12\xc0\x01\n" +
+	"\vInvokePages\x12&.ferrule.runtime.v1.InvokePagesRequest\x1a'.ferrule.runtime.v1.InvokePagesResponse\"^\x82\xd3\xe4\x93\x02X:\x01*\"S/v1/{connection=environments/*/connections/*}/operations/{operation_id}:invokePages0\x01\x12e\n" +
+	"\fInvokeStream\x12'.ferrule.runtime.v1.InvokeStreamRequest\x1a(.ferrule.runtime.v1.InvokeStreamResponse(\x010\x01\x12\xe2\x01\n" +
+	"\x14ResolveDynamicValues\x12/.ferrule.runtime.v1.ResolveDynamicValuesRequest\x1a0.ferrule.runtime.v1.ResolveDynamicValuesResponse\"g\x82\xd3\xe4\x93\x02a:\x01*\"\\/v1/{connection=environments/*/connections/*}/operations/{operation_id}:resolveDynamicValues\x12\xe2\x01\n" +
+	"\x14ResolveDynamicSchema\x12/.ferrule.runtime.v1.ResolveDynamicSchemaRequest\x1a0.ferrule.runtime.v1.ResolveDynamicSchemaResponse\"g\x82\xd3\xe4\x93\x02a:\x01*\"\\/v1/{connection=environments/*/connections/*}/operations/{operation_id}:resolveDynamicSchema\x12\x80\x01\n" +
+	"\bGetUsage\x12#.ferrule.runtime.v1.GetUsageRequest\x1a$.ferrule.runtime.v1.GetUsageResponse\")\x82\xd3\xe4\x93\x02#\x12!/v1/{parent=environments/*}/usage\x12\xab\x01\n" +
+	"\x10EnableRequestLog\x12+.ferrule.runtime.v1.EnableRequestLogRequest\x1a\x1e.ferrule.runtime.v1.RequestLog\"J\x82\xd3\xe4\x93\x02D:\x01*\"?/v1/{connection=environments/*/connections/*}/requestLog:enable\x12\xae\x01\n" +
+	"\x11DisableRequestLog\x12,.ferrule.runtime.v1.DisableRequestLogRequest\x1a\x1e.ferrule.runtime.v1.RequestLog\"K\x82\xd3\xe4\x93\x02E:\x01*\"@/v1/{connection=environments/*/connections/*}/requestLog:disable\x12\xbe\x01\n" +
+	"\x15ListRequestLogEntries\x120.ferrule.runtime.v1.ListRequestLogEntriesRequest\x1a1.ferrule.runtime.v1.ListRequestLogEntriesResponse\"@\x82\xd3\xe4\x93\x02:\x128/v1/{connection=environments/*/connections/*}/requestLog\x12j\n" +
+	"\x0fReceiveCallback\x12*.ferrule.runtime.v1.ReceiveCallbackRequest\x1a+.ferrule.runtime.v1.ReceiveCallbackResponse\x12\xa0\x01\n" +
 	"\x0eTestConnection\x12).ferrule.runtime.v1.TestConnectionRequest\x1a*.ferrule.runtime.v1.TestConnectionResponse\"7\x82\xd3\xe4\x93\x021:\x01*\",/v1/{name=environments/*/connections/*}:testB\xdb\x01\n" +
 	"\x16com.ferrule.runtime.v1B\x13RuntimeServiceProtoP\x01ZBgithub.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1;runtimev1\xa2\x02\x03FRX\xaa\x02\x12Ferrule.Runtime.V1\xca\x02\x12Ferrule\\Runtime\\V1\xe2\x02\x1eFerrule\\Runtime\\V1\\GPBMetadata\xea\x02\x14Ferrule::Runtime::V1b\x06proto3"
 
@@ -529,34 +1095,81 @@ func file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP() []byte {
 	return file_ferrule_runtime_v1_runtime_service_proto_rawDescData
 }
 
-var file_ferrule_runtime_v1_runtime_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_ferrule_runtime_v1_runtime_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_ferrule_runtime_v1_runtime_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_ferrule_runtime_v1_runtime_service_proto_goTypes = []any{
-	(*InvokeRequest)(nil),          // 0: ferrule.runtime.v1.InvokeRequest
-	(*InvokeResponse)(nil),         // 1: ferrule.runtime.v1.InvokeResponse
-	(*Header)(nil),                 // 2: ferrule.runtime.v1.Header
-	(*UpstreamError)(nil),          // 3: ferrule.runtime.v1.UpstreamError
-	(*TestConnectionRequest)(nil),  // 4: ferrule.runtime.v1.TestConnectionRequest
-	(*TestConnectionResponse)(nil), // 5: ferrule.runtime.v1.TestConnectionResponse
-	(*httpbody.HttpBody)(nil),      // 6: google.api.HttpBody
-	(*durationpb.Duration)(nil),    // 7: google.protobuf.Duration
+	(ResponseValidation)(0),               // 0: ferrule.runtime.v1.ResponseValidation
+	(*InvokeRequest)(nil),                 // 1: ferrule.runtime.v1.InvokeRequest
+	(*PageLimits)(nil),                    // 2: ferrule.runtime.v1.PageLimits
+	(*InvokePagesRequest)(nil),            // 3: ferrule.runtime.v1.InvokePagesRequest
+	(*InvokePagesResponse)(nil),           // 4: ferrule.runtime.v1.InvokePagesResponse
+	(*InvokeResponse)(nil),                // 5: ferrule.runtime.v1.InvokeResponse
+	(*ResponseFinding)(nil),               // 6: ferrule.runtime.v1.ResponseFinding
+	(*LogLine)(nil),                       // 7: ferrule.runtime.v1.LogLine
+	(*Header)(nil),                        // 8: ferrule.runtime.v1.Header
+	(*UpstreamError)(nil),                 // 9: ferrule.runtime.v1.UpstreamError
+	(*TestConnectionRequest)(nil),         // 10: ferrule.runtime.v1.TestConnectionRequest
+	(*TestConnectionResponse)(nil),        // 11: ferrule.runtime.v1.TestConnectionResponse
+	(*httpbody.HttpBody)(nil),             // 12: google.api.HttpBody
+	(*durationpb.Duration)(nil),           // 13: google.protobuf.Duration
+	(*InvokeStreamRequest)(nil),           // 14: ferrule.runtime.v1.InvokeStreamRequest
+	(*ResolveDynamicValuesRequest)(nil),   // 15: ferrule.runtime.v1.ResolveDynamicValuesRequest
+	(*ResolveDynamicSchemaRequest)(nil),   // 16: ferrule.runtime.v1.ResolveDynamicSchemaRequest
+	(*GetUsageRequest)(nil),               // 17: ferrule.runtime.v1.GetUsageRequest
+	(*EnableRequestLogRequest)(nil),       // 18: ferrule.runtime.v1.EnableRequestLogRequest
+	(*DisableRequestLogRequest)(nil),      // 19: ferrule.runtime.v1.DisableRequestLogRequest
+	(*ListRequestLogEntriesRequest)(nil),  // 20: ferrule.runtime.v1.ListRequestLogEntriesRequest
+	(*ReceiveCallbackRequest)(nil),        // 21: ferrule.runtime.v1.ReceiveCallbackRequest
+	(*InvokeStreamResponse)(nil),          // 22: ferrule.runtime.v1.InvokeStreamResponse
+	(*ResolveDynamicValuesResponse)(nil),  // 23: ferrule.runtime.v1.ResolveDynamicValuesResponse
+	(*ResolveDynamicSchemaResponse)(nil),  // 24: ferrule.runtime.v1.ResolveDynamicSchemaResponse
+	(*GetUsageResponse)(nil),              // 25: ferrule.runtime.v1.GetUsageResponse
+	(*RequestLog)(nil),                    // 26: ferrule.runtime.v1.RequestLog
+	(*ListRequestLogEntriesResponse)(nil), // 27: ferrule.runtime.v1.ListRequestLogEntriesResponse
+	(*ReceiveCallbackResponse)(nil),       // 28: ferrule.runtime.v1.ReceiveCallbackResponse
 }
 var file_ferrule_runtime_v1_runtime_service_proto_depIdxs = []int32{
-	6, // 0: ferrule.runtime.v1.InvokeRequest.input:type_name -> google.api.HttpBody
-	7, // 1: ferrule.runtime.v1.InvokeRequest.timeout:type_name -> google.protobuf.Duration
-	2, // 2: ferrule.runtime.v1.InvokeResponse.headers:type_name -> ferrule.runtime.v1.Header
-	6, // 3: ferrule.runtime.v1.InvokeResponse.body:type_name -> google.api.HttpBody
-	3, // 4: ferrule.runtime.v1.InvokeResponse.error:type_name -> ferrule.runtime.v1.UpstreamError
-	7, // 5: ferrule.runtime.v1.UpstreamError.retry_after:type_name -> google.protobuf.Duration
-	7, // 6: ferrule.runtime.v1.TestConnectionResponse.latency:type_name -> google.protobuf.Duration
-	0, // 7: ferrule.runtime.v1.RuntimeService.Invoke:input_type -> ferrule.runtime.v1.InvokeRequest
-	4, // 8: ferrule.runtime.v1.RuntimeService.TestConnection:input_type -> ferrule.runtime.v1.TestConnectionRequest
-	1, // 9: ferrule.runtime.v1.RuntimeService.Invoke:output_type -> ferrule.runtime.v1.InvokeResponse
-	5, // 10: ferrule.runtime.v1.RuntimeService.TestConnection:output_type -> ferrule.runtime.v1.TestConnectionResponse
-	9, // [9:11] is the sub-list for method output_type
-	7, // [7:9] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	12, // 0: ferrule.runtime.v1.InvokeRequest.input:type_name -> google.api.HttpBody
+	13, // 1: ferrule.runtime.v1.InvokeRequest.timeout:type_name -> google.protobuf.Duration
+	0,  // 2: ferrule.runtime.v1.InvokeRequest.response_validation:type_name -> ferrule.runtime.v1.ResponseValidation
+	2,  // 3: ferrule.runtime.v1.InvokeRequest.all_pages:type_name -> ferrule.runtime.v1.PageLimits
+	2,  // 4: ferrule.runtime.v1.InvokePagesRequest.limits:type_name -> ferrule.runtime.v1.PageLimits
+	13, // 5: ferrule.runtime.v1.InvokePagesRequest.timeout:type_name -> google.protobuf.Duration
+	9,  // 6: ferrule.runtime.v1.InvokePagesResponse.error:type_name -> ferrule.runtime.v1.UpstreamError
+	8,  // 7: ferrule.runtime.v1.InvokeResponse.headers:type_name -> ferrule.runtime.v1.Header
+	12, // 8: ferrule.runtime.v1.InvokeResponse.body:type_name -> google.api.HttpBody
+	9,  // 9: ferrule.runtime.v1.InvokeResponse.error:type_name -> ferrule.runtime.v1.UpstreamError
+	6,  // 10: ferrule.runtime.v1.InvokeResponse.findings:type_name -> ferrule.runtime.v1.ResponseFinding
+	7,  // 11: ferrule.runtime.v1.InvokeResponse.logs:type_name -> ferrule.runtime.v1.LogLine
+	13, // 12: ferrule.runtime.v1.UpstreamError.retry_after:type_name -> google.protobuf.Duration
+	13, // 13: ferrule.runtime.v1.TestConnectionResponse.latency:type_name -> google.protobuf.Duration
+	1,  // 14: ferrule.runtime.v1.RuntimeService.Invoke:input_type -> ferrule.runtime.v1.InvokeRequest
+	3,  // 15: ferrule.runtime.v1.RuntimeService.InvokePages:input_type -> ferrule.runtime.v1.InvokePagesRequest
+	14, // 16: ferrule.runtime.v1.RuntimeService.InvokeStream:input_type -> ferrule.runtime.v1.InvokeStreamRequest
+	15, // 17: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:input_type -> ferrule.runtime.v1.ResolveDynamicValuesRequest
+	16, // 18: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:input_type -> ferrule.runtime.v1.ResolveDynamicSchemaRequest
+	17, // 19: ferrule.runtime.v1.RuntimeService.GetUsage:input_type -> ferrule.runtime.v1.GetUsageRequest
+	18, // 20: ferrule.runtime.v1.RuntimeService.EnableRequestLog:input_type -> ferrule.runtime.v1.EnableRequestLogRequest
+	19, // 21: ferrule.runtime.v1.RuntimeService.DisableRequestLog:input_type -> ferrule.runtime.v1.DisableRequestLogRequest
+	20, // 22: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:input_type -> ferrule.runtime.v1.ListRequestLogEntriesRequest
+	21, // 23: ferrule.runtime.v1.RuntimeService.ReceiveCallback:input_type -> ferrule.runtime.v1.ReceiveCallbackRequest
+	10, // 24: ferrule.runtime.v1.RuntimeService.TestConnection:input_type -> ferrule.runtime.v1.TestConnectionRequest
+	5,  // 25: ferrule.runtime.v1.RuntimeService.Invoke:output_type -> ferrule.runtime.v1.InvokeResponse
+	4,  // 26: ferrule.runtime.v1.RuntimeService.InvokePages:output_type -> ferrule.runtime.v1.InvokePagesResponse
+	22, // 27: ferrule.runtime.v1.RuntimeService.InvokeStream:output_type -> ferrule.runtime.v1.InvokeStreamResponse
+	23, // 28: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:output_type -> ferrule.runtime.v1.ResolveDynamicValuesResponse
+	24, // 29: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:output_type -> ferrule.runtime.v1.ResolveDynamicSchemaResponse
+	25, // 30: ferrule.runtime.v1.RuntimeService.GetUsage:output_type -> ferrule.runtime.v1.GetUsageResponse
+	26, // 31: ferrule.runtime.v1.RuntimeService.EnableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
+	26, // 32: ferrule.runtime.v1.RuntimeService.DisableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
+	27, // 33: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:output_type -> ferrule.runtime.v1.ListRequestLogEntriesResponse
+	28, // 34: ferrule.runtime.v1.RuntimeService.ReceiveCallback:output_type -> ferrule.runtime.v1.ReceiveCallbackResponse
+	11, // 35: ferrule.runtime.v1.RuntimeService.TestConnection:output_type -> ferrule.runtime.v1.TestConnectionResponse
+	25, // [25:36] is the sub-list for method output_type
+	14, // [14:25] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_runtime_v1_runtime_service_proto_init() }
@@ -564,18 +1177,23 @@ func file_ferrule_runtime_v1_runtime_service_proto_init() {
 	if File_ferrule_runtime_v1_runtime_service_proto != nil {
 		return
 	}
+	file_ferrule_runtime_v1_dynamic_proto_init()
+	file_ferrule_runtime_v1_request_log_proto_init()
+	file_ferrule_runtime_v1_stream_proto_init()
+	file_ferrule_runtime_v1_usage_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_runtime_v1_runtime_service_proto_rawDesc), len(file_ferrule_runtime_v1_runtime_service_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   6,
+			NumEnums:      1,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_ferrule_runtime_v1_runtime_service_proto_goTypes,
 		DependencyIndexes: file_ferrule_runtime_v1_runtime_service_proto_depIdxs,
+		EnumInfos:         file_ferrule_runtime_v1_runtime_service_proto_enumTypes,
 		MessageInfos:      file_ferrule_runtime_v1_runtime_service_proto_msgTypes,
 	}.Build()
 	File_ferrule_runtime_v1_runtime_service_proto = out.File

@@ -22,8 +22,17 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	RuntimeService_Invoke_FullMethodName         = "/ferrule.runtime.v1.RuntimeService/Invoke"
-	RuntimeService_TestConnection_FullMethodName = "/ferrule.runtime.v1.RuntimeService/TestConnection"
+	RuntimeService_Invoke_FullMethodName                = "/ferrule.runtime.v1.RuntimeService/Invoke"
+	RuntimeService_InvokePages_FullMethodName           = "/ferrule.runtime.v1.RuntimeService/InvokePages"
+	RuntimeService_InvokeStream_FullMethodName          = "/ferrule.runtime.v1.RuntimeService/InvokeStream"
+	RuntimeService_ResolveDynamicValues_FullMethodName  = "/ferrule.runtime.v1.RuntimeService/ResolveDynamicValues"
+	RuntimeService_ResolveDynamicSchema_FullMethodName  = "/ferrule.runtime.v1.RuntimeService/ResolveDynamicSchema"
+	RuntimeService_GetUsage_FullMethodName              = "/ferrule.runtime.v1.RuntimeService/GetUsage"
+	RuntimeService_EnableRequestLog_FullMethodName      = "/ferrule.runtime.v1.RuntimeService/EnableRequestLog"
+	RuntimeService_DisableRequestLog_FullMethodName     = "/ferrule.runtime.v1.RuntimeService/DisableRequestLog"
+	RuntimeService_ListRequestLogEntries_FullMethodName = "/ferrule.runtime.v1.RuntimeService/ListRequestLogEntries"
+	RuntimeService_ReceiveCallback_FullMethodName       = "/ferrule.runtime.v1.RuntimeService/ReceiveCallback"
+	RuntimeService_TestConnection_FullMethodName        = "/ferrule.runtime.v1.RuntimeService/TestConnection"
 )
 
 // RuntimeServiceClient is the client API for RuntimeService service.
@@ -38,6 +47,38 @@ type RuntimeServiceClient interface {
 	// Over REST the input is posted as plain JSON, and the answer's body and
 	// status are those of the API.
 	Invoke(ctx context.Context, in *InvokeRequest, opts ...grpc.CallOption) (*InvokeResponse, error)
+	// InvokePages calls an operation that answers with a list, and goes on with the
+	// next page until the list or the limits end. Each message is a page with its
+	// items.
+	InvokePages(ctx context.Context, in *InvokePagesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[InvokePagesResponse], error)
+	// InvokeStream calls one operation whose body or answer is large: neither is held
+	// in memory as a whole. The first message says what to call, those after it hold
+	// the body; the first answer holds status and header, those after it the API's
+	// body. Policies and custom code that work on bodies are refused, and so are
+	// bodies that have to be signed. Over HTTP, the pass-through data plane does
+	// this.
+	InvokeStream(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[InvokeStreamRequest, InvokeStreamResponse], error)
+	// ResolveDynamicValues asks the API for the values that an input can take, as
+	// the definition says. What is found is remembered for a minute for each
+	// connection.
+	ResolveDynamicValues(ctx context.Context, in *ResolveDynamicValuesRequest, opts ...grpc.CallOption) (*ResolveDynamicValuesResponse, error)
+	// ResolveDynamicSchema asks the API for the schema of a part of an operation's
+	// input or answer, as the definition says.
+	ResolveDynamicSchema(ctx context.Context, in *ResolveDynamicSchemaRequest, opts ...grpc.CallOption) (*ResolveDynamicSchemaResponse, error)
+	// GetUsage counts the calls of an environment by hour or day; 90 days are kept.
+	// Administrators and makers see all; others have to name a connection that they
+	// may use.
+	GetUsage(ctx context.Context, in *GetUsageRequest, opts ...grpc.CallOption) (*GetUsageResponse, error)
+	// EnableRequestLog keeps what is sent and answered for a connection, without
+	// secrets, until a time. Only its owner and administrators may.
+	EnableRequestLog(ctx context.Context, in *EnableRequestLogRequest, opts ...grpc.CallOption) (*RequestLog, error)
+	// DisableRequestLog ends it and deletes what was kept.
+	DisableRequestLog(ctx context.Context, in *DisableRequestLogRequest, opts ...grpc.CallOption) (*RequestLog, error)
+	// ListRequestLogEntries lists what was kept, newest first.
+	ListRequestLogEntries(ctx context.Context, in *ListRequestLogEntriesRequest, opts ...grpc.CallOption) (*ListRequestLogEntriesResponse, error)
+	// ReceiveCallback runs the operation that custom code gave out a callback URL
+	// for. Only the gateway calls it, with what came in there.
+	ReceiveCallback(ctx context.Context, in *ReceiveCallbackRequest, opts ...grpc.CallOption) (*ReceiveCallbackResponse, error)
 	// TestConnection calls the connector's test operation and keeps the outcome
 	// with the connection.
 	TestConnection(ctx context.Context, in *TestConnectionRequest, opts ...grpc.CallOption) (*TestConnectionResponse, error)
@@ -55,6 +96,108 @@ func (c *runtimeServiceClient) Invoke(ctx context.Context, in *InvokeRequest, op
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(InvokeResponse)
 	err := c.cc.Invoke(ctx, RuntimeService_Invoke_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *runtimeServiceClient) InvokePages(ctx context.Context, in *InvokePagesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[InvokePagesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &RuntimeService_ServiceDesc.Streams[0], RuntimeService_InvokePages_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[InvokePagesRequest, InvokePagesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type RuntimeService_InvokePagesClient = grpc.ServerStreamingClient[InvokePagesResponse]
+
+func (c *runtimeServiceClient) InvokeStream(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[InvokeStreamRequest, InvokeStreamResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &RuntimeService_ServiceDesc.Streams[1], RuntimeService_InvokeStream_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[InvokeStreamRequest, InvokeStreamResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type RuntimeService_InvokeStreamClient = grpc.BidiStreamingClient[InvokeStreamRequest, InvokeStreamResponse]
+
+func (c *runtimeServiceClient) ResolveDynamicValues(ctx context.Context, in *ResolveDynamicValuesRequest, opts ...grpc.CallOption) (*ResolveDynamicValuesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResolveDynamicValuesResponse)
+	err := c.cc.Invoke(ctx, RuntimeService_ResolveDynamicValues_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *runtimeServiceClient) ResolveDynamicSchema(ctx context.Context, in *ResolveDynamicSchemaRequest, opts ...grpc.CallOption) (*ResolveDynamicSchemaResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResolveDynamicSchemaResponse)
+	err := c.cc.Invoke(ctx, RuntimeService_ResolveDynamicSchema_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *runtimeServiceClient) GetUsage(ctx context.Context, in *GetUsageRequest, opts ...grpc.CallOption) (*GetUsageResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetUsageResponse)
+	err := c.cc.Invoke(ctx, RuntimeService_GetUsage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *runtimeServiceClient) EnableRequestLog(ctx context.Context, in *EnableRequestLogRequest, opts ...grpc.CallOption) (*RequestLog, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RequestLog)
+	err := c.cc.Invoke(ctx, RuntimeService_EnableRequestLog_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *runtimeServiceClient) DisableRequestLog(ctx context.Context, in *DisableRequestLogRequest, opts ...grpc.CallOption) (*RequestLog, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RequestLog)
+	err := c.cc.Invoke(ctx, RuntimeService_DisableRequestLog_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *runtimeServiceClient) ListRequestLogEntries(ctx context.Context, in *ListRequestLogEntriesRequest, opts ...grpc.CallOption) (*ListRequestLogEntriesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListRequestLogEntriesResponse)
+	err := c.cc.Invoke(ctx, RuntimeService_ListRequestLogEntries_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *runtimeServiceClient) ReceiveCallback(ctx context.Context, in *ReceiveCallbackRequest, opts ...grpc.CallOption) (*ReceiveCallbackResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReceiveCallbackResponse)
+	err := c.cc.Invoke(ctx, RuntimeService_ReceiveCallback_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +226,38 @@ type RuntimeServiceServer interface {
 	// Over REST the input is posted as plain JSON, and the answer's body and
 	// status are those of the API.
 	Invoke(context.Context, *InvokeRequest) (*InvokeResponse, error)
+	// InvokePages calls an operation that answers with a list, and goes on with the
+	// next page until the list or the limits end. Each message is a page with its
+	// items.
+	InvokePages(*InvokePagesRequest, grpc.ServerStreamingServer[InvokePagesResponse]) error
+	// InvokeStream calls one operation whose body or answer is large: neither is held
+	// in memory as a whole. The first message says what to call, those after it hold
+	// the body; the first answer holds status and header, those after it the API's
+	// body. Policies and custom code that work on bodies are refused, and so are
+	// bodies that have to be signed. Over HTTP, the pass-through data plane does
+	// this.
+	InvokeStream(grpc.BidiStreamingServer[InvokeStreamRequest, InvokeStreamResponse]) error
+	// ResolveDynamicValues asks the API for the values that an input can take, as
+	// the definition says. What is found is remembered for a minute for each
+	// connection.
+	ResolveDynamicValues(context.Context, *ResolveDynamicValuesRequest) (*ResolveDynamicValuesResponse, error)
+	// ResolveDynamicSchema asks the API for the schema of a part of an operation's
+	// input or answer, as the definition says.
+	ResolveDynamicSchema(context.Context, *ResolveDynamicSchemaRequest) (*ResolveDynamicSchemaResponse, error)
+	// GetUsage counts the calls of an environment by hour or day; 90 days are kept.
+	// Administrators and makers see all; others have to name a connection that they
+	// may use.
+	GetUsage(context.Context, *GetUsageRequest) (*GetUsageResponse, error)
+	// EnableRequestLog keeps what is sent and answered for a connection, without
+	// secrets, until a time. Only its owner and administrators may.
+	EnableRequestLog(context.Context, *EnableRequestLogRequest) (*RequestLog, error)
+	// DisableRequestLog ends it and deletes what was kept.
+	DisableRequestLog(context.Context, *DisableRequestLogRequest) (*RequestLog, error)
+	// ListRequestLogEntries lists what was kept, newest first.
+	ListRequestLogEntries(context.Context, *ListRequestLogEntriesRequest) (*ListRequestLogEntriesResponse, error)
+	// ReceiveCallback runs the operation that custom code gave out a callback URL
+	// for. Only the gateway calls it, with what came in there.
+	ReceiveCallback(context.Context, *ReceiveCallbackRequest) (*ReceiveCallbackResponse, error)
 	// TestConnection calls the connector's test operation and keeps the outcome
 	// with the connection.
 	TestConnection(context.Context, *TestConnectionRequest) (*TestConnectionResponse, error)
@@ -98,6 +273,33 @@ type UnimplementedRuntimeServiceServer struct{}
 
 func (UnimplementedRuntimeServiceServer) Invoke(context.Context, *InvokeRequest) (*InvokeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Invoke not implemented")
+}
+func (UnimplementedRuntimeServiceServer) InvokePages(*InvokePagesRequest, grpc.ServerStreamingServer[InvokePagesResponse]) error {
+	return status.Error(codes.Unimplemented, "method InvokePages not implemented")
+}
+func (UnimplementedRuntimeServiceServer) InvokeStream(grpc.BidiStreamingServer[InvokeStreamRequest, InvokeStreamResponse]) error {
+	return status.Error(codes.Unimplemented, "method InvokeStream not implemented")
+}
+func (UnimplementedRuntimeServiceServer) ResolveDynamicValues(context.Context, *ResolveDynamicValuesRequest) (*ResolveDynamicValuesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResolveDynamicValues not implemented")
+}
+func (UnimplementedRuntimeServiceServer) ResolveDynamicSchema(context.Context, *ResolveDynamicSchemaRequest) (*ResolveDynamicSchemaResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResolveDynamicSchema not implemented")
+}
+func (UnimplementedRuntimeServiceServer) GetUsage(context.Context, *GetUsageRequest) (*GetUsageResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetUsage not implemented")
+}
+func (UnimplementedRuntimeServiceServer) EnableRequestLog(context.Context, *EnableRequestLogRequest) (*RequestLog, error) {
+	return nil, status.Error(codes.Unimplemented, "method EnableRequestLog not implemented")
+}
+func (UnimplementedRuntimeServiceServer) DisableRequestLog(context.Context, *DisableRequestLogRequest) (*RequestLog, error) {
+	return nil, status.Error(codes.Unimplemented, "method DisableRequestLog not implemented")
+}
+func (UnimplementedRuntimeServiceServer) ListRequestLogEntries(context.Context, *ListRequestLogEntriesRequest) (*ListRequestLogEntriesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListRequestLogEntries not implemented")
+}
+func (UnimplementedRuntimeServiceServer) ReceiveCallback(context.Context, *ReceiveCallbackRequest) (*ReceiveCallbackResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReceiveCallback not implemented")
 }
 func (UnimplementedRuntimeServiceServer) TestConnection(context.Context, *TestConnectionRequest) (*TestConnectionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method TestConnection not implemented")
@@ -141,6 +343,150 @@ func _RuntimeService_Invoke_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RuntimeService_InvokePages_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(InvokePagesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(RuntimeServiceServer).InvokePages(m, &grpc.GenericServerStream[InvokePagesRequest, InvokePagesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type RuntimeService_InvokePagesServer = grpc.ServerStreamingServer[InvokePagesResponse]
+
+func _RuntimeService_InvokeStream_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(RuntimeServiceServer).InvokeStream(&grpc.GenericServerStream[InvokeStreamRequest, InvokeStreamResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type RuntimeService_InvokeStreamServer = grpc.BidiStreamingServer[InvokeStreamRequest, InvokeStreamResponse]
+
+func _RuntimeService_ResolveDynamicValues_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResolveDynamicValuesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RuntimeServiceServer).ResolveDynamicValues(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RuntimeService_ResolveDynamicValues_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RuntimeServiceServer).ResolveDynamicValues(ctx, req.(*ResolveDynamicValuesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RuntimeService_ResolveDynamicSchema_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResolveDynamicSchemaRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RuntimeServiceServer).ResolveDynamicSchema(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RuntimeService_ResolveDynamicSchema_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RuntimeServiceServer).ResolveDynamicSchema(ctx, req.(*ResolveDynamicSchemaRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RuntimeService_GetUsage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetUsageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RuntimeServiceServer).GetUsage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RuntimeService_GetUsage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RuntimeServiceServer).GetUsage(ctx, req.(*GetUsageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RuntimeService_EnableRequestLog_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EnableRequestLogRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RuntimeServiceServer).EnableRequestLog(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RuntimeService_EnableRequestLog_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RuntimeServiceServer).EnableRequestLog(ctx, req.(*EnableRequestLogRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RuntimeService_DisableRequestLog_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DisableRequestLogRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RuntimeServiceServer).DisableRequestLog(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RuntimeService_DisableRequestLog_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RuntimeServiceServer).DisableRequestLog(ctx, req.(*DisableRequestLogRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RuntimeService_ListRequestLogEntries_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListRequestLogEntriesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RuntimeServiceServer).ListRequestLogEntries(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RuntimeService_ListRequestLogEntries_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RuntimeServiceServer).ListRequestLogEntries(ctx, req.(*ListRequestLogEntriesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RuntimeService_ReceiveCallback_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReceiveCallbackRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RuntimeServiceServer).ReceiveCallback(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RuntimeService_ReceiveCallback_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RuntimeServiceServer).ReceiveCallback(ctx, req.(*ReceiveCallbackRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _RuntimeService_TestConnection_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(TestConnectionRequest)
 	if err := dec(in); err != nil {
@@ -171,10 +517,50 @@ var RuntimeService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _RuntimeService_Invoke_Handler,
 		},
 		{
+			MethodName: "ResolveDynamicValues",
+			Handler:    _RuntimeService_ResolveDynamicValues_Handler,
+		},
+		{
+			MethodName: "ResolveDynamicSchema",
+			Handler:    _RuntimeService_ResolveDynamicSchema_Handler,
+		},
+		{
+			MethodName: "GetUsage",
+			Handler:    _RuntimeService_GetUsage_Handler,
+		},
+		{
+			MethodName: "EnableRequestLog",
+			Handler:    _RuntimeService_EnableRequestLog_Handler,
+		},
+		{
+			MethodName: "DisableRequestLog",
+			Handler:    _RuntimeService_DisableRequestLog_Handler,
+		},
+		{
+			MethodName: "ListRequestLogEntries",
+			Handler:    _RuntimeService_ListRequestLogEntries_Handler,
+		},
+		{
+			MethodName: "ReceiveCallback",
+			Handler:    _RuntimeService_ReceiveCallback_Handler,
+		},
+		{
 			MethodName: "TestConnection",
 			Handler:    _RuntimeService_TestConnection_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "InvokePages",
+			Handler:       _RuntimeService_InvokePages_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "InvokeStream",
+			Handler:       _RuntimeService_InvokeStream_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "ferrule/runtime/v1/runtime_service.proto",
 }

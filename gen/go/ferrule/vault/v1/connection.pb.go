@@ -131,8 +131,14 @@ type Connection struct {
 	// When the present access token ends; absent without one, or if nobody knows.
 	// It is renewed before.
 	TokenExpireTime *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=token_expire_time,json=tokenExpireTime,proto3" json:"token_expire_time,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Answers come from the examples and schemas of the connector: no request is
+	// sent, and nothing needs to be signed in to. A mock has neither parameters nor
+	// secrets nor a server URL.
+	Mock bool `protobuf:"varint,20,opt,name=mock,proto3" json:"mock,omitempty"`
+	// How TLS to the API differs from the defaults; absent if it does not.
+	Tls           *TlsSettings `protobuf:"bytes,21,opt,name=tls,proto3" json:"tls,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Connection) Reset() {
@@ -298,11 +304,83 @@ func (x *Connection) GetTokenExpireTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Connection) GetMock() bool {
+	if x != nil {
+		return x.Mock
+	}
+	return false
+}
+
+func (x *Connection) GetTls() *TlsSettings {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
+// TlsSettings say how TLS (RFC 8446) to an API differs from the defaults, which
+// are the public authorities and at least version 1.2. The guard against private
+// addresses is not touched by them.
+type TlsSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Certificates in PEM of the authorities to trust instead of the public ones,
+	// at most 64 KiB; empty for the public ones.
+	CaCertificates string `protobuf:"bytes,1,opt,name=ca_certificates,json=caCertificates,proto3" json:"ca_certificates,omitempty"`
+	// Oldest version to speak: "1.2" or "1.3"; empty for "1.2".
+	MinVersion    string `protobuf:"bytes,2,opt,name=min_version,json=minVersion,proto3" json:"min_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TlsSettings) Reset() {
+	*x = TlsSettings{}
+	mi := &file_ferrule_vault_v1_connection_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TlsSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TlsSettings) ProtoMessage() {}
+
+func (x *TlsSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_connection_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TlsSettings.ProtoReflect.Descriptor instead.
+func (*TlsSettings) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_connection_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *TlsSettings) GetCaCertificates() string {
+	if x != nil {
+		return x.CaCertificates
+	}
+	return ""
+}
+
+func (x *TlsSettings) GetMinVersion() string {
+	if x != nil {
+		return x.MinVersion
+	}
+	return ""
+}
+
 var File_ferrule_vault_v1_connection_proto protoreflect.FileDescriptor
 
 const file_ferrule_vault_v1_connection_proto_rawDesc = "" +
 	"\n" +
-	"!ferrule/vault/v1/connection.proto\x12\x10ferrule.vault.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x98\t\n" +
+	"!ferrule/vault/v1/connection.proto\x12\x10ferrule.vault.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe2\t\n" +
 	"\n" +
 	"Connection\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12F\n" +
@@ -331,12 +409,18 @@ const file_ferrule_vault_v1_connection_proto_rawDesc = "" +
 	"\x04etag\x18\x10 \x01(\tR\x04etag\x12\x1f\n" +
 	"\bidentity\x18\x11 \x01(\tB\x03\xe0A\x03R\bidentity\x12*\n" +
 	"\x0egranted_scopes\x18\x12 \x03(\tB\x03\xe0A\x03R\rgrantedScopes\x12K\n" +
-	"\x11token_expire_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x0ftokenExpireTime\x1a=\n" +
+	"\x11token_expire_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x0ftokenExpireTime\x12\x17\n" +
+	"\x04mock\x18\x14 \x01(\bB\x03\xe0A\x05R\x04mock\x12/\n" +
+	"\x03tls\x18\x15 \x01(\v2\x1d.ferrule.vault.v1.TlsSettingsR\x03tls\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:i\xeaAf\n" +
 	"\x16ferrule.dev/Connection\x123environments/{environment}/connections/{connection}*\vconnections2\n" +
-	"connection*\x99\x01\n" +
+	"connection\"u\n" +
+	"\vTlsSettings\x122\n" +
+	"\x0fca_certificates\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x04R\x0ecaCertificates\x122\n" +
+	"\vmin_version\x18\x02 \x01(\tB\x11\xbaH\x0er\fR\x00R\x031.2R\x031.3R\n" +
+	"minVersion*\x99\x01\n" +
 	"\x0fConnectionState\x12 \n" +
 	"\x1cCONNECTION_STATE_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aCONNECTION_STATE_CONNECTED\x10\x01\x12(\n" +
@@ -357,26 +441,28 @@ func file_ferrule_vault_v1_connection_proto_rawDescGZIP() []byte {
 }
 
 var file_ferrule_vault_v1_connection_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ferrule_vault_v1_connection_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_ferrule_vault_v1_connection_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_ferrule_vault_v1_connection_proto_goTypes = []any{
 	(ConnectionState)(0),          // 0: ferrule.vault.v1.ConnectionState
 	(*Connection)(nil),            // 1: ferrule.vault.v1.Connection
-	nil,                           // 2: ferrule.vault.v1.Connection.ParametersEntry
-	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
+	(*TlsSettings)(nil),           // 2: ferrule.vault.v1.TlsSettings
+	nil,                           // 3: ferrule.vault.v1.Connection.ParametersEntry
+	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
 }
 var file_ferrule_vault_v1_connection_proto_depIdxs = []int32{
-	2, // 0: ferrule.vault.v1.Connection.parameters:type_name -> ferrule.vault.v1.Connection.ParametersEntry
+	3, // 0: ferrule.vault.v1.Connection.parameters:type_name -> ferrule.vault.v1.Connection.ParametersEntry
 	0, // 1: ferrule.vault.v1.Connection.state:type_name -> ferrule.vault.v1.ConnectionState
-	3, // 2: ferrule.vault.v1.Connection.state_time:type_name -> google.protobuf.Timestamp
-	3, // 3: ferrule.vault.v1.Connection.test_time:type_name -> google.protobuf.Timestamp
-	3, // 4: ferrule.vault.v1.Connection.create_time:type_name -> google.protobuf.Timestamp
-	3, // 5: ferrule.vault.v1.Connection.update_time:type_name -> google.protobuf.Timestamp
-	3, // 6: ferrule.vault.v1.Connection.token_expire_time:type_name -> google.protobuf.Timestamp
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	4, // 2: ferrule.vault.v1.Connection.state_time:type_name -> google.protobuf.Timestamp
+	4, // 3: ferrule.vault.v1.Connection.test_time:type_name -> google.protobuf.Timestamp
+	4, // 4: ferrule.vault.v1.Connection.create_time:type_name -> google.protobuf.Timestamp
+	4, // 5: ferrule.vault.v1.Connection.update_time:type_name -> google.protobuf.Timestamp
+	4, // 6: ferrule.vault.v1.Connection.token_expire_time:type_name -> google.protobuf.Timestamp
+	2, // 7: ferrule.vault.v1.Connection.tls:type_name -> ferrule.vault.v1.TlsSettings
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_vault_v1_connection_proto_init() }
@@ -390,7 +476,7 @@ func file_ferrule_vault_v1_connection_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_vault_v1_connection_proto_rawDesc), len(file_ferrule_vault_v1_connection_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

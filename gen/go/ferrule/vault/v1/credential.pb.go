@@ -55,8 +55,16 @@ type Credential struct {
 	// How the provider wants its access token to be sent, where that is not as the
 	// parameter set says.
 	TokenPlacement *TokenPlacement `protobuf:"bytes,13,opt,name=token_placement,json=tokenPlacement,proto3" json:"token_placement,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The connection is a mock: no request is sent for it.
+	Mock bool `protobuf:"varint,14,opt,name=mock,proto3" json:"mock,omitempty"`
+	// Key of 32 bytes with which the runtime signs links that it hands out for this
+	// connection; the same for every process and for as long as the connection has
+	// its key.
+	LinkKey []byte `protobuf:"bytes,15,opt,name=link_key,json=linkKey,proto3" json:"link_key,omitempty"`
+	// How the connection wants TLS; absent for the defaults.
+	Tls           *TlsSettings `protobuf:"bytes,16,opt,name=tls,proto3" json:"tls,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Credential) Reset() {
@@ -180,6 +188,27 @@ func (x *Credential) GetTokenPlacement() *TokenPlacement {
 	return nil
 }
 
+func (x *Credential) GetMock() bool {
+	if x != nil {
+		return x.Mock
+	}
+	return false
+}
+
+func (x *Credential) GetLinkKey() []byte {
+	if x != nil {
+		return x.LinkKey
+	}
+	return nil
+}
+
+func (x *Credential) GetTls() *TlsSettings {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
 // TokenPlacement is how a provider wants its access token to be sent.
 type TokenPlacement struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -295,7 +324,7 @@ var File_ferrule_vault_v1_credential_proto protoreflect.FileDescriptor
 
 const file_ferrule_vault_v1_credential_proto_rawDesc = "" +
 	"\n" +
-	"!ferrule/vault/v1/credential.proto\x12\x10ferrule.vault.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf9\x04\n" +
+	"!ferrule/vault/v1/credential.proto\x12\x10ferrule.vault.v1\x1a!ferrule/vault/v1/connection.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xde\x05\n" +
 	"\n" +
 	"Credential\x12\x1e\n" +
 	"\n" +
@@ -317,7 +346,10 @@ const file_ferrule_vault_v1_credential_proto_rawDesc = "" +
 	"\vexpire_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12#\n" +
 	"\rtoken_version\x18\f \x01(\tR\ftokenVersion\x12I\n" +
-	"\x0ftoken_placement\x18\r \x01(\v2 .ferrule.vault.v1.TokenPlacementR\x0etokenPlacement\x1a=\n" +
+	"\x0ftoken_placement\x18\r \x01(\v2 .ferrule.vault.v1.TokenPlacementR\x0etokenPlacement\x12\x12\n" +
+	"\x04mock\x18\x0e \x01(\bR\x04mock\x12\x1e\n" +
+	"\blink_key\x18\x0f \x01(\fB\x03\x80\x01\x01R\alinkKey\x12/\n" +
+	"\x03tls\x18\x10 \x01(\v2\x1d.ferrule.vault.v1.TlsSettingsR\x03tls\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"@\n" +
@@ -348,17 +380,19 @@ var file_ferrule_vault_v1_credential_proto_goTypes = []any{
 	(*SecretValue)(nil),           // 2: ferrule.vault.v1.SecretValue
 	nil,                           // 3: ferrule.vault.v1.Credential.ParametersEntry
 	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*TlsSettings)(nil),           // 5: ferrule.vault.v1.TlsSettings
 }
 var file_ferrule_vault_v1_credential_proto_depIdxs = []int32{
 	3, // 0: ferrule.vault.v1.Credential.parameters:type_name -> ferrule.vault.v1.Credential.ParametersEntry
 	2, // 1: ferrule.vault.v1.Credential.secrets:type_name -> ferrule.vault.v1.SecretValue
 	4, // 2: ferrule.vault.v1.Credential.expire_time:type_name -> google.protobuf.Timestamp
 	1, // 3: ferrule.vault.v1.Credential.token_placement:type_name -> ferrule.vault.v1.TokenPlacement
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	5, // 4: ferrule.vault.v1.Credential.tls:type_name -> ferrule.vault.v1.TlsSettings
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_vault_v1_credential_proto_init() }
@@ -366,6 +400,7 @@ func file_ferrule_vault_v1_credential_proto_init() {
 	if File_ferrule_vault_v1_credential_proto != nil {
 		return
 	}
+	file_ferrule_vault_v1_connection_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
