@@ -44,7 +44,7 @@ func (h *Handler) forward(ctx context.Context, x *exchange) error {
 	resp := x.answer
 	defer func() { _ = resp.Body.Close() }()
 	x.status = resp.StatusCode
-	if err := x.answerHeader(resp); err != nil {
+	if err := x.answerHeader(ctx, resp); err != nil {
 		return err
 	}
 	if resp.Body != http.NoBody && (resp.ContentLength < 0 || resp.ContentLength > bufferSize) {
@@ -66,12 +66,12 @@ func repeatable(method string) bool {
 }
 
 // answerHeader passes the header on.
-func (x *exchange) answerHeader(resp *http.Response) error {
+func (x *exchange) answerHeader(ctx context.Context, resp *http.Response) error {
 	upstream.CleanHeader(resp.Header)
 	x.binding.Credential.RedactAll(resp.Header)
 	if len(x.through.Policies.Response) > 0 {
-		e := &policy.Exchange{Request: &request.Request{Header: map[string][]string{}}, ResponseHeader: resp.Header, Parameter: x.handles.Parameter}
-		if err := policy.Run(x.through.Policies.Response, e); err != nil {
+		e := &policy.Exchange{Request: &request.Request{Header: map[string][]string{}}, Response: &upstream.Response{Status: resp.StatusCode, Header: resp.Header}, Parameter: x.handles.Parameter}
+		if err := policy.Run(ctx, x.through.Policies.Response, e); err != nil {
 			return err
 		}
 	}

@@ -190,11 +190,11 @@ func placeHandles(_ context.Context, x *exchange) error {
 	return nil
 }
 
-func applyRequestPolicies(_ context.Context, x *exchange) error {
+func applyRequestPolicies(ctx context.Context, x *exchange) error {
 	if len(x.through.Policies.Request) == 0 {
 		return nil
 	}
-	return policy.Run(x.through.Policies.Request,
+	return policy.Run(ctx, x.through.Policies.Request,
 		&policy.Exchange{Request: &x.request, Parameter: x.handles.Parameter})
 }
 

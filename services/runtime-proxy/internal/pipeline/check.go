@@ -140,7 +140,7 @@ func (p *Pipeline) probe(ctx context.Context, ask binding.Ask, bound *Binding, m
 	}
 	handles := bound.Credential.Handles()
 	handles.Place(&req, bound.Credential.Placements())
-	if err := policy.Run(through.Policies.Request, &policy.Exchange{Request: &req, Parameter: handles.Parameter}); err != nil {
+	if err := policy.Run(ctx, through.Policies.Request, &policy.Exchange{Request: &req, Parameter: handles.Parameter}); err != nil {
 		return nil, false, err
 	}
 	if err := bound.CheckRequest(&req); err != nil {

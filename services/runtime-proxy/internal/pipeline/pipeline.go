@@ -83,11 +83,7 @@ type Call struct {
 
 // exchange is the call as policies see it.
 func (c *Call) exchange() *policy.Exchange {
-	e := &policy.Exchange{Request: &c.request, Parameter: c.handles.Parameter}
-	if c.Response != nil {
-		e.ResponseHeader = c.Response.Header
-	}
-	return e
+	return &policy.Exchange{Request: &c.request, Response: c.Response, Parameter: c.handles.Parameter}
 }
 
 // Deps are the parts of a pipeline. It owns none of them.

@@ -164,7 +164,7 @@ func requireProof(ctx context.Context, c *Call, next Next) error {
 
 // applyRequestPolicies lets the connector's policies change the request.
 func applyRequestPolicies(ctx context.Context, c *Call, next Next) error {
-	if err := policy.Run(c.operation.policies.Request, c.exchange()); err != nil {
+	if err := policy.Run(ctx, c.operation.policies.Request, c.exchange()); err != nil {
 		return err
 	}
 	return next(ctx, c)
@@ -213,7 +213,7 @@ func (p *Pipeline) send(ctx context.Context, c *Call, next Next) error {
 
 // applyResponsePolicies lets the connector's policies change the answer.
 func applyResponsePolicies(ctx context.Context, c *Call, next Next) error {
-	if err := policy.Run(c.operation.policies.Response, c.exchange()); err != nil {
+	if err := policy.Run(ctx, c.operation.policies.Response, c.exchange()); err != nil {
 		return err
 	}
 	return next(ctx, c)

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -23,7 +24,7 @@ func dynamicHostURL(s settings) (Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(e *Exchange) error {
+	return func(_ context.Context, e *Exchange) error {
 		address := strings.TrimSpace(x.eval(e))
 		if !strings.Contains(address, "://") {
 			address = "https://" + address

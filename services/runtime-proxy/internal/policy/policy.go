@@ -6,13 +6,14 @@
 // called without its policies.
 //
 //	program, err := policy.Compile(operationID, policies)
-//	err = policy.Run(program.Request, &policy.Exchange{Request: &req, Parameter: handles.Parameter})
+//	err = policy.Run(ctx, program.Request, &policy.Exchange{Request: &req, Parameter: handles.Parameter})
 //
 // What is secret in a connection is a handle here (package inject): policies can
 // place and prefix it, and nothing else.
 package policy
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -21,6 +22,7 @@ import (
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
 )
 
 // templates is the list of what can be applied.
@@ -38,15 +40,15 @@ type Exchange struct {
 	// Request is the request; during the response section it has been sent and
 	// changing it has no effect.
 	Request *request.Request
-	// ResponseHeader is the header of the answer, by canonical name; nil before
-	// there is one.
-	ResponseHeader map[string][]string
+	// Response is the answer; nil before there is one. Of a pass-through call it
+	// has no body.
+	Response *upstream.Response
 	// Parameter returns a parameter of the connection, secrets as handles.
 	Parameter func(name string) (string, bool)
 }
 
 // Step is one policy, ready to be applied. It is safe for concurrent use.
-type Step func(*Exchange) error
+type Step func(context.Context, *Exchange) error
 
 // Program is what the policies of one operation do.
 type Program struct {
@@ -125,9 +127,9 @@ func readParameters(p *connectorv1.Policy) map[string]string {
 }
 
 // Run applies steps in order and stops at the first failure.
-func Run(steps []Step, e *Exchange) error {
+func Run(ctx context.Context, steps []Step, e *Exchange) error {
 	for _, step := range steps {
-		if err := step(e); err != nil {
+		if err := step(ctx, e); err != nil {
 			return err
 		}
 	}

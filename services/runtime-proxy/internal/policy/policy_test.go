@@ -14,6 +14,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/policy"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
 )
 
 // testCase is one case of testdata: a policy, a request, and what becomes of it.
@@ -92,9 +93,9 @@ func (c *testCase) run(t *testing.T, template string) {
 	maps.Copy(e.Request.Header, c.Before)
 	steps := program.Request
 	if c.Section == "RESPONSE" {
-		steps, e.ResponseHeader = program.Response, map[string][]string{}
+		steps, e.Response = program.Response, &upstream.Response{Header: map[string][]string{}}
 	}
-	err = policy.Run(steps, e)
+	err = policy.Run(t.Context(), steps, e)
 	if fault.ReasonOf(err) != c.Error {
 		t.Fatalf("error = %v, want %q", err, c.Error)
 	}
@@ -108,7 +109,7 @@ func (c *testCase) compare(t *testing.T, e *policy.Exchange) {
 		}
 	}
 	if c.Response != nil {
-		if diff := cmp.Diff(c.Response, e.ResponseHeader); diff != "" {
+		if diff := cmp.Diff(c.Response, map[string][]string(e.Response.Header)); diff != "" {
 			t.Errorf("header of the answer (-want +got):\n%s", diff)
 		}
 	}
@@ -141,7 +142,7 @@ func TestPoliciesRunInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := &policy.Exchange{Request: &request.Request{Header: map[string][]string{}}, Parameter: parameter}
-	if err := policy.Run(program.Request, e); err != nil || e.Request.HeaderValue("A") != "12" {
+	if err := policy.Run(t.Context(), program.Request, e); err != nil || e.Request.HeaderValue("A") != "12" {
 		t.Errorf("a = %q, %v", e.Request.HeaderValue("A"), err)
 	}
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"net/textproto"
 	"strings"
 
@@ -29,7 +30,7 @@ func setHeader(s settings) (Step, error) {
 	if request.OfTransport(name) && !response {
 		return nil, problem("the header " + name + " belongs to the transport")
 	}
-	return func(e *Exchange) error {
+	return func(_ context.Context, e *Exchange) error {
 		text := x.eval(e)
 		if !request.ValidFieldValue(text) {
 			return fault.Precondition(fault.ReasonConnectionParametersInvalid,
@@ -41,7 +42,7 @@ func setHeader(s settings) (Step, error) {
 		}
 		target := e.Request.Header
 		if response {
-			target = e.ResponseHeader
+			target = e.Response.Header
 		}
 		set(target, name, text, action)
 		return nil

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"net/url"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -25,7 +26,7 @@ func setQueryParameter(s settings) (Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(e *Exchange) error {
+	return func(_ context.Context, e *Exchange) error {
 		value := request.Escape(x.eval(e))
 		_, exists := e.Request.QueryValue(name)
 		switch {
