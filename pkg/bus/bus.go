@@ -258,16 +258,38 @@ func (b *Bus) JetStream() jetstream.JetStream { return b.js }
 func (b *Bus) Ensure(ctx context.Context) error {
 	var errs []error
 	for _, cfg := range b.cfg.Topology.Streams() {
-		if _, err := b.js.CreateOrUpdateStream(ctx, cfg); err != nil {
+		if err := b.ensureStream(ctx, cfg); err != nil {
 			errs = append(errs, fmt.Errorf("ensure stream %s: %w", cfg.Name, err))
 		}
 	}
 	for _, cfg := range b.cfg.Topology.Buckets() {
-		if _, err := b.js.CreateOrUpdateKeyValue(ctx, cfg); err != nil {
+		if err := b.ensureBucket(ctx, cfg); err != nil {
 			errs = append(errs, fmt.Errorf("ensure bucket %s: %w", cfg.Bucket, err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// ensureStream leaves a stream alone that is as it should be: the server writes
+// its configuration anew on every update, while other processes use it.
+func (b *Bus) ensureStream(ctx context.Context, cfg jetstream.StreamConfig) error {
+	if stream, err := b.js.Stream(ctx, cfg.Name); err == nil && sameStream(stream.CachedInfo().Config, cfg) {
+		return nil
+	}
+	_, err := b.js.CreateOrUpdateStream(ctx, cfg)
+	return err
+}
+
+// ensureBucket is ensureStream for the stream behind a bucket.
+func (b *Bus) ensureBucket(ctx context.Context, cfg jetstream.KeyValueConfig) error {
+	if bucket, err := b.js.KeyValue(ctx, cfg.Bucket); err == nil {
+		status, err := bucket.Status(ctx)
+		if err == nil && sameBucket(status.Config(), cfg) {
+			return nil
+		}
+	}
+	_, err := b.js.CreateOrUpdateKeyValue(ctx, cfg)
+	return err
 }
 
 // Bucket returns a key-value bucket of the topology; a key is made with [Key].

@@ -160,6 +160,40 @@ func TestEnsureByManyAtOnceAndAgain(t *testing.T) {
 	}
 }
 
+// An update makes the server write its configuration while others use the stream,
+// and races there with new consumers.
+func TestEnsureLeavesAloneWhatIsAsItShouldBe(t *testing.T) {
+	b := testkit.Connect(t, testkit.StartNATS(t, t.TempDir()))
+	if err := b.Ensure(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	updates, err := b.Conn().SubscribeSync("$JS.EVENT.ADVISORY.STREAM.UPDATED.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Ensure(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Conn().Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if n, _, _ := updates.Pending(); n != 0 {
+		m, err := updates.NextMsg(time.Second)
+		t.Errorf("%d streams were updated, the first was %v, %v", n, m, err)
+	}
+	changed := (bus.Topology{}).Streams()[0]
+	changed.MaxMsgs = 5
+	if _, err := b.JetStream().UpdateStream(t.Context(), changed); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Ensure(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if stream, err := b.JetStream().Stream(t.Context(), changed.Name); err != nil || stream.CachedInfo().Config.MaxMsgs > 0 {
+		t.Errorf("a limit that somebody added is still there: %v", err)
+	}
+}
+
 func TestEnsureAppliesANewConfigurationAndKeepsMessages(t *testing.T) {
 	srv := testkit.StartNATS(t, t.TempDir())
 	connect := func(topology bus.Topology) *bus.Bus {
