@@ -27,6 +27,10 @@ type keeper struct{ in, out []secret.Text }
 
 func (k *keeper) NewKey(context.Context, string, string) ([]byte, error) { return []byte("key"), nil }
 
+func (k *keeper) LinkKey(context.Context, string, string, []byte) ([]byte, error) {
+	return []byte("links"), nil
+}
+
 func (k *keeper) Seal(_ context.Context, _ core.Place, value secret.Text) ([]byte, error) {
 	k.in = append(k.in, value)
 	return []byte("sealed"), nil

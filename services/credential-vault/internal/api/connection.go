@@ -7,6 +7,7 @@ import (
 
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/lend"
 )
 
 // message returns a connection as callers see it.
@@ -31,7 +32,13 @@ func message(c core.Connection) *vaultv1.Connection {
 		Identity:        c.Identity,
 		GrantedScopes:   c.GrantedScopes,
 		TokenExpireTime: timestamp(c.TokenExpireTime),
+		Mock:            c.Mock,
+		Tls:             lend.TLS(c.TLS),
 	}
+}
+
+func tlsOf(in *vaultv1.TlsSettings) core.TLSSettings {
+	return core.TLSSettings{CACertificates: in.GetCaCertificates(), MinVersion: in.GetMinVersion()}
 }
 
 func state(s core.State) vaultv1.ConnectionState {

@@ -31,7 +31,7 @@ func (s *Server) CreateConnection(ctx context.Context, req *vaultv1.CreateConnec
 	conn, err := s.vault.Create(ctx, caller, core.Draft{
 		Environment: parent.ID, ID: req.GetConnectionId(), Connector: connector,
 		PinnedRevision: in.GetPinnedRevision(), ParameterSet: in.GetParameterSet(), Parameters: in.GetParameters(),
-		DisplayName: in.GetDisplayName(), ServerURL: in.GetServerUrl(), Secrets: secrets,
+		DisplayName: in.GetDisplayName(), ServerURL: in.GetServerUrl(), Mock: in.GetMock(), TLS: tlsOf(in.GetTls()), Secrets: secrets,
 	})
 	if err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ func (s *Server) UpdateConnection(ctx context.Context, req *vaultv1.UpdateConnec
 		Name: name, Etag: in.GetEtag(), Fields: fields,
 		Parameters: in.GetParameters(), DisplayName: in.GetDisplayName(), ServerURL: in.GetServerUrl(),
 		PinnedRevision: in.GetPinnedRevision(), Connector: in.GetConnector(), ParameterSet: in.GetParameterSet(),
-		Secrets: secrets,
+		TLS: tlsOf(in.GetTls()), Secrets: secrets,
 	})
 	if err != nil {
 		return nil, err
@@ -71,6 +71,7 @@ func populated(in *vaultv1.Connection) []core.Field {
 		core.FieldDisplayName:    in.GetDisplayName() != "",
 		core.FieldServerURL:      in.GetServerUrl() != "",
 		core.FieldPinnedRevision: in.GetPinnedRevision() != "",
+		core.FieldTLS:            in.GetTls() != nil,
 	}
 	return slices.DeleteFunc(core.Fields(), func(f core.Field) bool { return !has[f] })
 }

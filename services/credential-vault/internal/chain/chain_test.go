@@ -146,6 +146,8 @@ func (v *vault) SaveAuditKey(_ context.Context, environment string, sealed []byt
 
 func (v *vault) NewKey(context.Context, string, string) ([]byte, error) { return nil, v.err }
 
+func (v *vault) LinkKey(context.Context, string, string, []byte) ([]byte, error) { return nil, v.err }
+
 func (v *vault) Seal(_ context.Context, at core.Place, value secret.Text) ([]byte, error) {
 	if v.err != nil {
 		return nil, v.err

@@ -39,6 +39,9 @@ func (v *Vault) StartAuthorization(ctx context.Context, caller Caller, s SignIn)
 	if err != nil {
 		return Authorization{}, err
 	}
+	if held.Connection.Mock {
+		return Authorization{}, noSignIn(held.Connection, "it is a mock, which needs none")
+	}
 	if err := v.checkSignIn(s); err != nil {
 		return Authorization{}, err
 	}

@@ -73,6 +73,11 @@ type Connection struct {
 	// TokenOrigins are the only ones that its secrets may be sent to for a sign-in
 	// (see [OAuthClient.TokenOrigins]): where the provider was when they were given.
 	TokenOrigins []string
+	// Mock means that answers come from the examples of the connector: it has no
+	// values, no secrets, and leads nowhere.
+	Mock bool
+	// TLS is how TLS to the API differs from the defaults.
+	TLS TLSSettings
 	// Owner is the name of the user who created it.
 	Owner string
 	// State says whether it can be used.

@@ -30,13 +30,15 @@ type Draft struct {
 	ID string
 	// Connector is what to connect to.
 	Connector resource.Connector
-	// PinnedRevision, ParameterSet, Parameters, DisplayName and ServerURL are as
-	// in [Connection].
+	// PinnedRevision, ParameterSet, Parameters, DisplayName, ServerURL, Mock and
+	// TLS are as in [Connection].
 	PinnedRevision string
 	ParameterSet   string
 	Parameters     map[string]string
 	DisplayName    string
 	ServerURL      string
+	Mock           bool
+	TLS            TLSSettings
 	// Secrets are the values of secret parameters. They stay the caller's, who
 	// clears them.
 	Secrets map[string]secret.Text
@@ -59,7 +61,7 @@ func (v *Vault) Create(ctx context.Context, caller Caller, d Draft) (Connection,
 	conn := Connection{
 		UID: v.newID()[:16], Change: 1, Edits: 1,
 		Connector: d.Connector, PinnedRevision: d.PinnedRevision, ParameterSet: d.ParameterSet,
-		Parameters: d.Parameters, DisplayName: d.DisplayName, ServerURL: d.ServerURL,
+		Parameters: d.Parameters, DisplayName: d.DisplayName, ServerURL: d.ServerURL, Mock: d.Mock, TLS: d.TLS,
 		Owner: caller.Principal.Name, CreateTime: now, UpdateTime: now,
 	}
 	fitted, err := v.fit(ctx, &conn, answers{plain: d.Parameters, secrets: d.Secrets})

@@ -52,9 +52,15 @@ func (v *Vault) fit(ctx context.Context, conn *Connection, a answers) (fitted, e
 	if err := checkPin(*conn); err != nil {
 		return fitted{}, err
 	}
+	if err := conn.TLS.check(); err != nil {
+		return fitted{}, err
+	}
 	def, err := v.definition(ctx, *conn)
 	if err != nil {
 		return fitted{}, err
+	}
+	if conn.Mock {
+		return fitMock(def, conn, a)
 	}
 	set, err := chooseSet(def, conn.ParameterSet)
 	if err != nil {

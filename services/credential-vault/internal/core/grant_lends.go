@@ -16,6 +16,9 @@ type lends struct {
 
 // lendsOf returns what the parameter set of a connection lends.
 func lendsOf(def *connectorv1.Definition, conn Connection) lends {
+	if conn.Mock {
+		return lends{}
+	}
 	sets := def.GetParameterSets()
 	i := slices.IndexFunc(sets, func(s *connectorv1.ParameterSet) bool { return s.GetName() == conn.ParameterSet })
 	if i < 0 {

@@ -115,6 +115,10 @@ func (s *safeSealer) NewKey(ctx context.Context, environment, resource string) (
 	return s.inner.NewKey(ctx, environment, resource)
 }
 
+func (s *safeSealer) LinkKey(ctx context.Context, environment, resource string, key []byte) ([]byte, error) {
+	return s.inner.LinkKey(ctx, environment, resource, key)
+}
+
 func (s *safeSealer) Seal(ctx context.Context, at core.Place, value secret.Text) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -45,6 +45,9 @@ type Credential struct {
 	TokenVersion string
 	// Placement is how the API wants the token.
 	Placement oauth.Placement
+	// LinkKey signs what the runtime hands out for this connection; see
+	// [Sealer.LinkKey].
+	LinkKey []byte
 }
 
 // NamedSecret is a secret parameter and its value.
@@ -137,11 +140,16 @@ func (v *Vault) prepared(ctx context.Context, caller Caller, r Request, held Hel
 
 // unsealed decrypts what is lent.
 func (v *Vault) unsealed(ctx context.Context, held Held, l lends, t loan) (Credential, error) {
-	secrets, err := v.open(ctx, held.Connection, l.of(held.Secrets))
+	conn := held.Connection
+	links, err := v.sealer.LinkKey(ctx, conn.Name.Environment, conn.Name.String(), conn.Key)
+	if err != nil {
+		return Credential{}, fmt.Errorf("derive the link key of %s: %w", conn.Name, err)
+	}
+	secrets, err := v.open(ctx, conn, l.of(held.Secrets))
 	if err != nil {
 		return Credential{}, err
 	}
-	lent := Credential{Connection: held.Connection, Secrets: secrets, ExpireTime: v.clock.Now().Add(v.cfg.Lease)}
+	lent := Credential{Connection: conn, Secrets: secrets, ExpireTime: v.clock.Now().Add(v.cfg.Lease), LinkKey: links}
 	if t.version == "" {
 		return lent, nil
 	}
@@ -208,6 +216,9 @@ func (v *Vault) mayUse(caller Caller, r Request, conn Connection) bool {
 // only where the connection led when its grant was given.
 func (v *Vault) lendableTo(def *connectorv1.Definition, l lends, held Held) ([]string, error) {
 	conn := held.Connection
+	if conn.Mock {
+		return nil, nil
+	}
 	leads, err := destinations(def, conn.Parameters, conn.ServerURL, v.cfg.AllowHosts)
 	if err != nil {
 		return nil, err

@@ -124,6 +124,10 @@ func (s *sealer) NewKey(_ context.Context, _, resource string) ([]byte, error) {
 	return []byte("key of " + resource), nil
 }
 
+func (s *sealer) LinkKey(_ context.Context, _, resource string, key []byte) ([]byte, error) {
+	return fmt.Appendf(nil, "links of %s with %s", resource, key), nil
+}
+
 func (s *sealer) Seal(_ context.Context, at core.Place, value secret.Text) (blob []byte, err error) {
 	s.sealed++
 	err = value.Use(reveal.Grant(), func(plain []byte) error {

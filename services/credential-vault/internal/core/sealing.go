@@ -42,6 +42,9 @@ type Sealer interface {
 	NewKey(ctx context.Context, environment, resource string) ([]byte, error)
 	// Seal encrypts a secret for its place.
 	Seal(ctx context.Context, at Place, value secret.Text) ([]byte, error)
+	// LinkKey derives 32 bytes of a resource's key, the same ones for as long as it
+	// has the key, and nothing for one without a key. They tell nothing about it.
+	LinkKey(ctx context.Context, environment, resource string, key []byte) ([]byte, error)
 	// Open decrypts what Seal made for the same place. Whoever gets the secret
 	// clears it. Everything that cannot be decrypted is a fault with the reason
 	// CREDENTIAL_UNREADABLE, and a key that cannot be asked for now is one with

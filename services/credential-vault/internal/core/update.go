@@ -21,11 +21,12 @@ const (
 	FieldDisplayName    Field = "display_name"
 	FieldServerURL      Field = "server_url"
 	FieldPinnedRevision Field = "pinned_revision"
+	FieldTLS            Field = "tls"
 )
 
 // Fields returns all fields that can be changed.
 func Fields() []Field {
-	return []Field{FieldParameters, FieldDisplayName, FieldServerURL, FieldPinnedRevision}
+	return []Field{FieldParameters, FieldDisplayName, FieldServerURL, FieldPinnedRevision, FieldTLS}
 }
 
 // Edit is a change that somebody wants to make.
@@ -38,10 +39,11 @@ type Edit struct {
 	Fields []Field
 	// Parameters replaces all values that are not secret.
 	Parameters map[string]string
-	// DisplayName, ServerURL and PinnedRevision are as in [Connection].
+	// DisplayName, ServerURL, PinnedRevision and TLS are as in [Connection].
 	DisplayName    string
 	ServerURL      string
 	PinnedRevision string
+	TLS            TLSSettings
 	// Connector and ParameterSet cannot be changed: unless empty they must be
 	// what the connection has.
 	Connector    string
@@ -142,6 +144,8 @@ func (c Connection) with(e Edit) Connection {
 			c.ServerURL = e.ServerURL
 		case FieldPinnedRevision:
 			c.PinnedRevision = e.PinnedRevision
+		case FieldTLS:
+			c.TLS = e.TLS
 		}
 	}
 	return c

@@ -37,6 +37,9 @@ func Message(c core.Credential) (*vaultv1.Credential, error) {
 		Etag:           c.Connection.Etag(),
 		ExpireTime:     timestamppb.New(c.ExpireTime),
 		TokenVersion:   c.TokenVersion,
+		Mock:           c.Connection.Mock,
+		LinkKey:        c.LinkKey,
+		Tls:            TLS(c.Connection.TLS),
 	}
 	if c.Placement != (oauth.Placement{}) {
 		m.TokenPlacement = &vaultv1.TokenPlacement{Header: c.Placement.Header, Prefix: c.Placement.Prefix}
@@ -53,4 +56,12 @@ func Message(c core.Credential) (*vaultv1.Credential, error) {
 		m.Secrets = append(m.Secrets, value)
 	}
 	return m, nil
+}
+
+// TLS returns the message for TLS settings, nil for the defaults.
+func TLS(s core.TLSSettings) *vaultv1.TlsSettings {
+	if s == (core.TLSSettings{}) {
+		return nil
+	}
+	return &vaultv1.TlsSettings{CaCertificates: s.CACertificates, MinVersion: s.MinVersion}
 }

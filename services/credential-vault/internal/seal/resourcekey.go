@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -25,6 +27,27 @@ func (k *Keyring) NewKey(ctx context.Context, environment, resource string) ([]b
 	fresh := freshKey()
 	defer fresh.Clear()
 	return k.Seal(ctx, core.KeyPlace(environment, resource), fresh)
+}
+
+// linkInfo separates link keys from whatever else may be derived of a key one day.
+const linkInfo = "ferrule link key 1\n"
+
+// LinkKey implements core.Sealer with HKDF-SHA256 (RFC 5869).
+func (k *Keyring) LinkKey(ctx context.Context, environment, resource string, key []byte) ([]byte, error) {
+	if len(key) == 0 {
+		return nil, nil
+	}
+	own, err := k.Open(ctx, core.KeyPlace(environment, resource), key)
+	if err != nil {
+		return nil, err
+	}
+	defer own.Clear()
+	var derived []byte
+	err = own.Use(reveal.Grant(), func(raw []byte) error {
+		derived, err = hkdf.Key(sha256.New, raw, nil, linkInfo+resource, sha256.Size)
+		return err
+	})
+	return derived, err
 }
 
 // freshKey returns a new random key.

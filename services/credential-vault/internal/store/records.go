@@ -32,6 +32,8 @@ type connectionRecord struct {
 	ServerURL      string            `json:"server_url,omitempty"`
 	Origins        []originRecord    `json:"origins"`
 	TokenOrigins   []string          `json:"token_origins,omitempty"`
+	Mock           bool              `json:"mock,omitempty"`
+	TLS            *tlsRecord        `json:"tls,omitempty"`
 	Owner          string            `json:"owner"`
 	State          int               `json:"state"`
 	StateReason    string            `json:"state_reason,omitempty"`
@@ -39,6 +41,11 @@ type connectionRecord struct {
 	TestTime       time.Time         `json:"test_time,omitzero"`
 	CreateTime     time.Time         `json:"create_time"`
 	UpdateTime     time.Time         `json:"update_time"`
+}
+
+type tlsRecord struct {
+	CACertificates string `json:"ca_certificates,omitempty"`
+	MinVersion     string `json:"min_version,omitempty"`
 }
 
 type originRecord struct {
@@ -63,7 +70,7 @@ func encodeConnection(c core.Connection) ([]byte, error) {
 		UID: c.UID, Change: c.Change, Edits: c.Edits, Connector: c.Connector.String(), PinnedRevision: c.PinnedRevision,
 		ParameterSet: c.ParameterSet, Parameters: c.Parameters, SecretNames: c.SecretNames,
 		Key: c.Key, DisplayName: c.DisplayName, ServerURL: c.ServerURL, Origins: originRecords(c.Origins), TokenOrigins: c.TokenOrigins, Owner: c.Owner,
-		State: int(c.State), StateReason: c.StateReason, StateTime: c.StateTime.UTC(), TestTime: c.TestTime.UTC(),
+		Mock: c.Mock, TLS: tlsRecordOf(c.TLS), State: int(c.State), StateReason: c.StateReason, StateTime: c.StateTime.UTC(), TestTime: c.TestTime.UTC(),
 		CreateTime: c.CreateTime.UTC(), UpdateTime: c.UpdateTime.UTC(),
 	})
 }
@@ -81,9 +88,25 @@ func decodeConnection(name resource.Connection, data []byte) (core.Connection, e
 		Name: name, UID: r.UID, Change: r.Change, Edits: r.Edits, Connector: connector, PinnedRevision: r.PinnedRevision,
 		ParameterSet: r.ParameterSet, Parameters: r.Parameters, SecretNames: r.SecretNames,
 		Key: r.Key, DisplayName: r.DisplayName, ServerURL: r.ServerURL, Origins: origins(r.Origins), TokenOrigins: r.TokenOrigins, Owner: r.Owner,
+		Mock: r.Mock, TLS: r.TLS.settings(),
 		State: core.State(r.State), StateReason: r.StateReason, StateTime: r.StateTime, TestTime: r.TestTime,
 		CreateTime: r.CreateTime, UpdateTime: r.UpdateTime,
 	}, nil
+}
+
+func tlsRecordOf(s core.TLSSettings) *tlsRecord {
+	if s == (core.TLSSettings{}) {
+		return nil
+	}
+	r := tlsRecord(s)
+	return &r
+}
+
+func (r *tlsRecord) settings() core.TLSSettings {
+	if r == nil {
+		return core.TLSSettings{}
+	}
+	return core.TLSSettings(*r)
 }
 
 func originRecords(origins []core.Origin) []originRecord {
