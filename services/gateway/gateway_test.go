@@ -307,6 +307,23 @@ func TestHeadersOfTheAPIPassUnlessTheyWouldActOnUs(t *testing.T) {
 	}
 }
 
+// A client that follows a redirect by itself would carry our caller's token to
+// whatever of our own paths an API names.
+func TestARedirectOfTheAPIIsToldAndNotFollowed(t *testing.T) {
+	front := start(t, &suite{invoke: func(*runtimev1.InvokeRequest) (*runtimev1.InvokeResponse, error) {
+		return &runtimev1.InvokeResponse{StatusCode: 307, Headers: []*runtimev1.Header{
+			{Name: "Location", Value: "/v1/environments/default/connections/mine:revoke"}, {Name: "Refresh", Value: "0; url=/v1/elsewhere"},
+		}}, nil
+	}}, nil)
+	got := call(t, front, "POST", "/v1/environments/default/connections/crm/operations/Op:invoke", goodToken, "{}")
+	if got.status != 307 || got.header.Get("Location") != "" || got.header.Get("Refresh") != "" {
+		t.Errorf("status %d, location %q, refresh %q", got.status, got.header.Get("Location"), got.header.Get("Refresh"))
+	}
+	if told := got.header.Get("Ferrule-Upstream-Location"); told != "/v1/environments/default/connections/mine:revoke" {
+		t.Errorf("the redirect is told as %q", told)
+	}
+}
+
 func TestNotificationsReachTheTriggerServiceByteForByte(t *testing.T) {
 	const raw = "{\"a\" : 1,\r\n \"a\":2}\x00\xff"
 	var seen *triggerv1.IngestWebhookRequest

@@ -71,6 +71,24 @@ var notMirrored = map[string]bool{
 	"Content-Length": true, "Content-Type": true, "Content-Encoding": true, "Date": true, "Server": true,
 	"Set-Cookie": true, "Strict-Transport-Security": true, "Alt-Svc": true, "Clear-Site-Data": true,
 	"Access-Control-Allow-Origin": true, "Access-Control-Allow-Credentials": true, "Www-Authenticate": true,
+	"Refresh": true,
+}
+
+// UpstreamLocation is where a redirect of the API leads, as it said. Under its own
+// name, a client would follow it by itself, and carry the caller's token to any
+// path of ours that an API names.
+const UpstreamLocation = "Ferrule-Upstream-Location"
+
+// mirroredName returns the name under which a header of the API's answer is passed
+// on, empty for one that is not.
+func mirroredName(name string, status int32) string {
+	switch name = http.CanonicalHeaderKey(name); {
+	case notMirrored[name]:
+		return ""
+	case name == "Location" && status >= http.StatusMultipleChoices && status < http.StatusBadRequest:
+		return UpstreamLocation
+	}
+	return name
 }
 
 // mirror makes the answer to an invocation look like the API's own.
@@ -81,7 +99,7 @@ func mirror(_ context.Context, w http.ResponseWriter, m proto.Message) error {
 	}
 	header := w.Header()
 	for _, h := range answer.GetHeaders() {
-		if name := http.CanonicalHeaderKey(h.GetName()); !notMirrored[name] {
+		if name := mirroredName(h.GetName(), answer.GetStatusCode()); name != "" {
 			header.Add(name, h.GetValue())
 		}
 	}
