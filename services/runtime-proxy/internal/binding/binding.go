@@ -23,6 +23,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/secret"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/inject"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
 )
 
 // Published is the revision that connections follow unless they pin one.
@@ -52,6 +53,14 @@ type Lease struct {
 	// Token is how the provider wants its token to be sent; nil for as the
 	// parameter set says.
 	Token *inject.TokenPlacement
+	// Owner is the principal that the connection belongs to.
+	Owner string
+	// Mock means that nothing is sent for the connection.
+	Mock bool
+	// LinkKey signs links for the connection; empty if it has none.
+	LinkKey []byte
+	// Trust is whom the connection trusts in the TLS handshake.
+	Trust upstream.Trust
 }
 
 // Source is where leases and definitions come from. Its errors are faults.
@@ -108,6 +117,13 @@ type Binding[R Compiled] struct {
 	AllowedHosts []string
 	// TokenVersion tells which token the credential holds; empty without one.
 	TokenVersion string
+	// Owner is the principal that the connection belongs to.
+	Owner string
+	// Mock means that nothing is sent for the connection.
+	Mock bool
+	// LinkKey signs links for the connection; empty if it has none. It must not be
+	// changed or shown.
+	LinkKey []byte
 
 	base     request.Base // where the API is
 	baseErr  error        // why that is not known
@@ -182,13 +198,13 @@ func (e *entry[R]) bind(ask Ask, id string, revision R) (*Binding[R], error) {
 		return nil, err
 	}
 	credential, err := inject.New(inject.Lent{
-		Secrets: e.lease.Secrets, Parameters: e.lease.Parameters, Set: set, Token: e.lease.Token,
+		Secrets: e.lease.Secrets, Parameters: e.lease.Parameters, Set: set, Token: e.lease.Token, Trust: e.lease.Trust,
 	})
 	if err != nil {
 		return nil, err
 	}
 	base, baseErr := resolveBase(revision.Definition(), e.lease)
-	if baseErr != nil && !hasServers(revision.Definition()) {
+	if baseErr != nil && !e.lease.Mock && !hasServers(revision.Definition()) {
 		return nil, baseErr
 	}
 	b := &Binding[R]{
@@ -199,6 +215,9 @@ func (e *entry[R]) bind(ask Ask, id string, revision R) (*Binding[R], error) {
 		Credential:   credential,
 		AllowedHosts: e.lease.AllowedHosts,
 		TokenVersion: e.lease.TokenVersion,
+		Owner:        e.lease.Owner,
+		Mock:         e.lease.Mock,
+		LinkKey:      e.lease.LinkKey,
 		base:         base,
 		baseErr:      baseErr,
 		endpoint:     base.Endpoint(),

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
-	"github.com/ferrule-dev/ferrule/pkg/secret/reveal"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
 )
@@ -30,6 +29,9 @@ type Handles struct {
 	signers  []signer
 	digest   *digestProof
 	identity *upstream.Identity
+
+	derived []derived // what was worked out of secrets, see Compute
+	spread  bool      // handles may be in the body, see Spread
 }
 
 // Handles returns the handles of a new call.
@@ -73,7 +75,7 @@ func (h *Handles) Parameter(name string) (string, bool) {
 
 func (h *Handles) of(slot int) string {
 	if slot >= maxSlots {
-		return "" // a connection has at most 64 parameters
+		return "" // a connection has at most 64 parameters, and Compute counts
 	}
 	if h.prefix == "" {
 		var random [handleBytes]byte
@@ -149,7 +151,7 @@ func (h *Handles) Reveal(req *request.Request) error {
 			values[i] = revealed
 		}
 	}
-	return nil
+	return h.revealBody(req)
 }
 
 func asIs(text string) string { return text }
@@ -163,13 +165,11 @@ func (h *Handles) replace(text string, escape func(string) string) string {
 		at += from
 		end := at + prefixSize + slotSize
 		slot, ok := slotOf(text, at+prefixSize, end)
-		if !ok || slot >= len(h.credential.values) {
+		if !ok || !h.stands(slot) {
 			from = at + prefixSize // somebody cut it
 			continue
 		}
-		var value string
-		_ = h.credential.values[slot].Use(reveal.Grant(), func(b []byte) error { value = escape(string(b)); return nil })
-		h.revealed.add(slot)
+		value := h.reveal(slot, escape)
 		text = text[:at] + value + text[end:]
 		from = at + len(value)
 	}

@@ -27,7 +27,9 @@ import (
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
 )
 
 // Location is the part of a request that carries a credential.
@@ -63,10 +65,11 @@ type Credential struct {
 	parameters map[string]string // plain parameters
 	names      []string          // of all parameters of the set
 	placements []Placement
-	tokens     slots       // those of the access token, and of what was made of it
-	set        string      // name of the parameter set
-	declares   bool        // the set places something for a security scheme
-	forms      secret.Text // what must not be repeated to anybody, see eachForm
+	tokens     slots              // those of the access token, and of what was made of it
+	set        string             // name of the parameter set
+	declares   bool               // the set places something for a security scheme
+	forms      secret.Text        // what must not be repeated to anybody, see eachForm
+	trust      *upstream.Identity // of calls that present no certificate; nil for the defaults
 }
 
 // Lent is what the vault lends, with how it is to be used. It must not change
@@ -82,6 +85,8 @@ type Lent struct {
 	// Token is how the provider wants the access token to be sent; nil for as the
 	// set says.
 	Token *TokenPlacement
+	// Trust is whom the connection trusts in the TLS handshake.
+	Trust upstream.Trust
 }
 
 // New makes a credential. Placements whose parameters have no value are left
@@ -89,6 +94,11 @@ type Lent struct {
 // not what its placement needs CONNECTION_PARAMETERS_INVALID.
 func New(lent Lent) (*Credential, error) {
 	c := &Credential{byName: make(map[string]int, len(lent.Secrets)), parameters: lent.Parameters, set: lent.Set.GetName()}
+	var err error
+	if c.trust, err = (*upstream.Identity)(nil).Trusting(lent.Trust); err != nil {
+		return nil, fault.Precondition(fault.ReasonConnectionParametersInvalid,
+			"the TLS settings of the connection cannot be used: %s; change them", err.Error())
+	}
 	for _, p := range lent.Set.GetParameters() {
 		c.names = append(c.names, p.GetName())
 	}

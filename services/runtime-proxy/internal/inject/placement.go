@@ -51,7 +51,7 @@ func (c *Credential) add(p *connectorv1.CredentialPlacement, lent *Lent) error {
 		placed.proof, ok = c.digest(kind.Digest)
 	case *connectorv1.CredentialPlacement_Certificate:
 		placed.Name = ""
-		placed.proof, ok, err = c.certificate(kind.Certificate)
+		placed.proof, ok, err = c.certificate(kind.Certificate, lent.Trust)
 	case *connectorv1.CredentialPlacement_AwsSignature:
 		placed.proof, ok, err = c.aws(kind.AwsSignature)
 	case *connectorv1.CredentialPlacement_Hmac:

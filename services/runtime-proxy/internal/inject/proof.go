@@ -187,14 +187,16 @@ func (d *digestProof) answer(c *Credential, req *request.Request, streamed bool)
 // certificateProof presents a client certificate.
 type certificateProof struct{ identity *upstream.Identity }
 
-func (c *Credential) certificate(p *connectorv1.CertificatePlacement) (proof, bool, error) {
+func (c *Credential) certificate(p *connectorv1.CertificatePlacement, trust upstream.Trust) (proof, bool, error) {
 	slot, ok := c.byName[p.GetParameter()]
 	if !ok || c.values[slot].Empty() {
 		return nil, false, nil
 	}
 	var identity *upstream.Identity
 	err := c.values[slot].Use(reveal.Grant(), func(pem []byte) (err error) {
-		identity, err = upstream.NewIdentity(pem)
+		if identity, err = upstream.NewIdentity(pem); err == nil {
+			identity, err = identity.Trusting(trust)
+		}
 		return err
 	})
 	if err != nil {
@@ -249,8 +251,14 @@ func (h *Handles) Body(req *request.Request) BodyUse {
 // TooLong is the refusal of a body of more than [MaxBody] bytes that is needed.
 func TooLong() error { return tooLong("the body is part of the signature that the API asks for") }
 
-// Identity returns the client certificate that the call presents; nil for none.
-func (h *Handles) Identity() *upstream.Identity { return h.identity }
+// Identity returns what the call presents and trusts in the TLS handshake; nil for
+// what everybody does.
+func (h *Handles) Identity() *upstream.Identity {
+	if h.identity == nil {
+		return h.credential.trust
+	}
+	return h.identity
+}
 
 // Finish proves the finished request: it answers the last challenge of the API
 // and signs. It comes after [Handles.Reveal], and nothing may change the request

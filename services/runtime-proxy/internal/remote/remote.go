@@ -19,6 +19,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/secret"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/binding"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/inject"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
 )
 
 // maxReason is how long the reason of a failed test may be, in bytes.
@@ -74,6 +75,10 @@ func leaseOf(got *vaultv1.Credential, err error) (*binding.Lease, error) {
 		ServerURL:    got.GetServerUrl(),
 		AllowedHosts: got.GetAllowedHosts(),
 		TokenVersion: got.GetTokenVersion(),
+		Owner:        got.GetOwner(),
+		Mock:         got.GetMock(),
+		LinkKey:      got.GetLinkKey(),
+		Trust:        upstream.Trust{CACertificates: got.GetTls().GetCaCertificates(), MinVersion: got.GetTls().GetMinVersion()},
 	}
 	if t := got.GetExpireTime(); t != nil {
 		lease.Expires = t.AsTime()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -16,8 +17,8 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/clock"
 )
 
-// maxIdentities is how many client certificates have connections open at a time;
-// past it those of the one that was not used for longest are closed.
+// maxIdentities is how many identities have connections open at a time; past it
+// those of the one that was not used for longest are closed.
 const maxIdentities = 256
 
 const (
@@ -30,11 +31,24 @@ const (
 	identitySweep = time.Minute
 )
 
-// Identity is a client certificate with its key. It is immutable, safe for
-// concurrent use, and prints nothing.
+// Identity is how a connection differs from others in the TLS handshake: the
+// certificate it presents, the authorities it trusts, the oldest version it
+// speaks. It is immutable, safe for concurrent use, and prints nothing.
 type Identity struct {
 	hash        [sha256.Size]byte
-	certificate tls.Certificate
+	certificate *tls.Certificate // nil for none
+	authorities *x509.CertPool   // nil for the public ones
+	minVersion  uint16
+}
+
+// Trust says whom a connection trusts. The zero value is for the public
+// authorities and at least TLS 1.2.
+type Trust struct {
+	// CACertificates are the authorities to trust instead of the public ones, in
+	// PEM; empty for the public ones.
+	CACertificates string
+	// MinVersion is the oldest version to speak, "1.2" or "1.3"; empty for "1.2".
+	MinVersion string
 }
 
 // NewIdentity reads a private key and a chain of certificates in PEM, in any
@@ -65,11 +79,41 @@ func NewIdentity(text []byte) (*Identity, error) {
 	if err != nil { // the library's words may quote
 		return nil, errors.New("its private key and its certificate cannot be read or do not belong together")
 	}
-	return &Identity{hash: sha256.Sum256(bytes.TrimSpace(text)), certificate: certificate}, nil
+	return &Identity{hash: sha256.Sum256(bytes.TrimSpace(text)), certificate: &certificate, minVersion: tls.VersionTLS12}, nil
+}
+
+// Trusting returns an identity that presents the same, which for nil is nothing,
+// and trusts as given.
+func (identity *Identity) Trusting(trust Trust) (*Identity, error) {
+	if trust == (Trust{}) {
+		return identity, nil
+	}
+	out := &Identity{minVersion: tls.VersionTLS12}
+	if identity != nil {
+		*out = *identity
+	}
+	switch trust.MinVersion {
+	case "", "1.2":
+	case "1.3":
+		out.minVersion = tls.VersionTLS13
+	default:
+		return nil, errors.New("the oldest TLS version must be 1.2 or 1.3")
+	}
+	if trust.CACertificates != "" {
+		out.authorities = x509.NewCertPool()
+		if !out.authorities.AppendCertsFromPEM([]byte(trust.CACertificates)) {
+			return nil, errors.New("the authorities to trust are no certificates in PEM")
+		}
+	}
+	sum := sha256.New()
+	sum.Write(out.hash[:])
+	sum.Write([]byte(trust.MinVersion + "\x00" + trust.CACertificates))
+	out.hash = [sha256.Size]byte(sum.Sum(nil))
+	return out, nil
 }
 
 // Format implements [fmt.Formatter]: a certificate is never shown.
-func (*Identity) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[client certificate]") }
+func (*Identity) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[TLS identity]") }
 
 // transports is a pair of transports: one that may decompress, one that passes
 // bytes through.
@@ -80,8 +124,8 @@ func (t transports) close() {
 	t.raw.CloseIdleConnections()
 }
 
-// identities keeps the connections of client certificates apart: what one proved
-// is not for another. It is safe for concurrent use.
+// identities keeps the connections of identities apart: what one proved is not for
+// another, and what one trusts is not good enough for all. It is safe for concurrent use.
 type identities struct {
 	create func(*tls.Config) transports
 	clock  clock.Clock
@@ -134,12 +178,13 @@ func (i *identities) of(identity *Identity) transports {
 // settings present the certificate to every server that asks for one, also if it
 // names other issuers: its own words say best what it does not like.
 func (identity *Identity) settings() *tls.Config {
-	return &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			return &identity.certificate, nil
-		},
+	settings := &tls.Config{MinVersion: identity.minVersion, RootCAs: identity.authorities}
+	if identity.certificate != nil {
+		settings.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return identity.certificate, nil
+		}
 	}
+	return settings
 }
 
 // makeRoom drops the one that was not used for longest if there are too many.

@@ -45,7 +45,7 @@ func alertAbout(err error) string {
 
 // refusal explains that a client certificate was not accepted.
 func refusal(err error, attempt *Attempt) *fault.Error {
-	if attempt.Identity == nil {
+	if attempt.Identity == nil || attempt.Identity.certificate == nil {
 		return fault.Unavailable(fault.ReasonUpstreamUnreachable,
 			"the API at %q wants a client certificate, and the connection has none for this call; give it one", attempt.Host)
 	}
