@@ -266,11 +266,12 @@ func number(list []member, whole bool) jsontext.Value {
 // drafts and a number in new ones, is moved by nudge.
 func boundOf(list []member, plain, exclusive string, fallback, nudge float64) float64 {
 	bound := numberOf(get(list, plain), fallback)
-	switch open := get(list, exclusive); open.Kind() {
-	case 't':
-		bound += nudge
-	case '0':
-		bound = numberOf(open, fallback) + nudge
+	open := get(list, exclusive)
+	if open.Kind() == '0' {
+		return numberOf(open, fallback) + nudge
+	}
+	if open.Kind() == 't' {
+		return bound + nudge
 	}
 	return bound
 }
