@@ -202,6 +202,7 @@ func (c *canaryRun) callback(name string) *vaultv1.ReceiveAuthorizationResponse 
 	c.once = append(c.once, u.Query().Get("state"))
 	r, err := c.gateway.ReceiveAuthorization(c.t.Context(), &vaultv1.ReceiveAuthorizationRequest{
 		State: u.Query().Get("state"), Code: c.secrets.text["authorization code"],
+		Callback: strings.TrimPrefix(u.Query().Get("redirect_uri"), "https://ferrule.example/v1/oauth/callback/"),
 	})
 	c.note(r, err)
 	if confirmation := r.GetConfirmation(); confirmation != "" {

@@ -159,7 +159,7 @@ var (
 )
 
 // callback is where the browser comes back to us.
-var callback = regexp.MustCompile(`/v1/oauth/callback/default/[a-z]+\?`)
+var callback = regexp.MustCompile(`/v1/oauth/callback/default/[a-z]+(/[a-z0-9_-]+)?\?`)
 
 // signIn opens a sign-in page, logs in as who, agrees, and follows everything that
 // comes then. It stops before stop, if that is given.

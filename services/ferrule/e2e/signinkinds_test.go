@@ -65,7 +65,7 @@ func TestAPackageWithTemplatesSignsIn(t *testing.T) {
 	s := bare(t, "templated", func(redirect string) []any {
 		return []any{map[string]any{
 			"client_id": "templated", "client_secret": secretOfClients, "token_endpoint_auth_method": "client_secret_post",
-			"redirect_uris": []string{redirect}, "grant_types": []string{"authorization_code", "refresh_token"}, "scope": "openid offline_access api",
+			"redirect_uris": []string{redirect + "/templated"}, "grant_types": []string{"authorization_code", "refresh_token"}, "scope": "openid offline_access api",
 		}}
 	})
 	host := strings.TrimPrefix(s.idp.issuer, "http://")

@@ -15,6 +15,7 @@ func authorizationMessage(a core.Authorization) *vaultv1.Authorization {
 		AuthorizationUrl: a.URL,
 		UserCode:         a.UserCode,
 		CompleteUrl:      a.CompleteURL,
+		RedirectUrl:      a.RedirectURL,
 		Reason:           a.Reason,
 		ExpireTime:       timestamp(a.ExpireTime),
 		CreateTime:       timestamp(a.CreateTime),

@@ -223,7 +223,7 @@ func TestASignInOverTheInterface(t *testing.T) {
 		t.Fatal(err)
 	}
 	gateway := authn.NewContext(authn.NewPeerContext(t.Context(), "gateway"), authn.Principal{Kind: authn.KindService, Name: "gateway"})
-	callback := &vaultv1.ReceiveAuthorizationRequest{State: u.Query().Get("state"), Code: "canary"}
+	callback := &vaultv1.ReceiveAuthorizationRequest{State: u.Query().Get("state"), Code: "canary", Callback: "default/crm"}
 	r, err := s.ReceiveAuthorization(gateway, callback)
 	if err != nil || r.GetConfirmation() == "" || r.GetReturnUrl() == "" || r.GetConnectionId() != "c" || r.GetPrincipal() != "ann" {
 		t.Fatalf("got %v, %v", r, err)

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/lend"
 )
@@ -14,7 +15,7 @@ import (
 func message(c core.Connection) *vaultv1.Connection {
 	return &vaultv1.Connection{
 		Name:            c.Name.String(),
-		Connector:       c.Connector.String(),
+		Connector:       connectorName(c.Connector),
 		PinnedRevision:  c.PinnedRevision,
 		ParameterSet:    c.ParameterSet,
 		Parameters:      c.Parameters,
@@ -35,6 +36,15 @@ func message(c core.Connection) *vaultv1.Connection {
 		Mock:            c.Mock,
 		Tls:             lend.TLS(c.TLS),
 	}
+}
+
+// connectorName returns the name of a connector; empty for none, which is what is
+// known of a connection that cannot be read.
+func connectorName(c resource.Connector) string {
+	if c.ID == "" {
+		return ""
+	}
+	return c.String()
 }
 
 func tlsOf(in *vaultv1.TlsSettings) core.TLSSettings {

@@ -36,7 +36,7 @@ func (s *Server) GetConnectionForm(ctx context.Context, req *vaultv1.GetConnecti
 }
 
 func formMessage(f core.ConnectionForm) *vaultv1.ConnectionForm {
-	m := &vaultv1.ConnectionForm{Name: f.Connector.String() + formSuffix, RedirectUrl: f.RedirectURL}
+	m := &vaultv1.ConnectionForm{Name: f.Connector.String() + formSuffix, RedirectUrl: f.RedirectURL, OwnRedirectUrl: f.OwnRedirectURL}
 	for _, set := range f.Sets {
 		m.Sets = append(m.Sets, formSetMessage(set))
 	}

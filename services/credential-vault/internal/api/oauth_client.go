@@ -8,15 +8,19 @@ import (
 
 // clientMessage returns an OAuth client as callers see it.
 func (s *Server) clientMessage(c core.OAuthClient) *vaultv1.OAuthClient {
+	redirect := s.vault.RedirectURL(c.Connector)
+	if c.Registered || c.Unreadable {
+		redirect = "" // the vault has seen to it
+	}
 	return &vaultv1.OAuthClient{
 		Name:           c.Name.String(),
-		Connector:      c.Connector.String(),
+		Connector:      connectorName(c.Connector),
 		ParameterSet:   c.ParameterSet,
 		ClientId:       c.ClientID,
 		Authentication: authentication(c.Method),
 		Settings:       c.Settings,
 		SecretNames:    c.SecretNames,
-		RedirectUrl:    s.vault.RedirectURL(c.Connector),
+		RedirectUrl:    redirect,
 		TokenOrigins:   c.TokenOrigins,
 		ApiOrigins:     c.APIOrigins,
 		Registered:     c.Registered,

@@ -19,6 +19,7 @@ func (s *Server) ReceiveAuthorization(ctx context.Context, req *vaultv1.ReceiveA
 	req.Code = "" // from here on nothing that prints the request prints it
 	r, err := s.vault.ReceiveAuthorization(ctx, caller, core.Callback{
 		State: req.GetState(), Code: code, Error: req.GetError(), Description: req.GetErrorDescription(), Issuer: req.GetIssuer(),
+		Path: req.GetCallback(),
 	})
 	if err != nil {
 		return nil, err

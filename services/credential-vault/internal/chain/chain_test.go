@@ -129,7 +129,7 @@ func (v *vault) AuditKey(_ context.Context, environment string) ([]byte, error) 
 	return nil, chain.ErrNoKey
 }
 
-func (v *vault) SaveAuditKey(_ context.Context, environment string, sealed []byte) error {
+func (v *vault) SaveAuditKey(_ context.Context, environment string, sealed []byte, _ *chain.Key) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch {

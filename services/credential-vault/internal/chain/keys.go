@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 )
@@ -17,18 +18,22 @@ var (
 	ErrNoKey = errors.New("the environment has no audit key")
 	// ErrKeyExists says that an environment has got its audit key meanwhile.
 	ErrKeyExists = errors.New("the environment has an audit key")
-	// ErrKeyLost says that an environment has audit records and not the key that
-	// they were proved with.
-	ErrKeyLost = errors.New("the environment has audit records and no audit key; put the store back from a backup")
+	// ErrKeyLost says that an environment has records and not the key that they were
+	// proved with.
+	ErrKeyLost = fault.Precondition(fault.ReasonCredentialUnreadable,
+		"the key that proves the records of this environment is missing from the store, and there are records that it proved: "+
+			"somebody has changed the store; stop the vault and put credential-vault.db back from a backup")
 )
 
 // Stored is where the sealed keys are kept.
 type Stored interface {
 	// AuditKey returns the sealed key of an environment, or [ErrNoKey].
 	AuditKey(ctx context.Context, environment string) ([]byte, error)
-	// SaveAuditKey stores the first key of an environment. It returns
-	// [ErrKeyExists] if there is one, and [ErrKeyLost] if there are records.
-	SaveAuditKey(ctx context.Context, environment string, sealed []byte) error
+	// SaveAuditKey stores the first key of an environment, and the beginning of its
+	// trail, which the key in clear proves: from then on a trail without one has been
+	// cut. It returns [ErrKeyExists] if there is a key, and [ErrKeyLost] if there are
+	// records.
+	SaveAuditKey(ctx context.Context, environment string, sealed []byte, key *Key) error
 }
 
 // Keys has the keys of all environments, each opened when it is first needed. It
@@ -104,7 +109,7 @@ func (k *Keys) create(ctx context.Context, environment string) error {
 	if err != nil {
 		return err
 	}
-	return k.stored.SaveAuditKey(ctx, environment, sealed)
+	return k.stored.SaveAuditKey(ctx, environment, sealed, NewKey(value))
 }
 
 // keep remembers a key, unless somebody else was faster.

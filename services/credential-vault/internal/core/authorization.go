@@ -90,6 +90,9 @@ type Authorization struct {
 	// StateHash is the SHA-256 of the state that comes back with the browser, in
 	// hexadecimal; empty in a device flow. The state itself is kept nowhere.
 	StateHash string
+	// Callback is what the redirect URL has behind the path that all have in common.
+	// A browser that comes back anywhere else was sent by somebody else's sign-in.
+	Callback string
 	// Seal is the version under which Secrets are sealed.
 	Seal string
 	// Secrets are the code verifier, the device code, the confirmation and the
@@ -132,6 +135,9 @@ type Authorization struct {
 	URL string
 	// UserCode and CompleteURL are for a device flow; empty otherwise.
 	UserCode, CompleteURL string
+	// RedirectURL is what the owner has to register for a client of his own; empty
+	// if the connection brings none.
+	RedirectURL string
 }
 
 // over reports whether nothing can become of the sign-in any more.

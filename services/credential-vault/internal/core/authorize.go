@@ -156,7 +156,7 @@ func (v *Vault) startCode(ctx context.Context, conn Connection, p *oauth.Profile
 	if err != nil {
 		return Authorization{}, fmt.Errorf("make the address to sign in for %s: %w", conn.Name, err)
 	}
-	a.StateHash = hashOf(state)
+	a.StateHash, a.Callback, a.RedirectURL = hashOf(state), callbackOf(p.RedirectURL), v.ownersToRegister(conn, p)
 	if a.Secrets, err = v.sealPart(ctx, conn, a, nil, sealedVerifier, verifier); err != nil {
 		return Authorization{}, err
 	}

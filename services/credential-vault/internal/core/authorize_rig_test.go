@@ -212,6 +212,7 @@ type scripted struct {
 	during   func()        // called before an exchange or poll answers
 	interval time.Duration // of device flows
 	found    *oauth.Endpoints
+	paths    map[string]string // where browsers are sent back to, by state
 }
 
 var errOfProvider = &oauth.Error{Verdict: oauth.Gone, Code: "invalid_grant", Host: "login.crm.example", Status: 400, Sent: true}
@@ -221,6 +222,10 @@ func (s *scripted) AuthorizationURL(p *oauth.Profile, a oauth.Attempt) (string, 
 	defer s.mu.Unlock()
 	s.attempt = a
 	s.attempt.Verifier = secret.FromString(textOf(a.Verifier))
+	if s.paths == nil {
+		s.paths = map[string]string{}
+	}
+	_, s.paths[a.State], _ = strings.Cut(p.RedirectURL, "/v1/oauth/callback/")
 	q := url.Values{"state": {a.State}, "client_id": {p.Client.ID}, "redirect_uri": {p.RedirectURL}}
 	return p.Endpoints.Authorization + "?" + q.Encode(), nil
 }
@@ -386,10 +391,17 @@ func stateOf(t *testing.T, a core.Authorization) string {
 	return u.Query().Get("state")
 }
 
+// pathOf returns where the provider sends the browser of a sign-in.
+func (s *scripted) pathOf(state string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.paths[state]
+}
+
 // receive is the browser that comes back.
 func (l *login) receive(state string, change ...func(*core.Callback)) core.Received {
 	l.t.Helper()
-	c := core.Callback{State: state, Code: secret.FromString("canary-code")}
+	c := core.Callback{State: state, Code: secret.FromString("canary-code"), Path: l.tokens.pathOf(state)}
 	for _, f := range change {
 		f(&c)
 	}

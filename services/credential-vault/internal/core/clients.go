@@ -58,8 +58,14 @@ type OAuthClient struct {
 	// Issuer is the authorization server that a registered client belongs to; empty
 	// if it does not say who it is.
 	Issuer string
+	// Creator is the principal who created it; empty for one that the vault has
+	// registered by itself.
+	Creator string
 	// Registered reports whether the vault registered it by itself (RFC 7591).
 	Registered bool
+	// Unreadable means that somebody has changed it in the store. Listings have nothing
+	// of it but its name; it can only be deleted, by administrators.
+	Unreadable bool
 	// CreateTime is when it was created.
 	CreateTime time.Time
 	// UpdateTime is when it last changed.

@@ -61,6 +61,20 @@ func judgeSetting(form provider.Form, name, value string) string {
 	return ""
 }
 
+// checkStrength refuses a secret with which nothing can be signed. One that is not
+// given is kept, and was looked at before.
+func checkStrength(method oauth.Method, value secret.Text) error {
+	if method != oauth.SecretJWT || value.Empty() {
+		return nil
+	}
+	if err := oauth.CheckSecret(value); err != nil {
+		wrong := violations{}
+		wrong.add(secretPath(ClientSecret), "cannot be used: "+err.Error())
+		return wrong.describe("the OAuth client could not be used: its client secret cannot sign assertions: %v", err)
+	}
+	return nil
+}
+
 // unreadable says what is wrong with a private key, "" if nothing is.
 func unreadable(key secret.Text) string {
 	if err := oauth.CheckKey(key); err != nil {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/page"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
@@ -69,6 +70,11 @@ func (v *Vault) ListClients(ctx context.Context, caller Caller, l ClientListing)
 	if err != nil {
 		return nil, "", fmt.Errorf("list OAuth clients: %w", err)
 	}
+	for _, c := range found {
+		if c.Unreadable {
+			v.warnOf(ctx, c.Name.String())
+		}
+	}
 	return found, page.Encode(scope, next), nil
 }
 
@@ -95,6 +101,9 @@ func (v *Vault) tryUpdateClient(ctx context.Context, caller Caller, e ClientEdit
 	if err := checkClientID(after.ClientID); err != nil {
 		return OAuthClient{}, err
 	}
+	if err := checkStrength(after.Method, secrets[ClientSecret]); err != nil {
+		return OAuthClient{}, err
+	}
 	after.Edits++
 	after.UpdateTime = v.clock.Now()
 	if len(secrets) > 0 {
@@ -103,7 +112,7 @@ func (v *Vault) tryUpdateClient(ctx context.Context, caller Caller, e ClientEdit
 	if err := v.anchor(ctx, &after, namesOf(secrets, before.SecretNames)); err != nil {
 		return OAuthClient{}, err
 	}
-	if err := bindClient(before, &after, secrets); err != nil {
+	if err := bindClient(caller, before, after, secrets); err != nil {
 		return OAuthClient{}, err
 	}
 	w := ClientWrite{Client: after, Audit: v.recordClient(caller, after, slices.Sorted(maps.Keys(secrets)))}
@@ -164,11 +173,22 @@ func (c OAuthClient) with(e ClientEdit) OAuthClient {
 }
 
 // bindClient decides to which origins the secrets of a changed client, and its
-// tokens, are bound: to more than before only if all secrets were sent again.
-func bindClient(before OAuthClient, after *OAuthClient, sent map[string]secret.Text) error {
-	strange := append(further(before.TokenOrigins, after.TokenOrigins), further(before.APIOrigins, after.APIOrigins)...)
+// tokens, are bound: to more than before only if all secrets were sent again. Where
+// none are, nobody shows that the client is his but who created it, and
+// administrators: codes of people who sign in go there, too.
+func bindClient(caller Caller, before, after OAuthClient, sent map[string]secret.Text) error {
+	strange := further(before.TokenOrigins, after.TokenOrigins)
+	if !before.Registered { // tokens of one that the vault has registered were not bound to an API
+		strange = append(strange, further(before.APIOrigins, after.APIOrigins)...)
+	}
 	if len(strange) == 0 {
 		return nil
+	}
+	if !before.knownTo(sent) && !caller.created(before) {
+		return fault.Denied(fault.ReasonPermissionDenied,
+			"codes and tokens of OAuth client %q would go to %s: it has no secret that shows whose it is, so only whoever created it or an administrator may change that",
+			before.Name.ID, strange[0]).
+			With("oauth_client", before.Name.String())
 	}
 	wrong := violations{}
 	for _, name := range before.SecretNames {
@@ -178,6 +198,17 @@ func bindClient(before OAuthClient, after *OAuthClient, sent map[string]secret.T
 	}
 	return wrong.describe("the secrets of OAuth client %q, or tokens that they bring, would go to %s, for which they were not given; send all of them again in the same update",
 		before.Name.ID, strange[0])
+}
+
+// knownTo reports whether somebody has sent any secret of a client again.
+func (c OAuthClient) knownTo(sent map[string]secret.Text) bool {
+	return slices.ContainsFunc(c.SecretNames, func(name string) bool { return !sent[name].Empty() })
+}
+
+// created reports whether a client is the caller's, as everything is an
+// administrator's.
+func (c Caller) created(client OAuthClient) bool {
+	return c.Principal.Is(authn.RoleAdmin) || client.Creator != "" && client.Creator == c.Principal.Name
 }
 
 // further returns the patterns that are not covered by those before.
@@ -193,6 +224,9 @@ func further(before, after []string) []string {
 func (v *Vault) DeleteClient(ctx context.Context, caller Caller, name resource.OAuthClient, etag string) error {
 	_, err := settledClient(name, func() (OAuthClient, error) {
 		c, _, err := v.managedClient(ctx, caller, name)
+		if isUnreadable(err) {
+			return OAuthClient{}, v.removeUnreadableClient(ctx, caller, name, err)
+		}
 		if err != nil {
 			return OAuthClient{}, err
 		}

@@ -47,7 +47,7 @@ func (v *Vault) retry(ctx context.Context, connector resource.Connector) {
 func (v *Vault) retryOne(ctx context.Context, name resource.Connection) error {
 	_, err := settled(name, func() (struct{}, error) {
 		held, err := v.store.Held(ctx, name)
-		if errors.Is(err, ErrNotFound) {
+		if errors.Is(err, ErrNotFound) || isUnreadable(err) {
 			return struct{}{}, nil
 		}
 		if err != nil {

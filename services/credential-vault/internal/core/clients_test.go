@@ -30,7 +30,7 @@ func TestAClientAsItIsStored(t *testing.T) {
 		Name: clientName("crm"), UID: got.UID, Edits: 1, Connector: resource.Connector{Environment: "default", ID: "crm"}, ClientID: "makers",
 		Method: oauth.SecretBasic, Settings: map[string]string{"Tenant": "contoso"}, SecretNames: []string{"client_secret", "private_key"}, Key: got.Key,
 		TokenOrigins: []string{"https://login.crm.example:443"}, APIOrigins: []string{"https://api.crm.example:443"},
-		CreateTime: l.clock.Now(), UpdateTime: l.clock.Now(),
+		Creator: "mia", CreateTime: l.clock.Now(), UpdateTime: l.clock.Now(),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -99,11 +99,14 @@ func (v *Vault) CreateClient(ctx context.Context, caller Caller, d ClientDraft) 
 	now := v.clock.Now()
 	c := OAuthClient{
 		UID: v.newID()[:16], Edits: 1, Connector: d.Connector, ParameterSet: d.ParameterSet, ClientID: d.ClientID,
-		Method: d.Method, Settings: withoutEmpty(d.Settings), CreateTime: now, UpdateTime: now,
+		Method: d.Method, Settings: withoutEmpty(d.Settings), Creator: caller.Principal.Name, CreateTime: now, UpdateTime: now,
 	}
 	secrets, made, err := v.clientSecrets(d.Secrets)
 	defer clearTexts(made)
 	if err != nil {
+		return OAuthClient{}, err
+	}
+	if err := checkStrength(c.Method, secrets[ClientSecret]); err != nil {
 		return OAuthClient{}, err
 	}
 	if err := v.anchor(ctx, &c, namesOf(secrets, nil)); err != nil {

@@ -25,6 +25,9 @@ func (v *Vault) Delete(ctx context.Context, caller Caller, name resource.Connect
 // somebody else was faster.
 func (v *Vault) tryDelete(ctx context.Context, caller Caller, name resource.Connection, etag string) error {
 	held, err := v.store.Held(ctx, name)
+	if isUnreadable(err) {
+		return v.removeUnreadable(ctx, caller, name, err)
+	}
 	if err := v.found(ctx, name, err); err != nil {
 		return err
 	}

@@ -76,6 +76,9 @@ func (v *Vault) fit(ctx context.Context, conn *Connection, a answers) (fitted, e
 	if err != nil {
 		return done, err
 	}
+	if err := checkBasic(set, plain); err != nil {
+		return done, err
+	}
 	origins, err := destinations(def, plain, conn.ServerURL, v.cfg.AllowHosts)
 	if err != nil {
 		return done, err

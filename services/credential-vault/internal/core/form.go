@@ -21,6 +21,9 @@ type ConnectionForm struct {
 	// RedirectURL is what has to be registered at a provider; empty if the operator
 	// has not said where the suite is reached.
 	RedirectURL string
+	// OwnRedirectURL is the same for clients that connections bring; see
+	// [Vault.OwnRedirectURL].
+	OwnRedirectURL string
 }
 
 // FormSet is one way to make a connection.
@@ -80,7 +83,7 @@ func (v *Vault) Form(ctx context.Context, connector resource.Connector) (Connect
 	if err != nil {
 		return ConnectionForm{}, err
 	}
-	asked := ConnectionForm{Connector: connector, RedirectURL: v.RedirectURL(connector)}
+	asked := ConnectionForm{Connector: connector, RedirectURL: v.RedirectURL(connector), OwnRedirectURL: v.OwnRedirectURL(connector)}
 	sets := def.GetParameterSets()
 	if len(sets) == 0 {
 		sets = []*connectorv1.ParameterSet{{Name: defaultSet}}

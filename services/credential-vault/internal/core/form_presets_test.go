@@ -252,7 +252,7 @@ func TestAnAuthorizationServerOfItsOwn(t *testing.T) {
 	if a := l.start(); !strings.Contains(a.URL, "client_id=registered-1") {
 		t.Errorf("the client is that of %s", a.URL)
 	}
-	_, err = l.vault.UpdateClient(t.Context(), maker(), core.ClientEdit{Name: clients[1].Name, Fields: []core.ClientField{core.ClientFieldSettings}, Settings: map[string]string{"a": "b"}})
+	_, err = l.vault.UpdateClient(t.Context(), admin(), core.ClientEdit{Name: clients[1].Name, Fields: []core.ClientField{core.ClientFieldSettings}, Settings: map[string]string{"a": "b"}})
 	if err != nil {
 		t.Errorf("the second client cannot be changed: %v", err)
 	}

@@ -168,7 +168,7 @@ func (r *grantRig) insert(change ...func(*core.Connection)) core.Connection {
 	conn := core.Connection{
 		Name: name("crm-1"), UID: "00000000000000aa", Change: 1, Edits: 1, Connector: resource.Connector{Environment: "default", ID: "crm"},
 		ParameterSet: "oauth", Owner: "ann", State: core.StateConnected, Key: []byte("k"), CreateTime: time.Now(),
-		Origins: []core.Origin{{Scheme: "https", Host: "api.crm.example:443"}},
+		Origins: []core.Origin{{Scheme: "https", Host: "api.crm.example:443"}}, TokenOrigins: []string{"https://login.crm.example:443"},
 	}
 	for _, f := range change {
 		f(&conn)

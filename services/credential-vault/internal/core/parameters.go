@@ -301,6 +301,18 @@ func (v *violations) describe(format string, args ...any) error {
 	return e
 }
 
+// checkBasic refuses a user name that the API would read as the beginning of the
+// password (RFC 7617, section 2).
+func checkBasic(set *connectorv1.ParameterSet, plain map[string]string) error {
+	wrong := violations{}
+	for _, placement := range set.GetPlacements() {
+		if name := placement.GetBasic().GetUsernameParameter(); name != "" && strings.Contains(plain[name], ":") {
+			wrong.add(plainPath(name), `must not hold ":", which ends the user name in Basic authentication`)
+		}
+	}
+	return wrong.describe("the user name holds a colon, which Basic authentication cannot send; give one without")
+}
+
 func isSecret(p *connectorv1.ConnectionParameter) bool {
 	return p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_SECRET ||
 		p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_CERTIFICATE

@@ -41,6 +41,10 @@ type Store interface {
 	// Remove removes w.Connection with its secrets and announces that. It
 	// returns [ErrChanged] unless the stored one has the same UID and change.
 	Remove(ctx context.Context, w Write) error
+	// RemoveUnreadable removes all that there is of a connection of which somebody has
+	// changed a record, and announces nothing. It returns [ErrChanged] if all its
+	// records are what was written.
+	RemoveUnreadable(ctx context.Context, name resource.Connection, audit AuditRecord) error
 
 	// Connection returns a connection, or [ErrNotFound].
 	Connection(ctx context.Context, name resource.Connection) (Connection, error)

@@ -18,6 +18,9 @@ type ClientStore interface {
 	// RemoveClient removes w.Client with its secrets. It returns [ErrChanged] unless
 	// the stored one has the same UID and edits.
 	RemoveClient(ctx context.Context, w ClientWrite) error
+	// RemoveUnreadableClient removes a client whose record somebody has changed. It
+	// returns [ErrChanged] if it is what was written.
+	RemoveUnreadableClient(ctx context.Context, name resource.OAuthClient, audit AuditRecord) error
 
 	// Client returns a client and its secrets, sorted by name, or [ErrNotFound].
 	Client(ctx context.Context, name resource.OAuthClient) (OAuthClient, []Sealed, error)

@@ -8,7 +8,6 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
-	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/provider"
@@ -27,22 +26,6 @@ type Presets interface {
 	// Reach returns patterns of the origins to which a client's secret may go; see
 	// [OAuthClient.TokenOrigins].
 	Reach(def *connectorv1.Definition, set *connectorv1.ParameterSet, client *provider.Client) ([]string, error)
-}
-
-// callbackPath is where the gateway takes the redirects of providers.
-const callbackPath = "/v1/oauth/callback"
-
-// RedirectURL returns what has to be registered at providers; empty if the
-// operator has not said under which URL the suite is reached.
-//
-// Each connector has its own. A provider compares it with what was registered for
-// a client, so a connector that names somebody else's client, and a token endpoint
-// of its own, gets no code for it (RFC 9700, section 4.4.2.2).
-func (v *Vault) RedirectURL(connector resource.Connector) string {
-	if v.cfg.PublicURL == "" {
-		return ""
-	}
-	return strings.TrimSuffix(v.cfg.PublicURL, "/") + callbackPath + "/" + connector.Environment + "/" + connector.ID
 }
 
 // signIn is all that is known before anybody has asked the provider.
@@ -120,12 +103,16 @@ func (v *Vault) profileFrom(ctx context.Context, conn Connection, def *connector
 			return nil, err
 		}
 	}
-	if signInSecrets(in.set, conn.SecretNames) {
+	// Codes, verifiers and refresh tokens are secrets, too: where no maker's client
+	// binds them, and somebody's client is there already, the connection does.
+	if in.own || in.client == nil && found.Client.ID != "" || signInSecrets(in.set, conn.SecretNames) {
 		if o, ok := within(conn.TokenOrigins, stated, found); !ok {
 			return nil, movedFromConnection(conn, o)
 		}
 	}
-	return found, nil
+	with := *found
+	with.RedirectURL = v.redirectOf(conn, in, found)
+	return &with, nil
 }
 
 // registrable is [Vault.discover] for a sign-in that may have no client yet, if its
@@ -164,9 +151,10 @@ func (v *Vault) discover(ctx context.Context, conn Connection, def *connectorv1.
 }
 
 // leadsHome reports whether the secrets of the connector's client, if they are
-// used at all, go only where they were given for, and else where they would go.
+// used at all, go only where they were given for, and else where they would go. A
+// client without secrets is no exception: its codes and tokens are as good.
 func (in signIn) leadsHome(stated, found *oauth.Profile) (string, bool) {
-	if in.client == nil || in.own || len(in.client.SecretNames) == 0 && !in.client.Registered {
+	if in.client == nil || in.own {
 		return "", true
 	}
 	if o, ok := within(in.client.TokenOrigins, stated, found); !ok {
@@ -236,7 +224,7 @@ func movedFromClient(client OAuthClient, origin string) error {
 // movedFromConnection is the same for the secrets of a connection.
 func movedFromConnection(conn Connection, origin string) error {
 	return fault.Denied(fault.ReasonHostNotAllowed,
-		"the sign-in of connection %q leads to %s now, for which its secrets were not given: the owner confirms the new provider by updating the connection with its secrets again",
+		"the sign-in of connection %q leads to %s now, for which its secrets were not given: the owner confirms the new provider by updating the connection with its secrets again, or with another client id, or makes a new one",
 		conn.Name.ID, origin).
 		With("host", origin).With("connection", conn.Name.String())
 }

@@ -60,5 +60,10 @@ func (v *Vault) List(ctx context.Context, caller Caller, l Listing) ([]Connectio
 	if err != nil {
 		return nil, "", fmt.Errorf("list connections: %w", err)
 	}
+	for _, c := range conns {
+		if c.StateReason == unreadableReason {
+			v.warnOf(ctx, c.Name.String())
+		}
+	}
 	return conns, page.Encode(scope, next), nil
 }

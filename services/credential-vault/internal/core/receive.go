@@ -24,6 +24,9 @@ type Callback struct {
 	Error, Description string
 	// Issuer is who answers (RFC 9207); empty if the provider does not say.
 	Issuer string
+	// Path is what the path to which the browser came has behind the part that all
+	// callbacks have in common, as it was sent.
+	Path string
 }
 
 // Received is what the browser is shown.
@@ -42,6 +45,8 @@ type Received struct {
 const (
 	// unknownSignIn is for states that are made up, or whose sign-in is forgotten.
 	unknownSignIn = "this sign-in is unknown or has expired; begin it again"
+	// strayCallback is for browsers that come to the redirect URL of another sign-in.
+	strayCallback = "this answer came to the redirect URL of another sign-in, and was not used; begin the sign-in again"
 	// usedSignIn is for a state that comes a second time, as browsers send it when a
 	// page is loaded again.
 	usedSignIn = "this sign-in link has been used already; go back to where you began, or begin again"
@@ -58,7 +63,7 @@ func (v *Vault) ReceiveAuthorization(ctx context.Context, caller Caller, c Callb
 	if v.cfg.Gateway == "" || caller.Service != v.cfg.Gateway {
 		return Received{}, fault.Denied(fault.ReasonServiceOnly, "this method is internal; only the gateway may call it")
 	}
-	a, why, err := v.takeUp(ctx, c.State)
+	a, why, err := v.takeUp(ctx, c)
 	if err != nil {
 		return Received{}, err
 	}
@@ -87,15 +92,19 @@ func (v *Vault) ReceiveAuthorization(ctx context.Context, caller Caller, c Callb
 }
 
 // takeUp finds the sign-in of a state and marks it as used, so that nobody else
-// exchanges its code. The second result is why that cannot be done.
-func (v *Vault) takeUp(ctx context.Context, state string) (Authorization, string, error) {
+// exchanges its code. The second result is why that cannot be done. A browser that
+// comes to another path than that of the sign-in leaves it as it is: its code belongs
+// to somebody else's sign-in (RFC 9700, section 4.4).
+func (v *Vault) takeUp(ctx context.Context, c Callback) (Authorization, string, error) {
 	for range changeAttempts {
-		a, err := v.store.AuthorizationByState(ctx, hashOf(state))
+		a, err := v.store.AuthorizationByState(ctx, hashOf(c.State))
 		switch {
 		case errors.Is(err, ErrNotFound):
 			return Authorization{}, unknownSignIn, nil
 		case err != nil:
 			return Authorization{}, "", fmt.Errorf("look for a sign-in: %w", err)
+		case a.Callback == "" || a.Callback != c.Path:
+			return Authorization{}, strayCallback, nil
 		}
 		if a.State == AuthorizationSucceeded || a.State == AuthorizationReceived || a.claimed() {
 			return a.forgetReturn(), usedSignIn, nil

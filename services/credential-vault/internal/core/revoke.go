@@ -35,8 +35,18 @@ func (v *Vault) RevokeAuthorization(ctx context.Context, caller Caller, name res
 			return held.Connection, nil
 		}
 		host := v.revoke(ctx, held)
-		return v.dropGrant(ctx, caller, held, host, "its grant was revoked; it waits for its owner to sign in")
+		return v.dropGrant(ctx, caller, held, host, revokedReason(host))
 	})
+}
+
+// revokedReason says what has become of a grant that host got back, or nobody if it
+// is empty.
+func revokedReason(host string) string {
+	if host == "" {
+		return "its grant was destroyed here, and the provider was told nothing, because it has no revocation endpoint or did not take it: " +
+			"withdraw the permission there; the connection waits for its owner to sign in"
+	}
+	return "its grant was revoked at " + host + "; it waits for its owner to sign in"
 }
 
 // revoke gives the token of a connection back, and returns the host that got it,

@@ -275,6 +275,7 @@ func (a *attempt) rewrap(ctx context.Context, step *RotationStep) (bool, error) 
 	if err != nil {
 		return false, fmt.Errorf("encrypt the keys of environment %q anew: %w", step.Environment, err)
 	}
+	a.vault.warnOf(ctx, page.Unreadable...)
 	a.rot.count(page.Seen)
 	step.After = page.Next
 	return page.Next == "", nil
@@ -299,6 +300,9 @@ func (a *attempt) verify(ctx context.Context, step *RotationStep) (bool, error) 
 	page, err := a.store.Rewrap(ctx, a.query(step), k)
 	if err != nil {
 		return false, fmt.Errorf("check the keys of environment %q: %w", step.Environment, err)
+	}
+	if len(page.Unreadable) > 0 {
+		a.rot.Reason = fmt.Sprintf("records that are not as the vault wrote them were left out, %q among them: list connections and OAuth clients, and delete those that cannot be read", page.Unreadable[0])
 	}
 	if page.Changed > 0 {
 		a.rot.enter(PhaseSettle, a.vault.clock.Now())

@@ -158,6 +158,9 @@ type RewrapPage struct {
 	Next string
 	// Seen is how many records were looked at, Changed how many are different now.
 	Seen, Changed int64
+	// Unreadable are the keys of those that somebody has changed in the store, and that
+	// were left as they are.
+	Unreadable []string
 }
 
 // master reports whether the key-encryption key is exchanged.

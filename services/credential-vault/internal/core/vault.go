@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -82,6 +83,7 @@ type Vault struct {
 	clock        clock.Clock
 	newID        func() string
 	renewals     *renewals
+	warned       *sync.Map // names of records about which a warning was logged
 }
 
 // New returns a vault.
@@ -93,7 +95,7 @@ func New(cfg Config, p Ports) *Vault {
 	return &Vault{
 		cfg: cfg, store: p.Store, sealer: p.Sealer, connectors: p.Connectors, environments: p.Environments,
 		tokens: p.Tokens, presets: p.Presets, log: p.Log, clock: p.Clock, newID: p.NewID,
-		renewals: newRenewals(),
+		renewals: newRenewals(), warned: &sync.Map{},
 	}
 }
 

@@ -78,6 +78,9 @@ func (c *Client) send(ctx context.Context, call call) (*reply, *Error) {
 	if err != nil {
 		broken := failed(err)
 		broken.Status = resp.StatusCode
+		if tooLong(err) {
+			broken.Description = "its answer is too large: it is longer than 1 MiB"
+		}
 		return nil, broken
 	}
 	return &reply{status: resp.StatusCode, header: resp.Header, body: body}, nil
@@ -106,6 +109,12 @@ func readBody(r io.Reader) ([]byte, error) {
 			body = larger
 		}
 	}
+}
+
+// tooLong reports whether the reading of an answer was ended by its size, here or in
+// the guard.
+func tooLong(err error) bool {
+	return errors.Is(err, errTooLong) || fault.CodeOf(err) == fault.CodeResourceExhausted
 }
 
 // errTooLong ends the reading of an answer.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/kv"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/chain"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
@@ -15,10 +16,17 @@ import (
 // lent there: what cannot be recorded does not happen.
 var (
 	errNoProver   = errors.New("audit records cannot be proved: the store was not given its prover")
-	errStateLost  = errors.New("the state of the audit trail is missing; verify the trail and put the store back from a backup")
-	errStateWrong = errors.New("the state of the audit trail is not what was written; verify the trail and put the store back from a backup")
-	errNotNewest  = errors.New("the audit trail does not end where its state says; verify the trail and put the store back from a backup")
+	errStateLost  = damaged("the end of the audit trail of this environment is not known any more")
+	errStateWrong = damaged("what the vault knows about the end of the audit trail of this environment was changed")
+	errNotNewest  = damaged("the audit trail of this environment does not end where the vault ended it")
 )
+
+// damaged is for trails to which nothing can be added.
+func damaged(what string) error {
+	return fault.Precondition(fault.ReasonCredentialUnreadable,
+		"%s: somebody has changed the store, and what cannot be recorded does not happen; `ferrule audit verify` says where it is broken; "+
+			"stop the vault and put credential-vault.db back from a backup", what)
+}
 
 // Prover has the keys that audit records are proved with. It is called outside
 // of transactions. *chain.Keys is one.

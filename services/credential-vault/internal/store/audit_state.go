@@ -98,6 +98,14 @@ func readState(r kv.Reader, environment string) (auditState, chain.Proof, error)
 		if err == nil {
 			err = errNoState
 		}
+		if err == errNoState && len(left) == 0 {
+			// The key came with the beginning of the trail.
+			err = absent(r, auditSecretKey(environment), errStateLost)
+			if err == nil {
+				err = errNoState
+			}
+			return auditState{}, chain.Proof{}, err
+		}
 		if len(left) > 0 {
 			err = errStateLost
 		}
@@ -168,7 +176,7 @@ func (s *Store) AuditKey(ctx context.Context, environment string) (sealed []byte
 }
 
 // SaveAuditKey implements chain.Stored.
-func (s *Store) SaveAuditKey(ctx context.Context, environment string, sealed []byte) error {
+func (s *Store) SaveAuditKey(ctx context.Context, environment string, sealed []byte, key *chain.Key) error {
 	return s.kv.Update(ctx, func(tx kv.Tx) error {
 		if err := absent(tx, auditSecretKey(environment), chain.ErrKeyExists); err != nil {
 			return err
@@ -179,7 +187,16 @@ func (s *Store) SaveAuditKey(ctx context.Context, environment string, sealed []b
 		case !errors.Is(err, errNoState):
 			return err
 		}
-		return tx.Put(auditSecretKey(environment), sealed)
+		switch proved, err := hasProved(tx, environment); {
+		case err != nil:
+			return err
+		case proved:
+			return chain.ErrKeyLost
+		}
+		if err := tx.Put(auditSecretKey(environment), sealed); err != nil {
+			return err
+		}
+		return putState(tx, environment, key, auditState{})
 	})
 }
 

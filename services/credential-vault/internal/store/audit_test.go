@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/kv"
 	"github.com/ferrule-dev/ferrule/pkg/kv/memkv"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
@@ -195,7 +196,7 @@ func TestNothingIsAddedToATrailThatWasTamperedWith(t *testing.T) {
 			note(t, s, "crm", "3", noon)
 			update(t, engine, func(tx kv.Tx) error { return spoil(tx, older) })
 			before := dump(t, engine)
-			if err := s.Record(t.Context(), full()); err == nil || !strings.Contains(err.Error(), "verify the trail") {
+			if err := s.Record(t.Context(), full()); err == nil || fault.ReasonOf(err) != fault.ReasonCredentialUnreadable || !strings.Contains(err.Error(), "`ferrule audit verify` says where") {
 				t.Errorf("got %v", err)
 			}
 			if err := s.Insert(t.Context(), core.Write{Connection: connection("crm"), Audit: record(core.ActionCreated, "crm", noon)}); err == nil {

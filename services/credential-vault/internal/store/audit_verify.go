@@ -90,6 +90,9 @@ func (v *verification) prepare(ctx context.Context) (err error) {
 	return v.store.kv.View(ctx, func(r kv.Reader) error {
 		switch _, _, err := readState(r, v.environment); {
 		case errors.Is(err, errNoState):
+			if proved, err := hasProved(r, v.environment); err != nil || proved {
+				return errors.Join(err, brokenAt(1, "the key of the trail is missing, and other records of the environment need it"))
+			}
 			v.begun, v.verdict.First = true, 1
 			return v.uncut(0)
 		case err == nil, errors.Is(err, errStateLost), errors.Is(err, errStateWrong):

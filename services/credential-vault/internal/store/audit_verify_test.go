@@ -17,6 +17,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/kv/faultkv"
 	"github.com/ferrule-dev/ferrule/pkg/kv/memkv"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/pkg/secret"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/chain"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/store"
@@ -281,13 +282,13 @@ func TestWithoutTheKeyATrailIsBrokenAndNoneIsMade(t *testing.T) {
 	if got := mustVerify(t, s); got.Broken != 1 || !strings.Contains(got.Reason, "key") {
 		t.Errorf("got %+v", got)
 	}
-	if err := s.SaveAuditKey(t.Context(), "default", []byte("another")); !errors.Is(err, chain.ErrKeyLost) {
+	if err := s.SaveAuditKey(t.Context(), "default", []byte("another"), nil); !errors.Is(err, chain.ErrKeyLost) {
 		t.Errorf("a new key for old records: %v", err)
 	}
-	if err := s.SaveAuditKey(t.Context(), "staging", []byte("first")); err != nil {
+	if err := s.SaveAuditKey(t.Context(), "staging", []byte("first"), chain.NewKey(secret.FromString("first"))); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.SaveAuditKey(t.Context(), "staging", []byte("second")); !errors.Is(err, chain.ErrKeyExists) {
+	if err := s.SaveAuditKey(t.Context(), "staging", []byte("second"), nil); !errors.Is(err, chain.ErrKeyExists) {
 		t.Errorf("a second key: %v", err)
 	}
 	if got, err := s.AuditKey(t.Context(), "staging"); err != nil || string(got) != "first" {

@@ -43,6 +43,7 @@ type authorizationRecord struct {
 	State             int            `json:"state"`
 	Kind              string         `json:"kind"`
 	StateHash         string         `json:"state_hash,omitempty"`
+	Callback          string         `json:"callback,omitempty"`
 	Seal              string         `json:"seal,omitempty"`
 	Secrets           []secretRecord `json:"secrets,omitempty"`
 	Fingerprint       string         `json:"fingerprint,omitempty"`
@@ -228,6 +229,9 @@ func replaceGrant(tx kv.Tx, c core.Connection, g core.Grant) error {
 // removeAuthorizations removes all sign-ins of a connection.
 func removeAuthorizations(tx kv.Tx, of resource.Connection) error {
 	all, err := authorizationsOf(tx, of)
+	if unreadable(err) {
+		return forgetAuthorizations(tx, of)
+	}
 	if err != nil {
 		return err
 	}
@@ -263,6 +267,9 @@ func (s *Store) AuthorizationByState(ctx context.Context, hash string) (a core.A
 			return err
 		}
 		a, err = loadAuthorization(r, name)
+		if err == nil && a.StateHash != hash {
+			return tampered(stateKey(hash)) // the index is not proved, the sign-in is
+		}
 		return err
 	})
 	return a, err
@@ -296,6 +303,9 @@ func (s *Store) DueAuthorizations(ctx context.Context, before time.Time, limit i
 				return err
 			}
 			a, err := loadAuthorization(r, name)
+			if unreadable(err) || errors.Is(err, core.ErrNotFound) {
+				continue // it must not keep others from their end
+			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
@@ -331,6 +341,9 @@ func authorizationsOf(r kv.Reader, of resource.Connection) (all []core.Authoriza
 			return nil, err
 		}
 		name := resource.Authorization{Environment: of.Environment, Connection: of.ID, ID: lastPart(p.Key, prefix)}
+		if err := readable(p); err != nil {
+			return nil, err
+		}
 		a, err := decodeAuthorization(name, p.Value)
 		if err != nil {
 			return nil, err
@@ -413,7 +426,7 @@ func encodeAuthorization(a core.Authorization) ([]byte, error) {
 	}
 	return encode(authorizationRecord{
 		Change: a.Change, ConnectionUID: a.ConnectionUID, Principal: a.Principal, State: int(a.State), Kind: string(a.Kind),
-		StateHash: a.StateHash, Seal: a.Seal, Secrets: secrets, Fingerprint: a.Fingerprint, ReturnURL: a.ReturnURL,
+		StateHash: a.StateHash, Callback: a.Callback, Seal: a.Seal, Secrets: secrets, Fingerprint: a.Fingerprint, ReturnURL: a.ReturnURL,
 		ClaimTime: a.ClaimTime.UTC(), Tries: a.Tries, PollTime: a.PollTime.UTC(), PollInterval: a.PollInterval,
 		ExtraScopes: a.ExtraScopes, Scopes: a.Scopes,
 		TokenExpireTime: a.TokenExpireTime.UTC(), RefreshExpireTime: a.RefreshExpireTime.UTC(), Identity: a.Identity,
@@ -432,7 +445,7 @@ func decodeAuthorization(name resource.Authorization, data []byte) (core.Authori
 	}
 	return core.Authorization{
 		Name: name, Change: r.Change, ConnectionUID: r.ConnectionUID, Principal: r.Principal, State: core.AuthorizationState(r.State),
-		Kind: oauth.Grant(r.Kind), StateHash: r.StateHash, Seal: r.Seal, Secrets: secrets, Fingerprint: r.Fingerprint,
+		Kind: oauth.Grant(r.Kind), StateHash: r.StateHash, Callback: r.Callback, Seal: r.Seal, Secrets: secrets, Fingerprint: r.Fingerprint,
 		ReturnURL: r.ReturnURL, ClaimTime: r.ClaimTime, Tries: r.Tries, PollTime: r.PollTime, PollInterval: r.PollInterval,
 		ExtraScopes: r.ExtraScopes, Scopes: r.Scopes, TokenExpireTime: r.TokenExpireTime, RefreshExpireTime: r.RefreshExpireTime, Identity: r.Identity,
 		Reason: r.Reason, ExpireTime: r.ExpireTime, CreateTime: r.CreateTime,

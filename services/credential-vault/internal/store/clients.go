@@ -37,6 +37,7 @@ type clientRecord struct {
 	TokenOrigins []string          `json:"token_origins,omitempty"`
 	APIOrigins   []string          `json:"api_origins,omitempty"`
 	Issuer       string            `json:"issuer,omitempty"`
+	Creator      string            `json:"creator,omitempty"`
 	Registered   bool              `json:"registered,omitempty"`
 	CreateTime   time.Time         `json:"create_time"`
 	UpdateTime   time.Time         `json:"update_time"`
@@ -175,6 +176,9 @@ func (s *Store) ClientFor(ctx context.Context, connector resource.Connector, set
 				return err
 			}
 			c, sealed, err = clientWithSecrets(r, resource.OAuthClient{Environment: connector.Environment, ID: string(id)})
+			if err == nil && (c.Connector != connector || c.ParameterSet != served) {
+				return tampered(servedKey(connector, served)) // the index is not proved, the client is
+			}
 			return err
 		}
 		return core.ErrNotFound
@@ -188,7 +192,11 @@ func (s *Store) Clients(ctx context.Context, q core.ClientQuery) (found []core.O
 		found, next = nil, ""
 		prefix := clientKey(resource.OAuthClient{Environment: q.Environment})
 		return walk(r, prefix, []byte(q.After), q.Limit, func(p kv.Pair, id string) (bool, error) {
-			c, err := decodeClient(resource.OAuthClient{Environment: q.Environment, ID: id}, p.Value)
+			name := resource.OAuthClient{Environment: q.Environment, ID: id}
+			c, err := core.OAuthClient{Name: name, Unreadable: true}, error(nil)
+			if readable(p) == nil {
+				c, err = decodeClient(name, p.Value)
+			}
 			if err != nil || q.Connector != "" && c.Connector.ID != q.Connector {
 				return err == nil, err
 			}
@@ -254,7 +262,7 @@ func encodeClient(c core.OAuthClient) ([]byte, error) {
 	return encode(clientRecord{
 		UID: c.UID, Edits: c.Edits, Connector: c.Connector.String(), ParameterSet: c.ParameterSet, ClientID: c.ClientID,
 		Method: string(c.Method), Settings: c.Settings, SecretNames: c.SecretNames, Key: c.Key, TokenOrigins: c.TokenOrigins,
-		APIOrigins: c.APIOrigins, Issuer: c.Issuer, Registered: c.Registered, CreateTime: c.CreateTime.UTC(), UpdateTime: c.UpdateTime.UTC(),
+		APIOrigins: c.APIOrigins, Issuer: c.Issuer, Creator: c.Creator, Registered: c.Registered, CreateTime: c.CreateTime.UTC(), UpdateTime: c.UpdateTime.UTC(),
 	})
 }
 
@@ -270,6 +278,6 @@ func decodeClient(name resource.OAuthClient, data []byte) (core.OAuthClient, err
 	return core.OAuthClient{
 		Name: name, UID: r.UID, Edits: r.Edits, Connector: connector, ParameterSet: r.ParameterSet, ClientID: r.ClientID,
 		Method: oauth.Method(r.Method), Settings: r.Settings, SecretNames: r.SecretNames, Key: r.Key, TokenOrigins: r.TokenOrigins,
-		APIOrigins: r.APIOrigins, Issuer: r.Issuer, Registered: r.Registered, CreateTime: r.CreateTime, UpdateTime: r.UpdateTime,
+		APIOrigins: r.APIOrigins, Issuer: r.Issuer, Creator: r.Creator, Registered: r.Registered, CreateTime: r.CreateTime, UpdateTime: r.UpdateTime,
 	}, nil
 }

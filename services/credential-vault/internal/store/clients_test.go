@@ -180,8 +180,9 @@ func TestADamagedClientIsAnErrorAndNoPanic(t *testing.T) {
 				t.Errorf("%s: got %v", key, err)
 			}
 		}
-		if _, _, err := s.Clients(t.Context(), core.ClientQuery{Environment: "default", Limit: 5}); err == nil {
-			t.Error("it is listed")
+		found, _, err := s.Clients(t.Context(), core.ClientQuery{Environment: "default", Limit: 5})
+		if err != nil || len(found) != 3 || !found[0].Unreadable || !found[2].Unreadable || found[1].ClientID != "" {
+			t.Errorf("listed as %+v, %v", found, err)
 		}
 	})
 }

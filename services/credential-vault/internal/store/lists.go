@@ -15,15 +15,25 @@ func (s *Store) Connections(ctx context.Context, q core.ConnectionQuery) (found 
 		found, next = nil, ""
 		return walk(r, listPrefix(q), []byte(q.After), q.Limit, func(p kv.Pair, id string) (bool, error) {
 			c, err := listed(r, q, id, p)
-			if err != nil || q.Connector != "" && c.Connector.ID != q.Connector {
+			if unreadable(err) {
+				c, err = core.Unreadable(resource.Connection{Environment: q.Environment, ID: id}), nil
+				c.Owner = q.Owner
+				if q.Connector != "" {
+					c.Connector = resource.Connector{Environment: q.Environment, ID: q.Connector}
+				}
+			}
+			if err != nil || q.Owner != "" && c.Owner != q.Owner || q.Connector != "" && c.Connector.ID != q.Connector {
 				return true, err
 			}
 			if len(found) == q.Limit {
 				next = found[q.Limit-1].Name.ID
 				return false, nil
 			}
-			c, err = granted(r, c)
-			found = append(found, c)
+			full, err := granted(r, c)
+			if unreadable(err) {
+				full, err = c.AsUnreadable(), nil
+			}
+			found = append(found, full)
 			return true, err
 		})
 	})
@@ -46,6 +56,9 @@ func listed(r kv.Reader, q core.ConnectionQuery, id string, p kv.Pair) (core.Con
 	name := resource.Connection{Environment: q.Environment, ID: id}
 	if q.Owner != "" || q.Connector != "" {
 		return load(r, name) // the entry is one of an index
+	}
+	if err := readable(p); err != nil {
+		return core.Connection{}, err
 	}
 	c, err := decodeConnection(name, p.Value)
 	if err != nil {

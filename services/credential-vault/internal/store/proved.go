@@ -19,8 +19,8 @@ const proofSize = len(chain.Proof{})
 // maxKeysPerTransaction bounds how many environments one transaction touches.
 const maxKeysPerTransaction = 16
 
-// proved is a store whose records about connections, grants and OAuth clients end
-// with a proof under the key of their environment. They say who owns secrets and
+// proved is a store whose records about connections, their grants and sign-ins, and
+// OAuth clients end with a proof under the key of their environment. They say who owns secrets and
 // where those may be sent: whoever can write to the file, and has no key, cannot
 // change that. That an older record was put back cannot be seen.
 //
@@ -88,6 +88,9 @@ func (p *proved) load(ctx context.Context, m missingKeyError) error {
 		get = prover.Key
 	}
 	key, err := get(ctx, m.environment)
+	if errors.Is(err, chain.ErrNoKey) {
+		err = chain.ErrKeyLost // there is a record, so there was a key
+	}
 	if err != nil {
 		return fmt.Errorf("prove the records of environment %q: %w", m.environment, err)
 	}
@@ -97,11 +100,34 @@ func (p *proved) load(ctx context.Context, m missingKeyError) error {
 	return nil
 }
 
+// provedKinds are the first parts of the keys of all records that carry a proof.
+func provedKinds() []string { return []string{"c", "g", "n", "oc"} }
+
+// hasProved reports whether an environment has any record that carries a proof,
+// whatever is in it.
+func hasProved(r kv.Reader, environment string) (bool, error) {
+	for _, kind := range provedKinds() {
+		found, err := unchecked(r).Scan([]byte(kind+"/"+environment+"/"), nil, 1)
+		if err != nil || len(found) > 0 {
+			return len(found) > 0, err
+		}
+	}
+	return false, nil
+}
+
+// unchecked returns a reader of the records as they are stored, proofs included.
+func unchecked(r kv.Reader) kv.Reader {
+	if checked, ok := r.(interface{ raw() kv.Reader }); ok {
+		return checked.raw()
+	}
+	return r
+}
+
 // environmentOf returns the environment of a record that carries a proof; "" for
 // all others.
 func environmentOf(key []byte) string {
 	kind, rest, ok := bytes.Cut(key, []byte("/"))
-	if !ok || string(kind) != "c" && string(kind) != "g" && string(kind) != "oc" {
+	if !ok || !slices.Contains(provedKinds(), string(kind)) {
 		return ""
 	}
 	environment, _, _ := bytes.Cut(rest, []byte("/"))
@@ -151,6 +177,8 @@ type provedReader struct {
 	proved *proved
 }
 
+func (r provedReader) raw() kv.Reader { return r.inner }
+
 // Get implements kv.Reader.
 func (r provedReader) Get(key []byte) ([]byte, error) {
 	value, err := r.inner.Get(key)
@@ -160,18 +188,29 @@ func (r provedReader) Get(key []byte) ([]byte, error) {
 	return r.proved.open(key, value)
 }
 
-// Scan implements kv.Reader.
+// Scan implements kv.Reader. A record that somebody has changed has no value: see
+// [readable].
 func (r provedReader) Scan(prefix, after []byte, limit int) ([]kv.Pair, error) {
 	pairs, err := r.inner.Scan(prefix, after, limit)
 	if err != nil {
 		return nil, err
 	}
 	for i, pair := range pairs {
-		if pairs[i].Value, err = r.proved.open(pair.Key, pair.Value); err != nil {
+		pairs[i].Value, err = r.proved.open(pair.Key, pair.Value)
+		if err != nil && !unreadable(err) {
 			return nil, err
 		}
 	}
 	return pairs, nil
+}
+
+// readable returns an error if a pair of a scan is a record that the vault did not
+// write. A record that it did has a value.
+func readable(p kv.Pair) error {
+	if len(p.Value) == 0 {
+		return tampered(p.Key)
+	}
+	return nil
 }
 
 // provedTx adds proofs to what it writes.

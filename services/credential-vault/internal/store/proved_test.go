@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,8 +95,10 @@ func TestWhoChangesTheFileChangesNobodysConnection(t *testing.T) {
 			if _, err := s.Held(t.Context(), name); fault.ReasonOf(err) != fault.ReasonCredentialUnreadable {
 				t.Errorf("reading it gives %v", err)
 			}
-			if _, _, err := s.Connections(t.Context(), core.ConnectionQuery{Environment: name.Environment, Limit: 10}); fault.ReasonOf(err) != fault.ReasonCredentialUnreadable {
-				t.Errorf("listing gives %v", err)
+			found, _, err := s.Connections(t.Context(), core.ConnectionQuery{Environment: name.Environment, Limit: 10})
+			at := slices.IndexFunc(found, func(c core.Connection) bool { return c.Name == name })
+			if err != nil || at < 0 || found[at].State != core.StateError || !strings.Contains(found[at].StateReason, "changed the store") {
+				t.Errorf("listing gives %+v, %v", found, err)
 			}
 		})
 	}

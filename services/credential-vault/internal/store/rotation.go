@@ -204,15 +204,19 @@ func rewrapPage(tx kv.Tx, q core.RewrapQuery, k core.Rewrapper) (page core.Rewra
 			return page, err
 		}
 		for _, p := range pairs {
+			page.Seen++
+			page.Next = string(p.Key)
+			if environmentOf(p.Key) != "" && readable(p) != nil {
+				page.Unreadable = append(page.Unreadable, string(p.Key))
+				continue
+			}
 			changed, err := kind.rewrap(tx, q, p, k)
 			if err != nil {
 				return page, err
 			}
-			page.Seen++
 			if changed {
 				page.Changed++
 			}
-			page.Next = string(p.Key)
 		}
 	}
 	if page.Seen < int64(q.Limit) {

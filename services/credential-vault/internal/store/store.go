@@ -20,7 +20,7 @@
 //	u/…                                        reports of uses that came lately
 //	k/{environment}                            data keys, encrypted
 //
-// Records about connections, their grants and OAuth clients carry a proof, see
+// Records about connections, their grants and sign-ins, and OAuth clients carry a proof, see
 // [proved].
 //
 // Every change is one transaction: record, indexes, audit record and the

@@ -87,6 +87,9 @@ destroys the tokens. The connection stays and can be authorized again.`,
 				return a.printMessage(&connection)
 			}
 			a.printf("revoked %s (%s)\n", id(name), enumWord(connection.GetState(), "CONNECTION_STATE_"))
+			if why := connection.GetStateReason(); why != "" {
+				a.printf("  %s\n", why)
+			}
 			return nil
 		},
 	}
@@ -108,6 +111,9 @@ func (a *app) signIn(ctx context.Context, client *rest.Client, connection string
 	var auth vaultv1.Authorization
 	if err := client.Call(ctx, http.MethodPost, rest.Path(connection)+":authorize", nil, req, &auth); err != nil {
 		return err
+	}
+	if auth.GetRedirectUrl() != "" {
+		a.progress("the client id is your own: the provider has to know the redirect URL %s", auth.GetRedirectUrl())
 	}
 	switch {
 	case auth.GetState() != vaultv1.AuthorizationState_AUTHORIZATION_STATE_PENDING:

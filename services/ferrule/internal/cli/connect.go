@@ -78,6 +78,7 @@ func (a *app) connectTo(ctx context.Context, client *rest.Client, connector stri
 	if err != nil {
 		return err
 	}
+	a.warnOfLegacy(ctx, client, connection)
 	waits := connection.GetState() == vaultv1.ConnectionState_CONNECTION_STATE_NEEDS_AUTHORIZATION
 	if waits && f.unsigned {
 		a.progress("nobody has signed in yet: run `ferrule authorize %s`", id(connection.GetName()))
@@ -92,6 +93,16 @@ func (a *app) connectTo(ctx context.Context, client *rest.Client, connector stri
 		return nil
 	}
 	return a.testConnection(ctx, client, connection.GetName())
+}
+
+// warnOfLegacy says so if a connection has its token by a password.
+func (a *app) warnOfLegacy(ctx context.Context, client *rest.Client, connection *vaultv1.Connection) {
+	form := a.connectionForm(ctx, client, connection.GetConnector())
+	for _, set := range form.GetSets() {
+		if set.GetName() == connection.GetParameterSet() && set.GetAuthorization().GetGrant() == legacyGrant {
+			a.progress("legacy: %s", legacyNote)
+		}
+	}
 }
 
 // firstSignIn signs in for a new connection, which stays if that fails.

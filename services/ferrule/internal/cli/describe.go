@@ -138,6 +138,9 @@ func (a *app) printSignIn(connector string, form *vaultv1.ConnectionForm, set *c
 		how += ", provider " + auth.GetProvider()
 	}
 	a.printf("  sign-in: %s\n", how)
+	if auth.GetGrant() == legacyGrant {
+		a.printf("  legacy: %s\n", legacyNote)
+	}
 	switch {
 	case auth.GetOauthClient() != "":
 		a.printf("  OAuth client: %s\n", id(auth.GetOauthClient()))
@@ -146,9 +149,42 @@ func (a *app) printSignIn(connector string, form *vaultv1.ConnectionForm, set *c
 		if auth.GetDocumentationUrl() != "" {
 			a.printf(" (%s)", auth.GetDocumentationUrl())
 		}
-		a.printf(" with the redirect URL %s, and stores it:\n", form.GetRedirectUrl())
-		a.printf("    ferrule oauth-clients create %s --client-id ID --secret client_secret=-\n", id(connector))
+		if auth.GetGrant() == redirectGrant && form.GetRedirectUrl() != "" {
+			a.printf(" with the redirect URL %s", form.GetRedirectUrl())
+		}
+		a.printf(", and stores it:\n    ferrule oauth-clients create %s --client-id ID --secret client_secret=-\n", id(connector))
 	}
+	if own := form.GetOwnRedirectUrl(); own != "" && auth.GetGrant() == redirectGrant && takesClient(found) {
+		a.printf("  a client id of your own needs the redirect URL %s, where {connection} is what you give with --id\n", own)
+	}
+}
+
+// legacyGrant is the grant that OAuth 2.1 has dropped, and legacyNote says so.
+const (
+	legacyGrant = "password"
+	legacyNote  = "this grant keeps your password and sends it to the provider; OAuth 2.1 has dropped it, so use another way if there is one"
+)
+
+// redirects reports whether a sign-in of a parameter set, or of any if it is empty,
+// needs a redirect URL at the provider. Nothing is known about a connector without a
+// form: then one may.
+func redirects(form *vaultv1.ConnectionForm, set string) bool {
+	if form == nil {
+		return true
+	}
+	return slices.ContainsFunc(form.GetSets(), func(s *vaultv1.FormSet) bool {
+		return (set == "" || s.GetName() == set) && s.GetAuthorization().GetGrant() == redirectGrant
+	})
+}
+
+// redirectGrant is the grant for which browsers come back.
+const redirectGrant = "authorizationCode"
+
+// takesClient reports whether connections may bring a client id of their own.
+func takesClient(set *vaultv1.FormSet) bool {
+	return slices.ContainsFunc(set.GetFields(), func(f *vaultv1.FormField) bool {
+		return f.GetOfProvider() && strings.HasSuffix(strings.ToLower(f.GetName()), ":clientid")
+	})
 }
 
 func fieldKind(f *vaultv1.FormField) string {

@@ -126,6 +126,10 @@ func (a *app) printAnswer(res *http.Response, headers bool) error {
 	if len(body) > 0 && body[len(body)-1] != '\n' && !isBinary(body) {
 		a.printf("\n")
 	}
+	if to := res.Header.Get("Location"); res.StatusCode/100 == 3 && to != "" {
+		a.progress("the API answered %s and points to %s, which is not followed", res.Status, to)
+		return nil
+	}
 	if res.StatusCode >= http.StatusBadRequest {
 		a.progress("the API answered %s", res.Status)
 		return errReported

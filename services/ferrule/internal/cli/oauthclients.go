@@ -25,37 +25,83 @@ bring one of their own. It takes the role maker.
 "ferrule describe CONNECTOR" names the redirect URL that the provider asks for.`,
 		Example: "  ferrule oauth-clients create mail --client-id 1234.apps --secret client_secret=-",
 		Args:    exactArgs(0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.listOAuthClients(cmd.Context()) },
+	}
+	list := &cobra.Command{
+		Use: "list", Short: "List the OAuth clients, like oauth-clients alone", Args: exactArgs(0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.listOAuthClients(cmd.Context()) },
+	}
+	cmd.AddCommand(list, a.showOAuthClients(), a.createOAuthClient(), a.updateOAuthClient(), a.deleteOAuthClient())
+	return cmd
+}
+
+func (a *app) listOAuthClients(ctx context.Context) error {
+	client, err := a.client()
+	if err != nil {
+		return err
+	}
+	out := a.listing("CLIENT", "CONNECTOR", "AUTH", "CLIENT ID", "SECRETS", "TOKENS FROM")
+	err = everyPage(func(token string) (string, error) {
+		var res vaultv1.ListOAuthClientsResponse
+		query := url.Values{"page_token": {token}, "page_size": {"1000"}}
+		if err := client.Call(ctx, http.MethodGet, rest.Path(a.parent(), "oauthClients"), query, nil, &res); err != nil {
+			return "", err
+		}
+		for _, c := range res.GetOauthClients() {
+			clientID := c.GetClientId()
+			if clientID == "" { // every client has one
+				clientID = "cannot be read: restore or delete it"
+			}
+			row := []string{
+				id(c.GetName()), id(c.GetConnector()), c.GetParameterSet(), short(clientID, 40),
+				plural(len(c.GetSecretNames()), "secret"), strings.Join(c.GetTokenOrigins(), " "),
+			}
+			if err := out.add(c, row); err != nil {
+				return "", err
+			}
+		}
+		return res.GetNextPageToken(), nil
+	})
+	if err != nil {
+		return err
+	}
+	return out.end("there are no OAuth clients; `ferrule oauth-clients create CONNECTOR` makes one")
+}
+
+// showOAuthClients shows the clients of one connector.
+func (a *app) showOAuthClients() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show CONNECTOR",
+		Aliases: []string{"describe"},
+		Short:   "Show the OAuth clients of a connector, and what to register at its provider",
+		Args:    exactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.client()
 			if err != nil {
 				return err
 			}
-			out := a.listing("CLIENT", "CONNECTOR", "AUTH", "CLIENT ID", "SECRETS", "TOKENS FROM")
+			connector := a.resource("connectors", args[0])
+			found := 0
 			err = everyPage(func(token string) (string, error) {
 				var res vaultv1.ListOAuthClientsResponse
-				query := url.Values{"page_token": {token}, "page_size": {"1000"}}
+				query := url.Values{"page_token": {token}, "page_size": {"1000"}, "connector": {connector}}
 				if err := client.Call(cmd.Context(), http.MethodGet, rest.Path(a.parent(), "oauthClients"), query, nil, &res); err != nil {
 					return "", err
 				}
 				for _, c := range res.GetOauthClients() {
-					row := []string{
-						id(c.GetName()), id(c.GetConnector()), c.GetParameterSet(), short(c.GetClientId(), 40),
-						plural(len(c.GetSecretNames()), "secret"), strings.Join(c.GetTokenOrigins(), " "),
-					}
-					if err := out.add(c, row); err != nil {
+					found++
+					if err := a.showOAuthClient(cmd.Context(), client, "there is", c); err != nil {
 						return "", err
 					}
 				}
 				return res.GetNextPageToken(), nil
 			})
-			if err != nil {
-				return err
+			if err == nil && found == 0 {
+				a.progress("connector %s has no OAuth client; `ferrule oauth-clients create %s` makes one", args[0], args[0])
 			}
-			return out.end("there are no OAuth clients; `ferrule oauth-clients create CONNECTOR` makes one")
+			return err
 		},
 	}
-	cmd.AddCommand(a.createOAuthClient(), a.updateOAuthClient(), a.deleteOAuthClient())
-	return cmd
 }
 
 // clientFlags are what a client consists of.
@@ -119,7 +165,7 @@ func (a *app) createOAuthClient() *cobra.Command {
 			if err := client.Call(cmd.Context(), http.MethodPost, rest.Path(a.parent(), "oauthClients"), nil, req, &res); err != nil {
 				return err
 			}
-			return a.showOAuthClient("made", &res)
+			return a.showOAuthClient(cmd.Context(), client, "made", &res)
 		},
 	}
 	how.declare(cmd)
@@ -167,7 +213,7 @@ are the same in upper and lower case.`,
 			if err := client.Call(cmd.Context(), http.MethodPatch, rest.Path(changed.GetName()), nil, req, &res); err != nil {
 				return err
 			}
-			return a.showOAuthClient("changed", &res)
+			return a.showOAuthClient(cmd.Context(), client, "changed", &res)
 		},
 	}
 	how.declare(cmd)
@@ -214,13 +260,16 @@ func (a *app) removed(ctx context.Context, client *rest.Client, name string) err
 	return nil
 }
 
-func (a *app) showOAuthClient(what string, c *vaultv1.OAuthClient) error {
+func (a *app) showOAuthClient(ctx context.Context, client *rest.Client, what string, c *vaultv1.OAuthClient) error {
 	if a.json() {
 		return a.printMessage(c)
 	}
 	a.printf("%s OAuth client %s of %s\n", what, id(c.GetName()), id(c.GetConnector()))
-	if c.GetRedirectUrl() != "" {
+	if c.GetRedirectUrl() != "" && redirects(a.connectionForm(ctx, client, c.GetConnector()), c.GetParameterSet()) {
 		a.printf("  register this redirect URL at the provider: %s\n", c.GetRedirectUrl())
+	}
+	if what == "there is" {
+		a.printf("  client id %s, %s\n", c.GetClientId(), plural(len(c.GetSecretNames()), "secret"))
 	}
 	if len(c.GetTokenOrigins()) > 0 {
 		a.printf("  its secrets are sent to %s and nowhere else\n", strings.Join(c.GetTokenOrigins(), ", "))

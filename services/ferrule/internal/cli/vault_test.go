@@ -43,6 +43,7 @@ func TestCommandsOfTheVault(t *testing.T) {
 		says    []string
 		asked   []string
 		sent    string // the last body holds this
+		never   string // nothing that is said does
 	}{
 		{
 			name: "a grant without a person is there at once", args: []string{"authorize", "mail", "--no-browser"},
@@ -74,6 +75,38 @@ func TestCommandsOfTheVault(t *testing.T) {
 			name: "revoke", args: []string{"revoke", "mail"},
 			answers: map[string]string{"POST " + mail + ":revoke": `{"name":"environments/default/connections/mail","state":"CONNECTION_STATE_NEEDS_AUTHORIZATION"}`},
 			says:    []string{"revoked mail (needs authorization)"},
+		},
+		{
+			name: "revoke where the provider was told nothing", args: []string{"revoke", "mail"},
+			answers: map[string]string{"POST " + mail + ":revoke": `{"name":"environments/default/connections/mail","state":"CONNECTION_STATE_NEEDS_AUTHORIZATION","stateReason":"the provider was told nothing"}`},
+			says:    []string{"revoked mail (needs authorization)\n  the provider was told nothing"},
+		},
+		{
+			name: "a client of one's own needs a redirect URL of its own", args: []string{"authorize", "mail", "--no-browser", "--no-test"}, code: 2,
+			answers: map[string]string{"POST " + mail + ":authorize": strings.TrimSuffix(pending, "}") + `,"redirectUrl":"https://ferrule.example/v1/oauth/callback/default/mail/m1"}`},
+			says:    []string{"the provider has to know the redirect URL https://ferrule.example/v1/oauth/callback/default/mail/m1"},
+		},
+		{
+			name: "a token by a password is marked", args: []string{"connect", "mail", "--no-test"},
+			answers: map[string]string{
+				"POST " + connections: `{"name":"environments/default/connections/mail","connector":"environments/default/connectors/mail","parameterSet":"p","state":"CONNECTION_STATE_CONNECTED"}`,
+				"GET /v1/environments/default/connectors/mail/connectionForm": `{"sets":[{"name":"p","authorization":{"grant":"password"}}]}`,
+			},
+			says: []string{"legacy: this grant keeps your password"},
+		},
+		{
+			name: "OAuth clients are listed by that word, too", args: []string{"oauth-clients", "list"},
+			answers: map[string]string{"GET /v1/environments/default/oauthClients?page_size=1000&page_token=": `{"oauthClients":[{"name":"environments/default/oauthClients/mail","clientId":"1234"}]}`},
+			says:    []string{"CLIENT ID", "1234"},
+		},
+		{
+			name: "the OAuth client of a connector is shown, without a redirect URL where nobody comes back", args: []string{"oauth-clients", "show", "mail"},
+			answers: map[string]string{
+				"GET /v1/environments/default/oauthClients?connector=environments%2Fdefault%2Fconnectors%2Fmail&page_size=1000&page_token=": `{"oauthClients":[{"name":"environments/default/oauthClients/mail","clientId":"1234",` +
+					`"connector":"environments/default/connectors/mail","redirectUrl":"https://ferrule.example/never","tokenOrigins":["https://login.example"]}]}`,
+				"GET /v1/environments/default/connectors/mail/connectionForm": `{"sets":[{"name":"p","authorization":{"grant":"clientCredentials"}}]}`,
+			},
+			says: []string{"client id 1234", "sent to https://login.example and nowhere else"}, never: "https://ferrule.example/never",
 		},
 		{
 			name: "an update keeps what is not given", args: []string{"connections", "update", "mail", "--set", "region=eu", "--secret", "api_key=k"},
@@ -215,6 +248,9 @@ func TestCommandsOfTheVault(t *testing.T) {
 				if !strings.Contains(got.out+got.err, text) {
 					t.Errorf("it does not say %q:\n%s%s", text, got.out, got.err)
 				}
+			}
+			if row.never != "" && strings.Contains(got.out+got.err, row.never) {
+				t.Errorf("it says %q:\n%s%s", row.never, got.out, got.err)
 			}
 			for _, text := range row.asked {
 				if !strings.Contains(strings.Join(s.asked, "\n"), text) {

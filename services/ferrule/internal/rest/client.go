@@ -47,17 +47,18 @@ func New(base, token string) (*Client, error) {
 		return nil, fmt.Errorf("the server %q is not an http or https URL, such as http://127.0.0.1:8080", base)
 	}
 	// The user's own machine talks to the server the user names: every network
-	// is allowed, but redirects and sizes are judged as anywhere else.
+	// is allowed, but sizes are judged as anywhere else.
 	guard, err := egress.New(egress.Policy{AllowNetworks: []netip.Prefix{
 		netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0"),
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("make http client: %w", err)
 	}
-	return &Client{
-		base: u, token: token,
-		http: guard.Client(egress.ClientOptions{Timeout: timeout, MaxBody: maxAnswer}),
-	}, nil
+	client := guard.Client(egress.ClientOptions{Timeout: timeout, MaxBody: maxAnswer})
+	// Answers of APIs pass through the edge. One with a Location must not send us
+	// anywhere with the user's token, least of all to the edge itself.
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Client{base: u, token: token, http: client}, nil
 }
 
 // Server returns the URL of the server.
@@ -96,6 +97,9 @@ func (c *Client) Call(ctx context.Context, method, path string, query url.Values
 	if err != nil {
 		return c.unreachable(err)
 	}
+	if res.StatusCode/100 == 3 {
+		return redirected(res)
+	}
 	if res.StatusCode/100 != 2 {
 		return decodeError(res.StatusCode, data)
 	}
@@ -109,7 +113,7 @@ func (c *Client) Call(ctx context.Context, method, path string, query url.Values
 }
 
 // Do sends a request with a JSON body and returns the answer, whatever its
-// status. The caller closes the body.
+// status. Redirects are not followed: one is the answer. The caller closes the body.
 func (c *Client) Do(ctx context.Context, method, path string, query url.Values, body []byte) (*http.Response, error) {
 	target := c.base.String() + path
 	if len(query) > 0 {
@@ -132,8 +136,22 @@ func (c *Client) Do(ctx context.Context, method, path string, query url.Values, 
 	return res, nil
 }
 
+// redirected is for servers that send us elsewhere: the token is for the one that
+// the user has named.
+func redirected(res *http.Response) error {
+	to := res.Header.Get("Location")
+	if u, err := res.Location(); err == nil {
+		to = u.Redacted()
+	}
+	return fault.Unavailable(fault.ReasonServiceUnavailable,
+		"%s answered %d and sends this request to %q, which is not followed: give --server the URL at which Ferrule itself answers", res.Request.URL.Host, res.StatusCode, to)
+}
+
 // Error reads the error of an answer that [Client.Do] returned.
 func Error(res *http.Response) error {
+	if res.StatusCode/100 == 3 {
+		return redirected(res)
+	}
 	data, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
 	if err != nil {
 		return fmt.Errorf("read the server's error: %w", err)

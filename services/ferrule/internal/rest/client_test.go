@@ -112,17 +112,36 @@ func TestACallThatIsCancelledSaysOnlyThat(t *testing.T) {
 	}
 }
 
-func TestTheTokenDoesNotFollowARedirectToAnotherHost(t *testing.T) {
-	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "" {
-			t.Error("the token went to another host")
-		}
-		_, _ = io.WriteString(w, "{}")
+func TestNoRedirectIsFollowed(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s %s was followed, with %q", r.Method, r.URL, r.Header.Get("Authorization"))
 	}))
 	t.Cleanup(other.Close)
-	c := client(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, http.StatusFound) })
-	if err := c.Call(t.Context(), http.MethodGet, "/v1/x", nil, nil, nil); err != nil {
-		t.Fatal(err)
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for name, location := range map[string]string{
+			"to another host": other.URL + "/x", "to the server itself": "/v1/environments/default/connections/a1:revoke", "to nowhere": "",
+		} {
+			t.Run(http.StatusText(status)+" "+name, func(t *testing.T) {
+				asked := 0
+				c := client(t, func(w http.ResponseWriter, _ *http.Request) {
+					asked++
+					w.Header().Set("Location", location)
+					w.WriteHeader(status)
+				})
+				err := c.Call(t.Context(), http.MethodPost, "/v1/x", nil, &registryv1.Connector{}, nil)
+				if fault.ReasonOf(err) != fault.ReasonServiceUnavailable || !strings.Contains(fault.From(err).Message(), location) {
+					t.Errorf("Call() = %v", err)
+				}
+				res, err := c.Do(t.Context(), http.MethodPost, "/v1/x", nil, []byte("{}"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = res.Body.Close()
+				if res.StatusCode != status || asked != 2 {
+					t.Errorf("Do() = %d after %d requests", res.StatusCode, asked)
+				}
+			})
+		}
 	}
 }
 

@@ -26,13 +26,18 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 )
 
-// Path begins the paths that providers send browsers to. Environment and connector
-// follow: they are part of what providers compare, and mean nothing here.
+// Path begins the paths that providers send browsers to. Environment, connector and
+// what else tells sign-ins apart follow. Providers compare that, and so does the
+// vault: a browser that comes back to the path of another sign-in brings a code that
+// is not this one's.
 const Path = "/v1/oauth/callback"
 
 // maxBody bounds the form of providers that post their answer (OAuth 2.0 Form
 // Post Response Mode), in bytes.
 const maxBody = 64 << 10
+
+// maxCallback bounds what follows [Path], in bytes: three ids are shorter.
+const maxCallback = 256
 
 // receiver is the part of the vault that takes what a browser brings.
 type receiver interface {
@@ -97,6 +102,10 @@ func read(w http.ResponseWriter, r *http.Request) (*vaultv1.ReceiveAuthorization
 	req := &vaultv1.ReceiveAuthorizationRequest{
 		State: values.Get("state"), Code: values.Get("code"), Error: clip(values.Get("error"), 256),
 		ErrorDescription: clip(values.Get("error_description"), 4096), Issuer: values.Get("iss"),
+		Callback: callback(r),
+	}
+	if len(req.GetCallback()) > maxCallback {
+		return nil, fault.Invalid(fault.ReasonInvalidArgument, "no sign-in has this redirect URL; begin the sign-in again")
 	}
 	for _, text := range []string{req.GetState(), req.GetCode(), req.GetIssuer()} {
 		if !utf8.ValidString(text) {
@@ -104,6 +113,13 @@ func read(w http.ResponseWriter, r *http.Request) (*vaultv1.ReceiveAuthorization
 		}
 	}
 	return req, nil
+}
+
+// callback returns what follows [Path], as it was sent: nothing is decoded, because
+// providers send browsers to exactly what was registered.
+func callback(r *http.Request) string {
+	rest, _ := strings.CutPrefix(r.URL.EscapedPath(), Path)
+	return strings.TrimPrefix(rest, "/")
 }
 
 func values(w http.ResponseWriter, r *http.Request) (url.Values, error) {

@@ -112,7 +112,11 @@ type Authorization struct {
 	// When it began.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// Who signed in, if it succeeded and the provider tells.
-	Identity      string `protobuf:"bytes,10,opt,name=identity,proto3" json:"identity,omitempty"`
+	Identity string `protobuf:"bytes,10,opt,name=identity,proto3" json:"identity,omitempty"`
+	// Redirect URL that the owner has to register at the provider for a client of his
+	// own; empty if the connector's is used. It is in the answer of
+	// StartAuthorization only.
+	RedirectUrl   string `protobuf:"bytes,11,opt,name=redirect_url,json=redirectUrl,proto3" json:"redirect_url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -217,11 +221,18 @@ func (x *Authorization) GetIdentity() string {
 	return ""
 }
 
+func (x *Authorization) GetRedirectUrl() string {
+	if x != nil {
+		return x.RedirectUrl
+	}
+	return ""
+}
+
 var File_ferrule_vault_v1_authorization_proto protoreflect.FileDescriptor
 
 const file_ferrule_vault_v1_authorization_proto_rawDesc = "" +
 	"\n" +
-	"$ferrule/vault/v1/authorization.proto\x12\x10ferrule.vault.v1\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\x04\n" +
+	"$ferrule/vault/v1/authorization.proto\x12\x10ferrule.vault.v1\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf2\x04\n" +
 	"\rAuthorization\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12:\n" +
 	"\x05state\x18\x02 \x01(\x0e2$.ferrule.vault.v1.AuthorizationStateR\x05state\x12+\n" +
@@ -235,7 +246,8 @@ const file_ferrule_vault_v1_authorization_proto_rawDesc = "" +
 	"\vcreate_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12\x1a\n" +
 	"\bidentity\x18\n" +
-	" \x01(\tR\bidentity:\x92\x01\xeaA\x8e\x01\n" +
+	" \x01(\tR\bidentity\x12!\n" +
+	"\fredirect_url\x18\v \x01(\tR\vredirectUrl:\x92\x01\xeaA\x8e\x01\n" +
 	"\x19ferrule.dev/Authorization\x12Renvironments/{environment}/connections/{connection}/authorizations/{authorization}*\x0eauthorizations2\rauthorization*\xbf\x01\n" +
 	"\x12AuthorizationState\x12#\n" +
 	"\x1fAUTHORIZATION_STATE_UNSPECIFIED\x10\x00\x12\x1f\n" +

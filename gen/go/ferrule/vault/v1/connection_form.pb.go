@@ -30,9 +30,12 @@ type ConnectionForm struct {
 	// first.
 	Sets []*FormSet `protobuf:"bytes,2,rep,name=sets,proto3" json:"sets,omitempty"`
 	// URL that has to be registered at a provider as redirect URL.
-	RedirectUrl   string `protobuf:"bytes,3,opt,name=redirect_url,json=redirectUrl,proto3" json:"redirect_url,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RedirectUrl string `protobuf:"bytes,3,opt,name=redirect_url,json=redirectUrl,proto3" json:"redirect_url,omitempty"`
+	// The same for a client of the connection's own, with "{connection}" where its id
+	// belongs: clients that others have registered get no answer there.
+	OwnRedirectUrl string `protobuf:"bytes,4,opt,name=own_redirect_url,json=ownRedirectUrl,proto3" json:"own_redirect_url,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ConnectionForm) Reset() {
@@ -82,6 +85,13 @@ func (x *ConnectionForm) GetSets() []*FormSet {
 func (x *ConnectionForm) GetRedirectUrl() string {
 	if x != nil {
 		return x.RedirectUrl
+	}
+	return ""
+}
+
+func (x *ConnectionForm) GetOwnRedirectUrl() string {
+	if x != nil {
+		return x.OwnRedirectUrl
 	}
 	return ""
 }
@@ -391,11 +401,12 @@ var File_ferrule_vault_v1_connection_form_proto protoreflect.FileDescriptor
 
 const file_ferrule_vault_v1_connection_form_proto_rawDesc = "" +
 	"\n" +
-	"&ferrule/vault/v1/connection_form.proto\x12\x10ferrule.vault.v1\"v\n" +
+	"&ferrule/vault/v1/connection_form.proto\x12\x10ferrule.vault.v1\"\xa0\x01\n" +
 	"\x0eConnectionForm\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12-\n" +
 	"\x04sets\x18\x02 \x03(\v2\x19.ferrule.vault.v1.FormSetR\x04sets\x12!\n" +
-	"\fredirect_url\x18\x03 \x01(\tR\vredirectUrl\"\xf7\x01\n" +
+	"\fredirect_url\x18\x03 \x01(\tR\vredirectUrl\x12(\n" +
+	"\x10own_redirect_url\x18\x04 \x01(\tR\x0eownRedirectUrl\"\xf7\x01\n" +
 	"\aFormSet\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12 \n" +

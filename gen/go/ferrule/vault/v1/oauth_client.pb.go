@@ -117,7 +117,8 @@ type OAuthClient struct {
 	// Names of the secrets that have a value: "client_secret", "private_key",
 	// "certificate".
 	SecretNames []string `protobuf:"bytes,7,rep,name=secret_names,json=secretNames,proto3" json:"secret_names,omitempty"`
-	// URL that has to be registered at the provider as redirect URL.
+	// URL that has to be registered at the provider as redirect URL; empty if the
+	// vault has registered the client by itself.
 	RedirectUrl string `protobuf:"bytes,8,opt,name=redirect_url,json=redirectUrl,proto3" json:"redirect_url,omitempty"`
 	// Origins of the endpoints that its secrets may be sent to.
 	TokenOrigins []string `protobuf:"bytes,9,rep,name=token_origins,json=tokenOrigins,proto3" json:"token_origins,omitempty"`

@@ -1204,7 +1204,10 @@ type ReceiveAuthorizationRequest struct {
 	// The provider's own words about it.
 	ErrorDescription string `protobuf:"bytes,4,opt,name=error_description,json=errorDescription,proto3" json:"error_description,omitempty"`
 	// Issuer (RFC 9207).
-	Issuer        string `protobuf:"bytes,5,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	Issuer string `protobuf:"bytes,5,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// What follows "/v1/oauth/callback/" in the path, as it was sent. It has to be
+	// what the redirect URL of the sign-in has there.
+	Callback      string `protobuf:"bytes,6,opt,name=callback,proto3" json:"callback,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1270,6 +1273,13 @@ func (x *ReceiveAuthorizationRequest) GetErrorDescription() string {
 func (x *ReceiveAuthorizationRequest) GetIssuer() string {
 	if x != nil {
 		return x.Issuer
+	}
+	return ""
+}
+
+func (x *ReceiveAuthorizationRequest) GetCallback() string {
+	if x != nil {
+		return x.Callback
 	}
 	return ""
 }
@@ -2252,13 +2262,14 @@ const file_ferrule_vault_v1_vault_service_proto_rawDesc = "" +
 	"\fconfirmation\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\fconfirmation\"Z\n" +
 	"\x1aRevokeAuthorizationRequest\x12<\n" +
 	"\x04name\x18\x01 \x01(\tB(\xe0A\x02\xfaA\x18\n" +
-	"\x16ferrule.dev/Connection\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\"\xd8\x01\n" +
+	"\x16ferrule.dev/Connection\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\"\xfe\x01\n" +
 	"\x1bReceiveAuthorizationRequest\x12\x1e\n" +
 	"\x05state\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x05state\x12 \n" +
 	"\x04code\x18\x02 \x01(\tB\f\xbaH\x06r\x04\x18\x80\x80\x01\x80\x01\x01R\x04code\x12\x1e\n" +
 	"\x05error\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05error\x125\n" +
 	"\x11error_description\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x10errorDescription\x12 \n" +
-	"\x06issuer\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06issuer\"\xc6\x01\n" +
+	"\x06issuer\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06issuer\x12$\n" +
+	"\bcallback\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\bcallback\"\xc6\x01\n" +
 	"\x1cReceiveAuthorizationResponse\x12\"\n" +
 	"\n" +
 	"return_url\x18\x01 \x01(\tB\x03\x80\x01\x01R\treturnUrl\x12'\n" +
