@@ -7,8 +7,11 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/ferrule-dev/ferrule/pkg/service"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/dataplane"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/pipeline"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/rate"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/resilience"
 )
 
 // Config are the settings of the runtime. Flags fills in the defaults; each of
@@ -28,6 +31,23 @@ type Config struct {
 	// MaxConnsPerHost bounds the connections to one host of an API; 0 means no
 	// bound.
 	MaxConnsPerHost int
+	// MaxConcurrency is how many requests of one connection to one host may be
+	// under way.
+	MaxConcurrency int
+	// CacheAnswerBytes bounds the memory of kept answers.
+	CacheAnswerBytes int64
+	// RateConnection, RateConnector and RateEnvironment are how many calls there
+	// may be in a time, as in "500/1m"; empty for no limit.
+	RateConnection, RateConnector, RateEnvironment string
+	// RateProcesses is how many processes share the limits while the bus is away.
+	RateProcesses int
+	// ScriptWorkers is how many programs of custom code run at once, ScriptTime how
+	// long each may compute, ScriptMemory how many bytes it may use.
+	ScriptWorkers int
+	ScriptTime    time.Duration
+	ScriptMemory  int64
+	// PublicURL is where callers reach the gateway, for the links in answers.
+	PublicURL string
 }
 
 // Flags declares a flag for each setting.
@@ -38,6 +58,32 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.CacheConnections, "cache-connections", 100_000, "number of connections that are remembered")
 	fs.Int64Var(&c.CacheRevisionBytes, "cache-revision-bytes", 256<<20, "memory for compiled connectors, in bytes")
 	fs.IntVar(&c.MaxConnsPerHost, "max-conns-per-host", 0, "connections to one host of an API; 0 means no bound")
+	fs.IntVar(&c.MaxConcurrency, "max-concurrency", resilience.DefaultConcurrency, "requests of one connection to one host of an API that are under way at once")
+	fs.Int64Var(&c.CacheAnswerBytes, "cache-answer-bytes", 64<<20, "memory for answers that are given again, in bytes")
+	fs.StringVar(&c.RateConnection, "rate-connection", "", "calls of each connection in a time, for instance 500/1m; none if empty")
+	fs.StringVar(&c.RateConnector, "rate-connector", "", "calls of all connections of each connector in a time")
+	fs.StringVar(&c.RateEnvironment, "rate-environment", "", "calls of each environment in a time")
+	fs.IntVar(&c.RateProcesses, "rate-processes", 3, "processes that share the limits while the bus is away")
+	fs.IntVar(&c.ScriptWorkers, "script-workers", 4, "custom code that runs at once")
+	fs.DurationVar(&c.ScriptTime, "script-time", 5*time.Second, "time that custom code may compute in one call, without what it waits for")
+	fs.Int64Var(&c.ScriptMemory, "script-memory", 64<<20, "memory of custom code in one call, in bytes")
+	service.PublicURLFlag(fs, &c.PublicURL)
+}
+
+// limits reads the limits of calls.
+func (c *Config) limits() (out rate.Options, err error) {
+	out.Processes = c.RateProcesses
+	for text, into := range map[*string]*rate.Limit{
+		&c.RateConnection: &out.Connection, &c.RateConnector: &out.Connector, &c.RateEnvironment: &out.Environment,
+	} {
+		if *text == "" {
+			continue
+		}
+		if *into, err = rate.Parse(*text); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
 }
 
 // Validate reports all settings that cannot be used.
@@ -54,5 +100,16 @@ func (c *Config) Validate() error {
 	check(c.CacheConnections > 0, "cache-connections", "at least 1")
 	check(c.CacheRevisionBytes >= 1<<20, "cache-revision-bytes", "at least 1048576")
 	check(c.MaxConnsPerHost >= 0, "max-conns-per-host", "0 or more")
+	check(c.MaxConcurrency > 0, "max-concurrency", "at least 1")
+	check(c.CacheAnswerBytes > 0, "cache-answer-bytes", "more than 0")
+	check(c.RateProcesses > 0, "rate-processes", "at least 1")
+	check(c.ScriptWorkers > 0, "script-workers", "at least 1")
+	check(c.ScriptTime > 0 && c.ScriptTime <= time.Minute, "script-time", "more than 0 and at most 1m")
+	check(c.ScriptMemory >= 1<<20, "script-memory", "at least 1048576")
+	for flag, text := range map[string]string{"rate-connection": c.RateConnection, "rate-connector": c.RateConnector, "rate-environment": c.RateEnvironment} {
+		if _, err := rate.Parse(text); text != "" && err != nil {
+			errs = append(errs, fmt.Errorf("--%s: %w", flag, err))
+		}
+	}
 	return errors.Join(errs...)
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/pflag"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -379,10 +380,14 @@ func (s *suite) lookForCanary() {
 func leaks(text string) bool { return strings.Contains(text, "canary-7f3a") }
 
 func defaults() runtimeproxy.Config {
-	return runtimeproxy.Config{
-		CallTimeout: time.Minute, ProxyTimeout: time.Minute, CacheMaxAge: time.Minute,
-		CacheConnections: 1000, CacheRevisionBytes: 64 << 20,
-	}
+	var cfg runtimeproxy.Config
+	cfg.Flags(pflag.NewFlagSet("test", pflag.ContinueOnError)) // sets the defaults
+	cfg.CallTimeout = time.Minute
+	cfg.ProxyTimeout = time.Minute
+	cfg.CacheMaxAge = time.Minute
+	cfg.CacheConnections = 1000
+	cfg.CacheRevisionBytes = 64 << 20
+	return cfg
 }
 
 // definition is a small connector: an API key in the header X-Api-Key.

@@ -4,11 +4,13 @@ package main
 import (
 	"os"
 
+	"github.com/ferrule-dev/ferrule/pkg/sandbox"
 	"github.com/ferrule-dev/ferrule/pkg/service"
 	runtimeproxy "github.com/ferrule-dev/ferrule/services/runtime-proxy"
 )
 
 func main() {
+	sandbox.Main() // does not return in a process that runs custom code
 	var cfg runtimeproxy.Config
 	os.Exit(service.Main(service.Spec{
 		Name:    service.Runtime,

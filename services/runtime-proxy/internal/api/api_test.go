@@ -138,10 +138,10 @@ func server(t *testing.T, status int, fail error) (*Server, *[]report) {
 		t.Fatal(err)
 	}
 	var reports []report
-	return New(calls, func(_ context.Context, c resource.Connection, ok bool, reason string) error {
+	return New(calls, Parts{Report: func(_ context.Context, c resource.Connection, ok bool, reason string) error {
 		reports = append(reports, report{c, ok, reason})
 		return fail
-	}), &reports
+	}}), &reports
 }
 
 const name = "environments/default/connections/crm"

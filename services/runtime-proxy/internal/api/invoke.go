@@ -9,9 +9,9 @@ import (
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/binding"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/pipeline"
@@ -22,17 +22,33 @@ type Server struct {
 	runtimev1.UnimplementedRuntimeServiceServer
 
 	pipeline *pipeline.Pipeline
-	report   Report
+	parts    Parts
+	pages    *Pages
+	streams  *Streams
 }
 
 // Report keeps the outcome of a connection test; reason is why it failed, empty
 // if it did not.
 type Report func(ctx context.Context, connection resource.Connection, succeeded bool, reason string) error
 
+// Parts are what answers methods that are no calls.
+type Parts struct {
+	// Report keeps the outcomes of connection tests.
+	Report Report
+	// Dynamic asks APIs for choices and schemas.
+	Dynamic *Dynamic
+	// Usage adds up calls.
+	Usage *Usage
+	// Logs keeps what was sent.
+	Logs *RequestLogs
+}
+
 var _ runtimev1.RuntimeServiceServer = (*Server)(nil)
 
 // New returns the service.
-func New(p *pipeline.Pipeline, report Report) *Server { return &Server{pipeline: p, report: report} }
+func New(p *pipeline.Pipeline, parts Parts) *Server {
+	return &Server{pipeline: p, parts: parts, pages: NewPages(p), streams: NewStreams(streaming(p))}
+}
 
 // Invoke implements the method of that name.
 func (s *Server) Invoke(ctx context.Context, req *runtimev1.InvokeRequest) (*runtimev1.InvokeResponse, error) {
@@ -45,18 +61,61 @@ func (s *Server) Invoke(ctx context.Context, req *runtimev1.InvokeRequest) (*run
 		return nil, err
 	}
 	call := pipeline.Call{
-		Connection:  connection,
-		OperationID: req.GetOperationId(),
-		Revision:    req.GetRevision(),
-		OnBehalfOf:  req.GetOnBehalfOf(),
-		Input:       req.GetInput().GetData(),
-		Timeout:     req.GetTimeout().AsDuration(),
-		Subject:     subject,
+		Connection:     connection,
+		OperationID:    req.GetOperationId(),
+		Revision:       req.GetRevision(),
+		OnBehalfOf:     req.GetOnBehalfOf(),
+		Input:          req.GetInput().GetData(),
+		Timeout:        req.GetTimeout().AsDuration(),
+		Subject:        subject,
+		Link:           req.GetLink(),
+		IdempotencyKey: req.GetIdempotencyKey(),
+		Validation:     validationOf(req.GetResponseValidation()),
+		NoCache:        req.GetNoCache(),
+	}
+	if req.GetAllPages() != nil {
+		return s.allPages(ctx, &call, req)
 	}
 	if err := s.pipeline.Invoke(ctx, &call); err != nil {
 		return nil, err
 	}
-	return answer(&call), nil
+	out := answer(&call)
+	if req.GetIncludeLogs() {
+		out.Logs = logs(&call)
+	}
+	return out, nil
+}
+
+// allPages follows the list that the call begins.
+func (s *Server) allPages(ctx context.Context, call *pipeline.Call, req *runtimev1.InvokeRequest) (*runtimev1.InvokeResponse, error) {
+	if call.IdempotencyKey != "" {
+		return nil, fault.Invalid(fault.ReasonInvalidArgument, "a list of several calls takes no idempotency key; leave it out").
+			Field("idempotency_key", "cannot be combined with all_pages")
+	}
+	call.Link = ""
+	return s.pages.All(ctx, call, req.GetLink(), req.GetAllPages())
+}
+
+func validationOf(v runtimev1.ResponseValidation) pipeline.Validation {
+	switch v {
+	case runtimev1.ResponseValidation_RESPONSE_VALIDATION_REPORT:
+		return pipeline.ValidateReport
+	case runtimev1.ResponseValidation_RESPONSE_VALIDATION_STRICT:
+		return pipeline.ValidateStrict
+	case runtimev1.ResponseValidation_RESPONSE_VALIDATION_UNSPECIFIED:
+	}
+	return pipeline.ValidateNothing
+}
+
+// maxLogs and maxLine bound what is answered of a log.
+const maxLogs, maxLine = 200, 4 << 10
+
+func logs(c *pipeline.Call) []*runtimev1.LogLine {
+	var out []*runtimev1.LogLine
+	for _, line := range c.Logs[:min(len(c.Logs), maxLogs)] {
+		out = append(out, &runtimev1.LogLine{Level: string(line.Level), Message: valid(line.Text[:min(len(line.Text), maxLine)])})
+	}
+	return out
 }
 
 // subjectOf returns the caller's own token at the provider, from the metadata.
@@ -77,11 +136,10 @@ func answer(c *pipeline.Call) *runtimev1.InvokeResponse {
 		}
 	}
 	out.Body.ContentType = valid(out.Body.GetContentType())
-	if p := c.Problem; p != nil {
-		out.Error = &runtimev1.UpstreamError{Reason: p.Reason, Message: p.Message, Retryable: p.Retryable}
-		if p.RetryAfter > 0 {
-			out.Error.RetryAfter = durationpb.New(p.RetryAfter)
-		}
+	out.Error = upstreamError(c.Problem)
+	out.NextLink, out.Replayed, out.Attempts = valid(c.NextLink), c.Replayed, int32(c.Attempts)
+	for _, f := range c.Findings {
+		out.Findings = append(out.Findings, &runtimev1.ResponseFinding{Pointer: valid(f.Pointer), Message: valid(f.Message)})
 	}
 	return out
 }

@@ -82,7 +82,7 @@ func serve(t *testing.T, v *vault) *api.Server {
 		Cache: binding.Config{Connections: 10, RevisionBytes: 1 << 20, MaxAge: time.Minute},
 	})
 	must(t, err)
-	return api.New(calls, func(context.Context, resource.Connection, bool, string) error { return nil })
+	return api.New(calls, api.Parts{Report: func(context.Context, resource.Connection, bool, string) error { return nil }})
 }
 
 func TestAServiceCallsOnBehalfOfItsUser(t *testing.T) {

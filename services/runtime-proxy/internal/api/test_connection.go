@@ -28,7 +28,7 @@ func (s *Server) TestConnection(ctx context.Context, req *runtimev1.TestConnecti
 	if check.Succeeded {
 		reason = ""
 	}
-	if err := s.report(ctx, connection, check.Succeeded, reason); err != nil {
+	if err := s.parts.Report(ctx, connection, check.Succeeded, reason); err != nil {
 		return nil, err
 	}
 	return &runtimev1.TestConnectionResponse{

@@ -154,6 +154,12 @@ func (b *Binding[R]) Endpoint(base request.Base) string {
 	return base.Endpoint()
 }
 
+// Allows reports whether a request of the connection may go to a place: to a host
+// that its credential is bound to or, without a credential, to the API's own.
+func (b *Binding[R]) Allows(base request.Base) bool {
+	return base.AllowedBy(b.AllowedHosts) || (b.baseErr == nil && base.Endpoint() == b.endpoint)
+}
+
 // CheckRequest refuses a request that would carry the credential to a host that
 // it is not bound to. A connection without any secret is bound to nothing. The
 // host that the field Host names, if a policy set one, is judged as well: behind

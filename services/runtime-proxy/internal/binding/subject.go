@@ -42,3 +42,12 @@ func (s Subject) Token() string { return s.token }
 
 // Format implements [fmt.Formatter]: the token is never shown.
 func (s Subject) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[subject]") }
+
+// Fingerprint returns a text that tells tokens apart and says nothing about them;
+// empty for none.
+func (s Subject) Fingerprint() string {
+	if s.token == "" {
+		return ""
+	}
+	return string(s.hash[:])
+}

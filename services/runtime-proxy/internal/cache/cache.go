@@ -154,11 +154,12 @@ func (c *Cache) Find(q *Question, now time.Time) *Found {
 	return nil
 }
 
-// Ask makes a request conditional (RFC 9111, section 4.3.1), unless its caller did.
-func (f *Found) Ask(req *request.Request) {
+// Ask makes a request conditional (RFC 9111, section 4.3.1) and reports whether it
+// did: not if the caller has conditions of his own, or there is nothing to ask with.
+func (f *Found) Ask(req *request.Request) bool {
 	conditions := []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range"}
 	if slices.ContainsFunc(conditions, req.HasHeader) {
-		return
+		return false
 	}
 	if f.ETag != "" {
 		req.SetHeader("If-None-Match", f.ETag)
@@ -166,6 +167,7 @@ func (f *Found) Ask(req *request.Request) {
 	if f.LastModified != "" {
 		req.SetHeader("If-Modified-Since", f.LastModified)
 	}
+	return f.ETag != "" || f.LastModified != ""
 }
 
 // Keep stores an answer if it may be stored. sent is when its request was. An

@@ -94,7 +94,7 @@ func (h *Handler) attempts(ctx context.Context, x *exchange) error {
 	}
 	_ = x.answer.Body.Close()
 	x.answer, x.binding = nil, bound
-	x.interim.protect(bound.Credential.RedactAll)
+	x.interim.protect(bound.Credential)
 	return h.attempt(ctx, x)
 }
 
@@ -121,6 +121,9 @@ func wordy(resp *http.Response) bool {
 // sent is forgotten at once.
 func (h *Handler) send(ctx context.Context, x *exchange) error {
 	defer func() { x.request = request.Request{} }()
+	x.base = x.request.Base
+	h.log(x)
+	defer func() { x.record.answered(x.answer) }()
 	attempt := upstream.Attempt{
 		Operation: usage.PassThrough, Host: x.request.Base.Host,
 		Repeatable: repeatable(x.in.Method), Redact: x.binding.Credential.Redact, Identity: x.handles.Identity(),

@@ -35,7 +35,7 @@ func (h *Handler) forward(ctx context.Context, x *exchange) error {
 	// A transport may go on reading a body after we are done; closed, it reads
 	// nothing of the connection's next request.
 	defer func() { _ = x.in.Body.Close() }()
-	x.interim = &interim{out: x.out, redact: x.binding.Credential.RedactAll}
+	x.interim.out, x.interim.credential = x.out, x.binding.Credential
 	err := h.attempts(ctx, x)
 	x.interim.stop()
 	if err != nil {
@@ -44,7 +44,7 @@ func (h *Handler) forward(ctx context.Context, x *exchange) error {
 	resp := x.answer
 	defer func() { _ = resp.Body.Close() }()
 	x.status = resp.StatusCode
-	if err := x.answerHeader(ctx, resp); err != nil {
+	if err := h.answerHeader(ctx, x, resp); err != nil {
 		return err
 	}
 	if resp.Body != http.NoBody && (resp.ContentLength < 0 || resp.ContentLength > bufferSize) {
@@ -66,9 +66,11 @@ func repeatable(method string) bool {
 }
 
 // answerHeader passes the header on.
-func (x *exchange) answerHeader(ctx context.Context, resp *http.Response) error {
+func (h *Handler) answerHeader(ctx context.Context, x *exchange, resp *http.Response) error {
 	upstream.CleanHeader(resp.Header)
 	x.binding.Credential.RedactAll(resp.Header)
+	h.relocate(x, resp.Header)
+	resp.Header.Del("Refresh") // it is a Location for browsers
 	if len(x.through.Policies.Response) > 0 {
 		e := &policy.Exchange{Request: &request.Request{Header: map[string][]string{}}, Response: &upstream.Response{Status: resp.StatusCode, Header: resp.Header}, Parameter: x.handles.Parameter}
 		if err := policy.Run(ctx, x.through.Policies.Response, e); err != nil {
@@ -133,8 +135,15 @@ func copyBody(out io.Writer, control *http.ResponseController, resp *http.Respon
 type interim struct {
 	mu      sync.Mutex
 	out     http.ResponseWriter
-	redact  func(map[string][]string)
 	stopped bool
+
+	credential redactor
+}
+
+// redactor takes a credential out of a header. It is an [inject.Credential]; its
+// method would have to be allocated.
+type redactor interface {
+	RedactAll(header map[string][]string)
 }
 
 func (i *interim) write(status int, header http.Header) {
@@ -144,7 +153,7 @@ func (i *interim) write(status int, header http.Header) {
 		return
 	}
 	upstream.CleanHeader(header)
-	i.redact(header)
+	i.credential.RedactAll(header)
 	own := i.out.Header()
 	maps.Copy(own, header)
 	i.out.WriteHeader(status)
@@ -154,10 +163,10 @@ func (i *interim) write(status int, header http.Header) {
 }
 
 // protect takes another credential out of what is passed on.
-func (i *interim) protect(redact func(map[string][]string)) {
+func (i *interim) protect(credential redactor) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.redact = redact
+	i.credential = credential
 }
 
 func (i *interim) stop() {

@@ -32,6 +32,7 @@ import (
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/pipeline"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/policy"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/resilience"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/usage"
 )
@@ -91,23 +92,28 @@ type exchange struct {
 	handles inject.Handles
 	request request.Request
 	body    body
-	interim *interim
+	interim interim
 	answer  *http.Response // open; nil before there is one
 	status  int            // of the API's answer; 0 before there is one
+	answers countedWriter  // is out
+	upload  *countedBody   // is in.Body if its length is not known
+	pass    resilience.Pass
+	entered bool         // pass has to be given back
+	base    request.Base // where the request went
+	record  *record      // nil unless the connection is looked at
 }
 
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := h.deps.Clock.Now()
-	x := &exchange{in: r, out: w}
+	x := &exchange{in: r}
+	x.countBodies(w)
 	ctx, cancel := context.WithTimeout(r.Context(), h.deps.Timeout)
 	defer cancel()
 	err := h.serve(ctx, x)
-	series := h.unbound
-	if x.through.Series != nil {
-		series = x.through.Series
-	}
-	series.Record(ctx, x.status, h.deps.Clock.Now().Sub(start))
+	x.leave(x.outcome(err))
+	x.record.end(err, start, h.deps.Clock.Now())
+	h.count(ctx, x, h.deps.Clock.Now().Sub(start))
 	switch {
 	case err == nil:
 	case errors.Is(err, errBroken):
@@ -124,12 +130,16 @@ func (h *Handler) serve(ctx context.Context, x *exchange) error {
 		route,
 		refuseUnsupported,
 		h.bind, // authenticates and authorises
+		h.openLink,
 		h.findPolicies,
 		h.forward, // attempts, see there
 	}
 	for _, step := range steps {
 		if err := step(ctx, x); err != nil {
 			return err
+		}
+		if x.binding != nil && x.binding.Mock {
+			return answerMock(x)
 		}
 	}
 	return nil
@@ -144,6 +154,7 @@ func (h *Handler) attempt(ctx context.Context, x *exchange) error {
 		applyRequestPolicies,
 		checkDestination,
 		takeBody,
+		h.enter,
 		revealSecrets,
 		h.proveRequest, // nothing changes the request after this
 		h.send,
@@ -174,11 +185,11 @@ func (h *Handler) bind(ctx context.Context, x *exchange) error {
 
 // asCaller returns a context for questions to the vault on the caller's behalf.
 func (x *exchange) asCaller(ctx context.Context) context.Context {
-	return grpcx.WithCallerToken(authn.NewContext(ctx, x.ask.Principal), x.token)
+	return &asking{Context: ctx, principal: x.ask.Principal, token: x.token}
 }
 
-func (h *Handler) findPolicies(_ context.Context, x *exchange) (err error) {
-	x.through, err = x.binding.Revision.Through(x.in.Method, x.target.path)
+func (h *Handler) findPolicies(ctx context.Context, x *exchange) (err error) {
+	x.through, err = x.binding.Revision.Through(ctx, x.in.Method, x.target.path)
 	return err
 }
 

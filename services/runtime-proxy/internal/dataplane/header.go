@@ -21,6 +21,9 @@ const ownCookies = "ferrule"
 // what is between the caller and us.
 func buildRequest(_ context.Context, x *exchange) error {
 	base, err := x.binding.BaseOf(nil)
+	if x.target.base != nil {
+		base, err = *x.target.base, nil
+	}
 	if err != nil {
 		return err
 	}

@@ -218,11 +218,11 @@ func TestInterimAnswersStayInterim(t *testing.T) {
 	out := &interimWriter{header: http.Header{}, wrote: func(status int, h http.Header) {
 		got = append(got, http.StatusText(status)+" "+h.Get("Link")+h.Get("Set-Cookie")+h.Get("X-Key"))
 	}}
-	i := &interim{out: out, redact: func(h map[string][]string) {
+	i := &interim{out: out, credential: redactFunc(func(h map[string][]string) {
 		if h["X-Key"] != nil {
 			h["X-Key"] = []string{"[redacted]"}
 		}
-	}}
+	})}
 	i.write(http.StatusEarlyHints, http.Header{"Link": {"a"}, "Set-Cookie": {"b"}})
 	i.write(http.StatusProcessing, http.Header{"X-Key": {"secret"}})
 	i.stop()
@@ -231,6 +231,10 @@ func TestInterimAnswersStayInterim(t *testing.T) {
 		t.Errorf("left over %v, interim answers (-want +got):\n%s", out.header, diff)
 	}
 }
+
+type redactFunc func(map[string][]string)
+
+func (f redactFunc) RedactAll(header map[string][]string) { f(header) }
 
 type interimWriter struct {
 	header http.Header

@@ -13,8 +13,9 @@ import (
 // target is what a request URL of ours asks for.
 type target struct {
 	connection resource.Connection
-	path       string // as it was sent, below the API's own base path
-	query      string // as it was sent
+	path       string        // as it was sent, below the API's own base path
+	query      string        // as it was sent
+	base       *request.Base // of a sealed link; nil for the API's own
 }
 
 // route reads the request target as it came over the wire: what net/http makes

@@ -21,16 +21,16 @@ func TestRequestTargetsAreCutWhereTheyEnd(t *testing.T) {
 		want         target
 		reason       fault.Reason
 	}{
-		{"a path and a query", prefix + "/a/b?c=d", target{crm, "/a/b", "c=d"}, ""},
-		{"neither", prefix, target{crm, "", ""}, ""},
-		{"a slash", prefix + "/", target{crm, "/", ""}, ""},
-		{"a query alone", prefix + "?c", target{crm, "", "c"}, ""},
-		{"a question in the query", prefix + "/a?b?c", target{crm, "/a", "b?c"}, ""},
-		{"slashes that are kept", prefix + "//a///b/", target{crm, "//a///b/", ""}, ""},
-		{"escapes that are kept", prefix + "/a%2Fb%2f%C3%A9", target{crm, "/a%2Fb%2f%C3%A9", ""}, ""},
-		{"our own prefix again", prefix + prefix, target{crm, prefix, ""}, ""},
-		{"the absolute form", "http://x" + prefix + "/a", target{crm, "/a", ""}, ""},
-		{"the absolute form with another scheme", "https://x:1" + prefix + "/a?b", target{crm, "/a", "b"}, ""},
+		{"a path and a query", prefix + "/a/b?c=d", target{crm, "/a/b", "c=d", nil}, ""},
+		{"neither", prefix, target{crm, "", "", nil}, ""},
+		{"a slash", prefix + "/", target{crm, "/", "", nil}, ""},
+		{"a query alone", prefix + "?c", target{crm, "", "c", nil}, ""},
+		{"a question in the query", prefix + "/a?b?c", target{crm, "/a", "b?c", nil}, ""},
+		{"slashes that are kept", prefix + "//a///b/", target{crm, "//a///b/", "", nil}, ""},
+		{"escapes that are kept", prefix + "/a%2Fb%2f%C3%A9", target{crm, "/a%2Fb%2f%C3%A9", "", nil}, ""},
+		{"our own prefix again", prefix + prefix, target{crm, prefix, "", nil}, ""},
+		{"the absolute form", "http://x" + prefix + "/a", target{crm, "/a", "", nil}, ""},
+		{"the absolute form with another scheme", "https://x:1" + prefix + "/a?b", target{crm, "/a", "b", nil}, ""},
 		{"a prefix that only begins alike", prefix + "fy/a", target{}, fault.ReasonInvalidArgument},
 		{"another version", "/v2" + prefix[3:], target{}, fault.ReasonInvalidArgument},
 		{"too short", "/v1/environments/default", target{}, fault.ReasonInvalidArgument},
@@ -47,8 +47,8 @@ func TestRequestTargetsAreCutWhereTheyEnd(t *testing.T) {
 		{"a delete", prefix + "/a\x7f", target{}, fault.ReasonInvalidArgument},
 		{"a climb", prefix + "/a/../../b", target{}, fault.ReasonInvalidArgument},
 		{"a climb at the end", prefix + "/..", target{}, fault.ReasonInvalidArgument},
-		{"a climb in the query is text", prefix + "/a?b=../c", target{crm, "/a", "b=../c"}, ""},
-		{"dots that are names", prefix + "/.../a..b/.hidden", target{crm, "/.../a..b/.hidden", ""}, ""},
+		{"a climb in the query is text", prefix + "/a?b=../c", target{crm, "/a", "b=../c", nil}, ""},
+		{"dots that are names", prefix + "/.../a..b/.hidden", target{crm, "/.../a..b/.hidden", "", nil}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -58,6 +58,21 @@ func (h *Handles) Place(req *request.Request, placements []Placement) {
 	}
 }
 
+// PlaceQuery writes those handles of the placements that belong into the query,
+// unless there is something under their names: for a request that was made of the
+// header of another.
+func (h *Handles) PlaceQuery(req *request.Request, placements []Placement) {
+	for i := range placements {
+		p := &placements[i]
+		if p.proof != nil || p.Location != Query {
+			continue
+		}
+		if _, ok := req.QueryValue(p.Name); !ok {
+			req.SetQuery(p.Name, p.prefix+h.of(p.slot))
+		}
+	}
+}
+
 // Parameter returns the value of a connection parameter as policies may see it:
 // plain parameters as they are, secrets as handles. Names are compared without
 // case.

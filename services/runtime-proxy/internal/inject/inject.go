@@ -151,6 +151,17 @@ func (c *Credential) Names() []string {
 	return names
 }
 
+// QueryNames returns the names of the query parameters that the credential writes.
+func (c *Credential) QueryNames() []string {
+	var names []string
+	for i := range c.placements {
+		if p := &c.placements[i]; p.proof == nil && p.Location == Query {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
 // Empty reports whether there is nothing secret in the credential.
 func (c *Credential) Empty() bool { return len(c.values) == 0 }
 

@@ -17,13 +17,6 @@ type Uses interface {
 	Note(connection resource.Connection, principal, operation, host string)
 }
 
-// ask is what the call asks the vault.
-func (c *Call) ask() binding.Ask {
-	return binding.Ask{
-		Connection: c.Connection, Principal: c.principal, Operation: c.OperationID, Revision: c.Revision, Subject: c.Subject,
-	}
-}
-
 // withGoodToken makes the attempt, and a second one with another token if the
 // API says that the present one is not good. If there is no other, the API's
 // answer stands, and what the vault said is kept for the diagnosis.
@@ -45,7 +38,7 @@ func (p *Pipeline) withGoodToken(attempt Next) Step {
 // carried. The answer to a request without it says nothing about it.
 func (p *Pipeline) renew(ctx context.Context, c *Call) bool {
 	used := c.Binding.TokenVersion
-	if used == "" || !c.handles.CarriesToken() || !upstream.TokenRefused(c.Response.Status, c.Response.Header, c.Response.Body) {
+	if used == "" || !refused(&c.handles, c.Response) {
 		return false
 	}
 	bound, err := p.Renew(ctx, c.ask(), binding.Refusal{TokenVersion: used, Status: c.Response.Status})

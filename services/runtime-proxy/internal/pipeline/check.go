@@ -45,6 +45,9 @@ func (p *Pipeline) Check(ctx context.Context, connection resource.Connection, su
 	if err != nil {
 		return nil, err
 	}
+	if bound.Mock {
+		return &Check{Succeeded: true, Message: "the connection is a mock: it answers with examples and reaches nobody"}, nil
+	}
 	if test := bound.Revision.Definition().GetConnectionTest(); test.GetOperationId() != "" {
 		return p.checkOperation(ctx, &Call{
 			Connection: connection, OperationID: test.GetOperationId(), Input: test.GetInput(), Subject: subject,
@@ -134,7 +137,7 @@ func (p *Pipeline) probe(ctx context.Context, ask binding.Ask, bound *Binding, m
 		return nil, false, err
 	}
 	req := request.Request{Method: method, Base: base, Header: map[string][]string{"User-Agent": {"Ferrule"}}}
-	through, err := bound.Revision.Through(method, "/")
+	through, err := bound.Revision.Through(ctx, method, "/")
 	if err != nil {
 		return nil, false, err
 	}

@@ -19,14 +19,17 @@ import (
 	"time"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
-	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/binding"
-	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/inject"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/cache"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/callback"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/idempotency"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/plan"
-	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/policy"
-	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/rate"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/requestlog"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/resilience"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/script"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/usage"
 )
@@ -43,48 +46,6 @@ type Step func(ctx context.Context, c *Call, next Next) error
 
 // Next is the rest of a chain.
 type Next func(ctx context.Context, c *Call) error
-
-// Call is one call on its way. Its steps fill it in; it belongs to the goroutine
-// that made it.
-type Call struct {
-	// Connection is what is called.
-	Connection resource.Connection
-	// OperationID is which operation.
-	OperationID string
-	// Revision is used instead of the connection's own, unless it is empty.
-	Revision string
-	// OnBehalfOf is the user for whom a service of the suite calls: the connection
-	// must be theirs. Empty for none; ignored if a user calls.
-	OnBehalfOf string
-	// Input is the input, one JSON object; empty for none.
-	Input []byte
-	// Timeout is the time for the call; 0 means [DefaultTimeout].
-	Timeout time.Duration
-	// Subject is the caller's own token at the provider, if it sent one.
-	Subject binding.Subject
-
-	// Binding is what the connection means; nil until it is known.
-	Binding *Binding
-	// Response is what the API answered; nil without an answer.
-	Response *upstream.Response
-	// Problem explains an answer of 400 or more; nil for others.
-	Problem *upstream.Problem
-	// Elapsed is how long the call took.
-	Elapsed time.Duration
-
-	principal  authn.Principal
-	operation  *operation
-	arguments  *plan.Arguments
-	handles    inject.Handles
-	unmet      error // what is missing for the operation's security schemes
-	notRenewed error // why a refused token was not replaced
-	request    request.Request
-}
-
-// exchange is the call as policies see it.
-func (c *Call) exchange() *policy.Exchange {
-	return &policy.Exchange{Request: &c.request, Response: c.Response, Parameter: c.handles.Parameter}
-}
 
 // Deps are the parts of a pipeline. It owns none of them.
 type Deps struct {
@@ -103,18 +64,47 @@ type Deps struct {
 	Timeout time.Duration
 	// Uses is told where credentials go; nil for nobody.
 	Uses Uses
+	// Guard leaves failing APIs alone and bounds what is under way; nil for one with
+	// the usual bounds.
+	Guard *resilience.Guard
+	// Limits are those of calls in a time; nil for none.
+	Limits *rate.Limiter
+	// Keys keeps what became of calls with an idempotency key; nil refuses them.
+	Keys *idempotency.Keeper
+	// Answers are kept answers; nil keeps none.
+	Answers *cache.Cache
+	// Scripts runs custom code; nil refuses what needs it.
+	Scripts *script.Runner
+	// Log keeps requests of connections that are looked at; nil keeps none.
+	Log *requestlog.Log
+	// Callbacks keeps what callback URLs lead to; nil for none.
+	Callbacks *callback.Store
+	// PublicURL is where callers reach the gateway, for links; may be empty.
+	PublicURL string
+	// NeedsAuthorization is told that an API said so of a connection, by the answer
+	// of its test operation; nil for nobody.
+	NeedsAuthorization func(ctx context.Context, connection resource.Connection, status int)
 }
 
 // Pipeline runs calls. It is safe for concurrent use.
 type Pipeline struct {
-	clock    clock.Clock
-	client   *upstream.Client
-	usage    *usage.Recorder
-	unbound  *usage.Series // calls that were refused before anything was known
-	timeout  time.Duration
-	uses     Uses
-	bindings *Bindings
-	invoke   Next
+	clock     clock.Clock
+	client    *upstream.Client
+	usage     *usage.Recorder
+	unbound   *usage.Series // calls that were refused before anything was known
+	timeout   time.Duration
+	uses      Uses
+	guard     *resilience.Guard
+	limits    *rate.Limiter
+	keys      *idempotency.Keeper
+	answers   *cache.Cache
+	scripts   *script.Runner
+	log       *requestlog.Log
+	callbacks *callback.Store
+	publicURL string
+	needs     func(ctx context.Context, connection resource.Connection, status int)
+	bindings  *Bindings
+	invoke    Next
 }
 
 // Bindings remembers what connections mean.
@@ -125,9 +115,16 @@ type Binding = binding.Binding[*Revision]
 
 // New returns a pipeline with nothing remembered.
 func New(deps Deps) (*Pipeline, error) {
-	p := &Pipeline{clock: deps.Clock, client: deps.Client, usage: deps.Usage, timeout: deps.Timeout, uses: deps.Uses}
+	p := &Pipeline{
+		clock: deps.Clock, client: deps.Client, usage: deps.Usage, timeout: deps.Timeout, uses: deps.Uses,
+		guard: deps.Guard, limits: deps.Limits, keys: deps.Keys, answers: deps.Answers, scripts: deps.Scripts,
+		log: deps.Log, callbacks: deps.Callbacks, publicURL: deps.PublicURL, needs: deps.NeedsAuthorization,
+	}
 	if p.timeout == 0 {
 		p.timeout = DefaultTimeout
+	}
+	if p.guard == nil {
+		p.guard = resilience.New(resilience.Options{}, deps.Clock)
 	}
 	p.unbound = p.usage.Series("", "", "")
 	var err error

@@ -5,9 +5,7 @@ import (
 
 	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
-	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/policy"
-	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
-	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/usage"
 )
 
 // everyCall lists the steps that all calls pass, in order. The last one goes on
@@ -28,25 +26,55 @@ func (p *Pipeline) everyCall() Next {
 func (p *Pipeline) operationSteps(op *operation) Next {
 	return chain(
 		validateInput,
-		p.withGoodToken(p.attemptSteps(op)), // a second time if the API refuses the token
-		when(len(op.policies.Response) > 0, applyResponsePolicies),
-		hideSecrets,
+		p.once(p.exchangeSteps(op)), // for calls with an idempotency key
+		checkAnswer,
 		p.diagnose,
 	)
 }
 
-// attemptSteps lists what makes a request and sends it.
+// exchangeSteps lists what asks the API and prepares its answer.
+func (p *Pipeline) exchangeSteps(op *operation) Next {
+	return chain(
+		answerMock,
+		p.withGoodToken(p.attemptSteps(op)), // a second time if the API refuses the token
+		when(!op.safe && p.answers != nil, p.forgetAnswers),
+		when(len(op.policies.Response) > 0, p.applyResponsePolicies),
+		when(op.polls, p.settlePoll),
+		when(op.script != nil && op.script.Has(after), p.runAfter),
+		p.linkAnswer,
+		p.reportState,
+		hideSecrets,
+	)
+}
+
+// attemptSteps lists what makes a request and gets it answered.
 func (p *Pipeline) attemptSteps(op *operation) Next {
 	return chain(
-		buildRequest,
+		p.buildRequest,
+		when(op.polls, p.beginPoll),
+		when(op.cacheable && p.answers != nil, p.reuseAnswer),
 		placeHandles,
-		when(len(op.policies.Request) > 0, applyRequestPolicies),
+		when(len(op.policies.Request) > 0, p.applyRequestPolicies),
+		when(op.script != nil && op.script.Has(before), p.runBefore),
+		when(op.script != nil && op.script.Has(handle), p.runHandle), // answers: the steps below are for its requests
+		noteRequest,
 		requireProof,
-		checkDestination,
-		revealSecrets,
-		p.proveRequest, // nothing changes the request after this
-		p.send,
+		p.transmit,
 	)
+}
+
+// transmit is what every request of a call passes on its way to the API, be it
+// the call's own, a policy's or one that custom code made: [Pipeline.send] checks
+// the destination, makes secrets of handles, proves the request, and sends it, as
+// often as is good, through limits and the egress guard.
+func (p *Pipeline) transmit(ctx context.Context, c *Call, next Next) error {
+	resp, err := p.send(ctx, c, &c.request, c.operation.repeatable(c))
+	c.request.Header, c.request.Body, c.request.Query = nil, nil, "" // secrets are in it
+	if err != nil {
+		return err
+	}
+	c.Response = resp
+	return next(ctx, c)
 }
 
 // countCall records the outcome and the time of a call.
@@ -54,14 +82,14 @@ func (p *Pipeline) countCall(ctx context.Context, c *Call, next Next) error {
 	start := p.clock.Now()
 	err := next(ctx, c)
 	c.Elapsed = p.clock.Now().Sub(start)
-	series, status := p.unbound, 0
+	series, sample := p.unbound, usage.Sample{Elapsed: c.Elapsed, RequestBytes: c.sent, Replayed: c.Replayed}
 	if c.operation != nil {
-		series = c.operation.series
+		series, sample.Connection = c.operation.series, c.Binding.Connection.ID
 	}
 	if c.Response != nil {
-		status = c.Response.Status
+		sample.Status, sample.ResponseBytes = c.Response.Status, int64(len(c.Response.Body))
 	}
-	series.Record(ctx, status, c.Elapsed)
+	series.Record(ctx, sample)
 	return err
 }
 
@@ -103,7 +131,7 @@ func (p *Pipeline) bind(ctx context.Context, c *Call, next Next) error {
 
 // findOperation finds the compiled operation and goes on with its own steps.
 func findOperation(ctx context.Context, c *Call, _ Next) error {
-	op, err := c.Binding.Revision.operation(c.OperationID)
+	op, err := c.Binding.Revision.operation(ctx, c.OperationID)
 	if err != nil {
 		return err
 	}
@@ -111,26 +139,17 @@ func findOperation(ctx context.Context, c *Call, _ Next) error {
 	return op.steps(ctx, c)
 }
 
-// validateInput reads the input and finds everything that is wrong with it.
+// validateInput reads the input and finds everything that is wrong with it. A call
+// of a link needs none: the link is what the input was.
 func validateInput(ctx context.Context, c *Call, next Next) error {
+	if c.raw != nil || (c.follows() && len(c.Input) == 0) {
+		return next(ctx, c)
+	}
 	arguments, err := c.operation.plan.Read(c.Input)
 	if err != nil {
 		return err
 	}
 	c.arguments = arguments
-	return next(ctx, c)
-}
-
-// buildRequest writes the request, still without credentials.
-func buildRequest(ctx context.Context, c *Call, next Next) error {
-	base, err := c.Binding.BaseOf(c.operation.plan.Source())
-	if err != nil {
-		return err
-	}
-	c.request.Base = base
-	if err := c.operation.plan.Build(c.arguments, &c.request); err != nil {
-		return err
-	}
 	return next(ctx, c)
 }
 
@@ -162,59 +181,12 @@ func requireProof(ctx context.Context, c *Call, next Next) error {
 	return next(ctx, c)
 }
 
-// applyRequestPolicies lets the connector's policies change the request.
-func applyRequestPolicies(ctx context.Context, c *Call, next Next) error {
-	if err := policy.Run(ctx, c.operation.policies.Request, c.exchange()); err != nil {
-		return err
-	}
-	return next(ctx, c)
-}
-
-// checkDestination refuses hosts that the credential is not bound to. Nothing
-// changes the host after this step.
-func checkDestination(ctx context.Context, c *Call, next Next) error {
-	if err := c.Binding.CheckRequest(&c.request); err != nil {
-		return err
-	}
-	return next(ctx, c)
-}
-
-// revealSecrets makes secrets of handles.
-func revealSecrets(ctx context.Context, c *Call, next Next) error {
-	if err := c.handles.Reveal(&c.request); err != nil {
-		return err
-	}
-	return next(ctx, c)
-}
-
-// proveRequest adds what is worked out of the finished request: signatures, and
-// the answer to a challenge that is known.
-func (p *Pipeline) proveRequest(ctx context.Context, c *Call, next Next) error {
-	if err := c.handles.Finish(ctx, &c.request, p.clock.Now(), false); err != nil {
-		return err
-	}
-	return next(ctx, c)
-}
-
-// send sends the request through the egress guard and reads the answer, once
-// more if that is a challenge. What was sent is forgotten at once.
-func (p *Pipeline) send(ctx context.Context, c *Call, next Next) error {
-	resp, err := p.exchange(ctx, c.ask(), c.Binding, &c.handles, &c.request, &upstream.Attempt{
-		Operation: c.OperationID, Host: c.request.Base.Host,
-		Repeatable: c.operation.plan.Idempotent(), Redact: c.Binding.Credential.Redact, Identity: c.handles.Identity(),
-	})
-	c.request = request.Request{}
-	if err != nil {
-		return err
-	}
-	c.Response = resp
-	return next(ctx, c)
-}
-
-// applyResponsePolicies lets the connector's policies change the answer.
-func applyResponsePolicies(ctx context.Context, c *Call, next Next) error {
-	if err := policy.Run(ctx, c.operation.policies.Response, c.exchange()); err != nil {
-		return err
+// noteRequest keeps what the request was before secrets come in, for those who
+// look at it later.
+func noteRequest(ctx context.Context, c *Call, next Next) error {
+	c.URL = c.request.URL()
+	if c.operation.lookedBackAt {
+		c.seen = c.request.Clone()
 	}
 	return next(ctx, c)
 }
@@ -226,9 +198,28 @@ func hideSecrets(ctx context.Context, c *Call, next Next) error {
 	return next(ctx, c)
 }
 
-// diagnose says what an answer of 400 or more means.
+// checkAnswer compares the answer with its description, if the caller wants that.
+func checkAnswer(ctx context.Context, c *Call, next Next) error {
+	if c.Validation == ValidateNothing {
+		return next(ctx, c)
+	}
+	c.Findings = c.operation.plan.CheckAnswer(c.Response.Status, c.Response.Header.Get("Content-Type"), c.Response.Body)
+	if c.Validation == ValidateReport || len(c.Findings) == 0 {
+		return next(ctx, c)
+	}
+	first := c.Findings[0]
+	f := fault.Precondition(fault.ReasonResponseInvalid,
+		"the call was made, and the API's answer is not what its description says: at %q, %s; ask for a report instead, or have the connector mended", first.Pointer, first.Message).
+		With("operation", c.OperationID)
+	for _, one := range c.Findings {
+		f = f.Field(one.Pointer, one.Message)
+	}
+	return f
+}
+
+// diagnose says what an answer that reports a failure means.
 func (p *Pipeline) diagnose(ctx context.Context, c *Call, next Next) error {
-	c.Problem = upstream.Diagnose(c.Response, p.clock.Now(), c.operation.plan.Idempotent(), c.Binding.Credential.Redact)
+	c.Problem = c.operation.rules.Diagnose(c.Response, p.clock.Now(), c.operation.repeatable(c), c.Binding.Credential.Redact)
 	if c.Problem != nil && c.notRenewed != nil {
 		c.Problem.TokenNotRenewed(c.notRenewed)
 	}

@@ -29,6 +29,7 @@ type content struct {
 	validate  *validator
 	defaults  *defaults
 	encodings map[string]*connectorv1.PropertyEncoding
+	root      *element // of XML
 	// partHeaders are the constant header fields of parts, by property.
 	partHeaders map[string]textproto.MIMEHeader
 }
@@ -64,7 +65,11 @@ func newContent(source *connectorv1.MediaType, schemas *schemas) *content {
 		connectorv1.BodyKind_BODY_KIND_MULTIPART, connectorv1.BodyKind_BODY_KIND_UNSPECIFIED:
 		c.validate = schemas.compile(source.GetSchema())
 		c.defaults = schemas.defaultsOf(source.GetSchema())
-	case connectorv1.BodyKind_BODY_KIND_TEXT, connectorv1.BodyKind_BODY_KIND_XML, connectorv1.BodyKind_BODY_KIND_BINARY:
+	case connectorv1.BodyKind_BODY_KIND_XML: // for values that are not the document itself
+		c.validate = schemas.compile(source.GetSchema())
+		c.defaults = schemas.defaultsOf(source.GetSchema())
+		c.root = schemas.elementsOf(source.GetSchema())
+	case connectorv1.BodyKind_BODY_KIND_TEXT, connectorv1.BodyKind_BODY_KIND_BINARY:
 		// The value is the document itself, whatever its schema describes.
 	}
 	return c
@@ -88,8 +93,8 @@ func (c *content) encode(v jsontext.Value) (out []byte, mediaType, problem strin
 	return v, c.mediaType, ""
 }
 
-// document writes a body that is not made of properties. A JSON string is the
-// text itself. Bytes come as {"$content": base64, "$content-type": media type}.
+// document writes a body that is not made of properties, or XML. A JSON string is
+// the text itself. Bytes come as {"$content": base64, "$content-type": media type}.
 func (c *content) document(v jsontext.Value) (out []byte, mediaType, problem string) {
 	if w, ok := unwrapContent(v); ok {
 		if w.problem != "" {
@@ -101,9 +106,23 @@ func (c *content) document(v jsontext.Value) (out []byte, mediaType, problem str
 		return w.content, c.mediaType, ""
 	}
 	if k := v.Kind(); k == '{' || k == '[' {
+		if c.root != nil {
+			out, problem = xmlDocument(c.root, v)
+			return out, c.mediaType, problem
+		}
 		return nil, "", `must be a string with the text, or {"$content": base64} for bytes`
 	}
 	return []byte(text(v)), c.mediaType, ""
+}
+
+// isWritten reports whether a value is a document as it stands, so that its schema
+// says nothing about it.
+func (c *content) isWritten(v jsontext.Value) bool {
+	if c.root == nil || (v.Kind() != '{' && v.Kind() != '[') {
+		return c.root != nil
+	}
+	_, isContent := unwrapContent(v)
+	return isContent
 }
 
 // wrapped is content in base64 with what is known about it.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // clean returns a copy of a schema that holds only what restricts a value, in
@@ -26,9 +28,10 @@ func (s *schemas) clean(v any) any {
 	if value, ok := source["const"]; ok {
 		out["enum"] = []any{value}
 	}
+	adaptChoices(out)
 	bounds(source, out)
 	allowNull(source, out)
-	forgiveReadOnly(source, out)
+	forgive(s.absent, source, out)
 	s.discriminate(source, out)
 	return out
 }
@@ -147,6 +150,56 @@ func nameList(value any) any {
 	return unique(out)
 }
 
+// adaptChoices writes choices as the type that a value has to have, where only
+// quotes are in the way.
+func adaptChoices(out map[string]any) {
+	list, _ := out["enum"].([]any)
+	if len(list) == 0 {
+		return
+	}
+	delete(out, "pattern") // the choices are all there is; some break the pattern beside them
+	wanted := shape{}
+	for _, one := range asList(out["type"]) {
+		name, _ := one.(string)
+		wanted.types = append(wanted.types, name)
+	}
+	adapted := make([]any, len(list))
+	for i, one := range list {
+		adapted[i] = wanted.adaptChoice(one)
+	}
+	out["enum"] = unique(adapted)
+}
+
+func asList(v any) []any {
+	list, _ := v.([]any)
+	return list
+}
+
+// adaptChoice is adapt for a decoded scalar.
+func (s *shape) adaptChoice(v any) any {
+	var raw jsontext.Value
+	switch v := v.(type) {
+	case string:
+		raw = jsonString(v)
+	case json.Number:
+		raw = jsontext.Value(v)
+	case bool:
+		raw = jsontext.Value(strconv.FormatBool(v))
+	default:
+		return v
+	}
+	switch adapted := s.adapt(raw); {
+	case adapted.Kind() == raw.Kind():
+		return v
+	case adapted.Kind() == '"':
+		return text(adapted)
+	case adapted.Kind() == '0':
+		return json.Number(adapted)
+	default:
+		return adapted.Kind() == 't'
+	}
+}
+
 // unique drops repeated scalars, which draft 4 forbids in lists.
 func unique(list []any) []any {
 	var out []any
@@ -198,14 +251,15 @@ func allowNull(source, out map[string]any) {
 	}
 }
 
-// forgiveReadOnly lets a request leave out what only answers hold.
-func forgiveReadOnly(source, out map[string]any) {
+// forgive lets a request leave out what only answers hold, or an answer what only
+// requests do: properties with the given mark.
+func forgive(mark string, source, out map[string]any) {
 	list, _ := out["required"].([]any)
 	properties, _ := source["properties"].(map[string]any)
 	kept := slices.DeleteFunc(list, func(name any) bool {
 		text, _ := name.(string)
 		one, _ := properties[text].(map[string]any)
-		return one["readOnly"] == true
+		return one[mark] == true
 	})
 	if len(kept) == 0 {
 		delete(out, "required")

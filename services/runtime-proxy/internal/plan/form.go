@@ -12,15 +12,30 @@ import (
 // notProperties is what is wrong with a form that is no object.
 const notProperties = "must be an object: it is sent as a form, one field per property"
 
+// notWritten is what is wrong with content for a form: it would become a field.
+const notWritten = "must be an object with a property for each field; a form that is written already has its $content-type beside its $content"
+
+// fieldsOf returns the fields of a form.
+func fieldsOf(v jsontext.Value) (fields []member, problem string) {
+	if v.Kind() != '{' {
+		return nil, notProperties
+	}
+	if _, isContent := unwrapContent(v); isContent {
+		return nil, notWritten
+	}
+	return members(v), ""
+}
+
 // form writes application/x-www-form-urlencoded. Arrays are repeated fields and
 // objects JSON text, unless the property's encoding says otherwise. Null is not
 // sent.
 func (c *content) form(v jsontext.Value) (out []byte, mediaType, problem string) {
-	if v.Kind() != '{' {
-		return nil, "", notProperties
+	fields, problem := fieldsOf(v)
+	if problem != "" {
+		return nil, "", problem
 	}
 	out = []byte{}
-	for _, m := range members(v) {
+	for _, m := range fields {
 		if m.value.Kind() == 'n' {
 			continue
 		}

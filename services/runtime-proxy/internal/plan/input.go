@@ -164,6 +164,7 @@ func (o *Operation) complete(args *Arguments, found *violations) {
 	for i, p := range o.parameters {
 		switch {
 		case args.values[i] != nil:
+			args.values[i] = p.shape.adapt(args.values[i])
 			p.check(args.values[i], found)
 		case p.defaultValue != nil: // its author's word; nobody else could mend it
 			args.values[i] = p.defaultValue

@@ -29,6 +29,7 @@ type Operation struct {
 	body       *body
 	accept     string
 	idempotent bool
+	answers    answers
 }
 
 // ID returns the operation's id.
@@ -51,7 +52,7 @@ func notifies(source *connectorv1.Operation) bool {
 }
 
 func (r *Revision) compile(source *connectorv1.Operation) (*Operation, error) {
-	if r.ScriptFor(source) {
+	if code, needed := r.ScriptFor(source); needed && code == nil {
 		return nil, fault.Unimplemented(fault.ReasonCustomCodeRequired,
 			"operation %q is handled by custom code, which this server cannot run; it is not called without it",
 			source.GetOperationId()).With("operation", source.GetOperationId())
@@ -62,10 +63,11 @@ func (r *Revision) compile(source *connectorv1.Operation) (*Operation, error) {
 			source.GetOperationId()).With("operation", source.GetOperationId())
 	}
 	o := &Operation{
-		source: source,
-		method: cmp.Or(strings.ToUpper(source.GetMethod()), "GET"),
-		accept: acceptOf(source),
-		inputs: make(map[string]int, len(source.GetParameters())),
+		source:  source,
+		method:  cmp.Or(strings.ToUpper(source.GetMethod()), "GET"),
+		accept:  acceptOf(source),
+		answers: newAnswers(source, r.answered),
+		inputs:  make(map[string]int, len(source.GetParameters())),
 	}
 	safety := source.GetSafety()
 	o.idempotent = safety.GetSafe() || safety.GetIdempotent() ||
@@ -122,6 +124,7 @@ func framing(p *connectorv1.Parameter) bool {
 // acceptOf lists the media types of successful answers, in order.
 func acceptOf(op *connectorv1.Operation) string {
 	var types []string
+	var anything bool
 	for _, response := range op.GetResponses() {
 		if !strings.HasPrefix(response.GetStatus(), "2") && response.GetStatus() != "default" {
 			continue
@@ -131,9 +134,22 @@ func acceptOf(op *connectorv1.Operation) string {
 			if err == nil && !slices.Contains(types, base) {
 				types = append(types, base)
 			}
+			anything = anything || base == "application/octet-stream"
 		}
 	}
+	if anything && !slices.Contains(types, "*/*") {
+		types = append(types, "*/*") // a file: its real type is rarely known before
+	}
 	return strings.Join(types, ", ")
+}
+
+// Follow writes the request for a link of the API, whose base, path and query are
+// set by then.
+func (o *Operation) Follow(req *request.Request) {
+	req.Method, req.Header, req.Body = o.method, map[string][]string{"User-Agent": {userAgent}}, nil
+	if o.accept != "" {
+		req.Header["Accept"] = []string{o.accept}
+	}
 }
 
 // Build writes the request for arguments that Read has accepted. It fills in all
@@ -193,6 +209,9 @@ func (o *Operation) writeParameters(args *Arguments, req *request.Request, found
 
 func (p *parameter) writeField(value jsontext.Value, req *request.Request, found *violations) {
 	line := string(p.expand(nil, value))
+	if line == "" && value.Kind() == '"' && strings.EqualFold(p.name, "Accept-Encoding") {
+		line = "identity" // what an empty one says (RFC 9110, section 12.5.3); transports take that for none at all
+	}
 	switch {
 	case !request.ValidFieldValue(line):
 		found.add(p.input, "must not hold control characters: it is sent as a header")

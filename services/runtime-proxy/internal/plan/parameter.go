@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"strings"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -46,6 +48,9 @@ func newParameter(source *connectorv1.Parameter, schemas *schemas) *parameter {
 	p.layout = layoutOf(p.location, source)
 	p.shape = schemas.shapeOf(source.GetSchema())
 	p.defaultValue = p.shape.defaultValue
+	if p.location == inHeader && p.defaultValue.Kind() == '"' {
+		p.defaultValue = jsonString(strings.TrimSpace(text(p.defaultValue))) // RFC 9110, section 5.5: space around a value is none of it
+	}
 	if !p.shape.complete {
 		p.validate = schemas.compile(source.GetSchema())
 	}

@@ -21,12 +21,13 @@ import (
 // base64, "$content-type", "$filename"} or, where the encoding says that the
 // property is one, a string with its text.
 func (c *content) multipart(v jsontext.Value) (out []byte, mediaType, problem string) {
-	if v.Kind() != '{' {
-		return nil, "", notProperties
+	fields, problem := fieldsOf(v)
+	if problem != "" {
+		return nil, "", problem
 	}
 	var buffer bytes.Buffer
 	w := multipart.NewWriter(&buffer)
-	for _, m := range members(v) {
+	for _, m := range fields {
 		if problem := c.parts(w, m.name, m.value); problem != "" {
 			return nil, "", m.name + " " + problem
 		}

@@ -36,6 +36,7 @@ type Revision struct {
 	definition *connectorv1.Definition
 	operations map[string]*lazy
 	schemas    *schemas
+	answered   *schemas // for answers
 	weight     uint32
 }
 
@@ -57,6 +58,7 @@ func New(definition *connectorv1.Definition) *Revision {
 		schemas:    newSchemas(definition.GetSchemas()),
 		weight:     weigh(definition),
 	}
+	r.answered = r.schemas.answered()
 	for _, op := range definition.GetOperations() {
 		r.operations[op.GetOperationId()] = &lazy{source: op}
 	}
@@ -102,17 +104,23 @@ func (r *Revision) unknown(id string) error {
 		With("operation", id).With("similar", strings.Join(near, ","))
 }
 
-// ScriptFor reports whether custom code handles the operation.
-func (r *Revision) ScriptFor(op *connectorv1.Operation) bool {
-	if op.GetRequiresScript() {
-		return true
-	}
+// JavaScript is the language of custom code that runs.
+const JavaScript = "javascript"
+
+// ScriptFor returns the custom code that handles an operation, nil if there is
+// none that runs. needed reports whether the operation must not be called without.
+func (r *Revision) ScriptFor(op *connectorv1.Operation) (code *connectorv1.Script, needed bool) {
+	needed = op.GetRequiresScript()
 	for _, script := range r.definition.GetScripts() {
-		if applies(script.GetOperationIds(), op.GetOperationId()) {
-			return true
+		if !applies(script.GetOperationIds(), op.GetOperationId()) {
+			continue
 		}
+		if script.GetLanguage() == JavaScript && script.GetSource() != "" {
+			return script, true
+		}
+		needed = true
 	}
-	return false
+	return nil, needed
 }
 
 // PoliciesFor returns the policies that apply to an operation, in order.

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"mime"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -36,14 +37,22 @@ func (p *parameter) choosesContent() bool {
 	return p.location == inHeader && strings.EqualFold(p.name, contentTypeField)
 }
 
+// lists reports whether a value is the default of the parameter or one of its
+// choices, which is its author's word against that of the body.
+func (p *parameter) lists(v jsontext.Value) bool {
+	plain := text(v)
+	return slices.Contains(p.shape.enumTexts, plain) || (p.defaultValue != nil && text(p.defaultValue) == plain)
+}
+
 // choose finds the representation of a call: the one that the input of a
 // Content-Type header names, else the one that {"$content", "$content-type"}
 // names, else the first. False means that a violation was found.
 func (b *body) choose(o *Operation, args *Arguments, found *violations) bool {
-	field, wanted := contentTypeField, args.contentType
+	field, wanted, listed := contentTypeField, args.contentType, false
 	for i, p := range o.parameters {
 		if p.choosesContent() {
 			field, wanted = p.input, args.values[i]
+			listed = wanted != nil && p.lists(wanted)
 		}
 	}
 	args.sent.content = b.contents[0]
@@ -57,7 +66,9 @@ func (b *body) choose(o *Operation, args *Arguments, found *violations) bool {
 		switch {
 		case c != nil:
 			args.sent.content = c
-		case len(b.contents) > 1 || (!named && !b.contents[0].isDocument()):
+		case named && (listed || len(b.contents) == 1):
+			args.sent.content = b.like(baseType(text(wanted)), args.body)
+		case len(b.contents) > 1 || !b.contents[0].isDocument():
 			found.add(field, "must be one of "+quoteSome(b.mediaTypes()))
 			return false
 		}
@@ -110,16 +121,78 @@ func (c *content) isDocument() bool {
 	return false
 }
 
+// like returns the representation for a media type that is none of the body's own:
+// the first that is written in the same way, else the first as far as it can be.
+func (b *body) like(base string, value jsontext.Value) *content {
+	for _, c := range b.contents {
+		if c.kind == kindOf(base) {
+			return c
+		}
+	}
+	return b.contents[0].as(base, value)
+}
+
+// as returns the representation for a media type that a declared header names and
+// the description of the body does not: the API goes by the header, so a JSON text
+// is not sent to it as HTML. What cannot be written so stays what it is.
+func (c *content) as(base string, body jsontext.Value) *content {
+	kind := kindOf(base)
+	suits := false
+	switch {
+	case c.isDocument() || kind == c.kind:
+	case isForm(kind):
+		suits = body.Kind() == '{'
+	case isForm(c.kind):
+		suits = kind == connectorv1.BodyKind_BODY_KIND_JSON
+	default:
+		suits = body.Kind() == '"'
+	}
+	if !suits {
+		return c
+	}
+	other := *c
+	other.kind, other.mediaType, other.base = kind, base, base
+	return &other
+}
+
+func isForm(kind connectorv1.BodyKind) bool {
+	return kind == connectorv1.BodyKind_BODY_KIND_FORM || kind == connectorv1.BodyKind_BODY_KIND_MULTIPART
+}
+
+// kindOf returns how a value becomes a body of a media type.
+func kindOf(base string) connectorv1.BodyKind {
+	switch {
+	case base == "application/x-www-form-urlencoded":
+		return connectorv1.BodyKind_BODY_KIND_FORM
+	case base == "multipart/form-data":
+		return connectorv1.BodyKind_BODY_KIND_MULTIPART
+	case strings.HasSuffix(base, "/json"), strings.HasSuffix(base, "+json"):
+		return connectorv1.BodyKind_BODY_KIND_JSON
+	case strings.HasSuffix(base, "/xml"), strings.HasSuffix(base, "+xml"):
+		return connectorv1.BodyKind_BODY_KIND_XML
+	case strings.HasPrefix(base, "text/"):
+		return connectorv1.BodyKind_BODY_KIND_TEXT
+	}
+	return connectorv1.BodyKind_BODY_KIND_BINARY
+}
+
+// allows reports whether a value is one that the operation takes.
+func (c *content) allows(v jsontext.Value) bool {
+	found := &violations{}
+	if c.validate != nil {
+		c.validate.check(bodyInput, v, found)
+	}
+	return len(found.list) == 0
+}
+
 // unpack takes content for a representation that is made of a value: JSON is
 // read, so that it is checked like any other, and a form is sent as it is.
 func (a *Arguments) unpack(w wrapped, found *violations) bool {
-	kind := a.sent.content.kind
-	isForm := kind == connectorv1.BodyKind_BODY_KIND_FORM || kind == connectorv1.BodyKind_BODY_KIND_MULTIPART
 	switch {
 	case w.problem != "":
 		found.add(bodyInput, w.problem)
 		return false
-	case isForm:
+	case isForm(a.sent.content.kind):
 		a.sent.bytes, a.sent.mediaType = w.content, cmp.Or(a.sent.mediaType, w.mediaType)
 	case !jsontext.Value(w.content).IsValid():
 		found.add(bodyInput, "has a $content that is not json, which its $content-type says")
@@ -138,7 +211,7 @@ func (b *body) complete(o *Operation, args *Arguments, found *violations) {
 	c := args.sent.content
 	if args.body == nil && c.defaults != nil && (b.required || len(c.defaults.properties) > 0) {
 		made := c.defaults.apply(jsontext.Value("{}"))
-		if len(made) > len("{}") {
+		if len(made) > len("{}") && (b.required || c.allows(made)) {
 			args.body = made
 		}
 	}
@@ -146,6 +219,9 @@ func (b *body) complete(o *Operation, args *Arguments, found *violations) {
 		if b.required {
 			found.add(bodyInput, "is required")
 		}
+		return
+	}
+	if c.isWritten(args.body) {
 		return
 	}
 	args.body = c.defaults.apply(args.body)

@@ -21,6 +21,7 @@ func TestChoosingARepresentation(t *testing.T) {
 	}
 	const all = `must be one of "application/json", "text/plain", "application/merge-patch+json", "image/*", "application/x-www-form-urlencoded"`
 	header := &parameter{Name: "content-type", Location: inHeader, Schema: []byte(`{"type":"string"}`)}
+	choice := &parameter{Name: "content-type", Location: inHeader, Schema: []byte(`{"type":"string","enum":["text/csv","text/plain"]}`)}
 	tests := []struct {
 		name     string
 		contents []*connectorv1.MediaType
@@ -39,6 +40,8 @@ func TestChoosingARepresentation(t *testing.T) {
 		{"a line break is no choice", several, nil, `{"Content-Type":"text/plain;\r\nX-A: b","body":"hi"}`, "Content-Type: " + all},
 		{"a declared input chooses", several, header, `{"content-type":"text/plain","body":"hi"}`, "hi of text/plain"},
 		{"a declared input that nothing fits", several, header, `{"content-type":"text/csv","body":"hi"}`, "content-type: " + all},
+		{"a declared input with a choice that the body does not have", several, choice, `{"content-type":"text/csv","body":"a,b"}`, "a,b of text/csv"},
+		{"a declared input with a choice that the body has", several, choice, `{"content-type":"text/plain","body":"hi"}`, "hi of text/plain"},
 		{"content chooses text", several, nil, `{"body":{"$content":"aGk=","$content-type":"text/plain"}}`, "hi of text/plain"},
 		{"content chooses JSON", several, nil, `{"body":{"$content":"eyJhIjoxfQ==","$content-type":"application/json"}}`, `{"a":1} of application/json`},
 		{"content is checked as JSON", several, nil, `{"body":{"$content":"e30=","$content-type":"application/json"}}`, "body.a: is required"},

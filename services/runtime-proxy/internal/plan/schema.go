@@ -29,18 +29,25 @@ const (
 type schemas struct {
 	byName map[string]int
 	list   []*connectorv1.Schema
+	absent string // mark of properties that this side of a call need not hold
 
 	mu       sync.Mutex
 	compiler *jsonschema.Compiler
 	made     int // schemas without a name that were compiled
 }
 
+// newSchemas returns the schemas for what is sent.
 func newSchemas(list []*connectorv1.Schema) *schemas {
-	s := &schemas{byName: make(map[string]int, len(list)), list: list}
+	s := &schemas{byName: make(map[string]int, len(list)), list: list, absent: "readOnly"}
 	for i, one := range list {
 		s.byName[one.GetName()] = i
 	}
 	return s
+}
+
+// answered returns the same schemas for what is answered.
+func (s *schemas) answered() *schemas {
+	return &schemas{byName: s.byName, list: s.list, absent: "writeOnly"}
 }
 
 // named returns the text of a schema that a reference names, nil if there is

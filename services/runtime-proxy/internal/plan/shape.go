@@ -15,6 +15,7 @@ type shape struct {
 	types        []string // any of them; empty: any type
 	enum         []jsontext.Value
 	enumTexts    []string
+	items        *shape // of lists whose elements have a type; nil: unknown
 	defaultValue jsontext.Value
 	complete     bool // nothing else in the schema restricts the value
 }
@@ -42,6 +43,9 @@ func (s *schemas) shapeOf(raw []byte) shape {
 			out.addTypes(m.value)
 		case m.name == "enum":
 			out.addEnum(m.value)
+		case m.name == "items":
+			out.complete = false
+			out.items = s.elementShape(m.value)
 		case m.name == "nullable" || m.name == "x-nullable":
 			nullable = m.value.Kind() == 't'
 		case strings.HasPrefix(m.name, "x-") || slices.Contains(annotations, m.name):
@@ -52,7 +56,25 @@ func (s *schemas) shapeOf(raw []byte) shape {
 	if nullable && len(out.types) > 0 {
 		out.types = append(out.types, "null")
 	}
+	for i, one := range out.enum {
+		out.enum[i] = out.adapt(one) // {"type": "boolean", "enum": ["true", "false"]} means flags
+	}
 	out.defaultValue = out.mend(property(list, "default"))
+	return out
+}
+
+// elementShape returns what is known of the elements of a list, nil if it is not
+// their type. It does not look into lists of lists.
+func (s *schemas) elementShape(raw jsontext.Value) *shape {
+	out := &shape{}
+	for _, m := range s.resolve(raw) {
+		if m.name == "type" {
+			out.addTypes(m.value)
+		}
+	}
+	if len(out.types) == 0 {
+		return nil
+	}
 	return out
 }
 
@@ -121,22 +143,15 @@ func (s *shape) check(field string, v jsontext.Value, found *violations) {
 	found.add(field, "must be one of "+quoteSome(s.enumTexts))
 }
 
-// remedy says how to write a value so that it has the right type, where quotes
-// are all that is wrong; else it is empty. It never repeats the value.
+// remedy says how to write a list or an object that is a text, so that it has the
+// right type; else it is empty. Scalars are adapted. It never repeats the value.
 func (s *shape) remedy(v jsontext.Value) string {
-	if s.fits(v) {
+	if v.Kind() != '"' || s.fits(v) {
 		return ""
 	}
-	switch v.Kind() {
-	case '0', 't', 'f':
-		if slices.Contains(s.types, "string") {
-			return "write it in quotes"
-		}
-	case '"':
-		if inner := jsontext.Value(text(v)); inner.IsValid() && s.fits(inner) {
-			return "write it without quotes"
-		}
-	default:
+	inner := jsontext.Value(text(v))
+	if k := inner.Kind(); (k == '[' || k == '{') && inner.IsValid() && s.fits(inner) {
+		return "write it without quotes"
 	}
 	return ""
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,14 +25,21 @@ func (v *validator) check(field string, value jsontext.Value, found *violations)
 	v.checkTree(field, unwrap(doc), found)
 }
 
-// checkTree lets a value pass that would take too long to check.
+// checkTree reports everything that is wrong with a document, by path below
+// field.
 func (v *validator) checkTree(field string, doc any, found *violations) {
+	v.checkAt(func(location []string) string { return join(field, location) }, doc, found)
+}
+
+// checkAt is checkTree with paths of another form. It lets a value pass that would
+// take too long to check.
+func (v *validator) checkAt(place func(location []string) string, doc any, found *violations) {
 	if !affordable(v.schema, doc) {
 		return
 	}
 	err := v.schema.Validate(doc)
 	if failure, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
-		explain(field, failure, found)
+		explain(place, failure, found)
 	}
 }
 
@@ -55,8 +63,9 @@ func unwrap(doc any) any {
 
 // explain turns a tree of failures into violations: its leaves, but an
 // alternative of which no branch fits is one violation, not one per branch.
-func explain(field string, failure *jsonschema.ValidationError, found *violations) {
-	path := join(field, failure.InstanceLocation)
+func explain(place func(location []string) string, failure *jsonschema.ValidationError, found *violations) {
+	path := place(failure.InstanceLocation)
+	inside := func(name string) string { return place(append(slices.Clip(failure.InstanceLocation), name)) }
 	switch k := failure.ErrorKind.(type) {
 	case *kind.RefCycle: // the description's mistake, not the caller's
 		return
@@ -65,12 +74,12 @@ func explain(field string, failure *jsonschema.ValidationError, found *violation
 		return
 	case *kind.Required:
 		for _, name := range k.Missing {
-			found.add(path+"."+name, "is required")
+			found.add(inside(name), "is required")
 		}
 		return
 	case *kind.AdditionalProperties:
 		for _, name := range k.Properties {
-			found.add(path+"."+name, "is not known to the operation")
+			found.add(inside(name), "is not known to the operation")
 		}
 		return
 	}
@@ -79,7 +88,7 @@ func explain(field string, failure *jsonschema.ValidationError, found *violation
 		return
 	}
 	for _, cause := range failure.Causes {
-		explain(field, cause, found)
+		explain(place, cause, found)
 	}
 }
 

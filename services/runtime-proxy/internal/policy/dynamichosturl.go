@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 
-	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 )
@@ -13,28 +12,92 @@ import (
 // without a scheme means https. Where the request ends up is checked after all
 // policies, so this cannot carry a credential to a host that it is not bound to.
 func dynamicHostURL(s settings) (Step, error) {
-	text := strings.TrimSpace(s.get("urlTemplate"))
-	if text == "" {
+	x := s.expression("urlTemplate", dialectURL)
+	if text, constant := x.constant(); constant && strings.TrimSpace(text) == "" {
 		return nil, problem("urlTemplate must not be empty")
 	}
-	if s.section == connectorv1.PolicySection_POLICY_SECTION_RESPONSE {
-		return nil, problem("an answer has no host")
-	}
-	x, err := parse(text)
-	if err != nil {
-		return nil, err
-	}
 	return func(_ context.Context, e *Exchange) error {
-		address := strings.TrimSpace(x.eval(e))
-		if !strings.Contains(address, "://") {
-			address = "https://" + address
-		}
-		base, err := request.ParseBase(address)
+		scope := s.scope(e)
+		base, err := x.base(&scope)
 		if err != nil {
-			return fault.Precondition(fault.ReasonConnectionParametersInvalid,
-				"the host of the API cannot be worked out: %s; look at the connection's parameters", err.Error())
+			return err
 		}
 		e.Request.Base = base
 		return nil
 	}, nil
+}
+
+// base returns the base URL that an expression stands for. A value may be a
+// whole URL, or a host with or without a path, where nothing but a path comes
+// after it; beside other parts of the host it is nothing but a part of the host.
+func (x *expression) base(s *scope) (request.Base, error) {
+	var out []byte
+	for i := range x.parts {
+		p := &x.parts[i]
+		if p.function == literal {
+			out = append(out, p.literal...)
+			continue
+		}
+		value, err := p.value(s)
+		if err != nil {
+			return request.Base{}, notAHost("%s", err.Error())
+		}
+		value = strings.TrimSpace(value)
+		if i+1 < len(x.parts) && x.wholeHost(i) {
+			value = strings.TrimRight(value, "/") // a slash comes next
+		}
+		if out, err = appendHost(out, value, x.wholeHost(i)); err != nil {
+			return request.Base{}, err
+		}
+	}
+	address := strings.TrimSpace(string(out))
+	if !strings.Contains(address, "://") {
+		address = "https://" + address
+	}
+	base, err := request.ParseBase(address)
+	if err != nil {
+		return request.Base{}, notAHost("%s", err.Error())
+	}
+	if base.Host[0] == '.' || strings.Contains(base.Host, "..") {
+		return request.Base{}, notAHost("a part of the host is missing")
+	}
+	return base, nil
+}
+
+// wholeHost reports whether nothing of the host comes after a part.
+func (x *expression) wholeHost(i int) bool {
+	return i+1 == len(x.parts) || x.parts[i+1].function == literal && strings.HasPrefix(x.parts[i+1].literal, "/")
+}
+
+// appendHost appends a value to the URL that has been written so far.
+func appendHost(out []byte, value string, last bool) ([]byte, error) {
+	written := string(out)
+	if _, after, found := strings.Cut(written, "://"); found {
+		written = after
+		if _, rest, has := strings.Cut(value, "://"); has && after == "" {
+			value = rest // the scheme is there already, and people copy whole addresses
+		}
+	}
+	if strings.Contains(written, "/") {
+		return request.AppendEscaped(out, value, "/"), nil
+	}
+	host := value
+	if len(out) == 0 {
+		if _, rest, found := strings.Cut(value, "://"); found {
+			host = rest
+		}
+	}
+	if (!last || written != "") && strings.IndexFunc(host, notInHost) >= 0 {
+		return nil, notAHost("a part of the host holds characters that no host has")
+	}
+	return append(out, value...), nil
+}
+
+func notInHost(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '-' && r != '_'
+}
+
+func notAHost(format string, args ...any) error {
+	return fault.Precondition(fault.ReasonConnectionParametersInvalid,
+		"the host of the API cannot be worked out: "+format+"; look at the connection's parameters", args...)
 }

@@ -2,20 +2,26 @@ package policy
 
 import (
 	"strings"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 )
 
 // expression is a compiled value of a policy: text with calls such as
-// @connectionParameters('region','eu'). After a call everything is literal text
-// again, a dot too. What looks like a call of a function that does not exist is
-// literal text, as it is in the wild.
-type expression []part
+// @connectionParameters('region','eu'), @queryParameters('x'), @headers('x'),
+// @environmentVariables("x"), and with paths such as @body().a[0]. Calls may
+// stand in braces, @{…}, and in some templates {@…}. Names of functions are
+// compared without case.
+type expression struct {
+	parts []part
+}
 
 // part is literal text or a call.
 type part struct {
-	literal  string
 	function function
+	literal  string // text, or what a call's value is if it has none
 	name     string
-	fallback string
+	path     path
+	quoted   bool // inside a JSON string, see valueTemplate
 }
 
 // function is what a call reads.
@@ -26,126 +32,143 @@ const (
 	connectionParameter
 	queryParameter
 	header
+	environmentVariable
+	bodyPath
+	argument // {name}: a path argument of the operation
 )
 
-// functions by lower-case name: names are compared without case.
-func functions() map[string]function {
-	return map[string]function{
-		"connectionparameters": connectionParameter,
-		"queryparameters":      queryParameter,
-		"headers":              header,
-		"header":               header,
+// functions by lower-case name: those that take names.
+func functionNamed(name string) (function, bool) {
+	switch strings.ToLower(name) {
+	case "connectionparameters":
+		return connectionParameter, true
+	case "queryparameters":
+		return queryParameter, true
+	case "headers", "header":
+		return header, true
+	case "environmentvariables":
+		return environmentVariable, true
 	}
+	return literal, false
 }
 
-// unsupported are functions of the language that need a body, or settings of an
-// environment. A policy that uses one cannot be applied yet.
-func unsupported() []string {
-	return []string{"body", "item", "triggerbody", "environmentvariables"}
+// constant returns the text of an expression without calls.
+func (x *expression) constant() (string, bool) {
+	switch {
+	case len(x.parts) == 0:
+		return "", true
+	case len(x.parts) == 1 && x.parts[0].function == literal:
+		return x.parts[0].literal, true
+	}
+	return "", false
 }
 
-// parse compiles a value.
-func parse(text string) (expression, error) {
-	var out expression
-	add := func(t string) {
-		if n := len(out); n > 0 && out[n-1].function == literal {
-			out[n-1].literal += t
-		} else if t != "" {
-			out = append(out, part{literal: t})
-		}
-	}
-	known := functions()
-	for text != "" {
-		before, rest, found := strings.Cut(text, "@")
-		add(before)
-		if !found {
-			break
-		}
-		name, arguments, after, ok := call(rest)
-		f, exists := known[strings.ToLower(name)]
-		switch {
-		case ok && exists && len(arguments) > 0:
-			p := part{function: f, name: arguments[0]}
-			if len(arguments) > 1 {
-				p.fallback = arguments[1]
-			}
-			out = append(out, p)
-			text = after
-			continue
-		case isUnsupported(name, rest):
-			return nil, problem("@" + name + "() is not supported")
-		}
-		add("@")
-		text = rest
-	}
-	return out, nil
-}
-
-func isUnsupported(name, rest string) bool {
-	for _, one := range unsupported() {
-		if strings.EqualFold(one, name) && strings.HasPrefix(rest[len(name):], "(") {
+func (x *expression) readsBody() bool {
+	for i := range x.parts {
+		if x.parts[i].function == bodyPath {
 			return true
 		}
 	}
 	return false
 }
 
-// call reads "name('a', 'b')" and returns what follows it. The name is returned
-// even if the rest is no call.
-func call(text string) (name string, arguments []string, after string, ok bool) {
-	end := strings.IndexFunc(text, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') })
-	if end <= 0 {
-		return "", nil, "", false
-	}
-	name, text = text[:end], text[end:]
-	if !strings.HasPrefix(text, "(") {
-		return name, nil, "", false
-	}
-	text = strings.TrimLeft(text[1:], " \t")
-	for {
-		if text == "" || (text[0] != '\'' && text[0] != '"') {
-			return name, nil, "", false
-		}
-		argument, rest, closed := strings.Cut(text[1:], text[:1])
-		if !closed {
-			return name, nil, "", false
-		}
-		arguments = append(arguments, argument)
-		text = strings.TrimLeft(rest, " \t")
-		if strings.HasPrefix(text, ")") {
-			return name, arguments, text[1:], true
-		}
-		if !strings.HasPrefix(text, ",") {
-			return name, nil, "", false
-		}
-		text = strings.TrimLeft(text[1:], " \t")
-	}
+// scope is what calls read.
+type scope struct {
+	e       *Exchange
+	by      *settings // of the policy
+	section connectorv1.PolicySection
+	own     *document // instead of the section's body, if not nil
+	item    *node     // what @item() means; nil outside of collections
 }
 
-// eval returns the text for a call. What is missing or empty becomes the
+func (s *scope) document() *document {
+	if s.own != nil {
+		return s.own
+	}
+	d := s.e.document(s.section)
+	d.by = s.by
+	return d
+}
+
+// find returns the value of a path, nil if it is missing.
+func (s *scope) find(p path) (*node, error) {
+	d := s.document()
+	if p.root == rootItem {
+		return d.at(s.item, p.steps)
+	}
+	return d.at(d.root, p.steps)
+}
+
+// text returns the text of an expression. What is missing or empty becomes the
 // fallback, and without one nothing.
-func (x expression) eval(e *Exchange) string {
-	if len(x) == 1 && x[0].function == literal {
-		return x[0].literal
+func (x *expression) text(s *scope) (string, error) { return x.encoded(s, asIs) }
+
+// encoder returns a value in the form that it needs where it stands.
+type encoder func(value string) string
+
+func asIs(value string) string { return value }
+
+// usualLength of a text is what there is room for before it is worked out.
+const usualLength = 64
+
+// encoded returns the text of an expression with each value of a call encoded.
+func (x *expression) encoded(s *scope, encode encoder) (string, error) {
+	if text, ok := x.constant(); ok {
+		return text, nil
 	}
 	var out strings.Builder
-	for _, p := range x {
-		value := ""
-		switch p.function {
-		case literal:
+	out.Grow(usualLength)
+	for i := range x.parts {
+		p := &x.parts[i]
+		if p.function == literal {
 			out.WriteString(p.literal)
 			continue
-		case connectionParameter:
-			value, _ = e.Parameter(p.name)
-		case queryParameter:
-			value, _ = e.Request.QueryValue(p.name)
-		case header:
-			value = e.Request.HeaderValue(p.name)
 		}
-		if value == "" {
-			value = p.fallback
+		value, err := p.value(s)
+		if err != nil {
+			return "", err
 		}
-		out.WriteString(value)
+		if out.WriteString(encode(value)); out.Len() > maxDocument {
+			return "", errTooLong
+		}
 	}
-	return out.String()
+	return out.String(), nil
+}
+
+// value returns what a call means.
+func (p *part) value(s *scope) (string, error) {
+	value := ""
+	switch p.function {
+	case literal:
+	case connectionParameter:
+		value = ask(s.e.Parameter, p.name)
+	case queryParameter:
+		value = s.e.queryValue(p.name)
+	case header:
+		value = s.e.headerValue(p.name)
+	case environmentVariable:
+		value = ask(s.e.Environment, p.name)
+	case argument:
+		return p.argument(s)
+	case bodyPath:
+		found, err := s.find(p.path)
+		if err != nil || found == nil {
+			return "", err
+		}
+		return found.words(), nil
+	}
+	if value == "" {
+		value = p.literal
+	}
+	return value, nil
+}
+
+// argument returns a path argument. There is no request without it.
+func (p *part) argument(s *scope) (string, error) {
+	if s.e.Argument != nil {
+		if value, ok := s.e.Argument(p.name); ok {
+			return value, nil
+		}
+	}
+	return "", problem("the operation has no path parameter \"" + p.name + "\"; the connector has to be mended")
 }

@@ -1,15 +1,40 @@
 // Package policy applies the policy templates of connectors to calls.
 //
-// A template is one file with one constructor, and one line in [templates]. It
-// turns the parameters of a policy into a [Step] once; calls only run steps. A
-// template that is not in the list makes [Compile] fail: an operation is never
-// called without its policies.
+// A template is one file with one constructor, one line in [templates], and one
+// file of cases in testdata. It turns the parameters of a policy into a [Step]
+// once; calls only run steps. A template that is not in the list makes [Compile]
+// fail: an operation is never called without its policies.
 //
 //	program, err := policy.Compile(operationID, policies)
-//	err = policy.Run(ctx, program.Request, &policy.Exchange{Request: &req, Parameter: handles.Parameter})
+//	e := &policy.Exchange{Request: &req, Parameter: handles.Parameter}
+//	err = policy.Run(ctx, program.Request, e)
+//	e.Response = answer
+//	err = policy.Run(ctx, program.Response, e)
+//
+// Values of policies are expressions (expression.go) over the connection, the
+// request and the body. A body is an ordered tree (document.go) that is read
+// when the first step asks for it and written back by [Run] if a step changed it;
+// numbers, and all else that no step touched, keep their spelling.
+//
+// # What is secret
 //
 // What is secret in a connection is a handle here (package inject): policies can
-// place and prefix it, and nothing else.
+// place and prefix it, and nothing else. Handles are random for each call, so a
+// value from a body, a query or an answer cannot be one of another connection or
+// of another call. Whatever a policy puts into a URL is encoded or checked for
+// the place where it stands: a value never becomes a second path segment, a
+// second parameter, another host or a second header line.
+//
+// # Where the format leaves a choice
+//
+//   - A source that is missing leaves everything as it is; nothing empty is made.
+//   - A body that is not JSON is left alone by body policies, and @body() is
+//     missing. JSON is what parses as JSON and is not declared to be something
+//     else (see jsonType).
+//   - A missing parameter without a default is empty text.
+//   - A query parameter that routerequesttoendpoint reads for its path has been
+//     moved and is not sent as well; later expressions still see it.
+//   - Failure steps run after the response steps, on answers of 400 and more.
 package policy
 
 import (
@@ -17,75 +42,93 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
-	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
-	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
 )
 
-// templates is the list of what can be applied.
-func templates() map[string]constructor {
-	return map[string]constructor{
-		"setheader":         setHeader,
-		"setqueryparameter": setQueryParameter,
-		"dynamichosturl":    dynamicHostURL,
-		"dynamicsubdomain":  dynamicHostURL, // an alias in old packages
-	}
-}
+const (
+	sectionRequest  = connectorv1.PolicySection_POLICY_SECTION_REQUEST
+	sectionResponse = connectorv1.PolicySection_POLICY_SECTION_RESPONSE
+	sectionFailure  = connectorv1.PolicySection_POLICY_SECTION_FAILURE
+)
 
-// Exchange is the call that a step works on.
-type Exchange struct {
-	// Request is the request; during the response section it has been sent and
-	// changing it has no effect.
-	Request *request.Request
-	// Response is the answer; nil before there is one. Of a pass-through call it
-	// has no body.
-	Response *upstream.Response
-	// Parameter returns a parameter of the connection, secrets as handles.
-	Parameter func(name string) (string, bool)
-}
+// failureStatus is the first status of an answer that is a failure.
+const failureStatus = 400
 
-// Step is one policy, ready to be applied. It is safe for concurrent use.
-type Step func(context.Context, *Exchange) error
-
-// Program is what the policies of one operation do.
-type Program struct {
-	// Request are the steps before the request is sent, in order.
-	Request []Step
-	// Response are the steps after the answer has arrived, in order.
-	Response []Step
+// template is what can be applied: a constructor of steps, or of a trigger.
+type template struct {
+	step    constructor
+	trigger func(settings) (*Trigger, error)
+	// sections are where it may stand; the first is meant if none is named.
+	sections []connectorv1.PolicySection
 }
 
 // constructor makes a step of a policy's parameters. The error says in one
 // sentence what is wrong with them.
 type constructor func(settings settings) (Step, error)
 
-// settings are the parameters of one policy.
-type settings struct {
-	section connectorv1.PolicySection
-	values  map[string]string // by lower-case name; strings unquoted
+// templates is the list of what can be applied.
+func templates() map[string]template {
+	request := []connectorv1.PolicySection{sectionRequest}
+	response := []connectorv1.PolicySection{sectionResponse}
+	both := []connectorv1.PolicySection{sectionRequest, sectionResponse}
+	all := []connectorv1.PolicySection{sectionRequest, sectionResponse, sectionFailure}
+	return map[string]template{
+		"setheader":                            {step: setHeader, sections: all},
+		"setqueryparameter":                    {step: setQueryParameter, sections: request},
+		"dynamichosturl":                       {step: dynamicHostURL, sections: request},
+		"dynamicsubdomain":                     {step: dynamicHostURL, sections: request}, // an alias in old packages
+		"routerequesttoendpoint":               {step: routeRequestToEndpoint, sections: request},
+		"setvaluefromurl":                      {step: setValueFromURL, sections: request},
+		"updatenextlink":                       {step: updateNextLink, sections: response},
+		"setconnectionstatustounauthenticated": {step: setConnectionStatusToUnauthenticated, sections: response},
+		"setproperty":                          {step: setProperty, sections: both},
+		"convertarraytoobject":                 {step: convertArrayToObject, sections: both},
+		"convertobjecttoarray":                 {step: convertObjectToArray, sections: both},
+		"stringtoarray":                        {step: stringToArray, sections: both},
+		"stringreplace":                        {step: stringReplace, sections: both},
+		"encodepropertyvalue":                  {step: encodePropertyValue, sections: both},
+		"moveproperties":                       {step: moveProperties, sections: both},
+		"pollingtrigger":                       {trigger: pollingTrigger, sections: both},
+	}
 }
 
-func (s settings) get(name string) string { return s.values[strings.ToLower(name)] }
+// Step is one policy, ready to be applied. It is safe for concurrent use, each
+// exchange by one goroutine.
+type Step func(context.Context, *Exchange) error
+
+// Program is what the policies of one operation do. It is immutable.
+type Program struct {
+	// Request are the steps before the request is sent, in order.
+	Request []Step
+	// Response are the steps after the answer has arrived, in order; those of the
+	// section Failure come last and do nothing to an answer below 400.
+	Response []Step
+	// NeedsRequestBody reports whether a request step reads or changes the body:
+	// then Request.Body has to be all of it.
+	NeedsRequestBody bool
+	// NeedsResponseBody reports the same of response steps: then Response.Body has
+	// to be all of it, decompressed.
+	NeedsResponseBody bool
+	// Trigger polls; nil if the operation has no such policy. A policy for all
+	// operations gives all of them one: it is for those that are polling triggers.
+	Trigger *Trigger
+}
+
+// Polling reports whether a call of the operation may be a poll (see [Trigger]).
+func (p *Program) Polling() bool { return p.Trigger != nil }
 
 // Compile makes a program of policies, in order. If any of them cannot be
 // applied the error, OPERATION_NOT_SUPPORTED, names all that cannot.
 func Compile(operationID string, list []*connectorv1.Policy) (Program, error) {
 	var program Program
+	var failure []Step
 	var missing []string
 	known := templates()
 	for _, p := range list {
-		step, err := compileOne(known, p)
-		if err != nil {
+		s := newSettings(operationID, p)
+		if err := program.add(known, s, &failure); err != nil {
 			missing = append(missing, p.GetTemplateId()+" ("+err.Error()+")")
-			continue
-		}
-		if p.GetSection() == connectorv1.PolicySection_POLICY_SECTION_RESPONSE {
-			program.Response = append(program.Response, step)
-		} else {
-			program.Request = append(program.Request, step)
 		}
 	}
 	if len(missing) > 0 {
@@ -95,48 +138,70 @@ func Compile(operationID string, list []*connectorv1.Policy) (Program, error) {
 			operationID, strings.Join(missing, ", ")).
 			With("operation", operationID).With("policies", strings.Join(missing, ","))
 	}
+	program.Response = append(program.Response, failure...)
+	if t := program.Trigger; t != nil {
+		t.response = program.Response
+		program.Request = append(program.Request, t.remember)
+		program.Response = append([]Step{t.findNextPage}, program.Response...)
+	}
 	return program, nil
 }
 
-func compileOne(known map[string]constructor, p *connectorv1.Policy) (Step, error) {
-	construct, ok := known[strings.ToLower(p.GetTemplateId())]
+// add compiles one policy into the program.
+func (p *Program) add(known map[string]template, s settings, failure *[]Step) error {
+	t, ok := known[s.template]
 	if !ok {
-		return nil, problem("the template is not supported")
+		return problem("the template is not supported")
 	}
-	if p.GetSection() == connectorv1.PolicySection_POLICY_SECTION_FAILURE {
-		return nil, problem("the section Failure is not supported")
+	if s.section == connectorv1.PolicySection_POLICY_SECTION_UNSPECIFIED {
+		s.section = t.sections[0]
 	}
-	s := settings{section: p.GetSection(), values: readParameters(p)}
-	return construct(s)
+	if !slices.Contains(t.sections, s.section) {
+		return problem("it has no place in this section of the call")
+	}
+	if t.trigger != nil {
+		trigger, err := t.trigger(s)
+		p.Trigger = trigger
+		return err
+	}
+	step, err := t.step(s)
+	if err != nil {
+		return err
+	}
+	switch s.section {
+	case sectionResponse:
+		p.Response = append(p.Response, step)
+	case sectionFailure:
+		*failure = append(*failure, onFailure(step))
+	default:
+		p.Request = append(p.Request, step)
+		p.NeedsRequestBody = p.NeedsRequestBody || *s.body
+		return nil
+	}
+	p.NeedsResponseBody = p.NeedsResponseBody || *s.body
+	return nil
 }
 
-// readParameters reads the parameters.
-func readParameters(p *connectorv1.Policy) map[string]string {
-	values := map[string]string{}
-	for _, parameter := range p.GetParameters() {
-		raw := jsontext.Value(parameter.GetJson())
-		value := string(raw)
-		if raw.Kind() == '"' {
-			if plain, err := jsontext.AppendUnquote(nil, raw); err == nil {
-				value = string(plain)
-			}
+// onFailure applies a step to answers that are failures.
+func onFailure(step Step) Step {
+	return func(ctx context.Context, e *Exchange) error {
+		if e.Response.Status < failureStatus {
+			return nil
 		}
-		values[strings.ToLower(parameter.GetName())] = value
+		return step(ctx, e)
 	}
-	return values
 }
 
-// Run applies steps in order and stops at the first failure.
+// Run applies steps in order, stops at the first failure, and writes a body that
+// was changed back into the exchange. Response steps need e.Response. A failure
+// is POLICY_FAILED, naming template and operation, or
+// CONNECTION_PARAMETERS_INVALID if the connection's parameters are the reason;
+// what was changed until then stays, so the request must not be sent.
 func Run(ctx context.Context, steps []Step, e *Exchange) error {
 	for _, step := range steps {
 		if err := step(ctx, e); err != nil {
 			return err
 		}
 	}
-	return nil
+	return e.writeBack()
 }
-
-// problem is a sentence about a policy.
-type problem string
-
-func (p problem) Error() string { return string(p) }

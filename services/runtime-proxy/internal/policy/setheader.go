@@ -5,48 +5,93 @@ import (
 	"net/textproto"
 	"strings"
 
-	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 )
 
-// setHeader sets a header of the request, or of the answer in the response
-// section. existsAction: "override" (default), "skip" or "append".
+// setHeader sets a header of the request, or of the answer in the sections
+// Response and Failure. existsAction: "override" (default), "skip" or "append".
 func setHeader(s settings) (Step, error) {
-	name, value := s.get("name"), s.get("value")
+	name := strings.TrimSpace(s.get("name"))
+	if isPlaceholder(name) {
+		return func(context.Context, *Exchange) error { return nil }, nil
+	}
 	if !request.ValidFieldName(name) {
 		return nil, problem("name must be the name of a header")
 	}
-	x, err := parse(value)
-	if err != nil {
-		return nil, err
-	}
+	x := s.expression("value", dialectText)
 	action, err := existsAction(s)
 	if err != nil {
 		return nil, err
 	}
 	name = textproto.CanonicalMIMEHeaderKey(name)
-	response := s.section == connectorv1.PolicySection_POLICY_SECTION_RESPONSE
-	if request.OfTransport(name) && !response {
+	if s.section != sectionRequest {
+		return func(_ context.Context, e *Exchange) error {
+			text, err := s.headerText(x, e, name)
+			if err != nil {
+				return err
+			}
+			if e.Response.Header == nil {
+				e.Response.Header = map[string][]string{}
+			}
+			set(e.Response.Header, name, text, action)
+			return nil
+		}, nil
+	}
+	if request.OfTransport(name) {
 		return nil, problem("the header " + name + " belongs to the transport")
 	}
+	if name == "Host" {
+		return setHost(s, x), nil
+	}
 	return func(_ context.Context, e *Exchange) error {
-		text := x.eval(e)
-		if !request.ValidFieldValue(text) {
-			return fault.Precondition(fault.ReasonConnectionParametersInvalid,
-				"the value of header %q holds characters that cannot be sent; look at the parameters it is made of", name)
+		text, err := s.headerText(x, e, name)
+		if err != nil {
+			return err
 		}
-		if name == "Host" && !response {
-			e.Request.Host = text
-			return nil
-		}
-		target := e.Request.Header
-		if response {
-			target = e.Response.Header
-		}
-		set(target, name, text, action)
+		set(e.Request.Header, name, text, action)
 		return nil
 	}, nil
+}
+
+// isPlaceholder reports whether a name is one that somebody meant to fill in,
+// "[[name]]". No server of any kind can have got such a header, and connectors
+// that work have policies with them: they set nothing.
+func isPlaceholder(name string) bool {
+	return strings.HasPrefix(name, "[[") && strings.HasSuffix(name, "]]")
+}
+
+// setHost changes what the server is told its name is.
+func setHost(s settings, x *expression) Step {
+	return func(_ context.Context, e *Exchange) error {
+		text, err := s.headerText(x, e, "Host")
+		if err != nil {
+			return err
+		}
+		if base, err := request.ParseBase("https://" + text); err != nil || base.Path != "" {
+			return fault.Precondition(fault.ReasonConnectionParametersInvalid,
+				"the value of header \"Host\" is no host; look at the parameters it is made of")
+		}
+		e.Request.Host = text
+		return nil
+	}
+}
+
+// headerText returns the text of an expression that is to be sent in a header.
+func (s *settings) headerText(x *expression, e *Exchange, name string) (string, error) {
+	text, constant := x.constant()
+	if !constant {
+		var err error
+		scope := s.scope(e)
+		if text, err = x.text(&scope); err != nil {
+			return "", s.explain(err)
+		}
+	}
+	if !request.ValidFieldValue(text) {
+		return "", fault.Precondition(fault.ReasonConnectionParametersInvalid,
+			"the value of header %q holds characters that cannot be sent; look at the parameters it is made of", name)
+	}
+	return text, nil
 }
 
 func set(target map[string][]string, name, text string, action action) {
@@ -57,25 +102,4 @@ func set(target map[string][]string, name, text string, action action) {
 	default:
 		target[name] = []string{text}
 	}
-}
-
-// action is what happens to a value that is there already.
-type action int
-
-const (
-	override action = iota
-	skip
-	appendTo
-)
-
-func existsAction(s settings) (action, error) {
-	switch strings.ToLower(s.get("existsAction")) {
-	case "", "override":
-		return override, nil
-	case "skip":
-		return skip, nil
-	case "append":
-		return appendTo, nil
-	}
-	return override, problem("existsAction must be override, skip or append")
 }

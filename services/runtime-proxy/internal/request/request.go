@@ -133,6 +133,19 @@ type Request struct {
 	Body []byte
 }
 
+// Clone returns a copy that shares only the body, which nobody writes to.
+func (r *Request) Clone() Request {
+	out := *r
+	out.Header = make(map[string][]string, len(r.Header))
+	for name, values := range r.Header {
+		out.Header[name] = slices.Clone(values)
+	}
+	return out
+}
+
+// URL returns where the request goes, as text.
+func (r *Request) URL() string { return r.Base.Scheme + "://" + r.Base.Host + r.Target() }
+
 // Target returns the request target: path and query as they go over the wire.
 func (r *Request) Target() string {
 	target := r.Base.Path + r.Path

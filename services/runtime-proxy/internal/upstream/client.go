@@ -14,8 +14,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptrace"
-	"net/textproto"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -27,6 +25,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/pkg/egress"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream/h1"
 )
 
 // MaxResponse is the longest answer of a call, in bytes, after decompression: it
@@ -52,26 +51,30 @@ type Options struct {
 	// Clock tells how long a client certificate was not used; nil means the
 	// system's.
 	Clock clock.Clock
+	// Standard leaves HTTP/1.1 to net/http as well, which takes more than twice the
+	// time for it: a way out, should package h1 not get along with an API.
+	Standard bool
 }
 
 // Client sends requests. It is safe for concurrent use.
 type Client struct {
-	whole      http.RoundTripper // may decompress
-	raw        http.RoundTripper // passes bytes through
+	whole      *h1.Transport // may decompress
+	raw        *h1.Transport // passes bytes through
 	identities *identities
 	close      func()
 	tracer     trace.Tracer
+	client     []trace.SpanStartOption // of every span
 }
 
 // New returns a client whose every connection is judged by the guard.
 func New(guard *egress.Guard, tracer trace.Tracer, options Options) *Client {
-	create := func(settings *tls.Config) transports {
-		own := egress.TransportOptions{TLS: settings, MaxConnsPerHost: options.MaxConnsPerHost}
-		whole := guard.Transport(own)
-		own.DisableCompression = true
-		return transports{whole: whole, raw: guard.Transport(own)}
-	}
-	anonymous := create(nil)
+	return build(guard, tracer, options, nil)
+}
+
+// build returns a client with TLS settings for requests without an identity.
+func build(guard *egress.Guard, tracer trace.Tracer, options Options, anonymously *tls.Config) *Client {
+	create := func(settings *tls.Config) transports { return newTransports(guard, options, settings) }
+	anonymous := create(anonymously)
 	known := &identities{create: create, clock: options.Clock, open: map[[sha256.Size]byte]*used{}}
 	if known.clock == nil {
 		known.clock = clock.System()
@@ -81,6 +84,7 @@ func New(guard *egress.Guard, tracer trace.Tracer, options Options) *Client {
 		raw:        anonymous.raw,
 		identities: known,
 		tracer:     tracer,
+		client:     []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)},
 		close: func() {
 			anonymous.close()
 			known.close()
@@ -88,8 +92,23 @@ func New(guard *egress.Guard, tracer trace.Tracer, options Options) *Client {
 	}
 }
 
+// newTransports returns transports that present what settings say. HTTP/1.1 is
+// spoken by package h1, and HTTP/2 by net/http: which of them is for an API shows
+// in its first handshake.
+func newTransports(guard *egress.Guard, options Options, settings *tls.Config) transports {
+	own := egress.TransportOptions{TLS: settings, MaxConnsPerHost: options.MaxConnsPerHost}
+	whole := guard.Transport(own)
+	own.DisableCompression = true
+	raw := guard.Transport(own)
+	if options.Standard {
+		return transports{whole: h1.Off(whole), raw: h1.Off(raw)}
+	}
+	fast := h1.New(raw, clock.System()) // sockets know no other time
+	return transports{whole: fast.With(whole), raw: fast}
+}
+
 // wholeOf and rawOf return the transport of an attempt.
-func (c *Client) wholeOf(attempt *Attempt) http.RoundTripper {
+func (c *Client) wholeOf(attempt *Attempt) *h1.Transport {
 	c.identities.sweep()
 	if attempt.Identity == nil {
 		return c.whole
@@ -97,7 +116,7 @@ func (c *Client) wholeOf(attempt *Attempt) http.RoundTripper {
 	return c.identities.of(attempt.Identity).whole
 }
 
-func (c *Client) rawOf(attempt *Attempt) http.RoundTripper {
+func (c *Client) rawOf(attempt *Attempt) *h1.Transport {
 	c.identities.sweep()
 	if attempt.Identity == nil {
 		return c.raw
@@ -134,21 +153,23 @@ type Attempt struct {
 	Identity *Identity
 
 	written atomic.Bool
+	seen    observer // of the exchange that is being made
 }
 
 // Send sends a request and reads the whole answer within the context's time.
 func (c *Client) Send(ctx context.Context, req *request.Request, attempt *Attempt) (*Response, error) {
 	ctx, span := c.start(ctx, req, attempt)
 	defer span.End()
+	var hooks h1.Hooks
 	if !attempt.Repeatable {
-		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { attempt.written.Store(true) }})
+		hooks = attempt.observe(nil)
 	}
-	resp, err := exchange(c.wholeOf(attempt), outgoing(ctx, req, nil, int64(len(req.Body))))
+	resp, err := exchange(c.wholeOf(attempt), outgoing(ctx, req, nil, int64(len(req.Body))), hooks)
 	if err != nil {
 		return nil, failed(span, Explain(ctx, err, attempt))
 	}
 	defer func() { _ = resp.Body.Close() }()
-	span.SetAttributes(attribute.Int("http.response.status_code", resp.StatusCode))
+	noteStatus(span, resp.StatusCode)
 	body, err := egress.ReadAll(resp.Body, MaxResponse)
 	if err != nil {
 		attempt.written.Store(true)
@@ -169,7 +190,8 @@ type Streaming struct {
 	// Trailer is filled by the time Body ends; nil without trailers.
 	Trailer http.Header
 	// Informational is called for each 1xx answer but 100 (RFC 9110, section
-	// 15.2), from another goroutine, until Stream returns; 100 times at most.
+	// 15.2), perhaps from another goroutine, until Stream returns; 100 times at
+	// most.
 	Informational func(status int, header http.Header)
 }
 
@@ -178,32 +200,46 @@ type Streaming struct {
 func (c *Client) Stream(ctx context.Context, req *request.Request, in Streaming, attempt *Attempt) (*http.Response, error) {
 	ctx, span := c.start(ctx, req, attempt)
 	defer span.End()
-	informed := 0
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		WroteHeaders: func() { attempt.written.Store(true) },
-		Got1xxResponse: func(code int, header textproto.MIMEHeader) error {
-			if informed++; informed > maxInformational { // with a hook, the transport has no limit of its own
-				return errInformational
-			}
-			if code != http.StatusContinue { // our server says that itself when the body is first read
-				in.Informational(code, http.Header(header))
-			}
-			return nil
-		},
-	})
 	out := outgoing(ctx, req, in.Body, in.Length)
 	out.Trailer = in.Trailer
-	resp, err := exchange(c.rawOf(attempt), out)
+	resp, err := exchange(c.rawOf(attempt), out, attempt.observe(in.Informational))
 	if err != nil {
 		return nil, failed(span, Explain(ctx, err, attempt))
 	}
-	span.SetAttributes(attribute.Int("http.response.status_code", resp.StatusCode))
+	noteStatus(span, resp.StatusCode)
 	return resp, nil
 }
 
+// observer sees what happens to one exchange.
+type observer struct {
+	attempt       *Attempt
+	informational func(status int, header http.Header) // nil if nobody listens
+	informed      int
+}
+
+// observe begins another exchange.
+func (a *Attempt) observe(informational func(int, http.Header)) *observer {
+	a.seen = observer{attempt: a, informational: informational}
+	return &a.seen
+}
+
+// WroteHeaders implements [h1.Hooks]: from now on nobody knows what happened.
+func (o *observer) WroteHeaders() { o.attempt.written.Store(true) }
+
+// Informational implements [h1.Hooks].
+func (o *observer) Informational(status int, header http.Header) error {
+	if o.informed++; o.informed > maxInformational {
+		return errInformational
+	}
+	if o.informational != nil && status != http.StatusContinue { // our server says that itself when the body is first read
+		o.informational(status, header)
+	}
+	return nil
+}
+
 // exchange sends a request and refuses an answer that is no answer.
-func exchange(transport http.RoundTripper, req *http.Request) (*http.Response, error) {
-	resp, err := transport.RoundTrip(req)
+func exchange(transport *h1.Transport, req *http.Request, hooks h1.Hooks) (*http.Response, error) {
+	resp, err := transport.Exchange(req, hooks)
 	if err == nil && resp.StatusCode == http.StatusSwitchingProtocols {
 		_ = resp.Body.Close()
 		return nil, errSwitched
@@ -214,7 +250,7 @@ func exchange(transport http.RoundTripper, req *http.Request) (*http.Response, e
 // start begins a span that knows where the request goes but neither its path nor
 // its query, which may hold what is nobody's business.
 func (c *Client) start(ctx context.Context, req *request.Request, attempt *Attempt) (context.Context, trace.Span) {
-	ctx, span := c.tracer.Start(ctx, "upstream "+req.Method, trace.WithSpanKind(trace.SpanKindClient))
+	ctx, span := c.tracer.Start(ctx, spanName(req.Method), c.client...)
 	if span.IsRecording() {
 		span.SetAttributes(
 			attribute.String("http.request.method", req.Method),
@@ -225,25 +261,38 @@ func (c *Client) start(ctx context.Context, req *request.Request, attempt *Attem
 	return ctx, span
 }
 
+// spanName is "upstream GET"; made anew for methods that are seldom.
+func spanName(method string) string {
+	switch method {
+	case http.MethodGet:
+		return "upstream GET"
+	case http.MethodPost:
+		return "upstream POST"
+	}
+	return "upstream " + method
+}
+
+func noteStatus(span trace.Span, status int) {
+	if span.IsRecording() {
+		span.SetAttributes(attribute.Int("http.response.status_code", status))
+	}
+}
+
 // failed notes only the stable reason: error texts can hold what an API said.
 func failed(span trace.Span, err error) error {
 	span.SetStatus(codes.Error, string(reasonOf(err)))
 	return err
 }
 
+// blank is what requests are copied from: only a copy can have a context.
+var blank = http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+
 // outgoing makes the request that goes over the wire. A nil body sends req.Body.
 func outgoing(ctx context.Context, req *request.Request, body io.ReadCloser, length int64) *http.Request {
-	out := (&http.Request{
-		Method:        req.Method,
-		URL:           &url.URL{Scheme: req.Base.Scheme, Host: req.Base.Host, RawQuery: req.Query},
-		Proto:         "HTTP/1.1",
-		ProtoMajor:    1,
-		ProtoMinor:    1,
-		Header:        req.Header,
-		Host:          req.Host,
-		Body:          body,
-		ContentLength: length,
-	}).WithContext(ctx)
+	out := blank.WithContext(ctx)
+	out.Method, out.Header, out.Host = req.Method, req.Header, req.Host
+	out.URL = &url.URL{Scheme: req.Base.Scheme, Host: req.Base.Host, RawQuery: req.Query}
+	out.Body, out.ContentLength = body, length
 	if body == nil && req.Body != nil {
 		text := string(req.Body)
 		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }

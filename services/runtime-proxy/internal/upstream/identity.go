@@ -9,12 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/clock"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream/h1"
 )
 
 // maxIdentities is how many identities have connections open at a time; past it
@@ -117,7 +117,7 @@ func (*Identity) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[TLS id
 
 // transports is a pair of transports: one that may decompress, one that passes
 // bytes through.
-type transports struct{ whole, raw *http.Transport }
+type transports struct{ whole, raw *h1.Transport }
 
 func (t transports) close() {
 	t.whole.CloseIdleConnections()

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/clock/clocktest"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream/h1"
 )
 
 // pair returns a private key and a certificate in PEM.
@@ -76,7 +77,7 @@ func TestConnectionsOfCertificatesAreKeptApartAndBounded(t *testing.T) {
 	made := 0
 	known := &identities{clock: clk, open: map[[32]byte]*used{}, create: func(settings *tls.Config) transports {
 		made++
-		return transports{whole: &http.Transport{TLSClientConfig: settings}, raw: &http.Transport{}}
+		return transports{whole: h1.Off(&http.Transport{TLSClientConfig: settings}), raw: h1.Off(&http.Transport{})}
 	}}
 	first := known.of(fakeIdentity(0))
 	if again := known.of(fakeIdentity(0)); again != first || made != 1 {

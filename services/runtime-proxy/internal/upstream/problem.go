@@ -3,23 +3,31 @@ package upstream
 import (
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 )
 
+// maxWords is how much of an API's own message is repeated, in bytes.
+const maxWords = 500
+
+// The stable reasons of ferrule.runtime.v1.UpstreamError. A rule of a connector may
+// report others.
 const (
-	// maxWords is how much of an API's own message is repeated, in bytes.
-	maxWords = 500
-	// maxRetryAfter is the longest wait that is believed.
-	maxRetryAfter = 24 * time.Hour
+	reasonBadRequest      = "UPSTREAM_BAD_REQUEST"
+	reasonUnauthenticated = "UPSTREAM_UNAUTHENTICATED"
+	reasonDenied          = "UPSTREAM_PERMISSION_DENIED"
+	reasonNotFound        = "UPSTREAM_NOT_FOUND"
+	reasonConflict        = "UPSTREAM_CONFLICT"
+	reasonRateLimited     = "UPSTREAM_RATE_LIMITED"
+	reasonUnavailable     = "UPSTREAM_UNAVAILABLE"
+	reasonError           = "UPSTREAM_ERROR"
 )
 
-// Problem says what an answer of 400 or more means.
+// Problem says what an answer that reports a failure means.
 type Problem struct {
-	// Reason is one of the stable reasons of ferrule.runtime.v1.UpstreamError.
+	// Reason is one of the stable reasons of ferrule.runtime.v1.UpstreamError, or
+	// what a rule of the connector says.
 	Reason string
 	// Message is one sentence for people.
 	Message string
@@ -31,28 +39,65 @@ type Problem struct {
 
 // Diagnose explains an answer, or returns nil if it reports no failure. now is
 // for waits that are given as a date; redact removes secrets from the API's own
-// words; repeatable says whether repeating the call does no harm.
+// words; repeatable says whether repeating the call does no harm. Connectors with
+// rules of their own use [ErrorRules.Diagnose].
 func Diagnose(resp *Response, now time.Time, repeatable bool, redact func(string) string) *Problem {
-	if resp.Status < http.StatusBadRequest {
+	return (*ErrorRules)(nil).Diagnose(resp, now, repeatable, redact)
+}
+
+// Diagnose explains an answer as [Diagnose] does, but the first rule that fits
+// counts. A nil receiver has no rules. What no rule says is read from the status,
+// then from what is known of the bodies of many APIs.
+func (r *ErrorRules) Diagnose(resp *Response, now time.Time, repeatable bool, redact func(string) string) *Problem {
+	found := r.match(resp)
+	if found == nil && resp.Status < http.StatusBadRequest {
 		return nil
 	}
-	p := &Problem{
-		Reason:     reasonOfStatus(resp.Status),
-		Retryable:  retryable(resp.Status, repeatable),
-		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), now),
+	body := newErrorBody(resp)
+	p := &Problem{Reason: reasonOfAnswer(resp, body), Retryable: retryable(resp.Status, repeatable), RetryAfter: RetryAfter(resp.Status, resp.Header, now)}
+	if p.RetryAfter == 0 {
+		p.RetryAfter = body.retryDelay()
+	}
+	if p.Reason == reasonRateLimited { // whatever the status is, nothing was done yet
+		p.Retryable = true
+	}
+	said := ""
+	if found != nil {
+		said = found.apply(p, resp)
+	}
+	if said == "" {
+		said = body.words()
 	}
 	p.Message = fmt.Sprintf("the API %s (status %d)", meaning(p.Reason), resp.Status)
-	// Redacted before it is cut: half a secret would not be recognised.
-	if said := line(redact(words(resp))); said != "" {
+	// Redacted as it is, since a secret may look like markup; after markup is gone,
+	// which can hide one; and before it is cut: half a secret would not be
+	// recognised.
+	if said = line(redact(withoutMarkup(redact(said)))); said != "" {
 		p.Message += ": " + said
 	}
 	return p
 }
 
+// reasonOfAnswer reads the reason from the status, and from the body where a status says
+// too little: there are APIs that answer 400 or 403 to too many calls.
+func reasonOfAnswer(resp *Response, body *errorBody) string {
+	reason := reasonOfStatus(resp.Status)
+	switch reason {
+	case reasonBadRequest, reasonDenied, reasonError, reasonUnavailable:
+		if better := body.reason(); better != "" {
+			return better
+		}
+	}
+	if resp.Status == http.StatusForbidden && budgetSpent(resp.Header) {
+		return reasonRateLimited // GitHub and those who follow it
+	}
+	return reason
+}
+
 // TokenNotRenewed says that the answer is about the connection's token, and why
 // there is no other: err is the vault's.
 func (p *Problem) TokenNotRenewed(err error) {
-	p.Reason = "UPSTREAM_UNAUTHENTICATED"
+	p.Reason = reasonUnauthenticated
 	f := fault.From(err)
 	if f.Reason() == fault.ReasonConnectionNotReady {
 		p.Message += "; the connection's token cannot be renewed, sign in again"
@@ -65,39 +110,39 @@ func (p *Problem) TokenNotRenewed(err error) {
 func reasonOfStatus(status int) string {
 	switch status {
 	case http.StatusUnauthorized:
-		return "UPSTREAM_UNAUTHENTICATED"
+		return reasonUnauthenticated
 	case http.StatusForbidden, http.StatusPaymentRequired:
-		return "UPSTREAM_PERMISSION_DENIED"
+		return reasonDenied
 	case http.StatusNotFound, http.StatusGone:
-		return "UPSTREAM_NOT_FOUND"
+		return reasonNotFound
 	case http.StatusConflict, http.StatusPreconditionFailed, http.StatusLocked:
-		return "UPSTREAM_CONFLICT"
+		return reasonConflict
 	case http.StatusTooManyRequests:
-		return "UPSTREAM_RATE_LIMITED"
+		return reasonRateLimited
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return "UPSTREAM_UNAVAILABLE"
+		return reasonUnavailable
 	}
-	if status < http.StatusInternalServerError {
-		return "UPSTREAM_BAD_REQUEST"
+	if status >= http.StatusBadRequest && status < http.StatusInternalServerError {
+		return reasonBadRequest
 	}
-	return "UPSTREAM_ERROR"
+	return reasonError
 }
 
 func meaning(reason string) string {
 	switch reason {
-	case "UPSTREAM_UNAUTHENTICATED":
+	case reasonUnauthenticated:
 		return "did not accept the connection's credentials"
-	case "UPSTREAM_PERMISSION_DENIED":
+	case reasonDenied:
 		return "does not allow this to the connection's account"
-	case "UPSTREAM_NOT_FOUND":
+	case reasonNotFound:
 		return "does not have what was asked for"
-	case "UPSTREAM_CONFLICT":
+	case reasonConflict:
 		return "refused because of the present state of the resource"
-	case "UPSTREAM_RATE_LIMITED":
+	case reasonRateLimited:
 		return "is being called too often"
-	case "UPSTREAM_UNAVAILABLE":
+	case reasonUnavailable:
 		return "is not available just now"
-	case "UPSTREAM_BAD_REQUEST":
+	case reasonBadRequest:
 		return "did not accept the request"
 	}
 	return "failed"
@@ -113,17 +158,4 @@ func retryable(status int, repeatable bool) bool {
 		return repeatable
 	}
 	return false
-}
-
-// retryAfter reads RFC 9110, section 10.2.3: seconds or a date.
-func retryAfter(line string, now time.Time) time.Duration {
-	line = strings.TrimSpace(line)
-	if seconds, err := strconv.ParseInt(line, 10, 32); err == nil {
-		return min(max(time.Duration(seconds)*time.Second, 0), maxRetryAfter)
-	}
-	date, err := http.ParseTime(line)
-	if err != nil {
-		return 0
-	}
-	return min(max(date.Sub(now), 0), maxRetryAfter)
 }

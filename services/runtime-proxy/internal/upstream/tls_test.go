@@ -30,15 +30,13 @@ func newClient(t *testing.T, trusted *x509.Certificate) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := New(guard, tracenoop.NewTracerProvider().Tracer(""), Options{})
-	t.Cleanup(c.Close)
+	settings := &tls.Config{MinVersion: tls.VersionTLS12}
 	if trusted != nil {
-		roots := x509.NewCertPool()
-		roots.AddCert(trusted)
-		for _, transport := range []http.RoundTripper{c.whole, c.raw} {
-			transport.(*http.Transport).TLSClientConfig.RootCAs = roots
-		}
+		settings.RootCAs = x509.NewCertPool()
+		settings.RootCAs.AddCert(trusted)
 	}
+	c := build(guard, tracenoop.NewTracerProvider().Tracer(""), Options{}, settings)
+	t.Cleanup(c.Close)
 	return c
 }
 

@@ -43,7 +43,7 @@ func TestWordsAreFound(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			resp := &Response{Status: 400, Header: http.Header{"Content-Type": {tt.mediaType}}, Body: []byte(tt.body)}
-			if got := line(words(resp)); got != tt.want {
+			if got := line(newErrorBody(resp).words()); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})

@@ -2,9 +2,12 @@ package upstream
 
 import (
 	"bytes"
+	"maps"
 	"mime"
+	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -12,39 +15,68 @@ import (
 // maxErrorBody is how much of an error's body is looked at, in bytes.
 const maxErrorBody = 256 << 10
 
-// words returns an API's own message from the body of an error, "" if none is
-// found. It knows problem+json (RFC 9457: detail, title),
-// {"error": {"message"}} (OData, Google, Stripe), {"message"},
-// {"error_description"} (RFC 6749), {"error": text}, {"errors": […]}, and short
-// plain text.
-func words(resp *Response) string {
-	body := resp.Body[:min(len(resp.Body), maxErrorBody)]
-	trimmed := bytes.TrimSpace(body)
+// errorBody is the body of an answer that reports a failure, as far as it is
+// looked at.
+type errorBody struct {
+	json   jsontext.Value // an object, an array or a text; nil if it is no JSON
+	markup []byte         // XML or HTML; nil if it is none
+	text   string
+}
+
+func newErrorBody(resp *Response) *errorBody {
+	content := document(resp)
+	if len(content) == 0 {
+		return &errorBody{}
+	}
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	switch {
-	case len(trimmed) == 0:
-		return ""
-	case trimmed[0] == '{' || trimmed[0] == '[':
-		return fromValue(jsontext.Value(trimmed), 0)
-	case trimmed[0] == '"':
-		return plain(jsontext.Value(trimmed))
-	case media == "text/plain":
-		return string(trimmed)
+	case content[0] == '{' || content[0] == '[' || content[0] == '"':
+		return &errorBody{json: content}
+	case content[0] == '<':
+		return &errorBody{markup: content}
+	case media == "text/plain", media == "" && len(content) <= maxPlain && utf8.Valid(content):
+		return &errorBody{text: string(content)}
 	}
-	return ""
+	return &errorBody{}
+}
+
+// maxPlain is how long a body of no stated type may be to count as a sentence.
+const maxPlain = 1 << 10
+
+// words returns an API's own message, "" if none is found. It knows problem+json
+// (RFC 9457: detail, title), {"error": {"message"}} (OData, Google, Stripe),
+// {"message"}, {"error_description"} (RFC 6749), {"error": text}, {"errors": […]}
+// (JSON:API, GraphQL), {"errors": {field: text}} (Atlassian, ASP.NET), the XML of
+// AWS and SOAP, the title of an HTML page, and short plain text. Where there is
+// only a code, it is that.
+func (b *errorBody) words() string {
+	switch {
+	case b.json != nil:
+		if said := messageIn(b.json, 0); said != "" {
+			return said
+		}
+		return codeIn(b.json, 0)
+	case b.markup != nil:
+		return markupWords(b.markup)
+	}
+	return b.text
 }
 
 // keys are where messages are found, the most specific first.
 var keys = [...]string{
-	"detail", "message", "error_description", "Message", "errorMessage", "error_message", "description",
-	"error", "errors", "odata.error", "fault", "Error", "value", "title", "reason", "msg",
+	"faultstring", "detail", "message", "error_description", "Message", "errorMessage", "error_message", "description",
+	"errorMessages", "errorSummary", "error", "errors", "odata.error", "fault", "Error", "value", "title", "reason", "msg",
 }
 
-// maxSearch is how many levels down a message is looked for.
-const maxSearch = 4
+// maxSearch is how many levels down a message is looked for, maxParts how many are
+// given of several.
+const (
+	maxSearch = 4
+	maxParts  = 3
+)
 
-// fromValue finds the message in a value.
-func fromValue(v jsontext.Value, depth int) string {
+// messageIn finds the message in a value.
+func messageIn(v jsontext.Value, depth int) string {
 	if depth > maxSearch {
 		return ""
 	}
@@ -52,27 +84,59 @@ func fromValue(v jsontext.Value, depth int) string {
 	case '"':
 		return plain(v)
 	case '[':
-		var all []string
-		for _, item := range items(v) {
-			if found := fromValue(item, depth+1); found != "" && len(all) < 3 {
-				all = append(all, found)
-			}
-		}
-		return strings.Join(all, "; ")
+		return messageInItems(v, depth)
 	case '{':
-		fields := fieldsOf(v)
-		for _, key := range keys {
-			value, ok := fields[key]
-			if !ok {
-				continue
-			}
-			if found := fromValue(value, depth+1); found != "" {
-				return found
-			}
-		}
+		return messageInFields(v, depth)
 	default: // a number or a flag is no message
 	}
 	return ""
+}
+
+func messageInItems(v jsontext.Value, depth int) string {
+	var all []string
+	for _, item := range items(v) {
+		if found := messageIn(item, depth+1); found != "" {
+			all = append(all, found)
+		}
+		if len(all) == maxParts {
+			break
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
+func messageInFields(v jsontext.Value, depth int) string {
+	fields := fieldsOf(v)
+	for _, key := range keys {
+		value, ok := fields[key]
+		if !ok {
+			continue
+		}
+		found := messageIn(value, depth+1)
+		if found == "" && key == "errors" {
+			found = byField(value)
+		}
+		if found != "" {
+			return found
+		}
+	}
+	return ""
+}
+
+// byField reads messages that are kept under the names of what they are about, in
+// the order of the names.
+func byField(v jsontext.Value) string {
+	if v.Kind() != '{' {
+		return ""
+	}
+	fields := fieldsOf(v)
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if found := messageIn(fields[name], maxSearch-1); found != "" && len(all) < maxParts {
+			all = append(all, name+": "+found)
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 func plain(v jsontext.Value) string {

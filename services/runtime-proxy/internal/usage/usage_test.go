@@ -19,7 +19,7 @@ func TestCallsAreCountedByOutcome(t *testing.T) {
 	}
 	series := recorder.Series("default", "crm", "ListItems")
 	for _, status := range []int{200, 204, 302, 404, 503, 0, 999, -1} {
-		series.Record(t.Context(), status, 20*time.Millisecond)
+		series.Record(t.Context(), usage.Sample{Status: status, Elapsed: 20 * time.Millisecond})
 	}
 	var all metricdata.ResourceMetrics
 	if err := reader.Collect(t.Context(), &all); err != nil {

@@ -1,0 +1,424 @@
+package idempotency
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ferrule-dev/ferrule/pkg/authn"
+	"github.com/ferrule-dev/ferrule/pkg/bus"
+	"github.com/ferrule-dev/ferrule/pkg/clock/clocktest"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/pkg/testkit"
+)
+
+var noon = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+
+// keepers returns keepers of several processes on one NATS server.
+func keepers(t *testing.T, n int, clk *clocktest.Fake) []*Keeper {
+	t.Helper()
+	server := testkit.StartNATS(t, t.TempDir())
+	all := make([]*Keeper, n)
+	for i := range all {
+		b := testkit.Connect(t, server)
+		if i == 0 {
+			if err := b.Ensure(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		bucket, err := b.Bucket(t.Context(), bus.BucketIdempotency)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[i] = New(NewStore(bucket), clk)
+	}
+	return all
+}
+
+// order is a call that creates something.
+func order(key, input string) Ask {
+	return Ask{
+		Connection: resource.Connection{Environment: "prod", ID: "shop"}, Principal: authn.Principal{Kind: authn.KindUser, Name: "ann"},
+		Key: key, Fingerprint: FingerprintOf("CreateOrder", "", []byte(input)), Deadline: noon.Add(time.Minute),
+	}
+}
+
+func mustBegin(t *testing.T, k *Keeper, ask Ask) *Claim {
+	t.Helper()
+	claim, err := k.Begin(t.Context(), ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := claim.Replay(); ok {
+		t.Fatal("the call was not to be made")
+	}
+	return claim
+}
+
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// want is what the second call with a key gets.
+type want struct {
+	replay  string // the answer
+	reason  fault.Reason
+	code    fault.Code
+	outcome string
+	wait    time.Duration
+	words   string
+}
+
+// TestTheSecondCall: what becomes of a call with a key that was used before, on
+// another process.
+func TestTheSecondCall(t *testing.T) {
+	clk := clocktest.New(noon)
+	all := keepers(t, 2, clk)
+	long := strings.Repeat("x", MaxAnswer)
+	lost := fault.New(fault.CodeUnknown, fault.ReasonOutcomeUnknown, "lost")
+	pending := want{reason: fault.ReasonIdempotencyKeyInUse, code: fault.CodeAborted, outcome: "pending", wait: 10 * time.Second, words: "under way"}
+	unclear := want{reason: fault.ReasonIdempotencyKeyInUse, code: fault.CodeFailedPrecondition, outcome: "unknown", words: "may or may not have happened"}
+	reused := want{reason: fault.ReasonIdempotencyKeyReused, code: fault.CodeAlreadyExists, words: "another input"}
+	fresh := want{}
+	other := func(change func(*Ask)) func(*Ask) { return change }
+	for _, row := range []struct {
+		name   string
+		first  func(ctx context.Context, c *Claim) error
+		later  time.Duration
+		change func(*Ask)
+		want   want
+	}{
+		{"the first was answered", func(ctx context.Context, c *Claim) error { return c.Complete(ctx, []byte("order 7")) }, 0, nil, want{replay: "order 7"}},
+		{"it was answered with nothing", func(ctx context.Context, c *Claim) error { return c.Complete(ctx, nil) }, 0, nil, want{replay: ""}},
+		{"it was answered at the greatest length", func(ctx context.Context, c *Claim) error { return c.Complete(ctx, []byte(long)) }, 0, nil, want{replay: long}},
+		{
+			"its answer is too long to keep", func(ctx context.Context, c *Claim) error { return c.Complete(ctx, []byte(long+"x")) }, 0, nil,
+			want{reason: fault.ReasonIdempotencyKeyInUse, code: fault.CodeFailedPrecondition, outcome: "answered", words: "too long to keep"},
+		},
+		{
+			"the same input with other spaces", func(ctx context.Context, c *Claim) error { return c.Complete(ctx, []byte("order 7")) }, 0,
+			other(func(a *Ask) { a.Fingerprint = FingerprintOf("CreateOrder", "", []byte(` { "n" : 1 } `)) }),
+			want{replay: "order 7"},
+		},
+		{
+			"another input", func(ctx context.Context, c *Claim) error { return c.Complete(ctx, []byte("order 7")) }, 0,
+			other(func(a *Ask) { a.Fingerprint = FingerprintOf("CreateOrder", "", []byte(`{"n":2}`)) }), reused,
+		},
+		{
+			"another operation", func(ctx context.Context, c *Claim) error { return c.Complete(ctx, []byte("order 7")) }, 0,
+			other(func(a *Ask) { a.Fingerprint = FingerprintOf("DeleteOrder", "", []byte(`{"n":1}`)) }), reused,
+		},
+		{
+			"another input while the first is under way", nil, 0,
+			other(func(a *Ask) { a.Fingerprint = FingerprintOf("CreateOrder", "", []byte(`{"n":2}`)) }), reused,
+		},
+		{"another key", nil, 0, other(func(a *Ask) { a.Key += "x" }), fresh},
+		{"another caller", nil, 0, other(func(a *Ask) { a.Principal.Name = "bob" }), fresh},
+		{"a service of the same name", nil, 0, other(func(a *Ask) { a.Principal.Kind = authn.KindService }), fresh},
+		{"another connection", nil, 0, other(func(a *Ask) { a.Connection.ID = "shop-2" }), fresh},
+		{"the first is under way", nil, 0, nil, pending},
+		{"it has little time left", nil, 62 * time.Second, nil, want{reason: fault.ReasonIdempotencyKeyInUse, code: fault.CodeAborted, outcome: "pending", wait: 3 * time.Second, words: "under way"}},
+		{"it is under way, and may be repeated later", nil, 0, other(func(a *Ask) { a.Repeatable = true }), pending},
+		{"its process died", nil, 2 * time.Minute, nil, unclear},
+		{"its process died, and it may be repeated", nil, 2 * time.Minute, other(func(a *Ask) { a.Repeatable = true }), fresh},
+		{"its answer was lost", func(ctx context.Context, c *Claim) error { return c.Fail(ctx, lost, 1) }, 0, nil, unclear},
+		{"its answer was lost, and it may be repeated", func(ctx context.Context, c *Claim) error { return c.Fail(ctx, lost, 3) }, 0, other(func(a *Ask) { a.Repeatable = true }), fresh},
+		{"its caller left while it was sent", func(ctx context.Context, c *Claim) error { return c.Fail(ctx, context.Canceled, 1) }, 0, nil, unclear},
+		{"it was never sent", func(ctx context.Context, c *Claim) error {
+			return c.Fail(ctx, fault.Invalid(fault.ReasonInputInvalid, "x"), 0)
+		}, 0, nil, fresh},
+		{"it could not be sent", func(ctx context.Context, c *Claim) error {
+			return c.Fail(ctx, fault.Unavailable(fault.ReasonUpstreamUnreachable, "x"), 1)
+		}, 0, nil, fresh},
+		{"it could not be sent the last time, and perhaps before", func(ctx context.Context, c *Claim) error {
+			return c.Fail(ctx, fault.Unavailable(fault.ReasonUpstreamUnreachable, "x"), 2)
+		}, 0, nil, unclear},
+		{"the guard did not let it out", func(ctx context.Context, c *Claim) error {
+			return c.Fail(ctx, fault.Denied(fault.ReasonEgressRefused, "x"), 1)
+		}, 0, nil, fresh},
+		{"it was released", func(ctx context.Context, c *Claim) error { return c.Release(ctx) }, 0, nil, fresh},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			key := strings.ReplaceAll(row.name, " ", "-")
+			start := clk.Now()
+			ask := order(key, `{"n":1}`)
+			ask.Deadline = start.Add(time.Minute)
+			claim := mustBegin(t, all[0], ask)
+			if row.first != nil {
+				ok(t, row.first(t.Context(), claim))
+			}
+			clk.Advance(row.later)
+			if row.change != nil {
+				row.change(&ask)
+			}
+			ask.Deadline = clk.Now().Add(time.Minute)
+			second, err := all[1].Begin(t.Context(), ask)
+			check(t, row.want, second, err)
+		})
+	}
+}
+
+func check(t *testing.T, w want, c *Claim, err error) {
+	t.Helper()
+	if w.reason == "" {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer, _ := c.Replay(); string(answer) != w.replay {
+			t.Errorf("the answer has %d bytes, want %d", len(answer), len(w.replay))
+		}
+		return
+	}
+	f := fault.From(err)
+	wait, _ := f.Retry()
+	if err == nil || f.Reason() != w.reason || f.Code() != w.code || f.Meta()["outcome"] != w.outcome || wait != w.wait || !strings.Contains(f.Message(), w.words) {
+		t.Errorf("%v %v %v, wait %v", f.Code(), f, f.Meta(), wait)
+	}
+}
+
+// TestOnlyOneOfManyCallsIsMade: two processes get the same call many times at once.
+// One is made; all others wait for its answer.
+func TestOnlyOneOfManyCallsIsMade(t *testing.T) {
+	all := keepers(t, 2, clocktest.New(noon))
+	for round := range 10 {
+		var made atomic.Int64
+		var wg sync.WaitGroup
+		ask := order(fmt.Sprint("key-", round), `{}`)
+		for caller := range 16 {
+			wg.Go(func() {
+				claim, err := all[caller%2].Begin(t.Context(), ask)
+				switch fault.ReasonOf(err) {
+				case "":
+					if answer, replayed := claim.Replay(); replayed {
+						if string(answer) != "done" {
+							t.Errorf("answer %q", answer)
+						}
+						return
+					}
+					made.Add(1)
+					if err := claim.Complete(t.Context(), []byte("done")); err != nil {
+						t.Error(err)
+					}
+				case fault.ReasonIdempotencyKeyInUse:
+				default:
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if made.Load() != 1 {
+			t.Errorf("round %d: %d calls were made", round, made.Load())
+		}
+	}
+}
+
+// TestOneTakesOverACallThatDied: of many who may repeat it, one does.
+func TestOneTakesOverACallThatDied(t *testing.T) {
+	clk := clocktest.New(noon)
+	all := keepers(t, 2, clk)
+	ask := order("key", `{}`)
+	ask.Repeatable = true
+	dead := mustBegin(t, all[0], ask)
+	clk.Advance(time.Hour)
+	ask.Deadline = clk.Now().Add(time.Minute)
+	var made atomic.Int64
+	var wg sync.WaitGroup
+	for caller := range 8 {
+		wg.Go(func() {
+			if _, err := all[caller%2].Begin(t.Context(), ask); err == nil {
+				made.Add(1)
+			} else if fault.ReasonOf(err) != fault.ReasonIdempotencyKeyInUse {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if made.Load() != 1 {
+		t.Errorf("%d took over", made.Load())
+	}
+	ok(t, dead.Complete(t.Context(), []byte("late"))) // it was only slow: the key is another's now
+	if _, err := all[0].Begin(t.Context(), ask); fault.ReasonOf(err) != fault.ReasonIdempotencyKeyInUse {
+		t.Errorf("the late answer replaced the new claim: %v", err)
+	}
+}
+
+func TestFingerprints(t *testing.T) {
+	base := FingerprintOf("Create", "", []byte(`{"a":1,"b":[1,2]}`))
+	for _, row := range []struct {
+		name            string
+		operation, link string
+		input           string
+		same            bool
+	}{
+		{"the order of members", "Create", "", `{"b":[1,2],"a":1}`, true},
+		{"spaces", "Create", "", "{ \"a\": 1,\n\"b\": [1, 2] }", true},
+		{"the order of items", "Create", "", `{"a":1,"b":[2,1]}`, false},
+		{"how a number is written", "Create", "", `{"a":1.0,"b":[1,2]}`, false},
+		{"the operation", "Update", "", `{"a":1,"b":[1,2]}`, false},
+		{"a link", "Create", "x", `{"a":1,"b":[1,2]}`, false},
+		{"no json", "Create", "", `{"a":1,"b":[1,2]`, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := FingerprintOf(row.operation, row.link, []byte(row.input)) == base; got != row.same {
+				t.Errorf("same = %v", got)
+			}
+		})
+	}
+	if FingerprintOf("C", "", []byte("9007199254740993")) == FingerprintOf("C", "", []byte("9007199254740992")) {
+		t.Error("large numbers that differ are taken for the same")
+	}
+	if FingerprintOf("ab", "c", nil) == FingerprintOf("a", "bc", nil) {
+		t.Error("parts run into each other")
+	}
+	input := []byte(`{"b":1,"a":2}`)
+	FingerprintOf("C", "", input)
+	if string(input) != `{"b":1,"a":2}` {
+		t.Errorf("the caller's input is %s now", input)
+	}
+}
+
+func TestWhichAnswersAreKept(t *testing.T) {
+	for _, row := range []struct {
+		status           int
+		plain, repeating bool // with repeatable false and true
+	}{
+		{200, true, true},
+		{201, true, true},
+		{302, true, true},
+		{400, true, true},
+		{401, false, false},
+		{404, true, true},
+		{408, false, false},
+		{409, true, true},
+		{425, false, false},
+		{429, false, false},
+		{500, true, false},
+		{502, true, false},
+		{503, false, false},
+		{504, true, false},
+	} {
+		if Final(row.status, false) != row.plain || Final(row.status, true) != row.repeating {
+			t.Errorf("%d: %v, %v", row.status, Final(row.status, false), Final(row.status, true))
+		}
+	}
+}
+
+func TestKeysHaveALength(t *testing.T) {
+	k := New(nil, clocktest.New(noon))
+	for _, key := range []string{"", strings.Repeat("x", MaxKey+1)} {
+		if _, err := k.Begin(t.Context(), order(key, "{}")); fault.ReasonOf(err) != fault.ReasonInvalidArgument {
+			t.Errorf("%d bytes: %v", len(key), err)
+		}
+	}
+}
+
+// broken is a store that fails where it is told to.
+type broken struct {
+	Store
+	load, save error
+	saves      []int // lengths
+}
+
+func (b *broken) Load(context.Context, string) ([]byte, uint64, error) { return nil, 0, b.load }
+
+func (b *broken) Save(_ context.Context, _ string, value []byte, _ uint64) (uint64, error) {
+	b.saves = append(b.saves, len(value))
+	if len(value) > head+10 {
+		return 0, errors.New("maximum bytes exceeded")
+	}
+	return 1, b.save
+}
+
+func TestAStoreThatFails(t *testing.T) {
+	down := errors.New("no servers")
+	for _, row := range []struct {
+		name  string
+		store *broken
+		want  fault.Reason
+	}{
+		{"to read: nothing is called", &broken{load: down}, fault.ReasonServiceUnavailable},
+		{"to write: nothing is called", &broken{load: ErrNotFound, save: down}, fault.ReasonServiceUnavailable},
+		{"to come to rest", &broken{load: ErrNotFound, save: ErrConflict}, fault.ReasonIdempotencyKeyInUse},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if _, err := New(row.store, clocktest.New(noon)).Begin(t.Context(), order("k", "{}")); fault.ReasonOf(err) != row.want {
+				t.Errorf("error = %v", err)
+			}
+		})
+	}
+	t.Run("to take a long answer: that it came is kept", func(t *testing.T) {
+		store := &broken{load: ErrNotFound}
+		claim := mustBegin(t, New(store, clocktest.New(noon)), order("k", "{}"))
+		ok(t, claim.Complete(t.Context(), bytes.Repeat([]byte("x"), 11)))
+		if n := len(store.saves); n != 3 || store.saves[2] != head {
+			t.Errorf("saved %v", store.saves)
+		}
+	})
+}
+
+// TestACallWhoseTimeIsOverIsStillRecorded: the deadline that ended the call must not
+// end the record of how it ended.
+func TestACallWhoseTimeIsOverIsStillRecorded(t *testing.T) {
+	k := keepers(t, 1, clocktest.New(noon))[0]
+	for name, settle := range map[string]func(context.Context, *Claim) error{
+		"unknown": func(ctx context.Context, c *Claim) error { return c.Fail(ctx, context.DeadlineExceeded, 1) },
+		"answered": func(ctx context.Context, c *Claim) error {
+			return c.Complete(ctx, []byte(strings.Repeat("x", MaxAnswer+1)))
+		},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		claim := mustBegin(t, k, order(name, "{}"))
+		cancel()
+		ok(t, settle(ctx, claim))
+		_, err := k.Begin(t.Context(), order(name, "{}"))
+		if got := fault.From(err).Meta()["outcome"]; err == nil || got != name {
+			t.Errorf("outcome %q, want %q", got, name)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	claim := mustBegin(t, k, order("released", "{}"))
+	cancel()
+	ok(t, claim.Release(ctx))
+	mustBegin(t, k, order("released", "{}"))
+}
+
+func TestABusThatIsAwayEndsTheCallSoon(t *testing.T) {
+	server := testkit.StartNATS(t, t.TempDir())
+	b := testkit.Connect(t, server)
+	ok(t, b.Ensure(t.Context()))
+	bucket, err := b.Bucket(t.Context(), bus.BucketIdempotency)
+	ok(t, err)
+	ok(t, server.Close(t.Context()))
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
+	defer cancel()
+	_, err = New(NewStore(bucket), clocktest.New(noon)).Begin(ctx, order("key", "{}"))
+	if fault.ReasonOf(err) != fault.ReasonServiceUnavailable || ctx.Err() != nil {
+		t.Errorf("error = %v, context %v", err, ctx.Err())
+	}
+}
+
+func TestRecordsOfAnotherFormatFitNoCall(t *testing.T) {
+	for _, b := range [][]byte{nil, {1}, bytes.Repeat([]byte{9}, 100)} {
+		if got := decode(b); got.state != 0 || got.fingerprint != (Fingerprint{}) {
+			t.Errorf("%v is read as %v", b, got)
+		}
+	}
+}
+
+// TestNothingOfTheCallerIsInTheName: keys of the bucket are seen by operators.
+func TestNothingOfTheCallerIsInTheName(t *testing.T) {
+	ask := order("order-of-ann@example.com", "{}")
+	if name := ask.name(); strings.Contains(name, "ann") || !strings.HasPrefix(name, "prod.shop.") {
+		t.Errorf("name = %s", name)
+	}
+}

@@ -1,0 +1,87 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/idempotency"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
+)
+
+// kept is an answer as it is remembered under an idempotency key.
+type kept struct {
+	Status int         `json:"status"`
+	Header http.Header `json:"header,omitempty"`
+	Body   []byte      `json:"body,omitempty"`
+	Next   string      `json:"next,omitempty"`
+}
+
+// once makes the exchange, or answers with that of an earlier call with the same
+// idempotency key.
+func (p *Pipeline) once(exchange Next) Step {
+	return func(ctx context.Context, c *Call, next Next) error {
+		var err error
+		if c.IdempotencyKey == "" {
+			err = exchange(ctx, c)
+		} else {
+			err = p.exchangeOnce(ctx, c, exchange)
+		}
+		if err != nil {
+			return err
+		}
+		return next(ctx, c)
+	}
+}
+
+func (p *Pipeline) exchangeOnce(ctx context.Context, c *Call, exchange Next) error {
+	if p.keys == nil {
+		return fault.Unavailable(fault.ReasonServiceUnavailable, "idempotency keys are not available on this server; call without one")
+	}
+	deadline, _ := ctx.Deadline() // limitTime has set one
+	repeatable := c.operation.repeatable(c)
+	claim, err := p.keys.Begin(ctx, idempotency.Ask{
+		Connection: c.Connection, Principal: c.principal, Key: c.IdempotencyKey,
+		Fingerprint: idempotency.FingerprintOf(c.OperationID, c.Link, c.Input), Deadline: deadline, Repeatable: repeatable,
+	})
+	if err != nil {
+		return err
+	}
+	if answer, ok := claim.Replay(); ok {
+		return c.replay(answer)
+	}
+	err = exchange(ctx, c)
+	settle := context.WithoutCancel(ctx) // what is known must be kept, whoever has left
+	switch {
+	case err != nil:
+		_ = claim.Fail(settle, err, c.Attempts) // what cannot be kept counts as unknown
+	case !idempotency.Final(c.Response.Status, repeatable):
+		_ = claim.Release(settle)
+	default:
+		_ = claim.Complete(settle, c.keep())
+	}
+	return err
+}
+
+// keep writes the answer down.
+func (c *Call) keep() []byte {
+	answer, err := json.Marshal(kept{c.Response.Status, c.Response.Header, c.Response.Body, c.NextLink})
+	if err != nil { // numbers, texts and bytes
+		return nil
+	}
+	return answer
+}
+
+// replay makes an earlier answer that of this call.
+func (c *Call) replay(answer []byte) error {
+	var was kept
+	if err := json.Unmarshal(answer, &was); err != nil {
+		return fault.Internal(fault.ReasonInternal, "the answer of the earlier call cannot be read").Because(err)
+	}
+	if was.Header == nil {
+		was.Header = http.Header{}
+	}
+	c.Response, c.NextLink, c.Replayed = &upstream.Response{Status: was.Status, Header: was.Header, Body: was.Body}, was.Next, true
+	return nil
+}

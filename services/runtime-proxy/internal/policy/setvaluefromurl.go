@@ -1,0 +1,138 @@
+package policy
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+)
+
+// setValueFromURL asks the API for a value and puts it into a header or a query
+// parameter. The request for it goes to the host that is current at this place
+// in the list, or to the one that the URL names, with the header as it is by
+// now; it is sent by Exchange.Fetch only. A call without its value is not made.
+func setValueFromURL(s settings) (Step, error) {
+	into, err := s.target("parameterTemplate")
+	if err != nil {
+		return nil, err
+	}
+	from, err := s.path("parameterValuePathTemplate")
+	if err != nil {
+		return nil, err
+	}
+	*s.body = false // of another answer
+	method, err := s.method(http.MethodGet)
+	if err != nil {
+		return nil, err
+	}
+	build, err := s.auxiliary(method)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, e *Exchange) error {
+		req, err := build(e)
+		if err != nil {
+			return err
+		}
+		value, err := s.fetch(ctx, e, req, from)
+		if err != nil {
+			return err
+		}
+		if into.function == queryParameter {
+			e.Request.SetQuery(into.name, request.Escape(value))
+			return nil
+		}
+		if !request.ValidFieldValue(value) {
+			return s.failed("the value that was asked for cannot be sent in a header; the API has to be asked why")
+		}
+		e.Request.Header[into.name] = []string{value}
+		return nil
+	}, nil
+}
+
+// target reads a parameter that names a header or a query parameter.
+func (s settings) target(name string) (part, error) {
+	x := parse(strings.TrimSpace(s.get(name)), dialectText)
+	if len(x.parts) == 1 {
+		switch p := x.parts[0]; {
+		case p.function == queryParameter && p.name != "":
+			return p, nil
+		case p.function == header && request.ValidFieldName(p.name):
+			p.name = textproto.CanonicalMIMEHeaderKey(p.name)
+			if request.OfTransport(p.name) || p.name == "Host" {
+				return part{}, problem("the header " + p.name + " belongs to the transport")
+			}
+			return p, nil
+		}
+	}
+	return part{}, problem(name + " must be @headers('name') or @queryParameters('name')")
+}
+
+// auxiliary compiles the URL of the request for the value.
+func (s settings) auxiliary(method string) (func(*Exchange) (*request.Request, error), error) {
+	text := strings.TrimSpace(s.get("parameterValueUrl"))
+	if text == "" {
+		return nil, problem("parameterValueUrl must not be empty")
+	}
+	host := ""
+	if scheme, rest, found := strings.Cut(text, "://"); found && (scheme == "http" || scheme == "https") {
+		end := strings.IndexAny(rest+"/", "/?")
+		host, text = scheme+"://"+rest[:end], rest[end:]
+	}
+	elsewhere, to := parse(host, dialectURL), s.location(text)
+	return func(e *Exchange) (*request.Request, error) {
+		scope := s.scope(e)
+		path, query, err := to.resolve(&scope)
+		if err != nil {
+			return nil, s.explain(err)
+		}
+		req := &request.Request{Method: method, Base: e.Request.Base, Path: path, Query: query, Header: cloneHeader(e.Request.Header)}
+		if host == "" {
+			req.Host = e.Request.Host
+		} else if req.Base, err = elsewhere.base(&scope); err != nil {
+			return nil, err
+		}
+		return req, nil
+	}, nil
+}
+
+// cloneHeader returns a header of its own for a request without a body: the
+// fetcher will write secrets into it.
+func cloneHeader(header map[string][]string) map[string][]string {
+	out := maps.Clone(header)
+	for name, values := range out {
+		out[name] = slices.Clone(values)
+	}
+	for _, name := range [...]string{"Content-Type", "Content-Encoding", "Content-Length", "If-Match", "If-None-Match", "Range"} {
+		delete(out, name)
+	}
+	return out
+}
+
+// fetch asks for a value.
+func (s *settings) fetch(ctx context.Context, e *Exchange, req *request.Request, from path) (string, error) {
+	if e.Fetch == nil {
+		return "", s.failed("requests of policies are not sent for this kind of call; invoke the operation by its name")
+	}
+	answer, err := e.Fetch(ctx, req)
+	if err != nil {
+		return "", err
+	}
+	if answer.Status < http.StatusOK || answer.Status >= http.StatusMultipleChoices {
+		return "", s.failed("the API answered %d when it was asked for the value; look at the credential and the path", answer.Status)
+	}
+	own := &document{read: true, root: parseDocument(answer.Body)}
+	scope := scope{e: e, section: s.section, own: own}
+	found, err := scope.find(from)
+	switch {
+	case err != nil:
+		return "", s.explain(err)
+	case found == nil || found.kind() == '{' || found.kind() == '[' || found.words() == "":
+		return "", s.failed("the API's answer does not hold the value; look at parameterValuePathTemplate")
+	}
+	return found.words(), nil
+}

@@ -1,0 +1,95 @@
+package requestlog
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// secretParts are what names of secrets hold, without case and punctuation.
+func secretParts() []string {
+	return []string{
+		"password", "passwd", "passphrase", "passcode", "secret", "token", "apikey", "accesskey", "privatekey", "accountkey",
+		"sharedkey", "subscriptionkey", "masterkey", "credential", "authorization", "signature", "assertion", "cookie", "sessionid", "bearer",
+	}
+}
+
+// harmlessParts are what names hold that only look like those of secrets: places
+// in lists, counts of words, and what a token is like.
+func harmlessParts() []string {
+	return []string{
+		"pagetoken", "continuationtoken", "skiptoken", "synctoken", "deltatoken", "tokentype", "tokenendpoint", "tokenurl", "tokencount",
+		"maxtokens", "totaltokens", "prompttokens", "completiontokens", "inputtokens", "outputtokens", "signaturemethod", "signatureversion",
+	}
+}
+
+// secretWords are whole names of secrets.
+func secretWords() []string {
+	return []string{"pwd", "pass", "sig", "auth", "jwt", "pin", "otp", "cvv", "cvc", "hmac", "sas", "sid"}
+}
+
+// words tell secrets by what they are usually called.
+type words struct{ parts, harmless, whole []string }
+
+func newWords() *words { return &words{secretParts(), harmlessParts(), secretWords()} }
+
+// names tells secrets of a connection by what they are called.
+type names struct {
+	*words
+
+	own []string // names that its credential is sent in
+}
+
+// isOwn reports whether the connection's credential is sent in a place with this
+// name.
+func (n *names) isOwn(name string) bool {
+	return slices.ContainsFunc(n.own, func(own string) bool { return strings.EqualFold(own, name) })
+}
+
+// secret reports whether a member, an element or a form field with this name is
+// taken for a secret.
+func (n *names) secret(name string) bool {
+	if len(name) > maxText {
+		return true // no name that anybody would miss
+	}
+	plain := strings.Map(func(c rune) rune {
+		if strings.ContainsRune("-_. []:", c) {
+			return -1
+		}
+		return c
+	}, strings.ToLower(name))
+	if slices.Contains(n.whole, plain) {
+		return true
+	}
+	for _, part := range n.harmless {
+		if strings.Contains(plain, part) {
+			return false
+		}
+	}
+	for _, part := range n.parts {
+		if strings.Contains(plain, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// parameter is secret for what stands in a query, where keys of APIs have shorter
+// names and codes can be traded for tokens.
+func (n *names) parameter(name string) bool {
+	if decoded, err := url.QueryUnescape(name); err == nil {
+		name = decoded
+	}
+	name = strings.ToLower(name)
+	return n.isOwn(name) || name == "key" || name == "code" || n.secret(name)
+}
+
+// field is secret for header fields: Authorization, Proxy-Authorization, X-Auth-…,
+// cookies both ways, and everything of proxies.
+func (n *names) field(name string) bool {
+	name = strings.ToLower(name)
+	if name == "www-authenticate" { // what an API asks for
+		return n.isOwn(name)
+	}
+	return n.isOwn(name) || strings.HasPrefix(name, "proxy-") || strings.Contains(name, "auth") || name == "x-key" || n.secret(name)
+}
