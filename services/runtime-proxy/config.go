@@ -34,6 +34,8 @@ type Config struct {
 	// MaxConcurrency is how many requests of one connection to one host may be
 	// under way.
 	MaxConcurrency int
+	// MaxAttempts is how often a request that can be repeated is sent.
+	MaxAttempts int
 	// CacheAnswerBytes bounds the memory of kept answers.
 	CacheAnswerBytes int64
 	// RateConnection, RateConnector and RateEnvironment are how many calls there
@@ -59,6 +61,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.Int64Var(&c.CacheRevisionBytes, "cache-revision-bytes", 256<<20, "memory for compiled connectors, in bytes")
 	fs.IntVar(&c.MaxConnsPerHost, "max-conns-per-host", 0, "connections to one host of an API; 0 means no bound")
 	fs.IntVar(&c.MaxConcurrency, "max-concurrency", resilience.DefaultConcurrency, "requests of one connection to one host of an API that are under way at once")
+	fs.IntVar(&c.MaxAttempts, "max-attempts", resilience.DefaultAttempts, "times that a request is sent that fails and can be repeated; 1 sends nothing again")
 	fs.Int64Var(&c.CacheAnswerBytes, "cache-answer-bytes", 64<<20, "memory for answers that are given again, in bytes")
 	fs.StringVar(&c.RateConnection, "rate-connection", "", "calls of each connection in a time, for instance 500/1m; none if empty")
 	fs.StringVar(&c.RateConnector, "rate-connector", "", "calls of all connections of each connector in a time")
@@ -101,6 +104,7 @@ func (c *Config) Validate() error {
 	check(c.CacheRevisionBytes >= 1<<20, "cache-revision-bytes", "at least 1048576")
 	check(c.MaxConnsPerHost >= 0, "max-conns-per-host", "0 or more")
 	check(c.MaxConcurrency > 0, "max-concurrency", "at least 1")
+	check(c.MaxAttempts >= 1 && c.MaxAttempts <= resilience.MaxAttempts, "max-attempts", "1 to 10")
 	check(c.CacheAnswerBytes > 0, "cache-answer-bytes", "more than 0")
 	check(c.RateProcesses > 0, "rate-processes", "at least 1")
 	check(c.ScriptWorkers > 0, "script-workers", "at least 1")

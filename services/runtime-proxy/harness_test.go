@@ -387,6 +387,7 @@ func defaults() runtimeproxy.Config {
 	cfg.CacheMaxAge = time.Minute
 	cfg.CacheConnections = 1000
 	cfg.CacheRevisionBytes = 64 << 20
+	cfg.MaxAttempts = 1 // nobody moves the clock here that the next one would wait for
 	return cfg
 }
 

@@ -58,7 +58,7 @@ func newParts(env service.Env, cfg *Config) (*parts, error) {
 		source: remote.New(env.Client(service.Vault), env.Client(service.Registry)),
 		client: upstream.New(env.Guard, env.Tracer.Tracer(scope), upstream.Options{MaxConnsPerHost: cfg.MaxConnsPerHost, Clock: env.Clock}),
 		uses:   uses.New(vaultv1.NewVaultServiceClient(env.Client(service.Vault)), env.Clock, env.Log),
-		guard:  resilience.New(resilience.Options{Concurrency: cfg.MaxConcurrency}, env.Clock),
+		guard:  resilience.New(resilience.Options{Concurrency: cfg.MaxConcurrency, Attempts: cfg.MaxAttempts}, env.Clock),
 		pool: sandbox.New(sandbox.Options{
 			Size: cfg.ScriptWorkers, Clock: env.Clock, Limits: sandbox.Limits{Time: cfg.ScriptTime, Memory: cfg.ScriptMemory},
 		}),

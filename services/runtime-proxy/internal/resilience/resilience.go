@@ -76,6 +76,9 @@ type Options struct {
 	Backoff, MaxBackoff time.Duration
 	// MaxWait is the longest wait that an API may ask for.
 	MaxWait time.Duration
+	// Attempts is how often a request is sent at most whose rules do not say, 1 to
+	// [MaxAttempts].
+	Attempts int
 	// Breaker says when an API is left alone.
 	Breaker Breaker
 }
@@ -95,7 +98,7 @@ type Rules struct {
 	// its operation is idempotent, or it has a key that the API takes.
 	Repeatable bool
 	// Attempts is how often it is sent at most, 1 to [MaxAttempts]; 0 means
-	// [DefaultAttempts].
+	// [Options.Attempts].
 	Attempts int
 }
 
@@ -126,6 +129,9 @@ func New(options Options, clk clock.Clock) *Guard {
 	orElse(&options.Backoff, DefaultBackoff)
 	orElse(&options.MaxBackoff, DefaultMaxBackoff)
 	orElse(&options.MaxWait, DefaultMaxWait)
+	if options.Attempts <= 0 || options.Attempts > MaxAttempts {
+		options.Attempts = DefaultAttempts
+	}
 	options.Breaker = options.Breaker.withDefaults()
 	return &Guard{
 		options: options, clock: clk, table: newTable(options.Concurrency),
@@ -140,7 +146,7 @@ func New(options Options, clk clock.Clock) *Guard {
 func (g *Guard) Do(ctx context.Context, key Key, rules Rules, send Send) (*upstream.Response, int, error) {
 	most := min(rules.Attempts, MaxAttempts)
 	if most <= 0 {
-		most = DefaultAttempts
+		most = g.options.Attempts
 	}
 	pass, err := g.Enter(ctx, key)
 	if err != nil {
@@ -201,7 +207,7 @@ func again(resp *upstream.Response, err error, repeatable bool) bool {
 	}
 	switch fault.ReasonOf(err) {
 	case fault.ReasonUpstreamUnreachable: // there was no connection to send it over
-		return true
+		return fault.From(err).Meta()["tls"] == "" // one side did not like the other: it will not the next time
 	case fault.ReasonUpstreamReset, fault.ReasonUpstreamTimeout, fault.ReasonOutcomeUnknown:
 		return repeatable
 	default: // our own refusals, and answers that would be no better the next time

@@ -38,7 +38,7 @@ func Explain(ctx context.Context, err error, attempt *Attempt) error {
 	k := classify(ctx, err, attempt.written.Load())
 	cause := errors.New(attempt.redact(ownWords(err.Error())))
 	if k == refused {
-		return refusal(err, attempt).With("host", attempt.Host).Because(cause)
+		return refusal(err, attempt).With("host", attempt.Host).With("tls", "refused").Because(cause)
 	}
 	if !attempt.Repeatable && attempt.written.Load() && k != unreachable && k != untrusted {
 		return fault.New(fault.CodeUnknown, fault.ReasonOutcomeUnknown,
@@ -77,7 +77,7 @@ func (k kind) fault(host string) *fault.Error {
 	case garbage:
 		return fault.Unavailable(fault.ReasonUpstreamInvalidResponse, "the API at %q answered something that is not http; check the server url", host)
 	case untrusted:
-		return fault.Unavailable(fault.ReasonUpstreamUnreachable, "no trusted connection to the API at %q can be made: its certificate or its tls settings are not accepted", host)
+		return fault.Unavailable(fault.ReasonUpstreamUnreachable, "no trusted connection to the API at %q can be made: its certificate or its tls settings are not accepted", host).With("tls", "untrusted")
 	case unreachable, refused:
 	}
 	return fault.Unavailable(fault.ReasonUpstreamUnreachable, "the API at %q cannot be reached; check the server url and whether it is up", host)
