@@ -37,6 +37,7 @@ func (v *validation) operation(at string, op *connectorv1.Operation) {
 		v.dynamic(fmt.Sprintf("%s/dynamics/%d", at, i), d)
 	}
 	v.call(at+"/trigger/simulation", op.GetTrigger().GetSimulation())
+	v.resilience(at, op)
 }
 
 // isMethod reports whether s is a method as RFC 9110 has it, without lower-case

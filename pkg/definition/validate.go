@@ -15,7 +15,8 @@ const maxViolations = 100
 
 // Validate says what in the definition contradicts the promises of the model:
 // names that are empty or not unique, references to what is not there, paths and
-// server URLs that cannot be filled in, texts that are not JSON. The error is
+// server URLs that cannot be filled in, texts that are not JSON, limits and rules
+// that nothing could follow. The error is
 // DEFINITION_INVALID with a violation for each contradiction, at most 100, whose
 // field is a JSON pointer into the definition; the metadata "pointer" is the
 // first.
@@ -257,6 +258,9 @@ func (v *validation) rest() {
 			v.wrong(fmt.Sprintf("/policies/%d/templateId", i), "must not be empty")
 		}
 	}
+	v.scripts()
+	v.limits()
+	v.failures()
 	if t := v.def.GetConnectionTest(); t != nil {
 		v.refers("/connectionTest/operationId", t.GetOperationId())
 	}

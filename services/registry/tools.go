@@ -16,12 +16,17 @@ import (
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/openapi"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/infer"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/lint"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/scriptcheck"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/selection"
 )
 
-// tools puts together what the registry does with definitions.
-func tools() core.Tools {
+// tools puts together what the registry does with definitions. Custom code is
+// compiled by compiler.
+func tools(compiler ScriptCompiler) core.Tools {
 	return core.Tools{
+		Scripts: func(ctx context.Context, def *connectorv1.Definition, files []format.File) ([]format.Finding, error) {
+			return scriptcheck.Check(ctx, compiler, def, files)
+		},
 		Compare: diff.Compare,
 		Select:  selected,
 		Check:   definition.Validate,

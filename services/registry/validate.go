@@ -12,6 +12,7 @@ import (
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/lint"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/scriptcheck"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/selection"
 )
 
@@ -52,6 +53,17 @@ type ValidateOption func(*validation)
 type validation struct {
 	rules        []RuleSet
 	only, except []string
+	compiler     ScriptCompiler
+}
+
+// ScriptCompiler is where custom code is tried: a sandbox.Pool. Programs that make
+// one call sandbox.Main before all else.
+type ScriptCompiler = scriptcheck.Compiler
+
+// WithScripts compiles custom code, as an import does. Without it, only code that
+// is missing is found.
+func WithScripts(compiler ScriptCompiler) ValidateOption {
+	return func(v *validation) { v.compiler = compiler }
 }
 
 // WithRules adds sets of rules to the default one, which always counts.
@@ -92,6 +104,11 @@ func Validate(ctx context.Context, files []File, options ...ValidateOption) (Rep
 		}
 		result = &format.Result{Format: result.Format, Definition: def, Findings: append(result.Findings, findings...)}
 	}
+	code, err := scriptcheck.Check(ctx, v.compiler, result.Definition, src.Files())
+	if err != nil {
+		return Report{}, err
+	}
+	result.Findings = append(result.Findings, code...)
 	return report(ctx, src, result, v.rules), nil
 }
 

@@ -57,7 +57,7 @@ func TestAllThatIsWrongWithAnInputIsInOneAnswer(t *testing.T) {
 	}{
 		{"nothing given", `{}`, []string{"shop: is required", "X-Channel: is required", "body: is required"}},
 		{"types", `{"shop":"one","dryRun":"yes","X-Channel":7,"body":[]}`, []string{
-			"shop: must be an integer, not a string", "dryRun: must be a boolean, not a string", "X-Channel: must be a string, not a number; write it in quotes", "body: must be an object, not an array",
+			"shop: must be an integer, not a string", "dryRun: must be a boolean, not a string", `X-Channel: must be one of "web", "phone"`, "body: must be an object, not an array",
 		}},
 		{"values", `{"shop":1.5,"X-Channel":"fax","body":{"lines":[{"sku":"abc","quantity":0},{"sku":"A","quantity":100,"note":"too long"}],"customer":{}}}`, []string{
 			"shop: must be an integer, not a number", `X-Channel: must be one of "web", "phone"`,

@@ -8,10 +8,12 @@ import (
 	"github.com/spf13/pflag"
 	"go.uber.org/goleak"
 
+	"github.com/ferrule-dev/ferrule/pkg/sandbox"
 	runtimeproxy "github.com/ferrule-dev/ferrule/services/runtime-proxy"
 )
 
 func TestMain(m *testing.M) {
+	sandbox.Main() // does not return in a process that runs custom code
 	trustTestAuthority()
 	goleak.VerifyTestMain(m)
 }

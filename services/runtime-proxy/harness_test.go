@@ -46,6 +46,9 @@ import (
 // in what the API receives.
 const canary = "canary-7f3a+/= 9c1e"
 
+// loopback is what the guard lets through here unless a test says otherwise.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+
 const (
 	connection = "environments/default/connections/crm"
 	connector  = "environments/default/connectors/crm"
@@ -66,6 +69,7 @@ type vault struct {
 	rejections []*vaultv1.RejectCredentialRequest
 	renew      func(*vaultv1.Credential) error // answers rejections
 	used       []string                        // what was reported
+	also       map[string]bool                 // other connections that it lends, with the same credential
 }
 
 func (v *vault) ReportUses(_ context.Context, req *vaultv1.ReportUsesRequest) (*vaultv1.ReportUsesResponse, error) {
@@ -115,7 +119,10 @@ func (v *vault) ResolveCredential(ctx context.Context, req *vaultv1.ResolveCrede
 		return nil, fault.NotFound(fault.ReasonEnvironmentNotFound, "there is no environment for %q", req.GetName())
 	}
 	mine := p.Kind == authn.KindService || p.Name == "ada" || p.Is(authn.RoleAdmin)
-	if req.GetName() != connection || peer != service.Runtime || !mine || (p.Kind == authn.KindUser && req.GetPrincipal() != p.Name) {
+	v.mu.Lock()
+	known := req.GetName() == connection || v.also[req.GetName()]
+	v.mu.Unlock()
+	if !known || peer != service.Runtime || !mine || (p.Kind == authn.KindUser && req.GetPrincipal() != p.Name) {
 		return nil, fault.NotFound(fault.ReasonConnectionNotFound, "connection %q does not exist", req.GetName())
 	}
 	v.mu.Lock()
@@ -124,7 +131,9 @@ func (v *vault) ResolveCredential(ctx context.Context, req *vaultv1.ResolveCrede
 	if v.failure != nil {
 		return nil, v.failure
 	}
-	return proto.CloneOf(v.credential), nil
+	lent := proto.CloneOf(v.credential)
+	lent.Connection = req.GetName()
+	return lent, nil
 }
 
 // fail makes all questions fail from now on.
@@ -199,8 +208,11 @@ type suite struct {
 	log      *safeBuffer
 	spans    *tracetest.SpanRecorder
 	tokens   map[string]string
+	verifier authn.Verifier
 
-	leakyPeers bool // the vault and the registry of this test may log the secret
+	adjust     func(*settings) // of the service; nil for the defaults
+	egress     egress.Policy   // of the guard; without networks, that of the API here
+	leakyPeers bool            // the vault and the registry of this test may log the secret
 }
 
 type safeBuffer struct {
@@ -224,7 +236,20 @@ func (s *safeBuffer) String() string {
 // ends, it looks for the canary in the log and the traces.
 func start(t testing.TB, api string, change func(*connectorv1.Definition)) *suite {
 	t.Helper()
+	return startWith(t, api, change, nil)
+}
+
+// startWith is start with other settings than the defaults.
+func startWith(t testing.TB, api string, change func(*connectorv1.Definition), adjust func(*settings)) *suite {
+	t.Helper()
+	return startBehind(t, egress.Policy{}, api, change, adjust)
+}
+
+// startBehind is startWith behind another egress guard.
+func startBehind(t testing.TB, guard egress.Policy, api string, change func(*connectorv1.Definition), adjust func(*settings)) *suite {
+	t.Helper()
 	s := &suite{
+		egress: guard, adjust: adjust,
 		t: t, clock: clocktest.New(time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)),
 		log: &safeBuffer{}, spans: tracetest.NewSpanRecorder(), tokens: map[string]string{},
 	}
@@ -246,7 +271,10 @@ func start(t testing.TB, api string, change func(*connectorv1.Definition)) *suit
 
 func (s *suite) build() {
 	t := s.t
-	guard, err := egress.New(egress.Policy{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	if s.egress.AllowNetworks == nil {
+		s.egress.AllowNetworks = loopback
+	}
+	guard, err := egress.New(s.egress)
 	must(t, err)
 	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(s.spans))
@@ -278,12 +306,17 @@ func (s *suite) build() {
 		Health: health.New(log), Tracer: tracer, Meter: sdkmetric.NewMeterProvider(),
 		Client: func(name string) grpc.ClientConnInterface { return peers[name] },
 	}
-	s.service, err = runtimeproxy.New(s.env, defaults())
+	cfg := defaults()
+	if s.adjust != nil {
+		s.adjust(&cfg)
+	}
+	s.service, err = runtimeproxy.New(s.env, cfg)
 	must(t, err)
 	conn := s.serve(service.Runtime, service.Gateway, log, verifier, s.service.Register)
 	s.runtime = runtimev1.NewRuntimeServiceClient(conn)
 	s.data = httptest.NewServer(s.service.Handler())
 	t.Cleanup(s.data.Close)
+	s.verifier = verifier
 	s.run()
 }
 

@@ -61,7 +61,7 @@ func TestInvokeSendsWhatTheOperationSays(t *testing.T) {
 			}
 			got.Headers = nil
 			want := &runtimev1.InvokeResponse{
-				StatusCode: 200, Revision: revisionID,
+				StatusCode: 200, Revision: revisionID, Attempts: 1,
 				Body: &httpbody.HttpBody{ContentType: "application/json", Data: []byte(`{"ok":true}`)},
 			}
 			if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
@@ -119,7 +119,7 @@ func TestBadCallsAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		{"a missing path parameter", "ada", input("GetItem", `{}`), fault.CodeInvalidArgument, fault.ReasonInputInvalid, []string{"id"}},
 		{"a missing body", "ada", input("CreateItem", ``), fault.CodeInvalidArgument, fault.ReasonInputInvalid, []string{"body.name"}},
 		{"a missing property", "ada", input("CreateItem", `{"body":{"price":1}}`), fault.CodeInvalidArgument, fault.ReasonInputInvalid, []string{"body.name"}},
-		{"everything that is wrong at once", "ada", input("ListItems", `{"limit":"five","tag":["a",1],"colour":"red"}`), fault.CodeInvalidArgument, fault.ReasonInputInvalid, []string{"colour", "limit", "tag[1]"}},
+		{"everything that is wrong at once", "ada", input("ListItems", `{"limit":"five","tag":["a",{}],"colour":"red"}`), fault.CodeInvalidArgument, fault.ReasonInputInvalid, []string{"colour", "limit", "tag[1]"}},
 		{"input that is not json", "ada", input("ListItems", `{"limit":`), fault.CodeInvalidArgument, fault.ReasonInputInvalid, []string{""}},
 		{"input that is no object", "ada", input("ListItems", `[1]`), fault.CodeInvalidArgument, fault.ReasonInputInvalid, []string{""}},
 		{"input with a repeated name", "ada", input("ListItems", `{"limit":1,"limit":2}`), fault.CodeInvalidArgument, fault.ReasonInputInvalid, []string{""}},

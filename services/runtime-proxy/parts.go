@@ -80,7 +80,10 @@ func newParts(env service.Env, cfg *Config) (*parts, error) {
 	if p.resolver, err = dynamic.New(env.Clock); err != nil {
 		return nil, err
 	}
-	return p, p.open(env, cfg)
+	if err := p.open(env, cfg); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // open builds what keeps something on the bus.

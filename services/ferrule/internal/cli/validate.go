@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/sandbox"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/sarif"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/sources"
 	"github.com/ferrule-dev/ferrule/services/registry"
@@ -71,6 +72,9 @@ func (a *app) runValidate(ctx context.Context, f validateFlags, args []string) e
 	if err != nil {
 		return err
 	}
+	scripts := sandbox.New(sandbox.Options{Size: 2})
+	defer func() { _ = scripts.Close() }() // its workers are killed, whatever they say
+	options = append(options, registry.WithScripts(scripts))
 	var paths []string
 	for _, arg := range args {
 		if strings.HasPrefix(arg, "http://") || strings.HasPrefix(arg, "https://") {

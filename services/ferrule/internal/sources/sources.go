@@ -33,6 +33,9 @@ var (
 	// documents are the kinds of files that belong to a description; whatever
 	// else lies in its directory (readme files, tests) stays where it is.
 	documents = []string{".json", ".yaml", ".yml", ".csx"}
+	// customCode is the one JavaScript file of a description; others are somebody's
+	// program.
+	customCode = "script.js"
 	// pictures belong to it if they are called icon or logo.
 	pictures = []string{".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg"}
 )
@@ -134,7 +137,7 @@ func belongs(entry fs.DirEntry) bool {
 	if !entry.Type().IsRegular() {
 		return false
 	}
-	if slices.Contains(documents, extension) {
+	if slices.Contains(documents, extension) || strings.EqualFold(entry.Name(), customCode) {
 		return true
 	}
 	name := strings.ToLower(strings.TrimSuffix(entry.Name(), filepath.Ext(entry.Name())))

@@ -16,7 +16,7 @@ import (
 func TestReadTakesWhatBelongsToADescription(t *testing.T) {
 	dir := t.TempDir()
 	for name, content := range map[string]string{
-		"apiDefinition.swagger.json": `{"swagger": "2.0"}`, "apiProperties.JSON": "\xef\xbb\xbf{}", "script.csx": "//",
+		"apiDefinition.swagger.json": `{"swagger": "2.0"}`, "apiProperties.JSON": "\xef\xbb\xbf{}", "script.csx": "//", "script.js": "//", "jest.config.js": "//",
 		"icon.png": "PNG", "readme.md": "#",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
@@ -45,7 +45,7 @@ func TestReadTakesWhatBelongsToADescription(t *testing.T) {
 		got[f.GetPath()] = string(f.GetContent())
 	}
 	want := map[string]string{
-		"apiDefinition.swagger.json": `{"swagger": "2.0"}`, "apiProperties.JSON": "\xef\xbb\xbf{}", "script.csx": "//",
+		"apiDefinition.swagger.json": `{"swagger": "2.0"}`, "apiProperties.JSON": "\xef\xbb\xbf{}", "script.csx": "//", "script.js": "//",
 		"icon.png": "PNG", "schemas/item.yaml": "type: object", "schemas/deep/tag.yml": "{}",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

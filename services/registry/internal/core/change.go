@@ -10,7 +10,8 @@ import (
 )
 
 // Publish makes a revision the one that callers get: REVISION_BREAKING if that
-// breaks those of the revision that they get now, unless that is allowed.
+// breaks those of the revision that they get now, unless that is allowed, and
+// SCRIPT_INVALID if its custom code cannot run.
 // Publishing the one that is published already changes nothing.
 func (g *Registry) Publish(ctx context.Context, name resource.Revision, allowBreaking bool) (Revision, error) {
 	leave, err := g.enter(ctx)
@@ -22,8 +23,15 @@ func (g *Registry) Publish(ctx context.Context, name resource.Revision, allowBre
 	err = settled(name.Parent(), func() error {
 		p := proposal{stored: true, intent: Intent{Publish: PublishAlways, AllowBreaking: allowBreaking}}
 		err := g.deps.Store.View(ctx, func(r Reader) (err error) {
-			if p.revision, err = revision(r, name); err != nil || allowBreaking {
+			if p.revision, err = revision(r, name); err != nil {
 				return err
+			}
+			findings, err := r.Findings(p.revision.Name)
+			if err != nil {
+				return fmt.Errorf("read findings: %w", err)
+			}
+			if p.broken = broken(findings); allowBreaking {
+				return nil
 			}
 			p.definition, err = r.Definition(p.revision)
 			return err

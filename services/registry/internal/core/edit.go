@@ -32,7 +32,8 @@ type CreateRequest struct {
 }
 
 // Create makes a connector from a definition: CONNECTOR_EXISTS if there is one
-// with this id, DEFINITION_INVALID if the definition contradicts itself. Its
+// with this id, DEFINITION_INVALID if the definition contradicts itself,
+// SCRIPT_INVALID if it has custom code that cannot run. Its
 // source is the definition in our own format.
 func (g *Registry) Create(ctx context.Context, req CreateRequest) (Outcome, error) {
 	if err := g.checkTarget(ctx, req.Environment, req.ID); err != nil {
@@ -50,6 +51,10 @@ func (g *Registry) Create(ctx context.Context, req CreateRequest) (Outcome, erro
 	if err := g.deps.Tools.Check(def); err != nil {
 		return Outcome{}, fmt.Errorf("check definition: %w", err)
 	}
+	findings, err := g.written(ctx, def)
+	if err != nil {
+		return Outcome{}, err
+	}
 	text, err := g.deps.Tools.Encode(def)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("write definition: %w", err)
@@ -58,7 +63,7 @@ func (g *Registry) Create(ctx context.Context, req CreateRequest) (Outcome, erro
 	if req.ID == "" {
 		r.Name.Connector = resource.NewID(def.GetInfo().GetTitle())
 	}
-	p, err := g.drafted(r, Content{Definition: def, Files: []format.File{{Path: ownFile, Content: text}}})
+	p, err := g.drafted(r, Content{Definition: def, Findings: findings, Files: []format.File{{Path: ownFile, Content: text}}})
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -136,9 +141,13 @@ func (g *Registry) edited(ctx context.Context, req UpdateRequest) (proposal, err
 	if err != nil {
 		return proposal{}, err
 	}
-	content.Definition, err = g.deps.Tools.Edit(content.Definition, req.Patch, req.Paths)
+	before := content.Definition
+	content.Definition, err = g.deps.Tools.Edit(before, req.Patch, req.Paths)
 	if err != nil {
 		return proposal{}, fmt.Errorf("edit definition: %w", err)
+	}
+	if content.Findings, err = g.recheck(ctx, before, content); err != nil {
+		return proposal{}, err
 	}
 	r := base
 	r.Edited = true

@@ -124,7 +124,7 @@ type reading struct {
 	selection Selection
 }
 
-// read translates files and takes what is selected.
+// read translates files, takes what is selected and tries its custom code.
 func (g *Registry) read(ctx context.Context, in reading) (*format.Source, *format.Result, error) {
 	src, err := format.NewSource(in.files)
 	if err != nil {
@@ -137,14 +137,19 @@ func (g *Registry) read(ctx context.Context, in reading) (*format.Source, *forma
 	if err != nil {
 		return nil, nil, fmt.Errorf("import source: %w", err)
 	}
-	if in.selection.All() {
-		return src, result, nil
+	def, findings := result.Definition, result.Findings
+	if !in.selection.All() {
+		var more []format.Finding
+		if def, more, err = g.deps.Tools.Select(def, in.selection); err != nil {
+			return nil, nil, fmt.Errorf("select operations: %w", err)
+		}
+		findings = worstFirst(findings, more)
 	}
-	def, findings, err := g.deps.Tools.Select(result.Definition, in.selection)
+	code, err := g.deps.Tools.Scripts(ctx, def, src.Files())
 	if err != nil {
-		return nil, nil, fmt.Errorf("select operations: %w", err)
+		return nil, nil, fmt.Errorf("check custom code: %w", err)
 	}
-	return src, &format.Result{Format: result.Format, Definition: def, Findings: worstFirst(result.Findings, findings)}, nil
+	return src, &format.Result{Format: result.Format, Definition: def, Findings: worstFirst(findings, code)}, nil
 }
 
 // worstFirst returns all findings, worst first, as many as a revision may have.

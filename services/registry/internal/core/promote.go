@@ -56,6 +56,11 @@ func (g *Registry) Promote(ctx context.Context, req PromoteRequest) (Promoted, e
 		if p.content, err = r.Packed(p.revision); err != nil {
 			return fmt.Errorf("read content: %w", err)
 		}
+		findings, err := r.Findings(p.revision.Name)
+		if err != nil {
+			return fmt.Errorf("read findings: %w", err)
+		}
+		p.broken = broken(findings)
 		return nil
 	})
 	if err != nil {

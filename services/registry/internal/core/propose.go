@@ -52,6 +52,8 @@ type proposal struct {
 	content    Packed
 	definition *connectorv1.Definition // nil if nobody has to know what changes
 	intent     Intent
+	// broken is what is wrong with the custom code of the revision; "" if nothing is.
+	broken string
 	// stored is whether the revision is there and only published.
 	stored bool
 	// latest is whether the revision becomes the latest even if it was there before.
@@ -205,10 +207,8 @@ func (g *Registry) decide(r Reader, p proposal, base string, changes *Diff) (cha
 	case p.latest && c.Latest != p.revision.Name.ID:
 		out.Connector.Latest, out.changed = p.revision.Name.ID, true
 	}
-	if p.intent.Publish == PublishAlways || p.intent.Publish == PublishFirst && out.Created && out.Revision.Sequence == 1 {
-		if err := out.publish(p.intent.AllowBreaking); err != nil {
-			return change{}, err
-		}
+	if err := out.publishAs(p); err != nil {
+		return change{}, err
 	}
 	return g.finish(out), nil
 }
@@ -225,6 +225,19 @@ func (c *change) add(r Revision) error {
 	r.Sequence = c.Connector.Sequence
 	c.Revision, c.Created, c.changed = r, true, true
 	return nil
+}
+
+// publishAs publishes the revision if its proposal says so. A first revision with
+// code that cannot run stays a draft; to ask for its publication is SCRIPT_INVALID.
+func (c *change) publishAs(p proposal) error {
+	first := p.intent.Publish == PublishFirst && c.Created && c.Revision.Sequence == 1
+	switch {
+	case p.intent.Publish != PublishAlways && !(first && p.broken == ""):
+		return nil
+	case p.broken != "" && c.Connector.Published != c.Revision.Name.ID:
+		return unrunnable(c.Connector, p.broken)
+	}
+	return c.publish(p.intent.AllowBreaking)
 }
 
 // publish makes the revision the one that callers get: REVISION_BREAKING if that
@@ -325,5 +338,5 @@ func (g *Registry) drafted(r Revision, content Content) (proposal, error) {
 	r.Created = g.deps.Clock.Now().UTC()
 	r.Name.ID = id
 	r.summarise(content.Definition, content.Files)
-	return proposal{revision: r, content: packed, definition: content.Definition}, nil
+	return proposal{revision: r, content: packed, definition: content.Definition, broken: broken(content.Findings)}, nil
 }

@@ -21,6 +21,7 @@ func simple() core.Tools {
 	return core.Tools{
 		Compare: compareIDs, Select: selectIDs, Check: needsTitle, Encode: encodeBinary,
 		Edit: editTitleAndOperations, Infer: inferNothing, Export: exportTitle, Lint: lintNothing,
+		Scripts: brokenScripts,
 	}
 }
 
@@ -48,6 +49,19 @@ func compareIDs(_ context.Context, older, newer *connectorv1.Definition) (*diff.
 	}
 	d.Total = len(d.Changes)
 	return d, nil
+}
+
+// brokenScripts finds fault with scripts whose code is "broken".
+func brokenScripts(_ context.Context, def *connectorv1.Definition, _ []format.File) ([]format.Finding, error) {
+	var list []format.Finding
+	for i, s := range def.GetScripts() {
+		if s.GetSource() == "broken" {
+			list = append(list, format.Finding{
+				Severity: format.Error, Code: "ScriptInvalid", Message: "the code is broken", Pointer: fmt.Sprintf("/scripts/%d/source", i),
+			})
+		}
+	}
+	return list, nil
 }
 
 func selectIDs(def *connectorv1.Definition, s core.Selection) (*connectorv1.Definition, []format.Finding, error) {
@@ -82,6 +96,8 @@ func editTitleAndOperations(def, patch *connectorv1.Definition, paths []string) 
 			out.Info.Icon = patch.GetInfo().GetIcon()
 		case "operations":
 			out.Operations = patch.GetOperations()
+		case "scripts":
+			out.Scripts = patch.GetScripts()
 		default:
 			return nil, fault.Invalid(fault.ReasonInvalidArgument, "there is no %q", p).Field("update_mask", "unknown path")
 		}

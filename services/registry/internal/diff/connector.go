@@ -15,8 +15,10 @@ func (c *comparison) connector() {
 	c.sets()
 	c.schemes()
 	c.policies()
-	if !equalLists(c.base.GetScripts(), c.revision.GetScripts()) {
-		c.add(Risky, "scripts-changed", "", "scripts", "the custom code, or what it handles, changed")
+	c.scripts()
+	c.rateLimits()
+	if !equalLists(c.base.GetErrorRules(), c.revision.GetErrorRules()) {
+		c.add(Risky, "error-rules-changed", "", "error rules", "failures may be reported for other reasons, or other answers as failures")
 	}
 	for _, part := range []struct {
 		name       string

@@ -222,6 +222,7 @@ func alternatives(list []*connectorv1.SecurityRequirement) []string {
 func (o about) behaviour(old, fresh *connectorv1.Operation) {
 	o.differ(old.GetPagination(), fresh.GetPagination(), Risky, "operation-pagination-changed", "pagination", "the rest of a list is asked for in another way")
 	o.differ(old.GetChunkTransfer(), fresh.GetChunkTransfer(), Risky, "operation-chunks-changed", "chunks", "large bodies travel in other chunks")
+	o.resilience(old, fresh)
 	a, b := old.GetSafety(), fresh.GetSafety()
 	if a.GetIdempotent() && !b.GetIdempotent() || a.GetSafe() && !b.GetSafe() || !a.GetNeedsConfirmation() && b.GetNeedsConfirmation() {
 		o.add(Risky, "operation-less-safe", "safety", "the operation must be called with more care")

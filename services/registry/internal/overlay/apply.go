@@ -17,7 +17,8 @@ import (
 // Apply sets the fields of def, which was imported from the document with this
 // root, to what the extensions say. It reports extensions that cannot be read,
 // which are left out. Where the extensions make a definition contradict itself
-// that did not before, all of them are left out.
+// that did not before, those that do are left out, or all of them if nobody can
+// tell which.
 func Apply(root *document.Node, def *connectorv1.Definition, report func(at *document.Node, err error)) {
 	a := &application{root: root, report: report}
 	a.collect(unit{def.ProtoReflect(), root})
@@ -28,15 +29,22 @@ func Apply(root *document.Node, def *connectorv1.Definition, report func(at *doc
 	}
 	before := proto.CloneOf(def)
 	RenameSchemes(root, def)
+	var applied []value
 	for _, s := range a.current() {
+		was := value{s, s.owner.Has(s.field), s.owner.Get(s.field)}
 		if err := decode(s.owner, s.field, s.node); err != nil {
 			report(s.node, err)
+			continue
 		}
+		applied = append(applied, was)
 	}
 	a.add(def, extra)
 	arrange(def, order)
-	err := definition.Validate(def)
-	if err == nil || definition.Validate(before) != nil {
+	if definition.Validate(def) == nil || definition.Validate(before) != nil {
+		return
+	}
+	err := a.withdraw(def, applied)
+	if err == nil {
 		return
 	}
 	report(root, fmt.Errorf("the extensions contradict the document: %w", err))

@@ -106,6 +106,26 @@ func TestADifferenceIsSaidBesideItsObjectAndReadBack(t *testing.T) {
 			d.Policies = []*connectorv1.Policy{{TemplateId: "setheader", Parameters: []*connectorv1.PolicyParameter{{Name: "a", Json: []byte("1.50")}}}}
 		}, ` x-ferrule-policies [{"templateId":"setheader","parameters":[{"name":"a","json":1.50}]}]`},
 		{"info", func(d *connectorv1.Definition) { d.Info.BrandColor = "#000000" }, `/info x-ferrule-brand-color "#000000"`},
+		{"custom code", func(d *connectorv1.Definition) {
+			d.Scripts = []*connectorv1.Script{{Language: "javascript", Path: "script.js", Source: "function before() {\n}", OperationIds: []string{"A"}}}
+		}, ` x-ferrule-scripts [{"language":"javascript","path":"script.js","operationIds":["A"],"source":"function before() {\n}"}]`},
+		{"rate limits", func(d *connectorv1.Definition) {
+			d.RateLimits = []*connectorv1.RateLimit{{Scope: connectorv1.RateLimitScope_RATE_LIMIT_SCOPE_CONNECTION, Calls: 5, PeriodSeconds: 60}}
+		}, ` x-ferrule-rate-limits [{"scope":"CONNECTION","calls":5,"periodSeconds":60}]`},
+		{"rules about failures", func(d *connectorv1.Definition) {
+			d.ErrorRules = []*connectorv1.ErrorRule{{Statuses: []string{"4XX"}, Path: "error", Reason: "UPSTREAM_X", Retry: connectorv1.ErrorRule_RETRY_NO}}
+		}, ` x-ferrule-error-rules [{"statuses":["4XX"],"path":"error","reason":"UPSTREAM_X","retry":"NO"}]`},
+		{"what a call costs", func(d *connectorv1.Definition) { op(d).Cost = 3 }, `/paths/~1a/get x-ferrule-cost 3`},
+		{"the header of a key", func(d *connectorv1.Definition) { op(d).IdempotencyKeyHeader = "Idempotency-Key" }, `/paths/~1a/get x-ferrule-idempotency-key-header "Idempotency-Key"`},
+		{"pages by offset", func(d *connectorv1.Definition) {
+			op(d).Pagination = &connectorv1.Pagination{ItemsPath: "data", Style: &connectorv1.Pagination_Offset{Offset: &connectorv1.OffsetPagination{OffsetInput: "q", TotalPath: "n"}}}
+		}, `/paths/~1a/get x-ferrule-pagination {"itemsPath":"data","offset":{"offsetInput":"q","totalPath":"n"}}`},
+		{"pages by number", func(d *connectorv1.Definition) {
+			op(d).Pagination = &connectorv1.Pagination{Style: &connectorv1.Pagination_PageNumber{PageNumber: &connectorv1.PageNumberPagination{PageInput: "q", FirstPage: 1}}}
+		}, `/paths/~1a/get x-ferrule-pagination {"pageNumber":{"pageInput":"q","firstPage":1}}`},
+		{"pages by a token", func(d *connectorv1.Definition) {
+			op(d).Pagination = &connectorv1.Pagination{Style: &connectorv1.Pagination_Cursor{Cursor: &connectorv1.CursorPagination{CursorInput: "/body/after", CursorPath: "next"}}}
+		}, `/paths/~1a/get x-ferrule-pagination {"cursor":{"cursorInput":"/body/after","cursorPath":"next"}}`},
 		{"an operation", func(d *connectorv1.Definition) { op(d).RequiresScript = true }, `/paths/~1a/get x-ferrule-requires-script true`},
 		{"a parameter", func(d *connectorv1.Definition) {
 			op(d).Parameters[0].Style = connectorv1.ParameterStyle_PARAMETER_STYLE_SIMPLE
@@ -199,7 +219,11 @@ func TestExtensionsThatCannotBeReadAreReportedAndLeftOut(t *testing.T) {
 		{"an unknown member", `"title": "T"`, `"x-ferrule-contact": {"phone": "1"}`, "/info/x-ferrule-contact"},
 		{"operations that are no list", `"info": {`, `"x-ferrule-operations": 1, "info": {`, "/x-ferrule-operations"},
 		{"an operation whose id is taken", `"info": {`, `"x-ferrule-operations": [{"operationId": "A"}], "info": {`, "/x-ferrule-operations/0"},
-		{"a contradiction", `"operationId": "A"`, `"x-ferrule-path": "/a/{id}"`, ""},
+		{"a contradiction", `"operationId": "A"`, `"x-ferrule-path": "/a/{id}"`, "/paths/~1a/get/x-ferrule-path"},
+		{"a contradiction of a part", `"title": "T"`, `"x-ferrule-title": null`, ""},
+		{"pages by an input that is not there", `"operationId": "A"`, `"x-ferrule-pagination": {"offset": {"offsetInput": "skip"}}`, "/paths/~1a/get/x-ferrule-pagination"},
+		{"a rate limit that is none", `"info": {`, `"x-ferrule-rate-limits": [{"scope": "CONNECTION"}], "info": {`, "/x-ferrule-rate-limits"},
+		{"two styles of pages", `"operationId": "A"`, `"x-ferrule-pagination": {"offset": {"offsetInput": "q"}, "cursor": {"cursorInput": "q"}}`, "/paths/~1a/get/x-ferrule-pagination"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var reported []string

@@ -113,6 +113,20 @@ func changes() []change {
 		{"another set", func(d *connectorv1.Definition) {
 			d.ParameterSets = append(d.ParameterSets, &connectorv1.ParameterSet{Name: "other"})
 		}},
+		{"custom code", func(d *connectorv1.Definition) {
+			d.Scripts = append(d.Scripts, &connectorv1.Script{Language: "javascript", Path: "script.js", Source: "function before() { return \"\\u2028\" }\n"})
+		}},
+		{"rate limits", func(d *connectorv1.Definition) {
+			d.RateLimits = []*connectorv1.RateLimit{{Scope: connectorv1.RateLimitScope_RATE_LIMIT_SCOPE_CONNECTOR, Calls: 5, PeriodSeconds: 60}}
+		}},
+		{"rules about failures", func(d *connectorv1.Definition) {
+			d.ErrorRules = []*connectorv1.ErrorRule{{Statuses: []string{"200"}, Path: "ok", Equals: "false", Retry: connectorv1.ErrorRule_RETRY_YES}}
+		}},
+		{"a cost and a key", func(d *connectorv1.Definition) { first(d).Cost, first(d).IdempotencyKeyHeader = 7, "X-Key" }},
+		{"answers that are kept", func(d *connectorv1.Definition) {
+			first(d).Safety, first(d).Cache = &connectorv1.Safety{Safe: true}, &connectorv1.ResponseCache{MaxAgeSeconds: 60}
+		}},
+		{"pages of items", func(d *connectorv1.Definition) { first(d).Pagination = &connectorv1.Pagination{ItemsPath: "a.b"} }},
 		{"an extension", func(d *connectorv1.Definition) {
 			first(d).Extensions = append(first(d).Extensions, &connectorv1.Extension{Name: "x-own", Json: []byte(`[]`)})
 		}},

@@ -107,6 +107,7 @@ func (c *choice) reduce() *connectorv1.Definition {
 	}
 	out.Policies = c.policies()
 	out.Scripts = c.scripts()
+	out.ErrorRules = c.errorRules()
 	prune(out)
 	return out
 }
@@ -230,6 +231,22 @@ func (c *choice) scripts() []*connectorv1.Script {
 			s.OperationIds = ids
 		}
 		left = append(left, s)
+	}
+	return left
+}
+
+func (c *choice) errorRules() []*connectorv1.ErrorRule {
+	var left []*connectorv1.ErrorRule
+	for _, r := range c.def.GetErrorRules() {
+		ids, some := c.staying(r.GetOperationIds())
+		if !some {
+			continue
+		}
+		if len(ids) < len(r.GetOperationIds()) {
+			r = shallow(r)
+			r.OperationIds = ids
+		}
+		left = append(left, r)
 	}
 	return left
 }

@@ -61,6 +61,8 @@ const api = `{
     {"templateId": "groups", "operationIds": ["ListGroups"]}
   ],
   "scripts": [{"path": "a.csx", "operationIds": ["DeleteUser"]}, {"path": "b.csx", "operationIds": ["GetUser", "DeleteUser"]}],
+  "errorRules": [{"reason": "A"}, {"reason": "B", "operationIds": ["DeleteUser"]}, {"reason": "C", "operationIds": ["GetUser", "DeleteUser"]}],
+  "rateLimits": [{"scope": "CONNECTION", "calls": 5, "periodSeconds": 1}],
   "connectionTest": {"operationId": "ListGroups"},
   "tags": [{"name": "users", "parent": "all"}, {"name": "all"}, {"name": "groups"}, {"name": "people"}]
 }`
@@ -165,6 +167,12 @@ func TestWhatNothingRefersToIsGone(t *testing.T) {
 	for _, s := range out.GetScripts() {
 		got["scripts"] = append(got["scripts"], s.GetPath()+fmt.Sprint(s.GetOperationIds()))
 	}
+	for _, r := range out.GetErrorRules() {
+		got["rules"] = append(got["rules"], r.GetReason()+fmt.Sprint(r.GetOperationIds()))
+	}
+	for _, l := range out.GetRateLimits() {
+		got["limits"] = append(got["limits"], fmt.Sprint(l.GetCalls()))
+	}
 	for _, tag := range out.GetTags() {
 		got["tags"] = append(got["tags"], tag.GetName())
 	}
@@ -177,6 +185,8 @@ func TestWhatNothingRefersToIsGone(t *testing.T) {
 		"sets":     {"key", "basic"},
 		"policies": {"everywhere[]", "users[ListUsers]", "groups[ListGroups]"},
 		"scripts":  {"b.csx[GetUser]"},
+		"rules":    {"A[]", "C[GetUser]"},
+		"limits":   {"5"},
 		"tags":     {"users", "all", "groups", "people"},
 		"links":    {"one", "groups"},
 	}

@@ -71,5 +71,7 @@ func restOf(def *connectorv1.Definition) *connectorv1.Definition {
 		Extensions: def.GetExtensions(),
 		Tags:       def.GetTags(),
 		FilePicker: def.GetFilePicker(),
+		RateLimits: def.GetRateLimits(),
+		ErrorRules: def.GetErrorRules(),
 	}
 }

@@ -82,6 +82,10 @@ func content(operations int) core.Content {
 		Extensions:      []*connectorv1.Extension{{Name: "x-a", Json: []byte("1")}},
 		Tags:            []*connectorv1.Tag{{Name: "t"}},
 		FilePicker:      &connectorv1.FilePicker{ItemsPath: "value"},
+		RateLimits: []*connectorv1.RateLimit{{
+			Scope: connectorv1.RateLimitScope_RATE_LIMIT_SCOPE_CONNECTOR, Calls: 7, PeriodSeconds: 60,
+		}},
+		ErrorRules: []*connectorv1.ErrorRule{{Statuses: []string{"4XX"}, Reason: "UPSTREAM_GONE"}},
 	}
 	for i := range operations {
 		def.Operations = append(def.Operations, &connectorv1.Operation{OperationId: fmt.Sprintf("o%d", i), Kind: connectorv1.OperationKind_OPERATION_KIND_ACTION})
@@ -172,6 +176,7 @@ func TestAConnectionNeedsNoOperations(t *testing.T) {
 		r := add(t, s, crm, 1, "r1", 3)
 		want := content(0).Definition
 		want.Schemas, want.Policies, want.Scripts, want.Extensions, want.Tags, want.FilePicker = nil, nil, nil, nil, nil, nil
+		want.RateLimits, want.ErrorRules = nil, nil
 		view(t, s, func(reader core.Reader) {
 			got := must[*connectorv1.Definition](t)(reader.Connection(r.Name))
 			if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {

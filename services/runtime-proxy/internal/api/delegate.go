@@ -74,7 +74,7 @@ func (s *Server) ReceiveCallback(ctx context.Context, req *runtimev1.ReceiveCall
 // streaming runs calls without holding their bodies.
 func streaming(p *pipeline.Pipeline) StreamCall {
 	return func(ctx context.Context, c *pipeline.Call, upload *Upload) (*Streamed, error) {
-		resp, err := p.Stream(ctx, c, upload)
+		resp, err := p.Stream(ctx, c, upload) //nolint:bodyclose // whoever gets the answer closes it
 		if err != nil {
 			return nil, err
 		}

@@ -12,6 +12,7 @@
 package callback
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -89,7 +90,7 @@ func (s *Store) Put(ctx context.Context, token string, e Entry) error {
 	if err != nil {
 		return fmt.Errorf("encode callback: %w", err)
 	}
-	if had, err := s.bucket.Get(ctx, name(token)); err == nil && string(had.Value()) == string(data) {
+	if had, err := s.bucket.Get(ctx, name(token)); err == nil && bytes.Equal(had.Value(), data) {
 		return nil
 	}
 	if _, err := s.bucket.Put(ctx, name(token), data); err != nil {

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -173,11 +172,24 @@ func (h *Handler) relocate(x *exchange, header http.Header) {
 			return
 		}
 	}
-	if own := x.in.Header.Get("X-Forwarded-Host"); strings.EqualFold(absolute.Host, x.in.Host) || slices.Contains(strings.Split(own, ","), absolute.Host) {
+	if x.near(absolute.Hostname()) {
 		header.Del("Location")
 		return
 	}
 	header.Set("Location", absolute.String())
+}
+
+// near reports whether a host is the one under which the caller reaches us, on
+// whatever port, or a name below it: clients carry tokens to those by themselves.
+func (x *exchange) near(host string) bool {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	for own := range strings.SplitSeq(x.in.Host+","+x.in.Header.Get("X-Forwarded-Host"), ",") {
+		u := url.URL{Host: strings.ToLower(strings.TrimSpace(own))}
+		if name := strings.TrimSuffix(u.Hostname(), "."); name != "" && (host == name || strings.HasSuffix(host, "."+name)) {
+			return true
+		}
+	}
+	return false
 }
 
 // resolve makes a reference of the API absolute.

@@ -42,10 +42,14 @@ func TestAnswersAreComparedWithTheirDescription(t *testing.T) {
 	}{
 		{"what is described", 200, "application/json; charset=utf-8", `{"id":"1","a/b":{"~":1}}`, nil},
 		{"null where that is allowed", 200, "application/json", `{"id":"1","note":null,"a/b":{"~":1}}`, nil},
-		{"a number that is a text, and something missing", 200, "application/json", `{"price":"1.50","a/b":{"~":1}}`,
-			[]plan.Finding{{"/id", "is required"}, {"/price", "must be a number, not a string"}}},
-		{"deep down, with names that are escaped", 200, "application/json", `{"id":"1","a/b":{"~":1},"parts":[{"id":"2","a/b":{}}]}`,
-			[]plan.Finding{{"/parts/0/a~1b/~0", "is required"}}},
+		{
+			"a number that is a text, and something missing", 200, "application/json", `{"price":"1.50","a/b":{"~":1}}`,
+			[]plan.Finding{{"/id", "is required"}, {"/price", "must be a number, not a string"}},
+		},
+		{
+			"deep down, with names that are escaped", 200, "application/json", `{"id":"1","a/b":{"~":1},"parts":[{"id":"2","a/b":{}}]}`,
+			[]plan.Finding{{"/parts/0/a~1b/~0", "is required"}},
+		},
 		{"no JSON, though it says so", 200, "application/json", `<html>`, []plan.Finding{{"", "the body is not JSON, and its media type says that it is"}}},
 		{"a range of media types", 200, "text/csv", "a,b", nil},
 		{"a media type that is not described", 200, "application/pdf", "%PDF", []plan.Finding{{"", `the media type "application/pdf" is not described`}}},

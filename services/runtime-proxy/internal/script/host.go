@@ -57,7 +57,7 @@ func (h *host) Parameter(_ context.Context, name string) (value string, found bo
 // CallbackURL implements [sandbox.Host].
 func (h *host) CallbackURL(ctx context.Context, path string) (string, error) {
 	if h.run.Callback == nil {
-		return "", errors.New("callback urls are not available here")
+		return "", h.say(fault.Precondition(fault.ReasonOperationNotSupported, "callback urls are not available here"))
 	}
 	text, err := h.run.Callback(ctx, path)
 	if err != nil {

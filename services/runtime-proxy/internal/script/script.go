@@ -193,22 +193,26 @@ func explain(err error, operation string, last error) error {
 	if !ok {
 		return err
 	}
+	code := "the custom code " + failure.Program
+	if operation != "" {
+		code = "the custom code of operation " + strconv.Quote(operation)
+	}
 	var f *fault.Error
 	switch failure.Kind {
 	case sandbox.KindCompile:
 		f = fault.Precondition(fault.ReasonScriptInvalid, "the custom code cannot be used: %s; the connector has to be mended", failure.Error())
 	case sandbox.KindLimit:
-		f = fault.Exhausted(fault.ReasonScriptLimitExceeded, "the custom code of operation %q was stopped: %s; it has to do less", operation, failure.Message).
+		f = fault.Exhausted(fault.ReasonScriptLimitExceeded, "%s was stopped: %s; it has to do less", code, failure.Message).
 			With("limit", failure.Limit).With("allowed", allowed(failure))
 	case sandbox.KindWorker:
-		f = fault.Unavailable(fault.ReasonScriptFailed, "the custom code of operation %q could not be run to its end; try again", operation)
+		f = fault.Unavailable(fault.ReasonScriptFailed, "%s could not be run to its end; try again", code)
 	case sandbox.KindThrown:
 		if last != nil && failure.Message == fault.From(last).Message() {
 			f = fault.From(last)
 			break
 		}
-		f = fault.Precondition(fault.ReasonScriptFailed, "the custom code of operation %q failed: %s; the connector has to be mended, or gets an answer that it does not expect",
-			operation, failure.Error())
+		f = fault.Precondition(fault.ReasonScriptFailed, "%s failed: %s; the connector has to be mended, or gets an answer that it does not expect",
+			code, failure.Error())
 	}
 	if operation != "" {
 		f = f.With("operation", operation)

@@ -1,5 +1,5 @@
 // Package connectorpackage writes connector packages: apiDefinition.swagger.json,
-// apiProperties.json, and the icon and the script of the source.
+// apiProperties.json, the icon and the scripts.
 //
 // The document is Swagger 2.0 as package openapi writes it, with the vendor's own
 // extensions and none of this platform. What the model knows beyond it goes to
@@ -24,6 +24,7 @@ import (
 	"github.com/ferrule-dev/ferrule/services/registry/internal/exporter/tree"
 	importer "github.com/ferrule-dev/ferrule/services/registry/internal/importer/connectorpackage"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/scriptfile"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/overlay"
 )
 
@@ -82,8 +83,9 @@ type pack struct {
 	files      []format.File
 	findings   target.Findings
 	properties *tree.Object
-	// script is the script's file, nil if there is none.
-	script *format.File
+	// script is the file with code for the vendor, running the one with code that
+	// runs here; nil if there is none.
+	script, running *format.File
 }
 
 func (p *pack) branding() {
@@ -98,18 +100,34 @@ func (p *pack) branding() {
 	}
 }
 
-// scripts says which operations custom code handles.
+// scripts says which operations custom code handles. A package has one file with
+// code for the vendor and one that runs here, and one list of operations for both.
 func (p *pack) scripts() {
+	var first []string
+	said := false
 	for i, s := range p.def.GetScripts() {
 		at := fmt.Sprintf("/scripts/%d", i)
-		if i > 0 {
-			p.findings.Lost(at, "", "a package has one script; %q is left out", s.GetPath())
+		into, content := &p.script, p.file(s.GetPath())
+		if s.GetLanguage() == scriptfile.Language {
+			into = &p.running
+			if s.GetSource() != "" {
+				content = &format.File{Content: []byte(s.GetSource())}
+			}
+		}
+		switch {
+		case *into != nil:
+			p.findings.Lost(at, "", "a package has one script of each language; %q is left out", s.GetPath())
+			continue
+		case content == nil:
+			p.findings.Lost(at, "", "the script %q is not among the files of the source; the operations that need it fail", s.GetPath())
+		}
+		*into = content
+		if said && !slices.Equal(first, s.GetOperationIds()) {
+			p.findings.Lost(at+"/operationIds", "", "a package has one list of operations for all of its code; that of %q is left out", s.GetPath())
 			continue
 		}
 		p.properties.Set("scriptOperations", tree.Strings(s.GetOperationIds()))
-		if p.script = p.file(s.GetPath()); p.script == nil {
-			p.findings.Lost(at, "", "the script %q is not among the files of the source; the operations that need it fail", s.GetPath())
-		}
+		first, said = s.GetOperationIds(), true
 	}
 }
 
@@ -121,7 +139,7 @@ func (p *pack) file(name string) *format.File {
 	return &p.files[i]
 }
 
-// assets returns the icon and the script.
+// assets returns the icon and the scripts.
 func (p *pack) assets() []format.File {
 	var files []format.File
 	name := p.def.GetInfo().GetIcon().GetFile()
@@ -133,6 +151,9 @@ func (p *pack) assets() []format.File {
 	}
 	if p.script != nil {
 		files = append(files, format.File{Path: scriptFile, Content: p.script.Content})
+	}
+	if p.running != nil {
+		files = append(files, format.File{Path: scriptfile.Name, Content: p.running.Content})
 	}
 	return files
 }

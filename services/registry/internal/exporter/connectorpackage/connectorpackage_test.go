@@ -136,6 +136,44 @@ func TestAnImportedPackageIsEqualAfterARoundTrip(t *testing.T) {
 	}
 }
 
+func TestCodeThatRunsIsWrittenBesideTheVendors(t *testing.T) {
+	const code = "export function before(request) {}\n"
+	def := readDefinition(t, "testdata/package.definition.json")
+	js := &connectorv1.Script{Language: "javascript", Path: "script.js", Source: code, OperationIds: def.GetScripts()[0].GetOperationIds()}
+	def.Scripts = append([]*connectorv1.Script{js}, def.GetScripts()...)
+	def.Scripts[1].Path = "script.csx"
+	for _, op := range def.GetOperations() {
+		op.RequiresScript = false
+	}
+	out := export(t, def, format.File{Path: "icon.png", Content: []byte("\x89PNG")}, format.File{Path: "script.csx", Content: []byte("class Script {}")})
+	content := map[string]string{}
+	for _, f := range out.Files {
+		content[f.Path] = string(f.Content)
+	}
+	if content["script.js"] != code || content["script.csx"] != "class Script {}" {
+		t.Errorf("the files are %v", content)
+	}
+	got := again(t, out)
+	if diff := cmp.Diff(def.GetScripts(), got.GetScripts(), protocmp.Transform()); diff != "" {
+		t.Errorf("scripts (-want +got):\n%s\n%s", diff, lines(out.Findings))
+	}
+}
+
+func TestAPackageHasOneListOfOperationsForItsCode(t *testing.T) {
+	def := readDefinition(t, "testdata/package.definition.json")
+	def.Scripts = []*connectorv1.Script{
+		{Language: "javascript", Path: "a.js", Source: "function before() {}", OperationIds: []string{"A"}},
+		{Language: "javascript", Path: "b.js", Source: "function after() {}"},
+		{Language: "csharp", Path: "code/script.csx"},
+	}
+	text := lines(export(t, def, assets...).Findings)
+	for _, want := range []string{"ExportLost /scripts/1: ", "ExportLost /scripts/2/operationIds: "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in\n%s", want, text)
+		}
+	}
+}
+
 func TestWaysToAuthenticateThatAPackageDoesNotHave(t *testing.T) {
 	parameter := func(name string) []*connectorv1.ConnectionParameter {
 		return []*connectorv1.ConnectionParameter{{

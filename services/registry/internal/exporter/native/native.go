@@ -61,7 +61,8 @@ func named(in target.Input) func(yield func(pointer, name string) bool) {
 			return
 		}
 		for i, s := range in.Definition.GetScripts() {
-			if s.GetPath() != "" && !yield(fmt.Sprintf("/scripts/%d", i), s.GetPath()) {
+			// Code that the definition holds needs no file.
+			if s.GetPath() != "" && s.GetSource() == "" && !yield(fmt.Sprintf("/scripts/%d", i), s.GetPath()) {
 				return
 			}
 		}

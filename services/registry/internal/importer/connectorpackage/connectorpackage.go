@@ -1,7 +1,7 @@
 // Package connectorpackage imports connector packages: a directory with a
 // Swagger 2.0 document (apiDefinition.swagger.json), what a connection asks for
 // and how calls are transformed (apiProperties.json), and optionally custom code
-// (script.csx) and a picture (icon.png). Other files are kept as part of the
+// (script.csx, and script.js, which runs) and a picture (icon.png). Other files are kept as part of the
 // source and not read. The same connector as part of a solution, where each of
 // these things is a file of its own, is read as well: see [layout].
 //

@@ -410,3 +410,46 @@ func TestMoreThanAnybodyHasIsCut(t *testing.T) {
 		}
 	}
 }
+
+func TestCodeThatRunsTakesThePlaceOfTheVendors(t *testing.T) {
+	const code = "export function before(request) {}"
+	js := func(ids ...string) *connectorv1.Script {
+		return &connectorv1.Script{Language: "javascript", Path: "script.js", Source: code, OperationIds: ids}
+	}
+	cs := func(ids ...string) *connectorv1.Script {
+		return &connectorv1.Script{Language: "csharp", Path: "script.csx", OperationIds: ids}
+	}
+	for _, row := range []struct {
+		name, operations string
+		files            map[string]string
+		want             []*connectorv1.Script
+		handled, codes   string
+	}{
+		{"for all operations", ``, map[string]string{"script.js": code}, []*connectorv1.Script{js()}, "", ""},
+		{"for some operations", `,"scriptOperations":["A"]`, map[string]string{"script.js": code}, []*connectorv1.Script{js("A")}, "", ""},
+		{"for an operation that is not there", `,"scriptOperations":["A","Z"]`, map[string]string{"script.js": code}, []*connectorv1.Script{js("A", "Z")}, "", "OperationUnknown apiProperties.json /properties/scriptOperations/1"},
+		{"beside the vendor's", `,"scriptOperations":["A"]`, map[string]string{"script.js": code, "script.csx": "class Script {}"}, []*connectorv1.Script{js("A"), cs("A")}, "", "ScriptReplaced apiProperties.json /properties/scriptOperations"},
+		{"beside the vendor's for all", ``, map[string]string{"script.js": code, "script.csx": "class Script {}"}, []*connectorv1.Script{js(), cs()}, "", "ScriptReplaced apiProperties.json"},
+		{"that cannot be read", ``, map[string]string{"script.js": "\xff", "script.csx": "class Script {}"}, []*connectorv1.Script{{Language: "javascript", Path: "script.js"}, cs()}, "A B T", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			list := files(swagger(""), `{"properties":{"iconBrandColor":"#000000"`+row.operations+`}}`)
+			for name, content := range row.files {
+				list = append(list, format.File{Path: name, Content: []byte(content)})
+			}
+			def, codes := importFiles(t, list)
+			if diff := cmp.Diff(row.want, def.GetScripts(), protocmp.Transform()); diff != "" {
+				t.Errorf("scripts (-want +got):\n%s", diff)
+			}
+			var handled []string
+			for _, op := range def.GetOperations() {
+				if op.GetRequiresScript() {
+					handled = append(handled, op.GetOperationId())
+				}
+			}
+			if got := strings.Join(handled, " "); got != row.handled || strings.Join(codes, ",") != row.codes {
+				t.Errorf("handled %q, findings %v", got, codes)
+			}
+		})
+	}
+}

@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strings"
 
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/scriptfile"
 )
 
 // The files of a package.
@@ -53,6 +55,8 @@ type layout struct {
 	// code are the files with custom code, pictures those that may be the icon.
 	code     []string
 	pictures []format.File
+	// running is the custom code that runs here, nil if there is none.
+	running *connectorv1.Script
 	// color is the brand colour that a solution keeps elsewhere.
 	color string
 }
@@ -81,6 +85,7 @@ func findPackage(src *format.Source) (*layout, error) {
 	l := &layout{
 		definition: definition, documents: []*document.Document{properties},
 		root: properties.Root().GetFold("properties"), code: src.Named(scriptFile),
+		running: scriptfile.Find(src, properties.Path()),
 	}
 	if !l.root.Is(document.Object) {
 		// Some leave the outer object out.

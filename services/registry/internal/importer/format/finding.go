@@ -12,6 +12,15 @@ import (
 // worse ones are kept, and the last says how many are missing.
 const MaxFindings = 1000
 
+// The codes of findings about custom code, which say whether a revision can be
+// published.
+const (
+	// ScriptInvalid: code that cannot run. Its severity is Error.
+	ScriptInvalid = "ScriptInvalid"
+	// ScriptUnchecked: code that nobody could try, through no fault of its own.
+	ScriptUnchecked = "ScriptUnchecked"
+)
+
 // Severity says how bad a finding is.
 type Severity int
 

@@ -3,7 +3,9 @@ package openapi
 import (
 	"errors"
 
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/scriptfile"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/overlay"
 )
 
@@ -19,4 +21,15 @@ func (t *translation) ferrule() {
 		}
 		t.warn("ExtensionInvalid", at, "correct it or remove it", "the extension is ignored: %v", err)
 	})
+}
+
+// script takes the custom code that lies beside the document. The extension
+// "x-ferrule-scripts", read after it, says all scripts there are.
+func (t *translation) script() {
+	if t.files.source == nil {
+		return
+	}
+	if script := scriptfile.Find(t.files.source, t.files.main.doc.Path()); script != nil {
+		t.def.Scripts = []*connectorv1.Script{script}
+	}
 }

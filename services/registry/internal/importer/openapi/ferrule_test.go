@@ -4,6 +4,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/openapi"
 )
 
 func TestExtensionsOfThePlatformCount(t *testing.T) {
@@ -71,5 +74,67 @@ paths: {/a: {get: {operationId: A, x-ferrule-requires-script: sometimes, respons
 	}
 	if got.operation("A").GetRequiresScript() {
 		t.Error("the extension counts")
+	}
+}
+
+// A file of code counts unless the document has code itself.
+func TestCodeBesideADocument(t *testing.T) {
+	const document = "openapi: 3.1.0\ninfo: {title: Test, version: '1'}\nservers: [{url: 'https://api.example.com'}]\npaths: {/a: {get: {operationId: A, responses: {'200': {description: Done}}}}}\n"
+	const own = "x-ferrule-scripts: [{language: javascript, path: own.js, source: 'function after() {}'}]\n"
+	for _, row := range []struct{ name, document, want string }{
+		{"a file", document, "api/script.js function before() {}"},
+		{"the document's own", document + own, "own.js function after() {}"},
+		{"none at all", document + "x-ferrule-scripts: null\n", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			src, err := format.NewSource([]format.File{
+				{Path: "api/openapi.yaml", Content: []byte(row.document)},
+				{Path: "api/script.js", Content: []byte("function before() {}")},
+				{Path: "script.js", Content: []byte("function handle() {}")},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			result, err := openapi.V3{}.Import(t.Context(), src)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			for _, s := range result.Definition.GetScripts() {
+				got += s.GetPath() + " " + s.GetSource()
+			}
+			if got != row.want || len(result.Findings) > 0 {
+				t.Errorf("scripts %q, want %q; findings %v", got, row.want, result.Findings)
+			}
+		})
+	}
+}
+
+func TestWhatADocumentImpliesCanBeDenied(t *testing.T) {
+	const document = `openapi: 3.1.0
+info: {title: Test, version: '1'}
+servers: [{url: 'https://api.example.com'}]
+paths:
+  /a:
+    get:
+      operationId: A
+      parameters: [{name: cursor, in: query, schema: {type: string}}]
+      responses: {'200': {description: Done, content: {application/json: {schema: {properties: {items: {type: array}, next_cursor: {type: string}}}}}}}
+    post:
+      operationId: B
+      parameters: [{name: Idempotency-Key, in: header, schema: {type: string}}]
+      responses: {'200': {description: Done}}
+`
+	got := importAny(t, document)
+	if p := got.operation("A").GetPagination(); p.GetCursor().GetCursorPath() != "next_cursor" || p.GetItemsPath() != "items" {
+		t.Errorf("paging is %v", p)
+	}
+	if key := got.operation("B").GetIdempotencyKeyHeader(); key != "Idempotency-Key" {
+		t.Errorf("the key is in %q", key)
+	}
+	denied := strings.NewReplacer("operationId: A", "operationId: A\n      x-ferrule-pagination: null", "operationId: B", "operationId: B\n      x-ferrule-idempotency-key-header: null").Replace(document)
+	got = importAny(t, denied)
+	if got.operation("A").GetPagination() != nil || got.operation("B").GetIdempotencyKeyHeader() != "" || len(got.findings) > 0 {
+		t.Errorf("it was not denied: %v, %v", got.GetOperations(), got.codes())
 	}
 }

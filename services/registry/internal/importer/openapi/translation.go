@@ -7,6 +7,7 @@ import (
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/derive"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/vendor"
 )
@@ -125,6 +126,8 @@ func (t *translation) run(ctx context.Context) (*connectorv1.Definition, error) 
 	if err := t.budget.check(t.root, nil); err != nil {
 		return nil, err
 	}
+	derive.Operations(t.def)
+	t.script()
 	t.ferrule()
 	return t.def, nil
 }

@@ -1,0 +1,138 @@
+package runtimeproxy_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"testing"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/testkit"
+)
+
+// answered is what came of a streamed call.
+type answered struct {
+	head *runtimev1.InvokeStreamHead
+	size int64
+}
+
+// streamed makes a streamed call as ada, with a body of chunks, and reads its
+// answer.
+func (s *suite) streamed(t *testing.T, begin *runtimev1.InvokeStreamStart, chunks [][]byte) (out answered, err error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(s.as("ada"))
+	defer cancel()
+	stream, err := s.runtime.InvokeStream(ctx)
+	must(t, err)
+	must(t, stream.Send(&runtimev1.InvokeStreamRequest{Part: &runtimev1.InvokeStreamRequest_Start{Start: begin}}))
+	go func() {
+		for _, chunk := range chunks {
+			if stream.Send(&runtimev1.InvokeStreamRequest{Part: &runtimev1.InvokeStreamRequest_Chunk{Chunk: chunk}}) != nil {
+				return
+			}
+		}
+		_ = stream.CloseSend()
+	}()
+	for {
+		message, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return out, err
+		}
+		if message.GetHead() != nil {
+			out.head = message.GetHead()
+		}
+		out.size += int64(len(message.GetChunk()))
+	}
+}
+
+func upload(d *connectorv1.Definition) {
+	d.Operations = append(d.Operations, &connectorv1.Operation{
+		OperationId: "Upload", Method: "PUT", Path: "/files/{id}",
+		Parameters:  []*connectorv1.Parameter{{Name: "id", Required: true, Location: connectorv1.ParameterLocation_PARAMETER_LOCATION_PATH, Schema: []byte(`{"type":"string"}`)}},
+		RequestBody: &connectorv1.RequestBody{Required: true, Contents: []*connectorv1.MediaType{{MediaType: "application/octet-stream", Kind: connectorv1.BodyKind_BODY_KIND_BINARY}}},
+	})
+}
+
+// TestLargeBodiesAreStreamed both ways, without being held.
+func TestLargeBodiesAreStreamed(t *testing.T) {
+	const size, piece = 64 << 20, 256 << 10
+	heads := make(chan string, 4)
+	url := api(t, func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		heads <- fmt.Sprintf("%s %s %d %s %s", r.Method, r.RequestURI, n, r.Header.Get("Content-Type"), r.Header.Get("X-Api-Key"))
+		w.Header().Set("Content-Type", "application/x-mine")
+		w.WriteHeader(201)
+		_, _ = io.Copy(w, io.LimitReader(&zeros{}, size))
+	})
+	s := start(t, url, upload)
+	chunk := make([]byte, piece)
+	chunks := make([][]byte, size/piece)
+	for i := range chunks {
+		chunks[i] = chunk
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	out, err := s.streamed(t, &runtimev1.InvokeStreamStart{
+		Connection: connection, OperationId: "Upload", Input: []byte(`{"id":"a b"}`), ContentType: "image/png", ContentLength: size,
+	}, chunks)
+	must(t, err)
+	runtime.ReadMemStats(&after)
+	if out.head.GetStatusCode() != 201 || out.size != size || out.head.GetRevision() != revisionID {
+		t.Errorf("head %v, %d bytes", out.head, out.size)
+	}
+	if got, want := <-heads, fmt.Sprintf("PUT /api/files/a%%20b %d image/png %s", size, canary); got != want {
+		t.Errorf("request = %q, want %q", got, want)
+	}
+	if grown := int64(after.HeapSys) - int64(before.HeapSys); grown > 48<<20 {
+		t.Errorf("the heap has grown by %d bytes for two bodies of %d", grown, size)
+	}
+}
+
+// TestStreamedCallsAreRefused where something has to see the whole.
+func TestStreamedCallsAreRefused(t *testing.T) {
+	rec := record(t, always(200, `{}`))
+	s := start(t, rec.url, func(d *connectorv1.Definition) {
+		upload(d)
+		d.Policies = []*connectorv1.Policy{only(policyOf("setproperty", answerSection, "newPropertyParentPathTemplate", "@body()", "newPropertySubPathTemplate", "a", "propertyValuePathTemplate", "b"), "ListItems")}
+	})
+	reasonIs(t, second(s.streamed(t, &runtimev1.InvokeStreamStart{Connection: connection, OperationId: "ListItems"}, nil)), fault.ReasonOperationNotSupported)
+	reasonIs(t, second(s.streamed(t, &runtimev1.InvokeStreamStart{Connection: connection, OperationId: "Upload", ContentType: "text/plain"}, nil)), fault.ReasonInputInvalid)
+	if len(rec.all()) != 0 {
+		t.Error("a request was sent")
+	}
+}
+
+// TestAStreamedCallEndsWithItsCaller.
+func TestAStreamedCallEndsWithItsCaller(t *testing.T) {
+	arrived, ended := make(chan struct{}), make(chan struct{})
+	url := api(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(200)
+		_ = http.NewResponseController(w).Flush()
+		close(arrived)
+		<-r.Context().Done()
+		close(ended)
+	})
+	s := start(t, url, nil)
+	ctx, cancel := context.WithCancel(s.as("ada"))
+	defer cancel()
+	stream, err := s.runtime.InvokeStream(ctx)
+	must(t, err)
+	must(t, stream.Send(&runtimev1.InvokeStreamRequest{Part: &runtimev1.InvokeStreamRequest_Start{Start: &runtimev1.InvokeStreamStart{Connection: connection, OperationId: "ListItems"}}}))
+	first, err := stream.Recv()
+	must(t, err)
+	if first.GetHead().GetStatusCode() != 200 {
+		t.Errorf("head = %v", first)
+	}
+	<-arrived
+	cancel()
+	testkit.Receive(t, "the API to notice", closed(ended))
+}
