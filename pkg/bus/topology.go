@@ -265,9 +265,11 @@ func (t Topology) Buckets() []jetstream.KeyValueConfig {
 	t = t.withDefaults()
 	buckets := []jetstream.KeyValueConfig{
 		{
-			// A budget is of no interest once its time is over, a day at the longest.
+			// A budget is of no interest once its time is over, a day at the longest. In
+			// memory: the first call of a connection in each window waits for it. A
+			// server that starts again has forgotten what was taken of the present one.
 			Bucket: BucketRateBudgets, Description: "How much of each rate limit is taken.",
-			TTL: 25 * time.Hour, MaxBytes: 64 << 20,
+			TTL: 25 * time.Hour, MaxBytes: 64 << 20, Storage: jetstream.MemoryStorage,
 		},
 		{
 			Bucket: BucketIdempotency, Description: "What became of calls with an idempotency key.",
@@ -284,7 +286,6 @@ func (t Topology) Buckets() []jetstream.KeyValueConfig {
 	}
 	for i := range buckets {
 		buckets[i].Replicas = t.Replicas
-		buckets[i].Storage = jetstream.FileStorage
 		buckets[i].History = 1
 	}
 	return buckets
