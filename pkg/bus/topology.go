@@ -269,7 +269,7 @@ func (t Topology) Buckets() []jetstream.KeyValueConfig {
 			// memory: the first call of a connection in each window waits for it. A
 			// server that starts again has forgotten what was taken of the present one.
 			Bucket: BucketRateBudgets, Description: "How much of each rate limit is taken.",
-			TTL: 25 * time.Hour, MaxBytes: 64 << 20, Storage: jetstream.MemoryStorage,
+			TTL: 25 * time.Hour, MaxBytes: 32 << 20, Storage: jetstream.MemoryStorage,
 		},
 		{
 			Bucket: BucketIdempotency, Description: "What became of calls with an idempotency key.",

@@ -15,7 +15,6 @@ package resource
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
@@ -41,16 +40,14 @@ const (
 	events         = "events"
 )
 
-var idPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-
-// idRule says in words what idPattern says.
+// idRule says in words what isID checks.
 const idRule = "1 to 63 lower-case letters, digits and hyphens, with a letter or digit first and last"
 
 // CheckID returns nil if id is 1 to [MaxID] lower-case ASCII letters, digits
 // and hyphens, with a letter or digit first and last. Otherwise the error is a
 // *fault.Error with reason INVALID_NAME that names field as wrong.
 func CheckID(field, id string) error {
-	if idPattern.MatchString(id) {
+	if isID(id) {
 		return nil
 	}
 	return fault.Invalid(fault.ReasonInvalidName, "%q is not a valid id; use %s", clip(id), idRule).
@@ -219,18 +216,30 @@ func parse(name string, collections ...string) ([]string, error) {
 	if len(name) > MaxName {
 		return nil, invalid(name, collections)
 	}
-	segments := strings.Split(name, "/")
-	if len(segments) != 2*len(collections) {
-		return nil, invalid(name, collections)
-	}
-	ids := make([]string, len(collections))
-	for i, collection := range collections {
-		ids[i] = segments[2*i+1]
-		if segments[2*i] != collection || !idPattern.MatchString(ids[i]) {
+	ids, rest := make([]string, len(collections)), name
+	for i, want := range collections {
+		collection, after, _ := strings.Cut(rest, "/")
+		id, others, more := strings.Cut(after, "/")
+		if collection != want || !isID(id) || more != (i < len(collections)-1) {
 			return nil, invalid(name, collections)
 		}
+		ids[i], rest = id, others
 	}
 	return ids, nil
+}
+
+// isID reports whether an id keeps the rule. Every call of the data plane asks, so
+// it is no regular expression.
+func isID(id string) bool {
+	if id == "" || len(id) > MaxID || id[0] == '-' || id[len(id)-1] == '-' {
+		return false
+	}
+	for i := range len(id) {
+		if c := id[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
 }
 
 func invalid(name string, collections []string) error {

@@ -20,7 +20,8 @@ type Options struct {
 	// CallsPerWorker is after how many calls a worker is replaced. Zero means
 	// 10,000.
 	CallsPerWorker int
-	// Clock tells the time; nil means that of the machine.
+	// Clock tells how long workers are idle; nil means that of the machine. The time
+	// of scripts is always that of the machine.
 	Clock clock.Clock
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/ferrule-dev/ferrule/pkg/clock"
 )
 
 // Pool runs scripts in worker processes. It is safe for concurrent use. Who makes
@@ -83,7 +85,7 @@ func (p *Pool) converse(ctx context.Context, c *conversation) error {
 	if err != nil {
 		return err
 	}
-	c.clock = p.options.Clock
+	c.clock = clock.System() // deadlines of pipes are on no other
 	err = c.run(ctx, w)
 	p.release(w)
 	if err != nil && p.isClosed() && w.killed.Load() && ctx.Err() == nil {

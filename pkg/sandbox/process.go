@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ferrule-dev/ferrule/pkg/clock"
 )
 
 // startTime is how long a new worker may take to say that it is ready.
@@ -49,7 +51,7 @@ func start(ctx context.Context, o Options) (*process, error) {
 	if err != nil {
 		return nil, errors.Join(err, in.Close(), out.Close())
 	}
-	if err := p.greet(ctx, o); err != nil {
+	if err := p.greet(ctx); err != nil {
 		p.kill()
 		p.end()
 		return nil, fmt.Errorf("wait for a script worker: %w%s", err, p.complaint.quoted())
@@ -91,10 +93,11 @@ func (p *process) launch(in, out *os.File, o Options) error {
 }
 
 // greet reads the worker's first frame.
-func (p *process) greet(ctx context.Context, o Options) error {
+func (p *process) greet(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, p.kill)
 	defer stop()
-	if err := p.out.SetReadDeadline(o.Clock.Now().Add(startTime)); err != nil {
+	// The pipe knows the machine's time only.
+	if err := p.out.SetReadDeadline(clock.System().Now().Add(startTime)); err != nil {
 		return err
 	}
 	f, err := readFrame(p.out, 0)

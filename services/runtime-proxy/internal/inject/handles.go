@@ -95,7 +95,10 @@ func (h *Handles) of(slot int) string {
 	if h.prefix == "" {
 		var random [handleBytes]byte
 		_, _ = rand.Read(random[:]) // never fails (crypto/rand, Go 1.24)
-		h.prefix = handleStart + hex.EncodeToString(random[:])
+		var text [prefixSize]byte
+		copy(text[:], handleStart)
+		hex.Encode(text[len(handleStart):], random[:])
+		h.prefix = string(text[:])
 	}
 	const digits = "0123456789abcdef"
 	return h.prefix + string([]byte{digits[slot>>4], digits[slot&15]})
