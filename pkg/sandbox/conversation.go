@@ -151,7 +151,7 @@ func (c *conversation) read(w *process) (frame, error) {
 
 // begin makes the first frame.
 func (c *conversation) begin() (runHead, [2][]byte, error) {
-	head := runHead{Program: c.program.key(), Limits: c.limits}
+	head := runHead{Program: keyOf(c.program), Limits: c.limits}
 	var bodies [2][]byte
 	i := c.invocation
 	if i == nil {
@@ -230,7 +230,7 @@ func (c *conversation) kept(number int) []byte {
 }
 
 // key is the same for the same program, and for no other.
-func (p Program) key() string {
+func keyOf(p Program) string {
 	sum := sha256.Sum256([]byte(p.Source))
 	return string(fmt.Appendf(nil, "%x", sum[:]))
 }

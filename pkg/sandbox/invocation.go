@@ -1,58 +1,32 @@
 package sandbox
 
-import "time"
+import (
+	"time"
+
+	"github.com/ferrule-dev/ferrule/pkg/sandbox/program"
+)
 
 // The greatest length of a program's source, in bytes and in lines.
 const (
-	MaxSource = 1 << 20
-	MaxLines  = 1 << 16
+	MaxSource = program.MaxSource
+	MaxLines  = program.MaxLines
 )
 
-// Program is one file of custom code. Two programs with the same name and source
-// are the same program: workers compile it once.
-type Program struct {
-	// Name is the file's name, for messages; stack traces carry it.
-	Name string
-	// Source is the code: UTF-8, an ECMAScript module without imports, at most
-	// [MaxSource] bytes and [MaxLines] lines.
-	Source string
-}
+// Program is one file of custom code; see [program.Program].
+type Program = program.Program
 
 // Function is the name of a function that a program may define.
-type Function string
+type Function = program.Function
 
-// The functions that are looked for at the top level of a program, exported or
-// not.
+// The functions that are looked for; see [program.Before] and the others.
 const (
-	// Before is called with the request before it is sent.
-	Before Function = "before"
-	// After is called with the answer.
-	After Function = "after"
-	// Handle is called instead of the request.
-	Handle Function = "handle"
+	Before = program.Before
+	After  = program.After
+	Handle = program.Handle
 )
 
 // Exports tells which functions a program defines.
-type Exports struct {
-	Before, After, Handle bool
-}
-
-// Has tells whether the function is defined.
-func (e Exports) Has(f Function) bool {
-	switch f {
-	case Before:
-		return e.Before
-	case After:
-		return e.After
-	case Handle:
-		return e.Handle
-	default:
-		return false
-	}
-}
-
-// None tells that a program defines nothing that could be called.
-func (e Exports) None() bool { return e == Exports{} }
+type Exports = program.Exports
 
 // Field is one header field. Names keep their spelling and compare without regard
 // to case.

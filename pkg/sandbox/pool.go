@@ -63,7 +63,7 @@ func (p *Pool) Run(ctx context.Context, i Invocation) (Result, error) {
 // check tells what an invocation lacks.
 func (i *Invocation) check() error {
 	switch {
-	case !Exports{true, true, true}.Has(i.Function):
+	case !Exports{Before: true, After: true, Handle: true}.Has(i.Function):
 		return fmt.Errorf("scripts have no function %q: use before, after or handle", i.Function)
 	case i.Request == nil:
 		return errors.New("the invocation has no request")

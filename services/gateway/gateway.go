@@ -1,6 +1,7 @@
 // Package gateway is the edge of the suite: REST for every public method, the
-// pass-through data plane, the webhook ingress, the redirect of sign-ins and our
-// own OpenAPI document. It owns nothing durable and has no rights of its own.
+// pass-through data plane, the webhook ingress, the callback URLs of custom code,
+// the redirect of sign-ins and our own OpenAPI document. It owns nothing durable and
+// has no rights of its own.
 package gateway
 
 import (
@@ -16,10 +17,12 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/ferrule-dev/ferrule/gen"
+	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
 	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 	"github.com/ferrule-dev/ferrule/pkg/service"
+	"github.com/ferrule-dev/ferrule/services/gateway/internal/callbacks"
 	"github.com/ferrule-dev/ferrule/services/gateway/internal/edge"
 	"github.com/ferrule-dev/ferrule/services/gateway/internal/hooks"
 	"github.com/ferrule-dev/ferrule/services/gateway/internal/signin"
@@ -70,10 +73,13 @@ func New(ctx context.Context, env service.Env, passThrough http.Handler) (*Gatew
 	observed := func(h http.Handler, name string) http.Handler {
 		return otelhttp.NewHandler(h, name, otelhttp.WithTracerProvider(env.Tracer), otelhttp.WithMeterProvider(env.Meter))
 	}
+	// Paths of callbacks are secrets, and queries of sign-ins hold codes: they have no
+	// place in a trace.
 	return &Gateway{env: env, handler: &router{
 		rest:        observed(rest, "rest"),
 		hooks:       observed(hooks.New(trigger), "webhook"),
-		signIn:      signin.New(vault), // its query holds codes, which have no place in a trace
+		callbacks:   callbacks.New(runtimev1.NewRuntimeServiceClient(env.Client(service.Runtime))),
+		signIn:      signin.New(vault),
 		passThrough: passThrough,
 	}}, nil
 }
@@ -96,7 +102,7 @@ func (g *Gateway) Handler() http.Handler { return g.handler }
 // router decides by the path as it was sent. It is not an http.ServeMux because
 // that would clean paths, and the data plane must not touch them.
 type router struct {
-	rest, hooks, signIn, passThrough http.Handler
+	rest, hooks, callbacks, signIn, passThrough http.Handler
 }
 
 // ServeHTTP is the list of what the edge serves.
@@ -106,7 +112,9 @@ func (r *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		serveOpenAPI(w)
 	case strings.HasPrefix(path, hooks.Prefix):
 		r.hooks.ServeHTTP(w, req)
-	case path == signin.Path || strings.HasPrefix(path, signin.Path+"/"):
+	case strings.HasPrefix(path, callbacks.Prefix):
+		r.callbacks.ServeHTTP(w, req)
+	case strings.HasPrefix(path+"/", signin.Prefix):
 		r.signIn.ServeHTTP(w, req)
 	case isPassThrough(path):
 		r.passThrough.ServeHTTP(w, req)

@@ -51,6 +51,13 @@ type suite struct {
 
 	invoke func(*runtimev1.InvokeRequest) (*runtimev1.InvokeResponse, error)
 	ingest func(context.Context, *triggerv1.IngestWebhookRequest) (*triggerv1.IngestWebhookResponse, error)
+	pages  func(*runtimev1.InvokePagesRequest, grpc.ServerStreamingServer[runtimev1.InvokePagesResponse]) error
+
+	receive func(context.Context, *runtimev1.ReceiveCallbackRequest) (*runtimev1.ReceiveCallbackResponse, error)
+}
+
+func (s *suite) InvokePages(in *runtimev1.InvokePagesRequest, out grpc.ServerStreamingServer[runtimev1.InvokePagesResponse]) error {
+	return s.pages(in, out)
 }
 
 func (*suite) GetConnector(_ context.Context, in *registryv1.GetConnectorRequest) (*registryv1.Connector, error) {
@@ -66,6 +73,10 @@ func (s *suite) Invoke(_ context.Context, in *runtimev1.InvokeRequest) (*runtime
 
 func (s *suite) IngestWebhook(ctx context.Context, in *triggerv1.IngestWebhookRequest) (*triggerv1.IngestWebhookResponse, error) {
 	return s.ingest(ctx, in)
+}
+
+func (s *suite) ReceiveCallback(ctx context.Context, in *runtimev1.ReceiveCallbackRequest) (*runtimev1.ReceiveCallbackResponse, error) {
+	return s.receive(ctx, in)
 }
 
 func (*suite) StreamEvents(in *triggerv1.StreamEventsRequest, out grpc.ServerStreamingServer[triggerv1.Event]) error {
@@ -95,7 +106,10 @@ func start(t *testing.T, s *suite, passThrough http.Handler) *httptest.Server {
 	log := slog.New(slog.DiscardHandler)
 	server := grpcx.NewServer(grpcx.ServerConfig{
 		Log: log, Clock: clock.System(), Verifier: tokens{},
-		Rules: grpcx.Rules{triggerv1.TriggerService_IngestWebhook_FullMethodName: {service.Gateway}},
+		Rules: grpcx.Rules{
+			triggerv1.TriggerService_IngestWebhook_FullMethodName:   {service.Gateway},
+			runtimev1.RuntimeService_ReceiveCallback_FullMethodName: {service.Gateway},
+		},
 	})
 	registryv1.RegisterRegistryServiceServer(server, s)
 	vaultv1.RegisterVaultServiceServer(server, s)
@@ -364,6 +378,36 @@ func TestBadNotificationsAreRefusedAtTheEdge(t *testing.T) {
 				t.Errorf("answer = %d %s, want %d %s", got.status, got.body, row.status, row.reason)
 			}
 		})
+	}
+}
+
+func TestCallbacksOfCustomCodeReachTheRuntime(t *testing.T) {
+	var seen *runtimev1.ReceiveCallbackRequest
+	s := &suite{receive: func(ctx context.Context, in *runtimev1.ReceiveCallbackRequest) (*runtimev1.ReceiveCallbackResponse, error) {
+		if p, _ := authn.FromContext(ctx); p.Kind != authn.KindService {
+			t.Errorf("the callback came as %v", p)
+		}
+		if seen = in; in.GetToken() != "abc" {
+			return nil, fault.NotFound(fault.ReasonCallbackUnknown, "this callback url is not known")
+		}
+		return &runtimev1.ReceiveCallbackResponse{StatusCode: 201, Body: []byte("taken"), Headers: []*runtimev1.InvokeStreamHeader{{Name: "X-A", Value: "1"}}}, nil
+	}}
+	front := start(t, s, nil)
+	// Whatever stands in Authorization is for the code, and is not taken for one of ours.
+	got := call(t, front, "PATCH", "/callbacks/abc?q=1", "of the api", "body")
+	if got.status != 201 || got.body != "taken" || got.header.Get("X-A") != "1" || got.header.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("answer = %d %q %v", got.status, got.body, got.header)
+	}
+	if seen.GetMethod() != "PATCH" || seen.GetQuery() != "q=1" || string(seen.GetBody()) != "body" {
+		t.Errorf("the runtime was told %v", seen)
+	}
+	for _, path := range []string{"/callbacks/", "/callbacks/abd", "/callbacks/abc/x", "/callbacks/abc%2f"} {
+		if got := call(t, front, "POST", path, "", ""); got.status != 404 || reason(t, got.body) != string(fault.ReasonCallbackUnknown) {
+			t.Errorf("answer of %s = %d %s", path, got.status, got.body)
+		}
+	}
+	if got := call(t, front, "POST", "/callbacks", "", ""); got.status != 404 {
+		t.Errorf("answer without a token = %d", got.status)
 	}
 }
 

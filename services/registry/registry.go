@@ -16,12 +16,12 @@ import (
 	"google.golang.org/grpc"
 
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
+	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
 	"github.com/ferrule-dev/ferrule/pkg/bus"
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 	"github.com/ferrule-dev/ferrule/pkg/kv/outbox"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/pkg/run"
-	"github.com/ferrule-dev/ferrule/pkg/sandbox"
 	"github.com/ferrule-dev/ferrule/pkg/service"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/api"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/core"
@@ -72,42 +72,28 @@ type Service struct {
 	core  *core.Registry
 	api   *api.Server
 	relay *outbox.Relay
-	// scripts compiles custom code; it works from New until Run ends.
-	scripts *sandbox.Pool
 }
 
 var _ service.Service = (*Service)(nil)
 
-// compilers is how many scripts are compiled at the same time; others wait.
-const compilers = 2
-
-// compileLimits are those of the top level of a script, which has little to do.
-func compileLimits() sandbox.Limits {
-	limits := sandbox.DefaultLimits()
-	limits.Time = 2 * time.Second
-	return limits
-}
-
-// New builds the service. It starts nothing but a worker for custom code when an
-// import brings some: the program must call sandbox.Main before all else. Run
-// ends what New and Run have started.
+// New builds the service. It starts nothing; the runtime compiles the custom code
+// that imports bring.
 func New(env service.Env, cfg Config) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configure registry: %w", err)
 	}
 	relay := outbox.NewRelay(env.Store, env.Bus, env.Log, env.Clock)
 	env.Health.Register(healthTarget)
-	scripts := sandbox.New(sandbox.Options{Size: compilers, Limits: compileLimits(), Clock: env.Clock})
 	registry := core.New(core.Deps{
 		Store:     store.New(env.Store, announcement),
 		Fetcher:   fetch.New(env.Guard, cfg.FetchTimeout, references),
 		Importers: importer.All(),
-		Tools:     tools(scripts),
+		Tools:     tools(remoteCompiler{runtimev1.NewRuntimeServiceClient(env.Client(service.Runtime))}),
 		Clock:     env.Clock,
 		Committed: relay.Notify,
 		Imports:   cfg.Imports,
 	})
-	return &Service{env: env, core: registry, api: api.New(registry), relay: relay, scripts: scripts}, nil
+	return &Service{env: env, core: registry, api: api.New(registry), relay: relay}, nil
 }
 
 // announcement tells caches that a connector has changed; the data is the id of
@@ -136,10 +122,8 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Add("relay", s.relay.Run)
 	group.Add("watch", func(ctx context.Context) error { return s.watch(ctx, stale) })
 	group.Add("load", func(ctx context.Context) error { return s.load(ctx, stale) })
-	group.Add("scripts", s.scripts.Serve)
 	s.env.Health.Set(healthTarget, nil)
-	err := errors.Join(group.Run(ctx), s.scripts.Close())
-	if err != nil {
+	if err := group.Run(ctx); err != nil {
 		return fmt.Errorf("run registry: %w", err)
 	}
 	return nil

@@ -34,6 +34,8 @@ type rig struct {
 	env    service.Env
 	issuer *authn.Issuer
 	conn   *grpc.ClientConn
+	// runtime compiles custom code.
+	runtime *runtime
 }
 
 // newRig serves a registry on a store until the test ends. The loopback may be
@@ -53,6 +55,8 @@ func newRig(t *testing.T, store kv.Store) *rig {
 		Name: service.Registry, Log: log, Clock: clock.System(), Store: store, Bus: testkit.NewNATS(t),
 		Verifier: authn.NewVerifier(clock.System(), key.Public()), Guard: guard, Health: health.New(log),
 	}}
+	r.runtime = newRuntime(t)
+	r.env.Client = r.runtime.client
 	svc, err := registry.New(r.env, defaults(t))
 	if err != nil {
 		t.Fatal(err)

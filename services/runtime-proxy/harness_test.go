@@ -136,6 +136,14 @@ func (v *vault) ResolveCredential(ctx context.Context, req *vaultv1.ResolveCrede
 	return lent, nil
 }
 
+func (v *vault) GetConnection(ctx context.Context, req *vaultv1.GetConnectionRequest) (*vaultv1.Connection, error) {
+	p, _ := authn.FromContext(ctx)
+	if req.GetName() != connection || (p.Kind == authn.KindUser && p.Name != "ada" && !p.Is(authn.RoleAdmin)) {
+		return nil, fault.NotFound(fault.ReasonConnectionNotFound, "connection %q does not exist", req.GetName())
+	}
+	return &vaultv1.Connection{Name: connection, Owner: "ada"}, nil
+}
+
 // fail makes all questions fail from now on.
 func (v *vault) fail(err error) {
 	v.mu.Lock()

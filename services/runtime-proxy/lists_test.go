@@ -220,7 +220,8 @@ func TestLinksLeadBackToUs(t *testing.T) {
 		say(w, 200, `{"value":[],"@odata.nextLink":"`+strings.ReplaceAll(next, "HOST", "http://"+r.Host)+`"}`)
 	})
 	policy := func(d *connectorv1.Definition) {
-		d.Policies = []*connectorv1.Policy{policyOf("updatenextlink", answerSection, "nextLinkPropertyName", "@odata.nextLink")}
+		d.Policies = []*connectorv1.Policy{only(policyOf("updatenextlink", answerSection, "nextLinkPropertyName", "@odata.nextLink"), "ListItems")}
+		d.Operations = append(d.Operations, &connectorv1.Operation{OperationId: "ListPlain", Method: "GET", Path: "/plain"})
 		d.ParameterSets[0].Placements = []*connectorv1.CredentialPlacement{key("api_key", inQuery, "key", "")}
 	}
 	s := startWith(t, rec.url, policy, func(c *settings) { c.PublicURL = "https://ferrule.example.com/x" })
@@ -234,7 +235,7 @@ func TestLinksLeadBackToUs(t *testing.T) {
 		begins     string // of the link; empty: there is none
 		body       string // of what it leads to
 	}{
-		{"below the API", "HOST/api/items?page=2&key=" + strings.ReplaceAll(canary, " ", "%20"), "https://ferrule.example.com/x/v1/" + connection + "/proxy/items?page=2", `{"value":["second"]}`},
+		{"below the API", "HOST/api/plain?page=2&key=" + strings.ReplaceAll(canary, " ", "%20"), "https://ferrule.example.com/x/v1/" + connection + "/proxy/plain?page=2", `{"value":["second"]}`},
 		{"on another host of the connection", elsewhere.url + "/list?x=1", "https://ferrule.example.com/x/v1/" + connection + "/proxy/~/", `["elsewhere"]`},
 		{"on a host that is not the connection's", "http://attacker.example/list", "", ""},
 		{"no url of the web", "javascript:alert(1)", "", ""},

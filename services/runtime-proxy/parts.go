@@ -146,6 +146,7 @@ func (p *parts) methods(env service.Env, calls *pipeline.Pipeline) api.Parts {
 	return api.Parts{
 		Report: p.source.ReportTest, Dynamic: api.NewDynamic(calls, p.resolver),
 		Usage: api.NewUsage(p.totals, env.Clock, mayUse), Logs: api.NewRequestLogs(p.log, env.Clock, p.source.Owner),
+		Scripts: p.pool,
 	}
 }
 

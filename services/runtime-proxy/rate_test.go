@@ -4,8 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/grpc/status"
-
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
@@ -16,7 +14,7 @@ const (
 	perConnector  = connectorv1.RateLimitScope_RATE_LIMIT_SCOPE_CONNECTOR
 )
 
-// limited gives a definition a limit.
+// limitOf gives a definition a limit, and one of its operations a cost.
 func limitOf(scope connectorv1.RateLimitScope, calls, seconds int32) func(*connectorv1.Definition) {
 	return func(d *connectorv1.Definition) {
 		d.RateLimits = []*connectorv1.RateLimit{{Scope: scope, Calls: calls, PeriodSeconds: seconds}}
@@ -129,7 +127,8 @@ func TestPassThroughCallsPayToo(t *testing.T) {
 	if resp.StatusCode != 429 || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("status %d, Retry-After %q", resp.StatusCode, resp.Header.Get("Retry-After"))
 	}
-	if _, ok := status.FromError(second(s.call("ListItems", ""))); !ok || len(rec.all()) != 2 {
+	reasonIs(t, second(s.call("ListItems", "")), fault.ReasonRateLimited)
+	if len(rec.all()) != 2 {
 		t.Errorf("%d requests", len(rec.all()))
 	}
 }

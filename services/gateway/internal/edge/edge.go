@@ -73,6 +73,7 @@ func New(ctx context.Context, client func(service string) grpc.ClientConnInterfa
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
 	)
 	trigger := triggerv1.NewTriggerServiceClient(client(service.Trigger))
+	calls := operationClient{runtimev1.NewRuntimeServiceClient(client(service.Runtime))}
 	for _, register := range []func() error{
 		func() error {
 			return registryv1.RegisterRegistryServiceHandlerClient(ctx, mux, registryv1.NewRegistryServiceClient(client(service.Registry)))
@@ -81,12 +82,13 @@ func New(ctx context.Context, client func(service string) grpc.ClientConnInterfa
 			return vaultv1.RegisterVaultServiceHandlerClient(ctx, mux, vaultv1.NewVaultServiceClient(client(service.Vault)))
 		},
 		func() error {
-			return runtimev1.RegisterRuntimeServiceHandlerClient(ctx, mux, operationClient{runtimev1.NewRuntimeServiceClient(client(service.Runtime))})
+			return runtimev1.RegisterRuntimeServiceHandlerClient(ctx, mux, calls)
 		},
 		func() error {
 			return triggerv1.RegisterTriggerServiceHandlerClient(ctx, mux, trigger)
 		},
 		func() error { return mux.HandlePath(http.MethodGet, eventsPath, streamEvents(mux, trigger)) },
+		func() error { return mux.HandlePath(http.MethodPost, pagesPath, streamPages(mux, calls)) },
 	} {
 		if err := register(); err != nil {
 			return nil, fmt.Errorf("register rest paths: %w", err)

@@ -54,6 +54,24 @@ func (c operationClient) Invoke(ctx context.Context, in *runtimev1.InvokeRequest
 	return c.RuntimeServiceClient.Invoke(ctx, in, opts...)
 }
 
+// InvokePages follows the list of such an operation.
+func (c operationClient) InvokePages(ctx context.Context, in *runtimev1.InvokePagesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[runtimev1.InvokePagesResponse], error) {
+	in.OperationId = escapedSlash.Replace(in.GetOperationId())
+	return c.RuntimeServiceClient.InvokePages(ctx, in, opts...)
+}
+
+// ResolveDynamicValues asks for choices of such an operation.
+func (c operationClient) ResolveDynamicValues(ctx context.Context, in *runtimev1.ResolveDynamicValuesRequest, opts ...grpc.CallOption) (*runtimev1.ResolveDynamicValuesResponse, error) {
+	in.OperationId = escapedSlash.Replace(in.GetOperationId())
+	return c.RuntimeServiceClient.ResolveDynamicValues(ctx, in, opts...)
+}
+
+// ResolveDynamicSchema asks for a schema of such an operation.
+func (c operationClient) ResolveDynamicSchema(ctx context.Context, in *runtimev1.ResolveDynamicSchemaRequest, opts ...grpc.CallOption) (*runtimev1.ResolveDynamicSchemaResponse, error) {
+	in.OperationId = escapedSlash.Replace(in.GetOperationId())
+	return c.RuntimeServiceClient.ResolveDynamicSchema(ctx, in, opts...)
+}
+
 var escapedSlash = strings.NewReplacer("%2F", "/", "%2f", "/")
 
 // invocation is what the answer to an invocation has, in the wrapper that the
@@ -63,6 +81,11 @@ type invocation interface {
 	GetHeaders() []*runtimev1.Header
 	GetBody() *httpbody.HttpBody
 	GetRevision() string
+	GetNextLink() string
+	GetReplayed() bool
+	GetAttempts() int32
+	GetFindings() []*runtimev1.ResponseFinding
+	GetLogs() []*runtimev1.LogLine
 }
 
 // notMirrored are headers of the API's answer that describe a connection or a
@@ -79,11 +102,15 @@ var notMirrored = map[string]bool{
 // path of ours that an API names.
 const UpstreamLocation = "Ferrule-Upstream-Location"
 
-// mirroredName returns the name under which a header of the API's answer is passed
+// ownPrefix is how the names of our own headers begin. An API's header of such a
+// name would pass for a word of ours.
+const ownPrefix = "Ferrule-"
+
+// MirroredName returns the name under which a header of the API's answer is passed
 // on, empty for one that is not.
-func mirroredName(name string, status int32) string {
+func MirroredName(name string, status int32) string {
 	switch name = http.CanonicalHeaderKey(name); {
-	case notMirrored[name]:
+	case notMirrored[name], strings.HasPrefix(name, ownPrefix):
 		return ""
 	case name == "Location" && status >= http.StatusMultipleChoices && status < http.StatusBadRequest:
 		return UpstreamLocation
@@ -99,7 +126,7 @@ func mirror(_ context.Context, w http.ResponseWriter, m proto.Message) error {
 	}
 	header := w.Header()
 	for _, h := range answer.GetHeaders() {
-		if name := mirroredName(h.GetName(), answer.GetStatusCode()); name != "" {
+		if name := MirroredName(h.GetName(), answer.GetStatusCode()); name != "" {
 			header.Add(name, h.GetValue())
 		}
 	}
@@ -110,6 +137,7 @@ func mirror(_ context.Context, w http.ResponseWriter, m proto.Message) error {
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set(UpstreamStatus, strconv.Itoa(int(answer.GetStatusCode())))
 	header.Set("Ferrule-Revision", answer.GetRevision())
+	annotate(header, answer)
 	w.WriteHeader(int(answer.GetStatusCode()))
 	return nil
 }

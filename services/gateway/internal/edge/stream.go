@@ -91,7 +91,7 @@ func failure(status *spb.Status) []byte { return wrap(`{"error":`, status) }
 func wrap(prefix string, m proto.Message) []byte {
 	line, err := protojson.MarshalOptions{}.MarshalAppend([]byte(prefix), m)
 	if err != nil {
-		return []byte(`{"error":{"code":13,"message":"the event cannot be written as JSON"}}` + "\n")
+		return []byte(`{"error":{"code":13,"message":"the message cannot be written as JSON"}}` + "\n")
 	}
 	return append(line, '}', '\n')
 }

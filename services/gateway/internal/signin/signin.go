@@ -26,25 +26,24 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 )
 
-// Path begins the paths that providers send browsers to. Environment, connector and
-// what else tells sign-ins apart follow. Providers compare that, and so does the
-// vault: a browser that comes back to the path of another sign-in brings a code that
-// is not this one's.
-const Path = "/v1/oauth/callback"
+// Prefix begins the paths that providers send browsers to. One segment follows, which
+// stands for where codes that come there may go. Providers compare it with what was
+// registered, and the vault with the sign-in whose state it comes with.
+const Prefix = "/v1/oauth/callback/"
 
 // maxBody bounds the form of providers that post their answer (OAuth 2.0 Form
 // Post Response Mode), in bytes.
 const maxBody = 64 << 10
 
-// maxCallback bounds what follows [Path], in bytes: three ids are shorter.
-const maxCallback = 256
+// callbackSize is the length of what follows [Prefix]: 16 bytes in base 32.
+const callbackSize = 26
 
 // receiver is the part of the vault that takes what a browser brings.
 type receiver interface {
 	ReceiveAuthorization(ctx context.Context, in *vaultv1.ReceiveAuthorizationRequest, opts ...grpc.CallOption) (*vaultv1.ReceiveAuthorizationResponse, error)
 }
 
-// New returns the handler of all paths below [Path].
+// New returns the handler of all paths that begin with [Prefix].
 func New(vault receiver) http.Handler { return &handler{vault: vault} }
 
 type handler struct{ vault receiver }
@@ -52,6 +51,10 @@ type handler struct{ vault receiver }
 // ServeHTTP takes one answer of a provider.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeader(w.Header())
+	if !known(callback(r)) {
+		render(w, http.StatusNotFound, page{Title: "Not connected", Reason: "no sign-in has this redirect URL; begin the sign-in again"})
+		return
+	}
 	req, err := read(w, r)
 	if err != nil {
 		show(w, err)
@@ -104,9 +107,6 @@ func read(w http.ResponseWriter, r *http.Request) (*vaultv1.ReceiveAuthorization
 		ErrorDescription: clip(values.Get("error_description"), 4096), Issuer: values.Get("iss"),
 		Callback: callback(r),
 	}
-	if len(req.GetCallback()) > maxCallback {
-		return nil, fault.Invalid(fault.ReasonInvalidArgument, "no sign-in has this redirect URL; begin the sign-in again")
-	}
 	for _, text := range []string{req.GetState(), req.GetCode(), req.GetIssuer()} {
 		if !utf8.ValidString(text) {
 			return nil, fault.Invalid(fault.ReasonInvalidArgument, "the answer of the provider is not UTF-8 text")
@@ -115,11 +115,15 @@ func read(w http.ResponseWriter, r *http.Request) (*vaultv1.ReceiveAuthorization
 	return req, nil
 }
 
-// callback returns what follows [Path], as it was sent: nothing is decoded, because
+// callback returns what follows [Prefix], as it was sent: nothing is decoded, because
 // providers send browsers to exactly what was registered.
-func callback(r *http.Request) string {
-	rest, _ := strings.CutPrefix(r.URL.EscapedPath(), Path)
-	return strings.TrimPrefix(rest, "/")
+func callback(r *http.Request) string { return strings.TrimPrefix(r.URL.EscapedPath(), Prefix) }
+
+// known reports whether something can be the last segment of a redirect URL.
+func known(callback string) bool {
+	return len(callback) == callbackSize && !strings.ContainsFunc(callback, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < '2' || c > '7')
+	})
 }
 
 func values(w http.ResponseWriter, r *http.Request) (url.Values, error) {

@@ -4,13 +4,11 @@ package main
 import (
 	"os"
 
-	"github.com/ferrule-dev/ferrule/pkg/sandbox"
 	"github.com/ferrule-dev/ferrule/pkg/service"
 	"github.com/ferrule-dev/ferrule/services/registry"
 )
 
 func main() {
-	sandbox.Main() // does not return in a worker
 	var cfg registry.Config
 	os.Exit(service.Main(service.Spec{
 		Name:    service.Registry,

@@ -15,7 +15,7 @@ import (
 	"slices"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
-	"github.com/ferrule-dev/ferrule/pkg/sandbox"
+	"github.com/ferrule-dev/ferrule/pkg/sandbox/program"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/scriptfile"
 )
@@ -24,10 +24,10 @@ import (
 // reported as invalid: no connector has that many.
 const MaxScripts = 64
 
-// Compiler is where code is compiled. A [sandbox.Pool] is one.
+// Compiler is where code is compiled. A sandbox.Pool is one, the runtime another.
 type Compiler interface {
 	// Check compiles a program and tells which functions it defines.
-	Check(ctx context.Context, program sandbox.Program) (sandbox.Exports, error)
+	Check(ctx context.Context, program program.Program) (program.Exports, error)
 }
 
 // Check returns the findings about the scripts of a definition, in their order. A
@@ -106,8 +106,8 @@ func (c *check) compile(ctx context.Context, compiler Compiler) error {
 	if c.script.GetPath() == "" {
 		name = scriptfile.Name
 	}
-	exports, err := compiler.Check(ctx, sandbox.Program{Name: name, Source: c.script.GetSource()})
-	fault, isFault := errors.AsType[*sandbox.Error](err)
+	exports, err := compiler.Check(ctx, program.Program{Name: name, Source: c.script.GetSource()})
+	fault, isFault := errors.AsType[*program.Error](err)
 	switch {
 	case err == nil && exports.None():
 		c.fails("define at least one of them at the top level",
@@ -117,7 +117,7 @@ func (c *check) compile(ctx context.Context, compiler Compiler) error {
 		return fmt.Errorf("check custom code: %w", ctx.Err())
 	case !isFault:
 		return fmt.Errorf("check custom code: %w", err)
-	case fault.Kind == sandbox.KindWorker:
+	case fault.Kind == program.KindWorker:
 		c.add(format.Warning, format.ScriptUnchecked, "import it again", "the custom code %q could not be tried: %s", name, fault.Message)
 	default:
 		if c.at.Path != "" {

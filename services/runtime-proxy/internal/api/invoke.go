@@ -41,6 +41,8 @@ type Parts struct {
 	Usage *Usage
 	// Logs keeps what was sent.
 	Logs *RequestLogs
+	// Scripts compiles custom code.
+	Scripts Compiler
 }
 
 var _ runtimev1.RuntimeServiceServer = (*Server)(nil)

@@ -64,17 +64,22 @@ func (p *Pipeline) followLink(c *Call) error {
 	return err
 }
 
-// linkAnswer makes what the answer points to reachable: where a list goes on
-// becomes a link of ours, and a relative Location an absolute one, since nobody
-// else knows what it is relative to.
-func (p *Pipeline) linkAnswer(ctx context.Context, c *Call, next Next) error {
-	if c.URL == "" {
-		return next(ctx, c)
-	}
-	if location := c.Response.Header.Get("Location"); location != "" {
+// placeLocation makes a relative Location an absolute one, since nobody else knows
+// what it is relative to. It comes before everything that may set a Location of
+// ours, which is relative to us.
+func placeLocation(ctx context.Context, c *Call, next Next) error {
+	if location := c.Response.Header.Get("Location"); location != "" && c.URL != "" {
 		if absolute, ok := resolve(c.URL, location); ok {
 			c.Response.Header.Set("Location", absolute)
 		}
+	}
+	return next(ctx, c)
+}
+
+// linkAnswer makes where a list goes on a link of ours.
+func (p *Pipeline) linkAnswer(ctx context.Context, c *Call, next Next) error {
+	if c.URL == "" {
+		return next(ctx, c)
 	}
 	found := paging.NextLink(c.operation.plan.Source(), &paging.Answer{
 		URL: c.URL, Status: c.Response.Status, Header: c.Response.Header, Body: c.Response.Body,

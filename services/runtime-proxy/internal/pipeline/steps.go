@@ -38,6 +38,7 @@ func (p *Pipeline) exchangeSteps(op *operation) Next {
 		answerMock,
 		p.withGoodToken(p.attemptSteps(op)), // a second time if the API refuses the token
 		when(!op.safe && p.answers != nil, p.forgetAnswers),
+		placeLocation,
 		when(len(op.policies.Response) > 0, p.applyResponsePolicies),
 		when(op.polls, p.settlePoll),
 		when(op.script != nil && op.script.Has(after), p.runAfter),

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"mime"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -82,7 +83,7 @@ func (a *answers) check(content *connectorv1.MediaType, doc any) []Finding {
 // ResponseFor returns what is described for a status: by itself, by its class
 // ("4XX"), or by "default"; nil if nothing is.
 func ResponseFor(list []*connectorv1.Response, status int) *connectorv1.Response {
-	exact, class := fmt.Sprint(status), fmt.Sprintf("%dXX", status/100)
+	exact, class := strconv.Itoa(status), fmt.Sprintf("%dXX", status/100)
 	var byClass, byDefault *connectorv1.Response
 	for _, r := range list {
 		switch said := strings.ToUpper(r.GetStatus()); said {

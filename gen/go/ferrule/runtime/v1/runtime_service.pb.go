@@ -978,6 +978,216 @@ func (x *TestConnectionResponse) GetLatency() *durationpb.Duration {
 	return nil
 }
 
+// CheckScriptRequest is custom code.
+type CheckScriptRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of its file, for messages.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The code, at most 1 MiB.
+	Source        string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckScriptRequest) Reset() {
+	*x = CheckScriptRequest{}
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckScriptRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckScriptRequest) ProtoMessage() {}
+
+func (x *CheckScriptRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckScriptRequest.ProtoReflect.Descriptor instead.
+func (*CheckScriptRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *CheckScriptRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CheckScriptRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+// CheckScriptResponse says whether custom code can run.
+type CheckScriptResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// It defines the function before.
+	Before bool `protobuf:"varint,1,opt,name=before,proto3" json:"before,omitempty"`
+	// It defines the function after.
+	After bool `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`
+	// It defines the function handle.
+	Handle bool `protobuf:"varint,3,opt,name=handle,proto3" json:"handle,omitempty"`
+	// Why it cannot run; absent if it can.
+	Fault         *ScriptFault `protobuf:"bytes,4,opt,name=fault,proto3" json:"fault,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckScriptResponse) Reset() {
+	*x = CheckScriptResponse{}
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckScriptResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckScriptResponse) ProtoMessage() {}
+
+func (x *CheckScriptResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckScriptResponse.ProtoReflect.Descriptor instead.
+func (*CheckScriptResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *CheckScriptResponse) GetBefore() bool {
+	if x != nil {
+		return x.Before
+	}
+	return false
+}
+
+func (x *CheckScriptResponse) GetAfter() bool {
+	if x != nil {
+		return x.After
+	}
+	return false
+}
+
+func (x *CheckScriptResponse) GetHandle() bool {
+	if x != nil {
+		return x.Handle
+	}
+	return false
+}
+
+func (x *CheckScriptResponse) GetFault() *ScriptFault {
+	if x != nil {
+		return x.Fault
+	}
+	return nil
+}
+
+// ScriptFault is why custom code cannot run.
+type ScriptFault struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "compile", "thrown", "limit" or "worker"; the last is not the code's fault.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Name of the JavaScript error, for instance "SyntaxError".
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// What is wrong.
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// Line, from 1; 0 where it is not known.
+	Line int32 `protobuf:"varint,4,opt,name=line,proto3" json:"line,omitempty"`
+	// Column, from 1; 0 where it is not known.
+	Column        int32 `protobuf:"varint,5,opt,name=column,proto3" json:"column,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScriptFault) Reset() {
+	*x = ScriptFault{}
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScriptFault) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScriptFault) ProtoMessage() {}
+
+func (x *ScriptFault) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScriptFault.ProtoReflect.Descriptor instead.
+func (*ScriptFault) Descriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ScriptFault) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ScriptFault) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ScriptFault) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *ScriptFault) GetLine() int32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *ScriptFault) GetColumn() int32 {
+	if x != nil {
+		return x.Column
+	}
+	return 0
+}
+
 var File_ferrule_runtime_v1_runtime_service_proto protoreflect.FileDescriptor
 
 const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
@@ -1064,11 +1274,25 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\foperation_id\x18\x03 \x01(\tR\voperationId\x12\x1f\n" +
 	"\vstatus_code\x18\x04 \x01(\x05R\n" +
 	"statusCode\x123\n" +
-	"\alatency\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\alatency*y\n" +
+	"\alatency\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\alatency\"U\n" +
+	"\x12CheckScriptRequest\x12\x1c\n" +
+	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04name\x12!\n" +
+	"\x06source\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@R\x06source\"\x92\x01\n" +
+	"\x13CheckScriptResponse\x12\x16\n" +
+	"\x06before\x18\x01 \x01(\bR\x06before\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\bR\x05after\x12\x16\n" +
+	"\x06handle\x18\x03 \x01(\bR\x06handle\x125\n" +
+	"\x05fault\x18\x04 \x01(\v2\x1f.ferrule.runtime.v1.ScriptFaultR\x05fault\"{\n" +
+	"\vScriptFault\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\x12\x12\n" +
+	"\x04line\x18\x04 \x01(\x05R\x04line\x12\x16\n" +
+	"\x06column\x18\x05 \x01(\x05R\x06column*y\n" +
 	"\x12ResponseValidation\x12#\n" +
 	"\x1fRESPONSE_VALIDATION_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aRESPONSE_VALIDATION_REPORT\x10\x01\x12\x1e\n" +
-	"\x1aRESPONSE_VALIDATION_STRICT\x10\x022\xed\x0e\n" +
+	"\x1aRESPONSE_VALIDATION_STRICT\x10\x022\xcd\x0f\n" +
 	"\x0eRuntimeService\x12\xb4\x01\n" +
 	"\x06Invoke\x12!.ferrule.runtime.v1.InvokeRequest\x1a\".ferrule.runtime.v1.InvokeResponse\"c\x82\xd3\xe4\x93\x02]:\x05inputb\x04body\"N/v1/{connection=environments/*/connections/*}/operations/{operation_id}:invoke\x12\xc0\x01\n" +
 	"\vInvokePages\x12&.ferrule.runtime.v1.InvokePagesRequest\x1a'.ferrule.runtime.v1.InvokePagesResponse\"^\x82\xd3\xe4\x93\x02X:\x01*\"S/v1/{connection=environments/*/connections/*}/operations/{operation_id}:invokePages0\x01\x12e\n" +
@@ -1079,7 +1303,8 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\x10EnableRequestLog\x12+.ferrule.runtime.v1.EnableRequestLogRequest\x1a\x1e.ferrule.runtime.v1.RequestLog\"J\x82\xd3\xe4\x93\x02D:\x01*\"?/v1/{connection=environments/*/connections/*}/requestLog:enable\x12\xae\x01\n" +
 	"\x11DisableRequestLog\x12,.ferrule.runtime.v1.DisableRequestLogRequest\x1a\x1e.ferrule.runtime.v1.RequestLog\"K\x82\xd3\xe4\x93\x02E:\x01*\"@/v1/{connection=environments/*/connections/*}/requestLog:disable\x12\xbe\x01\n" +
 	"\x15ListRequestLogEntries\x120.ferrule.runtime.v1.ListRequestLogEntriesRequest\x1a1.ferrule.runtime.v1.ListRequestLogEntriesResponse\"@\x82\xd3\xe4\x93\x02:\x128/v1/{connection=environments/*/connections/*}/requestLog\x12j\n" +
-	"\x0fReceiveCallback\x12*.ferrule.runtime.v1.ReceiveCallbackRequest\x1a+.ferrule.runtime.v1.ReceiveCallbackResponse\x12\xa0\x01\n" +
+	"\x0fReceiveCallback\x12*.ferrule.runtime.v1.ReceiveCallbackRequest\x1a+.ferrule.runtime.v1.ReceiveCallbackResponse\x12^\n" +
+	"\vCheckScript\x12&.ferrule.runtime.v1.CheckScriptRequest\x1a'.ferrule.runtime.v1.CheckScriptResponse\x12\xa0\x01\n" +
 	"\x0eTestConnection\x12).ferrule.runtime.v1.TestConnectionRequest\x1a*.ferrule.runtime.v1.TestConnectionResponse\"7\x82\xd3\xe4\x93\x021:\x01*\",/v1/{name=environments/*/connections/*}:testB\xdb\x01\n" +
 	"\x16com.ferrule.runtime.v1B\x13RuntimeServiceProtoP\x01ZBgithub.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1;runtimev1\xa2\x02\x03FRX\xaa\x02\x12Ferrule.Runtime.V1\xca\x02\x12Ferrule\\Runtime\\V1\xe2\x02\x1eFerrule\\Runtime\\V1\\GPBMetadata\xea\x02\x14Ferrule::Runtime::V1b\x06proto3"
 
@@ -1096,7 +1321,7 @@ func file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP() []byte {
 }
 
 var file_ferrule_runtime_v1_runtime_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ferrule_runtime_v1_runtime_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_ferrule_runtime_v1_runtime_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_ferrule_runtime_v1_runtime_service_proto_goTypes = []any{
 	(ResponseValidation)(0),               // 0: ferrule.runtime.v1.ResponseValidation
 	(*InvokeRequest)(nil),                 // 1: ferrule.runtime.v1.InvokeRequest
@@ -1110,66 +1335,72 @@ var file_ferrule_runtime_v1_runtime_service_proto_goTypes = []any{
 	(*UpstreamError)(nil),                 // 9: ferrule.runtime.v1.UpstreamError
 	(*TestConnectionRequest)(nil),         // 10: ferrule.runtime.v1.TestConnectionRequest
 	(*TestConnectionResponse)(nil),        // 11: ferrule.runtime.v1.TestConnectionResponse
-	(*httpbody.HttpBody)(nil),             // 12: google.api.HttpBody
-	(*durationpb.Duration)(nil),           // 13: google.protobuf.Duration
-	(*InvokeStreamRequest)(nil),           // 14: ferrule.runtime.v1.InvokeStreamRequest
-	(*ResolveDynamicValuesRequest)(nil),   // 15: ferrule.runtime.v1.ResolveDynamicValuesRequest
-	(*ResolveDynamicSchemaRequest)(nil),   // 16: ferrule.runtime.v1.ResolveDynamicSchemaRequest
-	(*GetUsageRequest)(nil),               // 17: ferrule.runtime.v1.GetUsageRequest
-	(*EnableRequestLogRequest)(nil),       // 18: ferrule.runtime.v1.EnableRequestLogRequest
-	(*DisableRequestLogRequest)(nil),      // 19: ferrule.runtime.v1.DisableRequestLogRequest
-	(*ListRequestLogEntriesRequest)(nil),  // 20: ferrule.runtime.v1.ListRequestLogEntriesRequest
-	(*ReceiveCallbackRequest)(nil),        // 21: ferrule.runtime.v1.ReceiveCallbackRequest
-	(*InvokeStreamResponse)(nil),          // 22: ferrule.runtime.v1.InvokeStreamResponse
-	(*ResolveDynamicValuesResponse)(nil),  // 23: ferrule.runtime.v1.ResolveDynamicValuesResponse
-	(*ResolveDynamicSchemaResponse)(nil),  // 24: ferrule.runtime.v1.ResolveDynamicSchemaResponse
-	(*GetUsageResponse)(nil),              // 25: ferrule.runtime.v1.GetUsageResponse
-	(*RequestLog)(nil),                    // 26: ferrule.runtime.v1.RequestLog
-	(*ListRequestLogEntriesResponse)(nil), // 27: ferrule.runtime.v1.ListRequestLogEntriesResponse
-	(*ReceiveCallbackResponse)(nil),       // 28: ferrule.runtime.v1.ReceiveCallbackResponse
+	(*CheckScriptRequest)(nil),            // 12: ferrule.runtime.v1.CheckScriptRequest
+	(*CheckScriptResponse)(nil),           // 13: ferrule.runtime.v1.CheckScriptResponse
+	(*ScriptFault)(nil),                   // 14: ferrule.runtime.v1.ScriptFault
+	(*httpbody.HttpBody)(nil),             // 15: google.api.HttpBody
+	(*durationpb.Duration)(nil),           // 16: google.protobuf.Duration
+	(*InvokeStreamRequest)(nil),           // 17: ferrule.runtime.v1.InvokeStreamRequest
+	(*ResolveDynamicValuesRequest)(nil),   // 18: ferrule.runtime.v1.ResolveDynamicValuesRequest
+	(*ResolveDynamicSchemaRequest)(nil),   // 19: ferrule.runtime.v1.ResolveDynamicSchemaRequest
+	(*GetUsageRequest)(nil),               // 20: ferrule.runtime.v1.GetUsageRequest
+	(*EnableRequestLogRequest)(nil),       // 21: ferrule.runtime.v1.EnableRequestLogRequest
+	(*DisableRequestLogRequest)(nil),      // 22: ferrule.runtime.v1.DisableRequestLogRequest
+	(*ListRequestLogEntriesRequest)(nil),  // 23: ferrule.runtime.v1.ListRequestLogEntriesRequest
+	(*ReceiveCallbackRequest)(nil),        // 24: ferrule.runtime.v1.ReceiveCallbackRequest
+	(*InvokeStreamResponse)(nil),          // 25: ferrule.runtime.v1.InvokeStreamResponse
+	(*ResolveDynamicValuesResponse)(nil),  // 26: ferrule.runtime.v1.ResolveDynamicValuesResponse
+	(*ResolveDynamicSchemaResponse)(nil),  // 27: ferrule.runtime.v1.ResolveDynamicSchemaResponse
+	(*GetUsageResponse)(nil),              // 28: ferrule.runtime.v1.GetUsageResponse
+	(*RequestLog)(nil),                    // 29: ferrule.runtime.v1.RequestLog
+	(*ListRequestLogEntriesResponse)(nil), // 30: ferrule.runtime.v1.ListRequestLogEntriesResponse
+	(*ReceiveCallbackResponse)(nil),       // 31: ferrule.runtime.v1.ReceiveCallbackResponse
 }
 var file_ferrule_runtime_v1_runtime_service_proto_depIdxs = []int32{
-	12, // 0: ferrule.runtime.v1.InvokeRequest.input:type_name -> google.api.HttpBody
-	13, // 1: ferrule.runtime.v1.InvokeRequest.timeout:type_name -> google.protobuf.Duration
+	15, // 0: ferrule.runtime.v1.InvokeRequest.input:type_name -> google.api.HttpBody
+	16, // 1: ferrule.runtime.v1.InvokeRequest.timeout:type_name -> google.protobuf.Duration
 	0,  // 2: ferrule.runtime.v1.InvokeRequest.response_validation:type_name -> ferrule.runtime.v1.ResponseValidation
 	2,  // 3: ferrule.runtime.v1.InvokeRequest.all_pages:type_name -> ferrule.runtime.v1.PageLimits
 	2,  // 4: ferrule.runtime.v1.InvokePagesRequest.limits:type_name -> ferrule.runtime.v1.PageLimits
-	13, // 5: ferrule.runtime.v1.InvokePagesRequest.timeout:type_name -> google.protobuf.Duration
+	16, // 5: ferrule.runtime.v1.InvokePagesRequest.timeout:type_name -> google.protobuf.Duration
 	9,  // 6: ferrule.runtime.v1.InvokePagesResponse.error:type_name -> ferrule.runtime.v1.UpstreamError
 	8,  // 7: ferrule.runtime.v1.InvokeResponse.headers:type_name -> ferrule.runtime.v1.Header
-	12, // 8: ferrule.runtime.v1.InvokeResponse.body:type_name -> google.api.HttpBody
+	15, // 8: ferrule.runtime.v1.InvokeResponse.body:type_name -> google.api.HttpBody
 	9,  // 9: ferrule.runtime.v1.InvokeResponse.error:type_name -> ferrule.runtime.v1.UpstreamError
 	6,  // 10: ferrule.runtime.v1.InvokeResponse.findings:type_name -> ferrule.runtime.v1.ResponseFinding
 	7,  // 11: ferrule.runtime.v1.InvokeResponse.logs:type_name -> ferrule.runtime.v1.LogLine
-	13, // 12: ferrule.runtime.v1.UpstreamError.retry_after:type_name -> google.protobuf.Duration
-	13, // 13: ferrule.runtime.v1.TestConnectionResponse.latency:type_name -> google.protobuf.Duration
-	1,  // 14: ferrule.runtime.v1.RuntimeService.Invoke:input_type -> ferrule.runtime.v1.InvokeRequest
-	3,  // 15: ferrule.runtime.v1.RuntimeService.InvokePages:input_type -> ferrule.runtime.v1.InvokePagesRequest
-	14, // 16: ferrule.runtime.v1.RuntimeService.InvokeStream:input_type -> ferrule.runtime.v1.InvokeStreamRequest
-	15, // 17: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:input_type -> ferrule.runtime.v1.ResolveDynamicValuesRequest
-	16, // 18: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:input_type -> ferrule.runtime.v1.ResolveDynamicSchemaRequest
-	17, // 19: ferrule.runtime.v1.RuntimeService.GetUsage:input_type -> ferrule.runtime.v1.GetUsageRequest
-	18, // 20: ferrule.runtime.v1.RuntimeService.EnableRequestLog:input_type -> ferrule.runtime.v1.EnableRequestLogRequest
-	19, // 21: ferrule.runtime.v1.RuntimeService.DisableRequestLog:input_type -> ferrule.runtime.v1.DisableRequestLogRequest
-	20, // 22: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:input_type -> ferrule.runtime.v1.ListRequestLogEntriesRequest
-	21, // 23: ferrule.runtime.v1.RuntimeService.ReceiveCallback:input_type -> ferrule.runtime.v1.ReceiveCallbackRequest
-	10, // 24: ferrule.runtime.v1.RuntimeService.TestConnection:input_type -> ferrule.runtime.v1.TestConnectionRequest
-	5,  // 25: ferrule.runtime.v1.RuntimeService.Invoke:output_type -> ferrule.runtime.v1.InvokeResponse
-	4,  // 26: ferrule.runtime.v1.RuntimeService.InvokePages:output_type -> ferrule.runtime.v1.InvokePagesResponse
-	22, // 27: ferrule.runtime.v1.RuntimeService.InvokeStream:output_type -> ferrule.runtime.v1.InvokeStreamResponse
-	23, // 28: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:output_type -> ferrule.runtime.v1.ResolveDynamicValuesResponse
-	24, // 29: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:output_type -> ferrule.runtime.v1.ResolveDynamicSchemaResponse
-	25, // 30: ferrule.runtime.v1.RuntimeService.GetUsage:output_type -> ferrule.runtime.v1.GetUsageResponse
-	26, // 31: ferrule.runtime.v1.RuntimeService.EnableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
-	26, // 32: ferrule.runtime.v1.RuntimeService.DisableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
-	27, // 33: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:output_type -> ferrule.runtime.v1.ListRequestLogEntriesResponse
-	28, // 34: ferrule.runtime.v1.RuntimeService.ReceiveCallback:output_type -> ferrule.runtime.v1.ReceiveCallbackResponse
-	11, // 35: ferrule.runtime.v1.RuntimeService.TestConnection:output_type -> ferrule.runtime.v1.TestConnectionResponse
-	25, // [25:36] is the sub-list for method output_type
-	14, // [14:25] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	16, // 12: ferrule.runtime.v1.UpstreamError.retry_after:type_name -> google.protobuf.Duration
+	16, // 13: ferrule.runtime.v1.TestConnectionResponse.latency:type_name -> google.protobuf.Duration
+	14, // 14: ferrule.runtime.v1.CheckScriptResponse.fault:type_name -> ferrule.runtime.v1.ScriptFault
+	1,  // 15: ferrule.runtime.v1.RuntimeService.Invoke:input_type -> ferrule.runtime.v1.InvokeRequest
+	3,  // 16: ferrule.runtime.v1.RuntimeService.InvokePages:input_type -> ferrule.runtime.v1.InvokePagesRequest
+	17, // 17: ferrule.runtime.v1.RuntimeService.InvokeStream:input_type -> ferrule.runtime.v1.InvokeStreamRequest
+	18, // 18: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:input_type -> ferrule.runtime.v1.ResolveDynamicValuesRequest
+	19, // 19: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:input_type -> ferrule.runtime.v1.ResolveDynamicSchemaRequest
+	20, // 20: ferrule.runtime.v1.RuntimeService.GetUsage:input_type -> ferrule.runtime.v1.GetUsageRequest
+	21, // 21: ferrule.runtime.v1.RuntimeService.EnableRequestLog:input_type -> ferrule.runtime.v1.EnableRequestLogRequest
+	22, // 22: ferrule.runtime.v1.RuntimeService.DisableRequestLog:input_type -> ferrule.runtime.v1.DisableRequestLogRequest
+	23, // 23: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:input_type -> ferrule.runtime.v1.ListRequestLogEntriesRequest
+	24, // 24: ferrule.runtime.v1.RuntimeService.ReceiveCallback:input_type -> ferrule.runtime.v1.ReceiveCallbackRequest
+	12, // 25: ferrule.runtime.v1.RuntimeService.CheckScript:input_type -> ferrule.runtime.v1.CheckScriptRequest
+	10, // 26: ferrule.runtime.v1.RuntimeService.TestConnection:input_type -> ferrule.runtime.v1.TestConnectionRequest
+	5,  // 27: ferrule.runtime.v1.RuntimeService.Invoke:output_type -> ferrule.runtime.v1.InvokeResponse
+	4,  // 28: ferrule.runtime.v1.RuntimeService.InvokePages:output_type -> ferrule.runtime.v1.InvokePagesResponse
+	25, // 29: ferrule.runtime.v1.RuntimeService.InvokeStream:output_type -> ferrule.runtime.v1.InvokeStreamResponse
+	26, // 30: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:output_type -> ferrule.runtime.v1.ResolveDynamicValuesResponse
+	27, // 31: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:output_type -> ferrule.runtime.v1.ResolveDynamicSchemaResponse
+	28, // 32: ferrule.runtime.v1.RuntimeService.GetUsage:output_type -> ferrule.runtime.v1.GetUsageResponse
+	29, // 33: ferrule.runtime.v1.RuntimeService.EnableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
+	29, // 34: ferrule.runtime.v1.RuntimeService.DisableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
+	30, // 35: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:output_type -> ferrule.runtime.v1.ListRequestLogEntriesResponse
+	31, // 36: ferrule.runtime.v1.RuntimeService.ReceiveCallback:output_type -> ferrule.runtime.v1.ReceiveCallbackResponse
+	13, // 37: ferrule.runtime.v1.RuntimeService.CheckScript:output_type -> ferrule.runtime.v1.CheckScriptResponse
+	11, // 38: ferrule.runtime.v1.RuntimeService.TestConnection:output_type -> ferrule.runtime.v1.TestConnectionResponse
+	27, // [27:39] is the sub-list for method output_type
+	15, // [15:27] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_runtime_v1_runtime_service_proto_init() }
@@ -1187,7 +1418,7 @@ func file_ferrule_runtime_v1_runtime_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_runtime_v1_runtime_service_proto_rawDesc), len(file_ferrule_runtime_v1_runtime_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   11,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

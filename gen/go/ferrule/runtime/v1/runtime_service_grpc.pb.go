@@ -32,6 +32,7 @@ const (
 	RuntimeService_DisableRequestLog_FullMethodName     = "/ferrule.runtime.v1.RuntimeService/DisableRequestLog"
 	RuntimeService_ListRequestLogEntries_FullMethodName = "/ferrule.runtime.v1.RuntimeService/ListRequestLogEntries"
 	RuntimeService_ReceiveCallback_FullMethodName       = "/ferrule.runtime.v1.RuntimeService/ReceiveCallback"
+	RuntimeService_CheckScript_FullMethodName           = "/ferrule.runtime.v1.RuntimeService/CheckScript"
 	RuntimeService_TestConnection_FullMethodName        = "/ferrule.runtime.v1.RuntimeService/TestConnection"
 )
 
@@ -79,6 +80,9 @@ type RuntimeServiceClient interface {
 	// ReceiveCallback runs the operation that custom code gave out a callback URL
 	// for. Only the gateway calls it, with what came in there.
 	ReceiveCallback(ctx context.Context, in *ReceiveCallbackRequest, opts ...grpc.CallOption) (*ReceiveCallbackResponse, error)
+	// CheckScript compiles custom code and says which functions it defines. Only the
+	// registry calls it, at an import.
+	CheckScript(ctx context.Context, in *CheckScriptRequest, opts ...grpc.CallOption) (*CheckScriptResponse, error)
 	// TestConnection calls the connector's test operation and keeps the outcome
 	// with the connection.
 	TestConnection(ctx context.Context, in *TestConnectionRequest, opts ...grpc.CallOption) (*TestConnectionResponse, error)
@@ -204,6 +208,16 @@ func (c *runtimeServiceClient) ReceiveCallback(ctx context.Context, in *ReceiveC
 	return out, nil
 }
 
+func (c *runtimeServiceClient) CheckScript(ctx context.Context, in *CheckScriptRequest, opts ...grpc.CallOption) (*CheckScriptResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckScriptResponse)
+	err := c.cc.Invoke(ctx, RuntimeService_CheckScript_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *runtimeServiceClient) TestConnection(ctx context.Context, in *TestConnectionRequest, opts ...grpc.CallOption) (*TestConnectionResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(TestConnectionResponse)
@@ -258,6 +272,9 @@ type RuntimeServiceServer interface {
 	// ReceiveCallback runs the operation that custom code gave out a callback URL
 	// for. Only the gateway calls it, with what came in there.
 	ReceiveCallback(context.Context, *ReceiveCallbackRequest) (*ReceiveCallbackResponse, error)
+	// CheckScript compiles custom code and says which functions it defines. Only the
+	// registry calls it, at an import.
+	CheckScript(context.Context, *CheckScriptRequest) (*CheckScriptResponse, error)
 	// TestConnection calls the connector's test operation and keeps the outcome
 	// with the connection.
 	TestConnection(context.Context, *TestConnectionRequest) (*TestConnectionResponse, error)
@@ -300,6 +317,9 @@ func (UnimplementedRuntimeServiceServer) ListRequestLogEntries(context.Context, 
 }
 func (UnimplementedRuntimeServiceServer) ReceiveCallback(context.Context, *ReceiveCallbackRequest) (*ReceiveCallbackResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReceiveCallback not implemented")
+}
+func (UnimplementedRuntimeServiceServer) CheckScript(context.Context, *CheckScriptRequest) (*CheckScriptResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CheckScript not implemented")
 }
 func (UnimplementedRuntimeServiceServer) TestConnection(context.Context, *TestConnectionRequest) (*TestConnectionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method TestConnection not implemented")
@@ -487,6 +507,24 @@ func _RuntimeService_ReceiveCallback_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RuntimeService_CheckScript_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckScriptRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RuntimeServiceServer).CheckScript(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RuntimeService_CheckScript_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RuntimeServiceServer).CheckScript(ctx, req.(*CheckScriptRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _RuntimeService_TestConnection_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(TestConnectionRequest)
 	if err := dec(in); err != nil {
@@ -543,6 +581,10 @@ var RuntimeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReceiveCallback",
 			Handler:    _RuntimeService_ReceiveCallback_Handler,
+		},
+		{
+			MethodName: "CheckScript",
+			Handler:    _RuntimeService_CheckScript_Handler,
 		},
 		{
 			MethodName: "TestConnection",
