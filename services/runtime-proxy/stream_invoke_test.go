@@ -63,7 +63,7 @@ func upload(d *connectorv1.Definition) {
 
 // TestLargeBodiesAreStreamed both ways, without being held.
 func TestLargeBodiesAreStreamed(t *testing.T) {
-	const size, piece = 64 << 20, 256 << 10
+	const size, piece = 128 << 20, 256 << 10
 	heads := make(chan string, 4)
 	held := make(chan int64, 4) // bytes of the heap in the middle of each body
 	measure := func() {
@@ -103,7 +103,9 @@ func TestLargeBodiesAreStreamed(t *testing.T) {
 		t.Errorf("request = %q, want %q", got, want)
 	}
 	for _, way := range []string{"up", "down"} {
-		if grown := <-held - before; grown > 16<<20 {
+		// In the middle, half a body would be there: what windows of gRPC, the race
+		// detector and other tests hold is less.
+		if grown := <-held - before; grown > size/2 {
 			t.Errorf("%s: the heap has grown by %d bytes for a body of %d", way, grown, size)
 		}
 	}

@@ -131,7 +131,7 @@ func TestTheSecretOfAClientIsNowhereToBeRead(t *testing.T) {
 		answers.WriteString(s.request(t, "GET", "/v1/environments/default/"+path, s.token, "").body)
 	}
 	for _, query := range []string{"state=made-up&code=made-up", "state=made-up&error=access_denied", "code=made-up"} {
-		answers.WriteString(s.request(t, "GET", "/v1/oauth/callback?"+query, "", "").body)
+		answers.WriteString(s.request(t, "GET", "/v1/oauth/callback/"+strings.Repeat("a", 26)+"?"+query, "", "").body)
 	}
 	answers.WriteString(s.request(t, "GET", "/metrics", "", "").body)
 	if code := s.terminate(t); code != 0 {

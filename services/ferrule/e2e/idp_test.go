@@ -83,6 +83,19 @@ func (p *idp) control(what string) string {
 	return string(data)
 }
 
+// register tells the provider one more redirect URL of a client, as a maker does at the
+// provider's site once he knows it.
+func (p *idp) register(client, redirect string) {
+	p.t.Helper()
+	if !callback.MatchString(redirect + "?") {
+		p.t.Errorf("%q is no redirect URL", redirect)
+	}
+	p.control("redirect?" + url.Values{"client": {client}, "uri": {redirect}}.Encode())
+}
+
+// notYet is what clients have registered before their redirect URL is known.
+const notYet = "http://127.0.0.1:9/not-yet"
+
 // asked returns how often the token endpoint was asked, by grant type and outcome.
 func (p *idp) asked(what string) int {
 	p.t.Helper()
@@ -159,7 +172,7 @@ var (
 )
 
 // callback is where the browser comes back to us.
-var callback = regexp.MustCompile(`/v1/oauth/callback/default/[a-z]+(/[a-z0-9_-]+)?\?`)
+var callback = regexp.MustCompile(`/v1/oauth/callback/[a-z2-7]{26}\?`)
 
 // signIn opens a sign-in page, logs in as who, agrees, and follows everything that
 // comes then. It stops before stop, if that is given.

@@ -30,10 +30,13 @@ func (s *stage) importFiles(t *testing.T, id string, files map[string]string) {
 }
 
 // bare starts a suite and a provider that knows these clients.
-func bare(t *testing.T, connector string, clients func(redirect string) []any) *stage {
+func bare(t *testing.T, clients ...any) *stage {
 	t.Helper()
 	s := up(t, suiteOptions{data: t.TempDir()})
-	return &stage{suite: s, c: s.overREST(), idp: startIDP(t, map[string]any{"clients": clients(s.rest + "/v1/oauth/callback/default/" + connector)})}
+	if clients == nil {
+		clients = []any{}
+	}
+	return &stage{suite: s, c: s.overREST(), idp: startIDP(t, map[string]any{"clients": clients})}
 }
 
 // connectTo makes a connection to a connector and signs in for it.
@@ -44,6 +47,9 @@ func (s *stage) connectTo(t *testing.T, connector string, parameters, secrets ma
 	})
 	if err != nil {
 		t.Fatalf("%v %v", err, grpcx.FromStatus(err).Violations())
+	}
+	if redirect := conn.GetRedirectUrl(); redirect != "" { // the client is the connection's own
+		s.idp.register(parameters["token:clientId"], redirect)
 	}
 	id := strings.TrimPrefix(conn.GetName(), environment+"/connections/")
 	if who == "" {
@@ -62,11 +68,9 @@ func (s *stage) connectTo(t *testing.T, connector string, parameters, secrets ma
 // placeholders in every spelling, and a client that the owner brings.
 func TestAPackageWithTemplatesSignsIn(t *testing.T) {
 	t.Parallel()
-	s := bare(t, "templated", func(redirect string) []any {
-		return []any{map[string]any{
-			"client_id": "templated", "client_secret": secretOfClients, "token_endpoint_auth_method": "client_secret_post",
-			"redirect_uris": []string{redirect + "/templated"}, "grant_types": []string{"authorization_code", "refresh_token"}, "scope": "openid offline_access api",
-		}}
+	s := bare(t, map[string]any{
+		"client_id": "templated", "client_secret": secretOfClients, "token_endpoint_auth_method": "client_secret_post",
+		"redirect_uris": []string{notYet}, "grant_types": []string{"authorization_code", "refresh_token"}, "scope": "openid offline_access api",
 	})
 	host := strings.TrimPrefix(s.idp.issuer, "http://")
 	properties, err := json.Marshal(map[string]any{"properties": map[string]any{
@@ -109,7 +113,7 @@ func TestAPackageWithTemplatesSignsIn(t *testing.T) {
 // that takes clients (RFC 7591), and nobody had to register anything.
 func TestAClientRegistersItself(t *testing.T) {
 	t.Parallel()
-	s := bare(t, "accounts", func(string) []any { return nil })
+	s := bare(t)
 	description := s.idp.accounts("CODE")
 	from := strings.Index(description, "{type: oauth2")
 	description = description[:from] + "{type: oauth2, flows: {}, x-ferrule-oauth: {provider: oauth2pkcewithprm, scopes: [openid, offline_access, api]}}\n"
@@ -137,20 +141,19 @@ func TestAClientProvesItselfWithAKey(t *testing.T) {
 	}
 	point := public.Bytes() // 4, x, y (SEC 1, section 2.3.3)
 	coordinate := func(from int) string { return base64.RawURLEncoding.EncodeToString(point[from : from+32]) }
-	s := bare(t, "accounts", func(redirect string) []any {
-		return []any{map[string]any{
-			"client_id": "keyed", "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256",
-			"redirect_uris": []string{redirect}, "grant_types": []string{"authorization_code", "refresh_token"}, "scope": "openid offline_access api",
-			"jwks": map[string]any{"keys": []any{map[string]any{"kty": "EC", "crv": "P-256", "kid": "one", "x": coordinate(1), "y": coordinate(33)}}},
-		}}
+	s := bare(t, map[string]any{
+		"client_id": "keyed", "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256",
+		"redirect_uris": []string{notYet}, "grant_types": []string{"authorization_code", "refresh_token"}, "scope": "openid offline_access api",
+		"jwks": map[string]any{"keys": []any{map[string]any{"kty": "EC", "crv": "P-256", "kid": "one", "x": coordinate(1), "y": coordinate(33)}}},
 	})
 	s.importFiles(t, "accounts", map[string]string{"openapi.yaml": s.idp.accounts("CODE")})
-	must[*vaultv1.OAuthClient](t, "make the client")(s.c.vault.CreateOAuthClient(t.Context(), &vaultv1.CreateOAuthClientRequest{
+	made := must[*vaultv1.OAuthClient](t, "make the client")(s.c.vault.CreateOAuthClient(t.Context(), &vaultv1.CreateOAuthClientRequest{
 		Parent: environment, Secrets: map[string]string{"private_key": string(who.pem(t))},
 		OauthClient: &vaultv1.OAuthClient{
 			Connector: connectorName("accounts"), ClientId: "keyed", Authentication: vaultv1.ClientAuthentication_CLIENT_AUTHENTICATION_PRIVATE_KEY_JWT,
 		},
 	}))
+	s.idp.register("keyed", made.GetRedirectUrl())
 	id := s.connectTo(t, "accounts", nil, nil, "ann")
 	s.expect(t, "after signing in", id, "ann")
 	s.idp.control("expire")
@@ -161,11 +164,9 @@ func TestAClientProvesItselfWithAKey(t *testing.T) {
 // gets to the API as himself (RFC 8693).
 func TestCallersTokensAreExchanged(t *testing.T) {
 	t.Parallel()
-	s := bare(t, "accounts", func(string) []any {
-		return []any{map[string]any{
-			"client_id": "ferrule", "client_secret": secretOfClients, "token_endpoint_auth_method": "client_secret_basic", "redirect_uris": []string{}, "response_types": []string{},
-			"grant_types": []string{"urn:ietf:params:oauth:grant-type:token-exchange", "client_credentials"}, "scope": "openid api",
-		}}
+	s := bare(t, map[string]any{
+		"client_id": "ferrule", "client_secret": secretOfClients, "token_endpoint_auth_method": "client_secret_basic", "redirect_uris": []string{}, "response_types": []string{},
+		"grant_types": []string{"urn:ietf:params:oauth:grant-type:token-exchange", "client_credentials"}, "scope": "openid api",
 	})
 	s.importFiles(t, "accounts", map[string]string{"openapi.yaml": strings.Replace(s.idp.accounts("CLIENT"), "{type: oauth2, ", "{type: oauth2, x-ferrule-oauth: {grant: tokenExchange}, ", 1)})
 	must[*vaultv1.OAuthClient](t, "make the client")(s.c.vault.CreateOAuthClient(t.Context(), &vaultv1.CreateOAuthClientRequest{

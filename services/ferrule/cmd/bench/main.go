@@ -40,6 +40,12 @@ type options struct {
 	output      string
 	connectors  int
 	secrets     int
+	nginx       string
+	caddy       string
+	wrk         string
+	profile     string
+	many        int
+	bulk        int
 	connections int
 	rounds      int
 	warmup      time.Duration
@@ -82,9 +88,15 @@ func parse(args []string, help io.Writer) (options, error) {
 	flags.StringVar(&o.catalogue, "catalogue", "bin/cataloguebench", "`path` of the program that lists and searches; left out if it does not exist")
 	flags.StringVar(&o.vault, "vault", "bin/vaultbench", "`path` of the program that fills vaults; left out if it does not exist")
 	flags.StringVar(&o.github, "github", "", "`file` with the description of GitHub's API; left out if empty")
-	flags.StringVar(&o.parts, "parts", "rates,imports,catalogue,vault", "what to measure: a `list` of rates, imports, catalogue and vault")
+	flags.StringVar(&o.parts, "parts", "rates,imports,catalogue,vault,proxy", "what to measure: a `list` of rates, imports, catalogue, vault and proxy")
 	flags.IntVar(&o.connectors, "connectors", 100_000, "`number` of connectors of the large catalogue, in whole thousands")
 	flags.IntVar(&o.secrets, "secrets", 1_000_000, "`number` of connections of the large vault, more than 10,000")
+	flags.StringVar(&o.nginx, "nginx", "nginx", "`program` nginx; left out if it does not exist, and a slower API of our own is behind all others")
+	flags.StringVar(&o.caddy, "caddy", "bin/tools/caddy", "`path` of the program caddy; left out if it does not exist")
+	flags.StringVar(&o.wrk, "wrk", "wrk", "`program` wrk that makes the load; our own generator does, which needs more of the processors, if it does not exist")
+	flags.StringVar(&o.profile, "profile", "", "`folder` for CPU profiles of the part proxy: the suite then runs inside of this program")
+	flags.IntVar(&o.many, "many", 10_000, "`number` of connections of the suite that are taken in turn")
+	flags.IntVar(&o.bulk, "bulk", 1024, "`size` of the large bodies in MiB; 0 sends none")
 	flags.StringVar(&o.output, "o", "text", "`format` of the result: text or json")
 	flags.IntVar(&o.connections, "connections", 50, "`number` of connections, with one request at a time each")
 	flags.IntVar(&o.rounds, "rounds", 3, "`number` of times that each figure is measured")
@@ -111,7 +123,9 @@ func (o options) check(rest []string) error {
 	case o.secrets <= 10_000:
 		return fmt.Errorf("-secrets must be more than 10,000, not %d", o.secrets)
 	case o.unknownPart() != "":
-		return fmt.Errorf("-parts takes rates, imports, catalogue and vault, not %q", o.unknownPart())
+		return fmt.Errorf("-parts takes rates, imports, catalogue, vault and proxy, not %q", o.unknownPart())
+	case o.many < 1 || o.bulk < 0:
+		return errors.New("-many must be more than 0, and -bulk not less")
 	case o.connections < 1 || o.rounds < 1 || o.duration <= 0 || o.warmup < 0:
 		return errors.New("-connections, -rounds and -duration must be more than 0, and -warmup not less")
 	}
@@ -124,6 +138,7 @@ const (
 	partImports   = "imports"
 	partCatalogue = "catalogue"
 	partVault     = "vault"
+	partProxy     = "proxy"
 )
 
 // measures says whether a part is wanted.
@@ -134,7 +149,7 @@ func (o options) measures(part string) bool {
 // unknownPart returns a part that does not exist.
 func (o options) unknownPart() string {
 	for part := range strings.SplitSeq(o.parts, ",") {
-		if !slices.Contains([]string{partRates, partImports, partCatalogue, partVault}, part) {
+		if !slices.Contains([]string{partRates, partImports, partCatalogue, partVault, partProxy}, part) {
 			return cmp.Or(part, "nothing")
 		}
 	}

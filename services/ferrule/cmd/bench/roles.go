@@ -35,6 +35,9 @@ const (
 	roleLoad      = "load"
 	roleTranslate = "translate"
 	roleRead      = "read"
+	roleFastAPI   = "fast-api"
+	roleSuite     = "suite"
+	roleHaul      = "haul"
 )
 
 // task is what a role is told on its standard input, as one line of JSON.
@@ -49,6 +52,13 @@ type task struct {
 	Connections int           `json:"connections,omitempty"`
 	Warmup      time.Duration `json:"warmup,omitempty"`
 	Duration    time.Duration `json:"duration,omitempty"`
+
+	// Inspected is whether a role that serves also shows its process from inside.
+	Inspected bool `json:"inspected,omitempty"`
+	// Args are the arguments of the suite.
+	Args []string `json:"args,omitempty"`
+	// Upload is how many bytes are sent.
+	Upload int64 `json:"upload,omitempty"`
 
 	// Folder holds the packages to translate.
 	Folder string `json:"folder,omitempty"`
@@ -76,9 +86,22 @@ func playRole(ctx context.Context, args []string, in io.Reader, out io.Writer) e
 		defer cancel()
 		_, _ = io.Copy(io.Discard, in)
 	}()
+	if t.Inspected {
+		if err := inspect(ctx, out); err != nil {
+			return err
+		}
+	}
 	switch args[0] {
 	case roleLoad:
 		return t.makeLoad(ctx, out)
+	case roleSuite:
+		return t.runSuite(ctx, out)
+	case roleHaul:
+		hauled, err := load.Haul(ctx, clock.System(), t.Target, t.Upload)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(out).Encode(hauled)
 	case roleTranslate:
 		return t.translate(ctx, out)
 	case roleRead:
@@ -108,6 +131,8 @@ func (t task) serve(ctx context.Context, role string, out io.Writer) error {
 	switch role {
 	case roleAPI:
 		handler = baseline.Upstream(t.Key)
+	case roleFastAPI:
+		handler = baseline.FastAPI(t.Key)
 	case roleProxy:
 		handler = baseline.ReverseProxy(upstream, t.Key)
 	case roleHandler:

@@ -65,6 +65,15 @@ func failures(result report.Report) error {
 			}
 		}
 	}
+	if result.Proxies != nil {
+		for _, s := range result.Proxies.Subjects {
+			for _, round := range s.Rounds {
+				if round.Errors > 0 {
+					errs = append(errs, fmt.Errorf("%s: %d calls failed, the first with: %s", s.Name, round.Errors, round.FirstError))
+				}
+			}
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -73,7 +82,7 @@ func (r *run) all(ctx context.Context, result *report.Report) error {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context, *report.Report) error
-	}{{partRates, r.speed}, {partImports, r.imports}, {partCatalogue, r.search}, {partVault, r.fillVaults}} {
+	}{{partRates, r.speed}, {partImports, r.imports}, {partCatalogue, r.search}, {partVault, r.fillVaults}, {partProxy, r.beside}} {
 		if !r.measures(part.name) {
 			continue
 		}
@@ -134,24 +143,41 @@ type suite struct {
 
 // startSuite starts the suite as its users do, on an empty directory.
 func (r *run) startSuite(ctx context.Context) (*suite, error) {
-	dir, err := os.MkdirTemp("", "ferrule-bench-")
-	if err != nil {
-		return nil, fmt.Errorf("make a data directory: %w", err)
-	}
-	r.dirs = append(r.dirs, dir)
-	c, err := child.Start(ctx, child.Spec{
-		Program: r.ferrule, Ready: readyLines, Stderr: r.progress,
-		Args: []string{"up", "--data", dir, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--allow-network", "127.0.0.0/8"},
-	})
+	dir, err := r.folder()
 	if err != nil {
 		return nil, err
 	}
+	c, err := child.Start(ctx, child.Spec{Program: r.ferrule, Ready: readyLines, Stderr: r.progress, Args: upArgs(dir)})
+	if err != nil {
+		return nil, err
+	}
+	return r.suiteOf(c)
+}
+
+// suiteOf keeps the process of a suite and reads its token.
+func (r *run) suiteOf(c *child.Child) (*suite, error) {
 	r.children = append(r.children, c)
-	token, err := os.ReadFile(c.Said[3])
+	said := readyLines.FindStringSubmatch(c.Said[0])
+	token, err := os.ReadFile(said[3])
 	if err != nil {
 		return nil, fmt.Errorf("read the token: %w", err)
 	}
-	return &suite{rest: c.Said[1], grpc: c.Said[2], token: string(bytes.TrimSpace(token)), pid: c.Pid()}, nil
+	return &suite{rest: said[1], grpc: said[2], token: string(bytes.TrimSpace(token)), pid: c.Pid()}, nil
+}
+
+// upArgs are the arguments of a suite whose data is in the folder dir.
+func upArgs(dir string) []string {
+	return []string{"up", "--data", dir, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--allow-network", "127.0.0.0/8"}
+}
+
+// folder makes a folder that is removed at the end.
+func (r *run) folder() (string, error) {
+	dir, err := os.MkdirTemp("", "ferrule-bench-")
+	if err != nil {
+		return "", fmt.Errorf("make a data directory: %w", err)
+	}
+	r.dirs = append(r.dirs, dir)
+	return dir, nil
 }
 
 // close stops all processes and removes their files.

@@ -112,9 +112,7 @@ func (a *app) signIn(ctx context.Context, client *rest.Client, connection string
 	if err := client.Call(ctx, http.MethodPost, rest.Path(connection)+":authorize", nil, req, &auth); err != nil {
 		return err
 	}
-	if auth.GetRedirectUrl() != "" {
-		a.progress("the client id is your own: the provider has to know the redirect URL %s", auth.GetRedirectUrl())
-	}
+	a.tellRedirect(auth.GetRedirectUrl())
 	switch {
 	case auth.GetState() != vaultv1.AuthorizationState_AUTHORIZATION_STATE_PENDING:
 		return a.signedIn(&auth)
@@ -124,6 +122,14 @@ func (a *app) signIn(ctx context.Context, client *rest.Client, connection string
 		return a.signInByHand(ctx, client, &auth)
 	}
 	return a.signInHere(ctx, client, &auth, back)
+}
+
+// tellRedirect says what has to be registered for a client id that is the person's
+// own; nothing if none is.
+func (a *app) tellRedirect(url string) {
+	if url != "" {
+		a.progress("the client id is your own: the provider has to know the redirect URL %s", url)
+	}
 }
 
 // signInHere opens the browser of this machine, which comes back to us with the

@@ -123,9 +123,9 @@ Start a server, then try it:
 		a.revisions(), a.diff(), a.publish(), a.deprecate(),
 		a.export(), a.apply(), a.environments(), a.promote(),
 		a.providers(), a.oauthClients(),
-		a.connect(), a.authorize(), a.revoke(), a.connections(), a.test(), a.invoke(),
+		a.connect(), a.authorize(), a.revoke(), a.connections(), a.test(), a.invoke(), a.choices(), a.schema(),
 		a.subscribe(), a.subscriptions(), a.events(),
-		a.audit(), a.keys(),
+		a.usageReport(), a.requests(), a.audit(), a.keys(),
 	)
 	documentFlags(root)
 	return root

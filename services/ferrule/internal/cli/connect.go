@@ -17,8 +17,9 @@ import (
 type connectFlags struct {
 	id, serverURL, title, revision string
 	given                          connectionValues
+	tls                            tlsFlags
 	how                            signInFlags
-	untested, unsigned             bool
+	mock, untested, unsigned       bool
 }
 
 func (f *connectFlags) declare(cmd *cobra.Command) {
@@ -26,6 +27,8 @@ func (f *connectFlags) declare(cmd *cobra.Command) {
 	flags.StringVar(&f.id, "id", "", "id of the connection; made from the connector's id if not given")
 	f.given.declare(cmd)
 	flags.StringVar(&f.serverURL, "server-url", "", "another server of the same API, if the connector or an administrator allows its host")
+	f.tls.declare(cmd)
+	flags.BoolVar(&f.mock, "mock", false, "answer from the connector's examples and schemas instead of calling the API")
 	flags.StringVar(&f.title, "title", "", "name for people")
 	flags.StringVar(&f.revision, "revision", "", "stay at this revision of the connector instead of following the published one")
 	flags.BoolVar(&f.untested, "no-test", false, "do not test the connection")
@@ -47,9 +50,17 @@ page in your browser and waits. On a machine without a browser use --no-browser.
 
 A secret's value on the command line is seen by everybody on the machine:
 "--secret name=-" asks for it (or reads a line of standard input), and
-"--secret name=@FILE" reads a file.`,
-		Example: "  ferrule connect inventory --id shop --secret api_key=-\n  ferrule connect mail",
-		Args:    exactArgs(1),
+"--secret name=@FILE" reads a file.
+
+--mock makes a connection that needs no credentials and calls nobody: every
+operation answers with what the connector gives as an example, or with values made
+from the answer's schema. --ca-file is for an API whose certificate an authority of
+your own has signed.`,
+		Example: `  ferrule connect inventory --id shop --secret api_key=-
+  ferrule connect mail
+  ferrule connect inventory --id try --mock
+  ferrule connect intranet --ca-file company.pem --tls-min 1.3 --secret api_key=-`,
+		Args: exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.client()
 			if err != nil {
@@ -64,23 +75,36 @@ A secret's value on the command line is seen by everybody on the machine:
 
 // connectTo makes a connection, signs in where that is wanted, and tests it.
 func (a *app) connectTo(ctx context.Context, client *rest.Client, connector string, f *connectFlags) error {
-	plain, hidden, err := f.given.read(ctx, a, client, connector)
+	if f.mock && f.given.any() {
+		return usage("--mock calls nobody and takes no values: leave --auth, --set and --secret out")
+	}
+	tls, err := f.tls.settings(nil)
 	if err != nil {
 		return err
+	}
+	var plain, hidden map[string]string
+	if !f.mock { // nobody is asked for what a mock does not need
+		if plain, hidden, err = f.given.read(ctx, a, client, connector); err != nil {
+			return err
+		}
 	}
 	connection, err := a.createConnection(ctx, client, &vaultv1.CreateConnectionRequest{
 		Parent: a.parent(), ConnectionId: f.id, Secrets: hidden,
 		Connection: &vaultv1.Connection{
 			Connector: connector, ParameterSet: f.given.set, Parameters: plain, ServerUrl: f.serverURL, DisplayName: f.title,
-			PinnedRevision: pinned(connector, f.revision),
+			PinnedRevision: pinned(connector, f.revision), Mock: f.mock, Tls: tls,
 		},
 	})
 	if err != nil {
 		return err
 	}
+	if f.mock {
+		return nil // there is nothing to sign in to, or to test
+	}
 	a.warnOfLegacy(ctx, client, connection)
 	waits := connection.GetState() == vaultv1.ConnectionState_CONNECTION_STATE_NEEDS_AUTHORIZATION
 	if waits && f.unsigned {
+		a.tellRedirect(connection.GetRedirectUrl())
 		a.progress("nobody has signed in yet: run `ferrule authorize %s`", id(connection.GetName()))
 		return nil
 	}

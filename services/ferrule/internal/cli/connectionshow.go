@@ -57,6 +57,8 @@ func (a *app) printConnection(c *vaultv1.Connection) error {
 		{"tested", moment(c.GetTestTime())},
 		{"parameter set", c.GetParameterSet()},
 		{"server", c.GetServerUrl()},
+		{"mock", mockText(c)},
+		{"TLS", tlsText(c.GetTls())},
 		{"secrets", strings.Join(c.GetSecretNames(), ", ")},
 	} {
 		if row[1] != "" {
@@ -73,6 +75,14 @@ func (a *app) printConnection(c *vaultv1.Connection) error {
 		a.progress("run `ferrule authorize %s` to sign in", id(c.GetName()))
 	}
 	return nil
+}
+
+// mockText says what a mock is; "" for other connections.
+func mockText(c *vaultv1.Connection) string {
+	if !c.GetMock() {
+		return ""
+	}
+	return "answers from examples and schemas; calls nobody"
 }
 
 // moment is a time as people read it; "" if there is none.

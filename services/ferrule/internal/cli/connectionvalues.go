@@ -36,6 +36,9 @@ func (v *connectionValues) declareValues(cmd *cobra.Command) {
 	flags.StringArrayVar(&v.secrets, "secret", nil, "value of a secret parameter: name=-, name=@FILE or name=value (repeatable)")
 }
 
+// any reports whether something was given.
+func (v *connectionValues) any() bool { return v.set != "" || len(v.values)+len(v.secrets) > 0 }
+
 // read returns what was given, and asks for what is missing if a person sits
 // there.
 func (v *connectionValues) read(ctx context.Context, a *app, client *rest.Client, connector string) (plain, hidden map[string]string, err error) {
@@ -120,60 +123,122 @@ func (a *app) askPlain(name string, reader *bufio.Reader) (string, error) {
 	return strings.TrimRight(line, "\r\n"), nil
 }
 
+// connectionEdits are the options of connections update.
+type connectionEdits struct {
+	given                      connectionValues
+	tls                        tlsFlags
+	serverURL, title, revision string
+}
+
+func (e *connectionEdits) declare(cmd *cobra.Command) {
+	e.given.declareValues(cmd)
+	cmd.Flags().StringVar(&e.serverURL, "server-url", "", "another server of the same API; empty for the connector's own")
+	e.tls.declare(cmd)
+	cmd.Flags().StringVar(&e.title, "title", "", "name for people")
+	cmd.Flags().StringVar(&e.revision, "revision", "", "revision of the connector to stay at; empty to follow the published one")
+}
+
+// of returns what changes a connection that is now.
+func (e *connectionEdits) of(cmd *cobra.Command, now *vaultv1.Connection, plain map[string]string) (*vaultv1.Connection, *fieldmaskpb.FieldMask, error) {
+	tls, err := e.tls.settings(now.GetTls())
+	if err != nil {
+		return nil, nil, err
+	}
+	changed := &vaultv1.Connection{
+		Name: now.GetName(), Etag: now.GetEtag(), ServerUrl: e.serverURL, DisplayName: e.title, Tls: tls,
+		PinnedRevision: pinned(now.GetConnector(), e.revision), Parameters: now.GetParameters(),
+	}
+	if changed.Parameters == nil {
+		changed.Parameters = map[string]string{}
+	}
+	maps.Copy(changed.GetParameters(), plain)
+	mask := &fieldmaskpb.FieldMask{}
+	if e.tls.given() {
+		mask.Paths = append(mask.Paths, "tls")
+	}
+	for flag, field := range map[string]string{"set": "parameters", "server-url": "server_url", "title": "display_name", "revision": "pinned_revision"} {
+		if cmd.Flags().Changed(flag) {
+			mask.Paths = append(mask.Paths, field)
+		}
+	}
+	return changed, mask, nil
+}
+
+// connectionChange are the flags of an update.
+type connectionChange struct {
+	given                      connectionValues
+	tls                        tlsFlags
+	serverURL, title, revision string
+}
+
 func (a *app) updateConnection() *cobra.Command {
-	var given connectionValues
-	var serverURL, title, revision string
+	var f connectionChange
 	cmd := &cobra.Command{
 		Use:   "update CONNECTION",
 		Short: "Change a connection of yours; secrets that are not given are kept",
 		Long: `Update changes what is given and keeps the rest, secrets included. Values of --set are
 merged with those that the connection has; an empty value removes one. A change that leads
 to another host needs all secrets again, because they were not given for that host.`,
-		Example: "  ferrule connections update shop --secret api_key=-",
-		Args:    exactArgs(1),
+		Example: `  ferrule connections update shop --secret api_key=-
+  ferrule connections update shop --ca-file company.pem
+  ferrule connections update shop --ca-file ''`,
+		Args: exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			plain, err := pairs("set", given.values)
-			if err != nil {
-				return err
-			}
-			hidden, err := a.secrets(given.secrets)
-			if err != nil {
-				return err
-			}
 			client, err := a.client()
 			if err != nil {
 				return err
 			}
-			name := a.resource("connections", args[0])
-			var now vaultv1.Connection
-			if err := client.Call(cmd.Context(), http.MethodGet, rest.Path(name), nil, nil, &now); err != nil {
+			req, err := f.request(cmd, a, client, a.resource("connections", args[0]))
+			if err != nil {
 				return err
 			}
-			changed := &vaultv1.Connection{
-				Name: name, Etag: now.GetEtag(), ServerUrl: serverURL, DisplayName: title,
-				PinnedRevision: pinned(now.GetConnector(), revision), Parameters: now.GetParameters(),
-			}
-			if changed.Parameters == nil {
-				changed.Parameters = map[string]string{}
-			}
-			maps.Copy(changed.GetParameters(), plain)
-			mask := &fieldmaskpb.FieldMask{}
-			for flag, field := range map[string]string{"set": "parameters", "server-url": "server_url", "title": "display_name", "revision": "pinned_revision"} {
-				if cmd.Flags().Changed(flag) {
-					mask.Paths = append(mask.Paths, field)
-				}
-			}
-			if len(mask.GetPaths()) == 0 && len(hidden) == 0 {
-				return usage("nothing to change; give --set, --secret, --server-url, --title or --revision")
-			}
-			return a.changeConnection(cmd.Context(), client, &vaultv1.UpdateConnectionRequest{Connection: changed, UpdateMask: mask, Secrets: hidden})
+			return a.changeConnection(cmd.Context(), client, req)
 		},
 	}
-	given.declareValues(cmd)
-	cmd.Flags().StringVar(&serverURL, "server-url", "", "another server of the same API; empty for the connector's own")
-	cmd.Flags().StringVar(&title, "title", "", "name for people")
-	cmd.Flags().StringVar(&revision, "revision", "", "revision of the connector to stay at; empty to follow the published one")
+	f.given.declareValues(cmd)
+	cmd.Flags().StringVar(&f.serverURL, "server-url", "", "another server of the same API; empty for the connector's own")
+	f.tls.declare(cmd)
+	cmd.Flags().StringVar(&f.title, "title", "", "name for people")
+	cmd.Flags().StringVar(&f.revision, "revision", "", "revision of the connector to stay at; empty to follow the published one")
 	return cmd
+}
+
+// request returns what the flags ask for, on top of what the connection has now.
+func (f *connectionChange) request(cmd *cobra.Command, a *app, client *rest.Client, name string) (*vaultv1.UpdateConnectionRequest, error) {
+	plain, err := pairs("set", f.given.values)
+	if err != nil {
+		return nil, err
+	}
+	hidden, err := a.secrets(f.given.secrets)
+	if err != nil {
+		return nil, err
+	}
+	var now vaultv1.Connection
+	if err := client.Call(cmd.Context(), http.MethodGet, rest.Path(name), nil, nil, &now); err != nil {
+		return nil, err
+	}
+	changed := &vaultv1.Connection{
+		Name: name, Etag: now.GetEtag(), ServerUrl: f.serverURL, DisplayName: f.title,
+		PinnedRevision: pinned(now.GetConnector(), f.revision), Parameters: map[string]string{},
+	}
+	maps.Copy(changed.GetParameters(), now.GetParameters())
+	maps.Copy(changed.GetParameters(), plain)
+	if changed.Tls, err = f.tls.settings(now.GetTls()); err != nil {
+		return nil, err
+	}
+	mask := &fieldmaskpb.FieldMask{}
+	if f.tls.given() {
+		mask.Paths = append(mask.Paths, "tls")
+	}
+	for flag, field := range map[string]string{"set": "parameters", "server-url": "server_url", "title": "display_name", "revision": "pinned_revision"} {
+		if cmd.Flags().Changed(flag) {
+			mask.Paths = append(mask.Paths, field)
+		}
+	}
+	if len(mask.GetPaths()) == 0 && len(hidden) == 0 {
+		return nil, usage("nothing to change; give --set, --secret, --server-url, --ca-file, --tls-min, --title or --revision")
+	}
+	return &vaultv1.UpdateConnectionRequest{Connection: changed, UpdateMask: mask, Secrets: hidden}, nil
 }
 
 func (a *app) changeConnection(ctx context.Context, client *rest.Client, req *vaultv1.UpdateConnectionRequest) error {
@@ -186,6 +251,7 @@ func (a *app) changeConnection(ctx context.Context, client *rest.Client, req *va
 	}
 	a.printf("changed %s (%s)\n", id(connection.GetName()), enumWord(connection.GetState(), "CONNECTION_STATE_"))
 	if connection.GetState() == vaultv1.ConnectionState_CONNECTION_STATE_NEEDS_AUTHORIZATION {
+		a.tellRedirect(connection.GetRedirectUrl())
 		a.progress("somebody has to sign in again: run `ferrule authorize %s`", id(connection.GetName()))
 	}
 	return nil

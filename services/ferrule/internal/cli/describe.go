@@ -144,18 +144,21 @@ func (a *app) printSignIn(connector string, form *vaultv1.ConnectionForm, set *c
 	switch {
 	case auth.GetOauthClient() != "":
 		a.printf("  OAuth client: %s\n", id(auth.GetOauthClient()))
+		if auth.GetRedirectUrl() != "" {
+			a.printf("  its redirect URL, which the provider has to know: %s\n", auth.GetRedirectUrl())
+		}
 	case auth.GetClientMissing():
 		a.printf("  OAuth client: none yet. A maker registers one at the provider")
 		if auth.GetDocumentationUrl() != "" {
 			a.printf(" (%s)", auth.GetDocumentationUrl())
 		}
-		if auth.GetGrant() == redirectGrant && form.GetRedirectUrl() != "" {
-			a.printf(" with the redirect URL %s", form.GetRedirectUrl())
-		}
 		a.printf(", and stores it:\n    ferrule oauth-clients create %s --client-id ID --secret client_secret=-\n", id(connector))
+		if auth.GetGrant() == redirectGrant {
+			a.printf("  That prints the redirect URL, which the provider has to know. To have it before:\n    ferrule oauth-clients redirect-url %s --client-id ID\n", id(connector))
+		}
 	}
-	if own := form.GetOwnRedirectUrl(); own != "" && auth.GetGrant() == redirectGrant && takesClient(found) {
-		a.printf("  a client id of your own needs the redirect URL %s, where {connection} is what you give with --id\n", own)
+	if auth.GetGrant() == redirectGrant && takesClient(found) {
+		a.printf("  A client id of your own has a redirect URL of its own: connect and authorize print it\n")
 	}
 }
 

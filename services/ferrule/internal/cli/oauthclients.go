@@ -22,7 +22,9 @@ func (a *app) oauthClients() *cobra.Command {
 usually a secret. All connections of the connector sign in with it, unless they
 bring one of their own. It takes the role maker.
 
-"ferrule describe CONNECTOR" names the redirect URL that the provider asks for.`,
+The provider asks for a redirect URL. It stands for the connector, the client id and
+where codes go, so "create" prints it, and most providers take it afterwards.
+"ferrule oauth-clients redirect-url" prints it before.`,
 		Example: "  ferrule oauth-clients create mail --client-id 1234.apps --secret client_secret=-",
 		Args:    exactArgs(0),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.listOAuthClients(cmd.Context()) },
@@ -31,7 +33,7 @@ bring one of their own. It takes the role maker.
 		Use: "list", Short: "List the OAuth clients, like oauth-clients alone", Args: exactArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.listOAuthClients(cmd.Context()) },
 	}
-	cmd.AddCommand(list, a.showOAuthClients(), a.createOAuthClient(), a.updateOAuthClient(), a.deleteOAuthClient())
+	cmd.AddCommand(list, a.showOAuthClients(), a.createOAuthClient(), a.redirectURL(), a.updateOAuthClient(), a.deleteOAuthClient())
 	return cmd
 }
 
@@ -111,12 +113,17 @@ type clientFlags struct {
 }
 
 func (f *clientFlags) declare(cmd *cobra.Command) {
+	f.declareIdentity(cmd)
+	cmd.Flags().StringArrayVar(&f.secrets, "secret", nil, "client_secret, private_key, certificate or certificate_password: name=-, name=@FILE or name=value (repeatable)")
+}
+
+// declareIdentity declares all flags but those of secrets.
+func (f *clientFlags) declareIdentity(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.clientID, "client-id", "", "client id at the provider")
 	flags.StringVar(&f.method, "authentication", "",
 		"how the client proves itself: client-secret-basic, client-secret-post, none, private-key-jwt, client-secret-jwt or tls-client-auth (default: what fits the provider)")
 	flags.StringArrayVar(&f.settings, "set", nil, "setting of the provider that the connector leaves open, name=value (repeatable)")
-	flags.StringArrayVar(&f.secrets, "secret", nil, "client_secret, private_key, certificate or certificate_password: name=-, name=@FILE or name=value (repeatable)")
 }
 
 // read returns the client that the flags describe, and its secrets.

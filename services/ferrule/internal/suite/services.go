@@ -31,7 +31,7 @@ func (s *suite) buildServices(ctx context.Context) error {
 		{service.Registry, func(env service.Env) (service.Service, error) { return registry.New(env, s.cfg.Registry) }},
 		{service.Vault, func(env service.Env) (service.Service, error) { return vault.New(env, s.vaultConfig()) }},
 		{service.Runtime, func(env service.Env) (service.Service, error) {
-			runtime, err := runtimeproxy.New(env, s.cfg.Runtime)
+			runtime, err := runtimeproxy.New(env, s.runtimeConfig())
 			if err == nil {
 				dataPlane = runtime.Handler()
 			}
@@ -60,6 +60,12 @@ func (s *suite) buildServices(ctx context.Context) error {
 // publicURL is where browsers and APIs reach us: our own address if nobody said.
 func (s *suite) publicURL() string {
 	return cmp.Or(s.cfg.Vault.PublicURL, s.cfg.Trigger.PublicURL, localURL(s.edge.Addr()))
+}
+
+func (s *suite) runtimeConfig() runtimeproxy.Config {
+	cfg := s.cfg.Runtime
+	cfg.PublicURL = s.publicURL()
+	return cfg
 }
 
 func (s *suite) triggerConfig() trigger.Config {

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -38,7 +39,7 @@ const (
 )
 
 // keptConnections is more than any measurement uses at once.
-const keptConnections = 512
+const keptConnections = 1024
 
 // description is the API's Swagger document, but for its address.
 const description = `{
@@ -87,6 +88,7 @@ func transport() *http.Transport {
 func ReverseProxy(target *url.URL, key string) http.Handler {
 	return &httputil.ReverseProxy{
 		Transport: transport(),
+		ErrorLog:  slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // of callers who leave; those who stay count errors
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
 			r.Out.Header.Set(KeyHeader, key)

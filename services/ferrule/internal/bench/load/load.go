@@ -15,6 +15,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc"
@@ -46,8 +48,11 @@ type Target struct {
 type HTTP struct {
 	// Method is the method.
 	Method string `json:"method"`
-	// Path is the path with the query.
-	Path string `json:"path"`
+	// Path is the path with the query. Unless Numbers is 0, "%d" in it stands for
+	// the numbers below Numbers, which every connection takes in turn, each
+	// from a place of its own that is evenly distant from the next.
+	Path    string `json:"path"`
+	Numbers int    `json:"numbers,omitempty"`
 	// Body is sent as application/json; empty sends none.
 	Body string `json:"body"`
 }
@@ -68,7 +73,15 @@ type Invoke struct {
 func Open(ctx context.Context, t Target, n int) ([]measure.Call, func(), error) {
 	open := t.openGRPC
 	if t.HTTP != nil {
-		open = t.openHTTP
+		requests, err := t.requests()
+		if err != nil {
+			return nil, nil, err
+		}
+		opened := 0
+		open = func(ctx context.Context) (measure.Call, io.Closer, error) {
+			opened++
+			return t.openHTTP(ctx, requests, (opened-1)*len(requests)/n)
+		}
 	} else if t.Invoke == nil {
 		return nil, nil, errors.New("load: the target says neither http nor invoke")
 	}
@@ -90,30 +103,51 @@ func Open(ctx context.Context, t Target, n int) ([]measure.Call, func(), error) 
 	return calls, closeAll, nil
 }
 
-func (t Target) openHTTP(ctx context.Context) (measure.Call, io.Closer, error) {
-	request, err := t.request()
-	if err != nil {
-		return nil, nil, err
-	}
-	guard, err := egress.New(egress.Policy{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	if err != nil {
-		return nil, nil, fmt.Errorf("make dialer: %w", err)
-	}
-	conn, err := guard.DialContext(ctx, "tcp", t.Addr)
+func (t Target) openHTTP(ctx context.Context, requests [][]byte, next int) (measure.Call, io.Closer, error) {
+	conn, err := dial(ctx, t.Addr)
 	if err != nil {
 		return nil, nil, err
 	}
 	answers := bufio.NewReader(conn)
-	return func(context.Context) error { return roundTrip(conn, answers, request) }, conn, nil
+	return func(context.Context) error {
+		next++
+		return roundTrip(conn, answers, requests[next%len(requests)])
+	}, conn, nil
 }
 
-// request returns the bytes of the request.
-func (t Target) request() ([]byte, error) {
+// dial connects to a program on this machine.
+func dial(ctx context.Context, addr string) (net.Conn, error) {
+	guard, err := egress.New(egress.Policy{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	if err != nil {
+		return nil, fmt.Errorf("make dialer: %w", err)
+	}
+	return guard.DialContext(ctx, "tcp", addr)
+}
+
+// requests returns the bytes of the requests, one for each number.
+func (t Target) requests() ([][]byte, error) {
+	if t.HTTP.Numbers == 0 {
+		one, err := t.request(t.HTTP.Path)
+		return [][]byte{one}, err
+	}
+	var all [][]byte
+	for n := range t.HTTP.Numbers {
+		one, err := t.request(strings.ReplaceAll(t.HTTP.Path, "%d", strconv.Itoa(n)))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+// request returns the bytes of one request.
+func (t Target) request(path string) ([]byte, error) {
 	body := io.Reader(http.NoBody)
 	if t.HTTP.Body != "" {
 		body = bytes.NewReader([]byte(t.HTTP.Body))
 	}
-	req, err := http.NewRequest(t.HTTP.Method, "http://"+t.Addr+t.HTTP.Path, body) //nolint:noctx // it is written down, not sent
+	req, err := http.NewRequest(t.HTTP.Method, "http://"+t.Addr+path, body) //nolint:noctx // it is written down, not sent
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/catalogue"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/corpus"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/measure"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/proxies"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/reading"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/safe"
 )
@@ -38,6 +39,8 @@ type Report struct {
 	Catalogue *catalogue.Comparison `json:"catalogue,omitempty"`
 	// Vault says how fast secrets are sealed and lent; nil if not measured.
 	Vault *safe.Outcome `json:"vault,omitempty"`
+	// Proxies compares the suite with other gateways; nil if not measured.
+	Proxies *proxies.Outcome `json:"proxies,omitempty"`
 }
 
 // Machine is what a run ran on.
@@ -156,7 +159,12 @@ func (r Report) Text(w io.Writer) error {
 		}
 	}
 	if r.Vault != nil {
-		return writeVault(w, *r.Vault)
+		if err := writeVault(w, *r.Vault); err != nil {
+			return err
+		}
+	}
+	if r.Proxies != nil {
+		return writeProxies(w, *r.Proxies)
 	}
 	return nil
 }
