@@ -4,9 +4,12 @@ import (
 	"context"
 	"time"
 
+	"google.golang.org/grpc"
+
 	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 	"github.com/ferrule-dev/ferrule/pkg/sandbox/program"
+	"github.com/ferrule-dev/ferrule/pkg/service"
 )
 
 // compileTime is how long the runtime has for one script.
@@ -15,7 +18,9 @@ const compileTime = 10 * time.Second
 // remoteCompiler has custom code compiled where it will run. Custom code needs an
 // engine that this program does not have.
 type remoteCompiler struct {
-	runtime runtimev1.RuntimeServiceClient
+	// client is that of the environment. It is asked when code comes: in one process
+	// the runtime is built after the registry.
+	client func(service string) grpc.ClientConnInterface
 }
 
 var _ ScriptCompiler = remoteCompiler{}
@@ -25,7 +30,7 @@ var _ ScriptCompiler = remoteCompiler{}
 func (c remoteCompiler) Check(ctx context.Context, p program.Program) (program.Exports, error) {
 	limited, cancel := context.WithTimeout(ctx, compileTime)
 	defer cancel()
-	got, err := c.runtime.CheckScript(limited, &runtimev1.CheckScriptRequest{Name: p.Name, Source: p.Source})
+	got, err := runtimev1.NewRuntimeServiceClient(c.client(service.Runtime)).CheckScript(limited, &runtimev1.CheckScriptRequest{Name: p.Name, Source: p.Source})
 	if ctx.Err() != nil {
 		return program.Exports{}, ctx.Err()
 	}

@@ -16,7 +16,6 @@ import (
 	"google.golang.org/grpc"
 
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
-	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
 	"github.com/ferrule-dev/ferrule/pkg/bus"
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 	"github.com/ferrule-dev/ferrule/pkg/kv/outbox"
@@ -88,7 +87,7 @@ func New(env service.Env, cfg Config) (*Service, error) {
 		Store:     store.New(env.Store, announcement),
 		Fetcher:   fetch.New(env.Guard, cfg.FetchTimeout, references),
 		Importers: importer.All(),
-		Tools:     tools(remoteCompiler{runtimev1.NewRuntimeServiceClient(env.Client(service.Runtime))}),
+		Tools:     tools(remoteCompiler{env.Client}),
 		Clock:     env.Clock,
 		Committed: relay.Notify,
 		Imports:   cfg.Imports,

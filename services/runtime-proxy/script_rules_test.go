@@ -263,3 +263,17 @@ func TestLogsOfScriptsAreForThoseWhoAsk(t *testing.T) {
 		t.Errorf("logs = %v, %v", got.GetLogs(), err)
 	}
 }
+
+// A connector whose requests all need code has no request to test a connection with,
+// unless it names an operation.
+func TestAScriptedConnectorWithoutATestOperationIsNotProbed(t *testing.T) {
+	asked := false
+	s := start(t, api(t, func(http.ResponseWriter, *http.Request) { asked = true }), func(d *connectorv1.Definition) {
+		d.ConnectionTest = nil
+		d.Scripts = []*connectorv1.Script{{Language: "javascript", Source: "export function before() {}"}}
+	})
+	got, err := s.runtime.TestConnection(s.as("ada"), &runtimev1.TestConnectionRequest{Name: connection})
+	if err != nil || !got.GetSucceeded() || asked || !strings.Contains(got.GetMessage(), "nothing was tested") {
+		t.Errorf("got %v, asked = %v, %v", got, asked, err)
+	}
+}

@@ -13,6 +13,7 @@
 //   GET  /control/tokens   every code and token that was given, one per line
 //   GET  /control/subject?who=  an access token of somebody, to be exchanged
 //   POST /control/codes     makes all authorization codes invalid
+//   POST /control/redirect?client=&uri=  registers one more redirect URL for a client
 import { createServer } from 'node:http'
 import { Provider } from 'oidc-provider'
 
@@ -98,6 +99,12 @@ async function subject (who) {
   return token.save()
 }
 
+async function redirect (id, uri) {
+  const client = await provider.Client.find(id)
+  client.redirectUris = [...client.redirectUris, uri]
+  return client.redirectUris
+}
+
 const counts = {}
 const given = []
 let slow = 0
@@ -139,6 +146,7 @@ server.on('request', (request, response) => {
     case '/.well-known/oauth-protected-resource/api': // RFC 9728
       return answer({ resource: `${issuer}/api`, authorization_servers: [issuer], scopes_supported: ['openid', 'offline_access', 'api'] })
     case '/control/subject': return subject(url.searchParams.get('who')).then((token) => answer({ token }))
+    case '/control/redirect': return redirect(url.searchParams.get('client'), url.searchParams.get('uri')).then(answer)
     case '/control/counts': return answer(counts)
     case '/control/tokens': response.writeHead(200); return response.end(given.join('\n'))
     case '/control/expire': forget('AccessToken', 'ClientCredentials'); return answer({})

@@ -1,8 +1,8 @@
 package api
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -14,7 +14,6 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/kv/memkv"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
-	"github.com/ferrule-dev/ferrule/pkg/secret/reveal"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/chain"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/store"
@@ -33,19 +32,12 @@ func (k *keeper) LinkKey(context.Context, string, string, []byte) ([]byte, error
 	return []byte("links"), nil
 }
 
-func (k *keeper) Seal(_ context.Context, at core.Place, value secret.Text) (blob []byte, err error) {
-	if at.Resource == chain.Place(at.Environment).Resource { // the key of the audit trail has to come back as it was
-		err = value.Use(reveal.Grant(), func(b []byte) error { blob = bytes.Clone(b); return nil })
-		return blob, err
-	}
+func (k *keeper) Seal(_ context.Context, _ core.Place, value secret.Text) ([]byte, error) {
 	k.in = append(k.in, value)
 	return []byte("sealed"), nil
 }
 
-func (k *keeper) Open(_ context.Context, at core.Place, blob []byte) (secret.Text, error) {
-	if at.Resource == chain.Place(at.Environment).Resource {
-		return secret.New(blob), nil
-	}
+func (k *keeper) Open(context.Context, core.Place, []byte) (secret.Text, error) {
 	value := secret.FromString("hunter2")
 	k.out = append(k.out, value)
 	return value, nil
@@ -62,10 +54,28 @@ func (k *keeper) Definition(context.Context, resource.Connector, string) (*conne
 	}, nil
 }
 
+// prover has one key for the audit trails, which is never sealed.
+type prover struct {
+	store *store.Store
+	key   *chain.Key
+}
+
+func (p *prover) Existing(ctx context.Context, environment string) (*chain.Key, error) {
+	_, err := p.store.AuditKey(ctx, environment)
+	return p.key, err
+}
+
+func (p *prover) Key(ctx context.Context, environment string) (*chain.Key, error) {
+	if _, err := p.Existing(ctx, environment); !errors.Is(err, chain.ErrNoKey) {
+		return p.key, err
+	}
+	return p.key, p.store.SaveAuditKey(ctx, environment, []byte("sealed"), p.key)
+}
+
 // proved is a store in memory that can record.
 func proved() *store.Store {
 	s := store.New(memkv.New(), func() {})
-	s.Prove(chain.New(&keeper{}, s))
+	s.Prove(&prover{store: s, key: chain.NewKey(secret.FromString("thirty-two bytes for an audit key"))})
 	return s
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -65,8 +67,8 @@ func (w *web) Reach(*connectorv1.Definition, *connectorv1.ParameterSet, *provide
 
 func (w *web) Discover(_ context.Context, p *oauth.Profile) (*oauth.Profile, error) { return p, nil }
 
-func (w *web) AuthorizationURL(_ *oauth.Profile, a oauth.Attempt) (string, error) {
-	return "https://login.crm.example/a?state=" + a.State, nil
+func (w *web) AuthorizationURL(p *oauth.Profile, a oauth.Attempt) (string, error) {
+	return "https://login.crm.example/a?" + url.Values{"state": {a.State}, "redirect_uri": {p.RedirectURL}}.Encode(), nil
 }
 
 func (w *web) Exchange(context.Context, *oauth.Profile, secret.Text, oauth.Attempt) (oauth.Token, error) {
@@ -140,12 +142,34 @@ func createClient(t *testing.T, s *Server) *vaultv1.OAuthClient {
 	return got
 }
 
+var redirectURL = regexp.MustCompile(`^https://ferrule\.example\.com/v1/oauth/callback/[a-z2-7]{26}$`)
+
+func TestTheRedirectURLOfAClientIsKnownBeforeItIsMade(t *testing.T) {
+	s := signInServer(t, oauth.AuthorizationCode)
+	planned, err := s.CreateOAuthClient(mia(t), &vaultv1.CreateOAuthClientRequest{
+		Parent: "environments/default", ValidateOnly: true,
+		OauthClient: &vaultv1.OAuthClient{
+			Connector: crm, ClientId: "makers", Settings: map[string]string{"a": "b"},
+			Authentication: vaultv1.ClientAuthentication_CLIENT_AUTHENTICATION_CLIENT_SECRET_BASIC,
+		},
+	})
+	if err != nil || !redirectURL.MatchString(planned.GetRedirectUrl()) {
+		t.Fatalf("got %v, %v", planned, err)
+	}
+	if list, err := s.ListOAuthClients(mia(t), &vaultv1.ListOAuthClientsRequest{Parent: "environments/default"}); err != nil || len(list.GetOauthClients()) != 0 {
+		t.Errorf("it was stored: %v, %v", list, err)
+	}
+	if made := createClient(t, s); made.GetRedirectUrl() != planned.GetRedirectUrl() {
+		t.Errorf("planned %q, made %q", planned.GetRedirectUrl(), made.GetRedirectUrl())
+	}
+}
+
 func TestAClientOverTheInterface(t *testing.T) {
 	s := signInServer(t, oauth.AuthorizationCode)
 	c := createClient(t, s)
 	if c.GetName() != "environments/default/oauthClients/crm" || c.GetClientId() != "makers" || c.GetConnector() != crm ||
 		c.GetAuthentication() != vaultv1.ClientAuthentication_CLIENT_AUTHENTICATION_CLIENT_SECRET_BASIC || c.GetSettings()["a"] != "b" ||
-		!cmp.Equal(c.GetSecretNames(), []string{"client_secret"}) || c.GetRedirectUrl() != "https://ferrule.example.com/v1/oauth/callback/default/crm" ||
+		!cmp.Equal(c.GetSecretNames(), []string{"client_secret"}) || !redirectURL.MatchString(c.GetRedirectUrl()) ||
 		!cmp.Equal(c.GetTokenOrigins(), []string{"https://login.crm.example:443"}) || c.GetRegistered() || c.GetEtag() == "" || c.GetCreateTime() == nil {
 		t.Errorf("got %v", c)
 	}
@@ -223,7 +247,8 @@ func TestASignInOverTheInterface(t *testing.T) {
 		t.Fatal(err)
 	}
 	gateway := authn.NewContext(authn.NewPeerContext(t.Context(), "gateway"), authn.Principal{Kind: authn.KindService, Name: "gateway"})
-	callback := &vaultv1.ReceiveAuthorizationRequest{State: u.Query().Get("state"), Code: "canary", Callback: "default/crm"}
+	_, segment, _ := strings.Cut(u.Query().Get("redirect_uri"), "/v1/oauth/callback/")
+	callback := &vaultv1.ReceiveAuthorizationRequest{State: u.Query().Get("state"), Code: "canary", Callback: segment}
 	r, err := s.ReceiveAuthorization(gateway, callback)
 	if err != nil || r.GetConfirmation() == "" || r.GetReturnUrl() == "" || r.GetConnectionId() != "c" || r.GetPrincipal() != "ann" {
 		t.Fatalf("got %v, %v", r, err)
@@ -270,7 +295,7 @@ func TestADeviceFlowOverTheInterface(t *testing.T) {
 func TestAFormOverTheInterface(t *testing.T) {
 	s := signInServer(t, oauth.AuthorizationCode)
 	got, err := s.GetConnectionForm(ann(t), &vaultv1.GetConnectionFormRequest{Name: crm + "/connectionForm"})
-	if err != nil || got.GetName() != crm+"/connectionForm" || got.GetRedirectUrl() == "" || len(got.GetSets()) != 1 {
+	if err != nil || got.GetName() != crm+"/connectionForm" || len(got.GetSets()) != 1 {
 		t.Fatalf("got %v, %v", got, err)
 	}
 	set := got.GetSets()[0]
@@ -279,12 +304,12 @@ func TestAFormOverTheInterface(t *testing.T) {
 		!cmp.Equal(set.GetFields()[0].GetAllowedValues(), []string{"a", "b"}) {
 		t.Errorf("got %v", set)
 	}
-	if in.GetGrant() != "authorizationCode" || !in.GetInteractive() || !in.GetClientMissing() || in.GetOauthClient() != "" || in.GetProvider() != "crm" {
+	if in.GetGrant() != "authorizationCode" || !in.GetInteractive() || !in.GetClientMissing() || in.GetOauthClient() != "" || in.GetRedirectUrl() != "" || in.GetProvider() != "crm" {
 		t.Errorf("got %v", in)
 	}
-	createClient(t, s)
+	made := createClient(t, s)
 	got, err = s.GetConnectionForm(ann(t), &vaultv1.GetConnectionFormRequest{Name: crm + "/connectionForm"})
-	if in = got.GetSets()[0].GetAuthorization(); err != nil || in.GetClientMissing() || in.GetOauthClient() != "environments/default/oauthClients/crm" {
+	if in = got.GetSets()[0].GetAuthorization(); err != nil || in.GetClientMissing() || in.GetOauthClient() != "environments/default/oauthClients/crm" || in.GetRedirectUrl() != made.GetRedirectUrl() {
 		t.Errorf("got %v, %v", in, err)
 	}
 	for _, wrong := range []string{crm, "connectionForm", "environments/default/connections/c/connectionForm"} {

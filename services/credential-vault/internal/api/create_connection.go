@@ -36,5 +36,7 @@ func (s *Server) CreateConnection(ctx context.Context, req *vaultv1.CreateConnec
 	if err != nil {
 		return nil, err
 	}
-	return message(conn), nil
+	m := message(conn)
+	m.RedirectUrl = s.vault.OwnRedirectURL(ctx, conn)
+	return m, nil
 }

@@ -31,6 +31,7 @@ func (s *Server) CreateOAuthClient(ctx context.Context, req *vaultv1.CreateOAuth
 	c, err := s.vault.CreateClient(ctx, caller, core.ClientDraft{
 		Environment: parent.ID, ID: req.GetOauthClientId(), Connector: connector, ParameterSet: in.GetParameterSet(),
 		ClientID: in.GetClientId(), Method: method(in.GetAuthentication()), Settings: in.GetSettings(), Secrets: secrets,
+		ValidateOnly: req.GetValidateOnly(),
 	})
 	if err != nil {
 		return nil, err

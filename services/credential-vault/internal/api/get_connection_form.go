@@ -36,7 +36,7 @@ func (s *Server) GetConnectionForm(ctx context.Context, req *vaultv1.GetConnecti
 }
 
 func formMessage(f core.ConnectionForm) *vaultv1.ConnectionForm {
-	m := &vaultv1.ConnectionForm{Name: f.Connector.String() + formSuffix, RedirectUrl: f.RedirectURL, OwnRedirectUrl: f.OwnRedirectURL}
+	m := &vaultv1.ConnectionForm{Name: f.Connector.String() + formSuffix}
 	for _, set := range f.Sets {
 		m.Sets = append(m.Sets, formSetMessage(set))
 	}
@@ -54,7 +54,7 @@ func formSetMessage(set core.FormSet) *vaultv1.FormSet {
 	if in := set.SignIn; in != nil {
 		m.Authorization = &vaultv1.FormAuthorization{
 			Grant: string(in.Grant), Provider: in.Provider, Interactive: in.Grant.Interactive(), ClientMissing: in.ClientMissing,
-			DocumentationUrl: in.DocumentationURL, Scopes: in.Scopes,
+			DocumentationUrl: in.DocumentationURL, Scopes: in.Scopes, RedirectUrl: in.RedirectURL,
 		}
 		if in.Client.ID != "" {
 			m.Authorization.OauthClient = in.Client.String()

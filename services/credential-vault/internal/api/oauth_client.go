@@ -8,10 +8,6 @@ import (
 
 // clientMessage returns an OAuth client as callers see it.
 func (s *Server) clientMessage(c core.OAuthClient) *vaultv1.OAuthClient {
-	redirect := s.vault.RedirectURL(c.Connector)
-	if c.Registered || c.Unreadable {
-		redirect = "" // the vault has seen to it
-	}
 	return &vaultv1.OAuthClient{
 		Name:           c.Name.String(),
 		Connector:      connectorName(c.Connector),
@@ -20,7 +16,7 @@ func (s *Server) clientMessage(c core.OAuthClient) *vaultv1.OAuthClient {
 		Authentication: authentication(c.Method),
 		Settings:       c.Settings,
 		SecretNames:    c.SecretNames,
-		RedirectUrl:    redirect,
+		RedirectUrl:    s.vault.RedirectURL(c),
 		TokenOrigins:   c.TokenOrigins,
 		ApiOrigins:     c.APIOrigins,
 		Registered:     c.Registered,

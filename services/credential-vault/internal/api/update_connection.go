@@ -43,7 +43,9 @@ func (s *Server) UpdateConnection(ctx context.Context, req *vaultv1.UpdateConnec
 	if err != nil {
 		return nil, err
 	}
-	return message(conn), nil
+	m := message(conn)
+	m.RedirectUrl = s.vault.OwnRedirectURL(ctx, conn)
+	return m, nil
 }
 
 // fieldsOf returns the fields that a mask names (AIP-134): "*" is all of them,

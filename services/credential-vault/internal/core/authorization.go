@@ -90,8 +90,9 @@ type Authorization struct {
 	// StateHash is the SHA-256 of the state that comes back with the browser, in
 	// hexadecimal; empty in a device flow. The state itself is kept nowhere.
 	StateHash string
-	// Callback is what the redirect URL has behind the path that all have in common.
-	// A browser that comes back anywhere else was sent by somebody else's sign-in.
+	// Callback is the last segment of the redirect URL, which stands for where the
+	// code may go. A browser that comes back anywhere else was sent by somebody else's
+	// sign-in.
 	Callback string
 	// Seal is the version under which Secrets are sealed.
 	Seal string
@@ -135,8 +136,8 @@ type Authorization struct {
 	URL string
 	// UserCode and CompleteURL are for a device flow; empty otherwise.
 	UserCode, CompleteURL string
-	// RedirectURL is what the owner has to register for a client of his own; empty
-	// if the connection brings none.
+	// RedirectURL is what the owner has to register for a client that no maker has
+	// stored; empty otherwise.
 	RedirectURL string
 }
 

@@ -140,11 +140,23 @@ func clientMissing(conn Connection) error {
 		With("connector", conn.Connector.String())
 }
 
+// codesElsewhere is for providers whose metadata lead away from where an OAuth client
+// is known to be.
+func codesElsewhere(conn Connection, origin string) error {
+	return fault.Denied(fault.ReasonHostNotAllowed,
+		"codes for connection %q would go to %s, which the OAuth client of its connector is not for: whoever created the client updates it with all its secrets and the settings that say which tenant it is for, or the connection brings a client id of its own",
+		conn.Name.ID, origin).
+		With("host", origin).With("connection", conn.Name.String())
+}
+
 // startCode sends the person to the provider (RFC 6749, section 4.1).
 func (v *Vault) startCode(ctx context.Context, conn Connection, p *oauth.Profile, s SignIn, a Authorization) (Authorization, error) {
-	if v.RedirectURL(conn.Connector) == "" {
+	if v.cfg.PublicURL == "" {
 		return Authorization{}, fault.Precondition(fault.ReasonAuthorizationFailed,
 			"nobody can sign in with a browser: the operator has not set --public-url, under which providers find the gateway")
+	}
+	if o, stray := codesStray(p); stray {
+		return Authorization{}, codesElsewhere(conn, o)
 	}
 	state := rand.Text() + rand.Text()
 	verifier := newVerifier()
@@ -156,7 +168,7 @@ func (v *Vault) startCode(ctx context.Context, conn Connection, p *oauth.Profile
 	if err != nil {
 		return Authorization{}, fmt.Errorf("make the address to sign in for %s: %w", conn.Name, err)
 	}
-	a.StateHash, a.Callback, a.RedirectURL = hashOf(state), callbackOf(p.RedirectURL), v.ownersToRegister(conn, p)
+	a.StateHash, a.Callback, a.RedirectURL = hashOf(state), callbackOf(p.RedirectURL), ownersToRegister(p)
 	if a.Secrets, err = v.sealPart(ctx, conn, a, nil, sealedVerifier, verifier); err != nil {
 		return Authorization{}, err
 	}

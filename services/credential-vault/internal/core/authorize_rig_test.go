@@ -39,6 +39,8 @@ type login struct {
 	presets *presets
 	defs    *connectors
 	locked  *lockedConnectors
+	public  string        // where browsers reach the suite
+	named   []core.Origin // where they may be sent back to
 }
 
 func newLogin(t *testing.T) *login { return newLoginOn(t, memkv.New()) }
@@ -51,6 +53,7 @@ func newLoginOn(t *testing.T, engine kv.Store) *login {
 		defs: &connectors{definitions: map[string]*connectorv1.Definition{"crm": loginDefinition()}},
 	}
 	l.tokens.clock = l.clock
+	l.public, l.named = "https://ferrule.example.com", []core.Origin{{Scheme: "https", Host: "portal.example.com:443"}}
 	l.vault, l.records = l.replica()
 	return l
 }
@@ -69,8 +72,8 @@ func (l *login) replica() (*core.Vault, *store.Store) {
 		l.locked = &lockedConnectors{inner: l.defs}
 	}
 	return core.New(core.Config{
-		Lease: time.Minute, Runtime: "runtime-proxy", Gateway: "gateway", PublicURL: "https://ferrule.example.com", AllowHosts: hosts,
-		ReturnOrigins: []core.Origin{{Scheme: "https", Host: "portal.example.com:443"}},
+		Lease: time.Minute, Runtime: "runtime-proxy", Gateway: "gateway", PublicURL: l.public, AllowHosts: hosts,
+		ReturnOrigins: l.named,
 	}, core.Ports{
 		Store: records, Sealer: &safeSealer{}, Connectors: l.locked, Environments: &environments{}, Tokens: l.tokens, Presets: l.presets,
 		Clock: l.clock, NewID: func() string { n := loginIDs.Add(1); return fmt.Sprintf("%016x%016x", n, n) },
@@ -213,6 +216,8 @@ type scripted struct {
 	interval time.Duration // of device flows
 	found    *oauth.Endpoints
 	paths    map[string]string // where browsers are sent back to, by state
+
+	registered string // redirect URL of the last registration
 }
 
 var errOfProvider = &oauth.Error{Verdict: oauth.Gone, Code: "invalid_grant", Host: "login.crm.example", Status: 400, Sent: true}
@@ -304,9 +309,10 @@ func (s *scripted) Discover(_ context.Context, p *oauth.Profile) (*oauth.Profile
 	return &made, nil
 }
 
-func (s *scripted) Register(context.Context, *oauth.Profile, string) (oauth.Registration, error) {
+func (s *scripted) Register(_ context.Context, p *oauth.Profile, _ string) (oauth.Registration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.registered = p.RedirectURL
 	s.serial++
 	return oauth.Registration{ID: fmt.Sprintf("registered-%d", s.serial), Method: oauth.NoSecret}, s.fail
 }

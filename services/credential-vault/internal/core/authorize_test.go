@@ -151,7 +151,7 @@ func TestWhereABrowserMayBeSentBack(t *testing.T) {
 		"http://127.0.0.1:49152/done":               true,
 		"http://localhost:1/":                       true,
 		"http://[::1]:8080/x?a=b":                   true,
-		"https://ferrule.example.com/app":           true,
+		"https://ferrule.example.com/app":           false,
 		"https://portal.example.com/back":           true,
 		"https://portal.example.com:8443/back":      false,
 		"http://portal.example.com/back":            false,
@@ -172,6 +172,43 @@ func TestWhereABrowserMayBeSentBack(t *testing.T) {
 		if (err == nil) != ok || err != nil && fault.ReasonOf(err) != fault.ReasonInvalidArgument {
 			t.Errorf("%q: got %v", raw, err)
 		}
+	}
+}
+
+// Callback URLs of custom code, webhooks and the interface hand a query to others.
+func TestABrowserIsNotSentToWhatTheSuiteServes(t *testing.T) {
+	const refused, fine = false, true
+	for title, row := range map[string]struct {
+		public string
+		named  []core.Origin
+		urls   map[string]bool
+	}{
+		"the suite on the person's own machine": {"http://127.0.0.1:8080", nil, map[string]bool{
+			"http://127.0.0.1:8080/callbacks/abc": refused, "http://localhost:8080/callbacks/abc": refused, "http://[::1]:8080/": refused,
+			"http://127.0.0.1:8080/app": refused, "http://127.0.0.1:49152/": fine,
+			"http://127.0.0.1:49152/callbacks/abc": refused, "http://127.0.0.1:49152/x/..%2Fcallbacks/abc": refused,
+			"http://127.0.0.1:49152/%2e/callbacks/abc": refused, "http://127.0.0.1:49152/x%5C..%5Chooks%5Cabc": refused, "http://localhost:1//v1/x": refused,
+			"http://127.0.0.1:49152/callbacks-of-mine": fine,
+		}},
+		"the suite named by its operator": {"https://ferrule.example.com", []core.Origin{{Scheme: "https", Host: "ferrule.example.com:443"}}, map[string]bool{
+			"https://ferrule.example.com/app": fine, "https://ferrule.example.com/": fine, "https://ferrule.example.com/callbacks/abc": refused,
+			"https://ferrule.example.com/Callbacks/abc": refused, "https://ferrule.example.com/x/../hooks/abc": refused, "https://ferrule.example.com/v1": refused,
+			"https://ferrule.example.com:8443/app": refused,
+		}},
+	} {
+		t.Run(title, func(t *testing.T) {
+			l := newLogin(t)
+			l.public, l.named = row.public, row.named
+			l.vault, l.records = l.replica()
+			l.client()
+			l.connect()
+			for raw, ok := range row.urls {
+				_, err := l.vault.StartAuthorization(t.Context(), ann(), core.SignIn{Connection: name("crm-1"), ReturnURL: raw})
+				if (err == nil) != ok || err != nil && fault.ReasonOf(err) != fault.ReasonInvalidArgument {
+					t.Errorf("%q: got %v", raw, err)
+				}
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -112,7 +113,7 @@ func (v *Vault) tryUpdateClient(ctx context.Context, caller Caller, e ClientEdit
 	if err := v.anchor(ctx, &after, namesOf(secrets, before.SecretNames)); err != nil {
 		return OAuthClient{}, err
 	}
-	if err := bindClient(caller, before, after, secrets); err != nil {
+	if err := v.bindClient(ctx, caller, before, after, sealed, secrets); err != nil {
 		return OAuthClient{}, err
 	}
 	w := ClientWrite{Client: after, Audit: v.recordClient(caller, after, slices.Sorted(maps.Keys(secrets)))}
@@ -173,10 +174,10 @@ func (c OAuthClient) with(e ClientEdit) OAuthClient {
 }
 
 // bindClient decides to which origins the secrets of a changed client, and its
-// tokens, are bound: to more than before only if all secrets were sent again. Where
-// none are, nobody shows that the client is his but who created it, and
-// administrators: codes of people who sign in go there, too.
-func bindClient(caller Caller, before, after OAuthClient, sent map[string]secret.Text) error {
+// tokens, are bound: to more than before only if all secrets were sent again. And
+// codes of people who sign in go there, too: so it takes who created the client, an
+// administrator, or somebody who shows that he knows the secrets.
+func (v *Vault) bindClient(ctx context.Context, caller Caller, before, after OAuthClient, sealed []Sealed, sent map[string]secret.Text) error {
 	strange := further(before.TokenOrigins, after.TokenOrigins)
 	if !before.Registered { // tokens of one that the vault has registered were not bound to an API
 		strange = append(strange, further(before.APIOrigins, after.APIOrigins)...)
@@ -184,11 +185,13 @@ func bindClient(caller Caller, before, after OAuthClient, sent map[string]secret
 	if len(strange) == 0 {
 		return nil
 	}
-	if !before.knownTo(sent) && !caller.created(before) {
-		return fault.Denied(fault.ReasonPermissionDenied,
-			"codes and tokens of OAuth client %q would go to %s: it has no secret that shows whose it is, so only whoever created it or an administrator may change that",
-			before.Name.ID, strange[0]).
-			With("oauth_client", before.Name.String())
+	if !caller.created(before) {
+		if known, err := v.knows(ctx, before, sealed, sent); err != nil || !known {
+			return cmp.Or(err, error(fault.Denied(fault.ReasonPermissionDenied,
+				"codes and tokens of OAuth client %q would go to %s: only whoever created it or an administrator may change that, or who sends the secrets that it has",
+				before.Name.ID, strange[0]).
+				With("oauth_client", before.Name.String())))
+		}
 	}
 	wrong := violations{}
 	for _, name := range before.SecretNames {
@@ -200,9 +203,24 @@ func bindClient(caller Caller, before, after OAuthClient, sent map[string]secret
 		before.Name.ID, strange[0])
 }
 
-// knownTo reports whether somebody has sent any secret of a client again.
-func (c OAuthClient) knownTo(sent map[string]secret.Text) bool {
-	return slices.ContainsFunc(c.SecretNames, func(name string) bool { return !sent[name].Empty() })
+// knows reports whether somebody has sent all the secrets that a client has. A client
+// without any is known to nobody.
+func (v *Vault) knows(ctx context.Context, c OAuthClient, sealed []Sealed, sent map[string]secret.Text) (bool, error) {
+	for _, s := range sealed {
+		if sent[s.Parameter].Empty() {
+			return false, nil
+		}
+		value, err := v.sealer.Open(ctx, c.place(s.Parameter, s.Version), s.Blob)
+		if err != nil {
+			return false, fmt.Errorf("decrypt %q of %s: %w", s.Parameter, c.Name, err)
+		}
+		same := value.Equal(sent[s.Parameter])
+		value.Clear()
+		if !same {
+			return false, nil
+		}
+	}
+	return len(sealed) > 0, nil
 }
 
 // created reports whether a client is the caller's, as everything is an
@@ -219,8 +237,8 @@ func further(before, after []string) []string {
 }
 
 // DeleteClient removes an OAuth client and destroys its secrets. Grants that were
-// obtained with it cannot be renewed any more. Unless empty, etag must be the
-// client's.
+// obtained with it cannot be renewed any more. Only its creator and administrators
+// may: whoever makes it anew is its creator. Unless empty, etag must be the client's.
 func (v *Vault) DeleteClient(ctx context.Context, caller Caller, name resource.OAuthClient, etag string) error {
 	_, err := settledClient(name, func() (OAuthClient, error) {
 		c, _, err := v.managedClient(ctx, caller, name)
@@ -229,6 +247,11 @@ func (v *Vault) DeleteClient(ctx context.Context, caller Caller, name resource.O
 		}
 		if err != nil {
 			return OAuthClient{}, err
+		}
+		if !caller.created(c) {
+			return OAuthClient{}, fault.Denied(fault.ReasonPermissionDenied,
+				"OAuth client %q is not yours: only whoever created it or an administrator may delete it", c.Name.ID).
+				With("oauth_client", c.Name.String())
 		}
 		if etag != "" && etag != c.Etag() {
 			return OAuthClient{}, clientChanged(c)

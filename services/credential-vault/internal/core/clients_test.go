@@ -201,9 +201,15 @@ func TestMetadataMayNameOtherHostsOnlyIfTheyCameFromWhereTheyDidBefore(t *testin
 	l.connect()
 	l.start()
 	l.tokens.found.Token = "https://elsewhere.crm.example/token" // the provider itself has moved it
+	_, err := l.vault.StartAuthorization(t.Context(), ann(), core.SignIn{Connection: name("crm-1")})
+	wantReason(t, err, fault.ReasonHostNotAllowed) // the redirect URL does not stand for that
+	if _, err := l.editClient(core.ClientEdit{Secrets: texts("client_secret", "again")}); err != nil {
+		t.Fatal(err)
+	}
 	l.start()
 	l.presets.metadata = "https://evil.example/.well-known/openid-configuration" // the connector has
-	_, err := l.vault.StartAuthorization(t.Context(), ann(), core.SignIn{Connection: name("crm-1")})
+	l.tokens.found.Token = "https://evil.example/token"
+	_, err = l.vault.StartAuthorization(t.Context(), ann(), core.SignIn{Connection: name("crm-1")})
 	wantReason(t, err, fault.ReasonHostNotAllowed)
 }
 

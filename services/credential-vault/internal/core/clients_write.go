@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,9 @@ type ClientDraft struct {
 	// Secrets are "client_secret", "private_key", "certificate" and
 	// "certificate_password". They stay the caller's, who clears them.
 	Secrets map[string]secret.Text
+	// ValidateOnly stores nothing: the answer is what the client would be. Secrets may
+	// be missing then.
+	ValidateOnly bool
 }
 
 // ClientField is a part of an OAuth client that can be changed.
@@ -109,8 +113,16 @@ func (v *Vault) CreateClient(ctx context.Context, caller Caller, d ClientDraft) 
 	if err := checkStrength(c.Method, secrets[ClientSecret]); err != nil {
 		return OAuthClient{}, err
 	}
-	if err := v.anchor(ctx, &c, namesOf(secrets, nil)); err != nil {
+	names := namesOf(secrets, nil)
+	if d.ValidateOnly {
+		names = []string{ClientSecret, ClientKey, ClientCertificate} // nobody knows which it will have
+	}
+	if err := v.anchor(ctx, &c, names); err != nil {
 		return OAuthClient{}, err
+	}
+	if d.ValidateOnly {
+		c.Name = resource.OAuthClient{Environment: d.Environment, ID: cmp.Or(d.ID, d.Connector.ID)}
+		return c, nil
 	}
 	if c, err = v.insertClient(ctx, caller, c, d.ID, secrets); err != nil {
 		return OAuthClient{}, err
@@ -199,7 +211,7 @@ func (v *Vault) clientReach(ctx context.Context, c OAuthClient, def *connectorv1
 		origins = append(origins, canonicalPattern(pattern))
 	}
 	// A provider that is found by asking for its metadata is only known now.
-	p, err := v.presets.Profile(def, set, provider.Given{Client: of, RedirectURL: v.RedirectURL(c.Connector), ServerURL: apiURL(def, Connection{})})
+	p, err := v.presets.Profile(def, set, provider.Given{Client: of, RedirectURL: v.redirectUnknown(), ServerURL: apiURL(def, Connection{})})
 	if err == nil {
 		origins = append(origins, v.discovered(ctx, p)...)
 	}

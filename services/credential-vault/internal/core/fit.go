@@ -117,7 +117,7 @@ func (v *Vault) signInOrigins(conn Connection, f form, def *connectorv1.Definiti
 	unknown := secret.FromString("unknown") // stands for what is there, and does not matter here
 	given := provider.Given{
 		Plain: conn.Parameters, Secrets: map[string]secret.Text{}, Client: &provider.Client{},
-		RedirectURL: v.RedirectURL(conn.Connector), ServerURL: apiURL(def, conn),
+		RedirectURL: v.redirectUnknown(), ServerURL: apiURL(def, conn),
 	}
 	for name := range a.secrets {
 		if a.has(name) {

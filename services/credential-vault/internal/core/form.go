@@ -18,12 +18,6 @@ type ConnectionForm struct {
 	// Sets are the ways to make a connection, the one that is used unless another is
 	// named first.
 	Sets []FormSet
-	// RedirectURL is what has to be registered at a provider; empty if the operator
-	// has not said where the suite is reached.
-	RedirectURL string
-	// OwnRedirectURL is the same for clients that connections bring; see
-	// [Vault.OwnRedirectURL].
-	OwnRedirectURL string
 }
 
 // FormSet is one way to make a connection.
@@ -62,6 +56,10 @@ type FormSignIn struct {
 	Provider string
 	// Client is the OAuth client that would be used; the zero one if there is none.
 	Client resource.OAuthClient
+	// RedirectURL is what has to be registered at the provider for that client; empty
+	// if nothing has, or nobody knows before there is a client. See
+	// [Vault.RedirectURL].
+	RedirectURL string
 	// ClientMissing means that connections have to bring a client, or somebody has
 	// to create one. It is false where the provider's metadata, which nobody has
 	// asked for yet, may say that it registers clients by itself.
@@ -83,7 +81,7 @@ func (v *Vault) Form(ctx context.Context, connector resource.Connector) (Connect
 	if err != nil {
 		return ConnectionForm{}, err
 	}
-	asked := ConnectionForm{Connector: connector, RedirectURL: v.RedirectURL(connector), OwnRedirectURL: v.OwnRedirectURL(connector)}
+	asked := ConnectionForm{Connector: connector}
 	sets := def.GetParameterSets()
 	if len(sets) == 0 {
 		sets = []*connectorv1.ParameterSet{{Name: defaultSet}}
@@ -124,6 +122,9 @@ func (v *Vault) formSet(ctx context.Context, conn Connection, def *connectorv1.D
 	one.Fields = append(one.Fields, f.variableFields(def)...)
 	if f.signIn.Parameter != "" {
 		one.SignIn = f.signIn.described()
+		if f.signIn.client != nil && one.SignIn.Grant == oauth.AuthorizationCode {
+			one.SignIn.RedirectURL = v.RedirectURL(*f.signIn.client)
+		}
 	}
 	return one, nil
 }

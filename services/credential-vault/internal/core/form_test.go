@@ -33,8 +33,7 @@ func TestAFormSaysWhatAConnectionTakes(t *testing.T) {
 	}
 	region := core.FormField{Name: "region", Description: "Where", Default: "eu", Allowed: []string{"eu", "us"}}
 	want := core.ConnectionForm{
-		Connector: crm, RedirectURL: "https://ferrule.example.com/v1/oauth/callback/default/crm",
-		OwnRedirectURL: "https://ferrule.example.com/v1/oauth/callback/default/crm/{connection}",
+		Connector: crm,
 		Sets: []core.FormSet{
 			{
 				Name: "oauth", Title: "Sign in",

@@ -241,7 +241,7 @@ func (h *heapRig) signIn(id string) {
 	}
 	code := h.seeds.plant(fmt.Sprintf("authorization code %d", h.tokens.serial))
 	defer code.Clear()
-	r, err := h.vault.ReceiveAuthorization(h.t.Context(), itself("gateway"), core.Callback{State: stateOf(h.t, a), Code: code, Path: "default/crm"})
+	r, err := h.vault.ReceiveAuthorization(h.t.Context(), itself("gateway"), core.Callback{State: stateOf(h.t, a), Code: code, Path: a.Callback})
 	if err != nil {
 		h.t.Fatal(err)
 	}

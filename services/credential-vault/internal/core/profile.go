@@ -56,7 +56,7 @@ func (v *Vault) gather(ctx context.Context, conn Connection, def *connectorv1.De
 		return signIn{}, err
 	}
 	in := signIn{set: set, given: provider.Given{
-		Plain: conn.Parameters, Secrets: map[string]secret.Text{}, RedirectURL: v.RedirectURL(conn.Connector), ServerURL: apiURL(def, conn),
+		Plain: conn.Parameters, Secrets: map[string]secret.Text{}, RedirectURL: v.redirectUnknown(), ServerURL: apiURL(def, conn),
 	}}
 	for _, s := range secrets {
 		in.given.Secrets[s.Name] = s.Value
@@ -103,16 +103,25 @@ func (v *Vault) profileFrom(ctx context.Context, conn Connection, def *connector
 			return nil, err
 		}
 	}
-	// Codes, verifiers and refresh tokens are secrets, too: where no maker's client
-	// binds them, and somebody's client is there already, the connection does.
-	if in.own || in.client == nil && found.Client.ID != "" || signInSecrets(in.set, conn.SecretNames) {
-		if o, ok := within(conn.TokenOrigins, stated, found); !ok {
-			return nil, movedFromConnection(conn, o)
-		}
+	if o, ok := in.staysWith(conn, stated, found); !ok {
+		return nil, movedFromConnection(conn, o)
 	}
 	with := *found
-	with.RedirectURL = v.redirectOf(conn, in, found)
+	to := in.audience(conn, stated, found)
+	with.RedirectURL, with.CodeOrigins = v.redirect(to.id()), to.origins
+	with.OwnClient = to.kind == ofOwner
 	return &with, nil
+}
+
+// staysWith reports whether a sign-in leads only where its connection did when it was
+// given its secrets, and else where it leads. Codes, verifiers and refresh tokens are
+// secrets, too: where no maker's client binds them, and somebody's client is there
+// already, the connection does.
+func (in signIn) staysWith(conn Connection, stated, found *oauth.Profile) (string, bool) {
+	if in.own || in.client == nil && found.Client.ID != "" || signInSecrets(in.set, conn.SecretNames) {
+		return within(conn.TokenOrigins, stated, found)
+	}
+	return "", true
 }
 
 // registrable is [Vault.discover] for a sign-in that may have no client yet, if its

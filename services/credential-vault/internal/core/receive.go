@@ -79,7 +79,7 @@ func (v *Vault) ReceiveAuthorization(ctx context.Context, caller Caller, c Callb
 	}
 	defer Credential{Secrets: secrets}.Clear()
 	defer clearProfile(p)
-	if why := judgeCallback(c, p); why != "" {
+	if why := cmp.Or(judgeExchange(a, p), judgeCallback(c, p)); why != "" {
 		return shown(v.failed(ctx, a, why), why, ""), nil
 	}
 	t, why := v.swapCode(ctx, held.Connection, a, p, c)

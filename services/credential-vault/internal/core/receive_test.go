@@ -25,7 +25,7 @@ func TestOnlyTheGatewayBringsCallbacks(t *testing.T) {
 		if caller.Service == "gateway" {
 			caller.Service = "runtime-proxy"
 		}
-		_, err := l.vault.ReceiveAuthorization(t.Context(), caller, core.Callback{State: stateOf(t, a), Code: secret.FromString("c"), Path: "default/crm"})
+		_, err := l.vault.ReceiveAuthorization(t.Context(), caller, core.Callback{State: stateOf(t, a), Code: secret.FromString("c"), Path: a.Callback})
 		wantReason(t, err, fault.ReasonServiceOnly)
 	}
 	if len(l.tokens.exchanges) != 0 {
@@ -138,7 +138,7 @@ func TestOfManyCallbacksAtOnceOneIsExchanged(t *testing.T) {
 			if i%2 == 1 {
 				v = other
 			}
-			got[i], _ = v.ReceiveAuthorization(t.Context(), itself("gateway"), core.Callback{State: state, Code: secret.FromString("code"), Path: "default/crm"})
+			got[i], _ = v.ReceiveAuthorization(t.Context(), itself("gateway"), core.Callback{State: state, Code: secret.FromString("code"), Path: a.Callback})
 		})
 	}
 	all.Wait()
@@ -235,7 +235,7 @@ func TestABrowserThatLeavesLosesNothing(t *testing.T) {
 	a := l.start()
 	ctx, leave := withCancel(t)
 	l.tokens.during = leave
-	r, err := l.vault.ReceiveAuthorization(ctx, itself("gateway"), core.Callback{State: stateOf(t, a), Code: secret.FromString("c"), Path: "default/crm"})
+	r, err := l.vault.ReceiveAuthorization(ctx, itself("gateway"), core.Callback{State: stateOf(t, a), Code: secret.FromString("c"), Path: a.Callback})
 	if err != nil || r.Confirmation == "" {
 		t.Fatalf("got %+v, %v", r, err)
 	}

@@ -2,9 +2,13 @@ package core
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
-	"encoding/hex"
+	"encoding/base32"
+	"encoding/binary"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
@@ -12,40 +16,95 @@ import (
 
 // Providers compare the redirect URL of a sign-in with what was registered for the
 // client, and the vault compares the one that a browser comes back to with the one
-// of the sign-in whose state it brings. So two sign-ins that could be mixed up have
-// one redirect URL only if their codes go to the same place (RFC 9700,
-// section 4.4.2.2):
+// of the sign-in whose state it brings. So the redirect URL says where its codes may
+// go (RFC 9700, section 4.4.2.2): its last segment stands for the client and the
+// origins of its token endpoints. Whoever makes another client, or the same once
+// more, and would have codes sent elsewhere, has another redirect URL, which the
+// provider does not know for that client.
 //
-//	{environment}/{connector}                   a client that a maker has stored: its codes go to its token origins only
-//	{environment}/{connector}/{connection}      a client of the connection's own, whose owner says where codes go
-//	{environment}/{connector}/as_{server}       any other client, by its authorization server
-//
-// No id holds an underscore, so the last two differ.
+// There is one segment of one length: no redirect URL is the folder of another, and
+// a provider that lets clients come back anywhere below a registered one finds none.
 
-// callbackPath is where the gateway takes the redirects of providers.
-const callbackPath = "/v1/oauth/callback"
+const (
+	// callbackPath is where the gateway takes the redirects of providers.
+	callbackPath = "/v1/oauth/callback"
+	// audienceVersion is what every hash of an audience begins with.
+	audienceVersion = "ferrule redirect 1"
+	// audienceSize is how much of the hash is used, in bytes.
+	audienceSize = 16
+	// redirectTime is how long an answer waits for a provider's metadata that a
+	// redirect URL depends on.
+	redirectTime = 10 * time.Second
+)
 
-// connectionPlaceholder stands for the id of a connection that is not there yet.
-const connectionPlaceholder = "{connection}"
-
-// RedirectURL returns what has to be registered at a provider for the OAuth client
-// of a connector; empty if the operator has not said under which URL the suite is
-// reached.
-func (v *Vault) RedirectURL(connector resource.Connector) string {
-	return v.redirect(connector.Environment + "/" + connector.ID)
+// audience says whose codes come to a redirect URL, and where they may go.
+type audience struct {
+	connector resource.Connector
+	kind      clientKind
+	client    string   // client id; the issuer if the vault registers the client, which has no id before
+	origins   []string // patterns of token endpoints, as in [OAuthClient.TokenOrigins]
 }
 
-// OwnRedirectURL returns the same for a client of a connection's own, with
-// "{connection}" in place of the connection's id.
-func (v *Vault) OwnRedirectURL(connector resource.Connector) string {
-	return v.redirect(connector.Environment + "/" + connector.ID + "/" + connectionPlaceholder)
+// clientKind says who sees to it that the provider knows a redirect URL.
+type clientKind string
+
+const (
+	ofMaker clientKind = "maker" // an OAuth client that somebody has stored
+	ofOwner clientKind = "owner" // of a connection, or part of the connector
+	ofVault clientKind = "vault" // registered by the vault (RFC 7591)
+)
+
+// id returns the last segment of the redirect URL: 26 characters.
+func (a audience) id() string {
+	parts := []string{audienceVersion, a.connector.Environment, a.connector.ID, string(a.kind), a.client}
+	parts = append(parts, slices.Compact(slices.Sorted(slices.Values(a.origins)))...)
+	var framed []byte // a length before each part: no two audiences are written alike
+	for _, part := range parts {
+		framed = binary.BigEndian.AppendUint64(framed, uint64(len(part)))
+		framed = append(framed, part...)
+	}
+	sum := sha256.Sum256(framed)
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:audienceSize]))
 }
 
-func (v *Vault) redirect(callback string) string {
+// audience returns that of a client which somebody has stored.
+func (c OAuthClient) audience() audience {
+	if c.Registered {
+		return audience{connector: c.Connector, kind: ofVault, client: c.Issuer, origins: c.TokenOrigins}
+	}
+	return audience{connector: c.Connector, kind: ofMaker, client: c.ClientID, origins: c.TokenOrigins}
+}
+
+// audience returns that of a sign-in.
+func (in signIn) audience(conn Connection, stated, found *oauth.Profile) audience {
+	if in.client != nil && !in.own {
+		return in.client.audience()
+	}
+	if found.Client.ID == "" { // as the client that will be registered has it
+		return audience{connector: conn.Connector, kind: ofVault, client: found.Issuer, origins: tokenOrigins(found.Endpoints)}
+	}
+	return audience{connector: conn.Connector, kind: ofOwner, client: found.Client.ID, origins: tokenOrigins(stated.Endpoints, found.Endpoints)}
+}
+
+// RedirectURL returns what has to be registered at the provider for an OAuth client;
+// empty if the vault has registered it by itself, or if the operator has not said
+// under which URL the suite is reached.
+func (v *Vault) RedirectURL(c OAuthClient) string {
+	if c.Registered || c.Unreadable {
+		return ""
+	}
+	return v.redirect(c.audience().id())
+}
+
+// redirectUnknown stands for the redirect URL while it is worked out where a sign-in
+// leads, which it depends on. Nothing is sent there.
+func (v *Vault) redirectUnknown() string { return v.redirect("unknown") }
+
+func (v *Vault) redirect(id string) string {
 	if v.cfg.PublicURL == "" {
 		return ""
 	}
-	return strings.TrimSuffix(v.cfg.PublicURL, "/") + callbackPath + "/" + callback
+	return strings.TrimSuffix(v.cfg.PublicURL, "/") + callbackPath + "/" + id
 }
 
 // callbackOf returns what a redirect URL has behind [callbackPath]; empty if it is
@@ -58,37 +117,73 @@ func callbackOf(redirectURL string) string {
 	return redirectURL[at+len(callbackPath)+1:]
 }
 
-// redirectOf returns the redirect URL of a sign-in of a connection.
-func (v *Vault) redirectOf(conn Connection, in signIn, found *oauth.Profile) string {
-	shared := conn.Connector.Environment + "/" + conn.Connector.ID
-	switch {
-	case in.own:
-		return v.redirect(shared + "/" + conn.Name.ID)
-	case in.client != nil && !in.client.Registered:
-		return v.redirect(shared)
+// codesStray returns the first origin to which the code of a sign-in, or tokens that
+// it brings, would go, and for which its redirect URL does not stand. Not even
+// metadata of an allowed origin vouch for such a one.
+func codesStray(p *oauth.Profile) (string, bool) {
+	for _, raw := range []string{p.Endpoints.Token, p.Endpoints.Refresh, p.Endpoints.Revocation} {
+		if raw == "" {
+			continue
+		}
+		if o, ok := endpointOrigin(raw); !ok || !allows(p.CodeOrigins, o) {
+			return cmp.Or(o, "an unknown place"), true
+		}
 	}
-	issuer := found.Issuer
-	if in.client != nil {
-		issuer = cmp.Or(issuer, in.client.Issuer)
-	}
-	return v.redirect(shared + "/as_" + serverID(issuer, found.Endpoints))
+	return "", false
 }
 
-// serverID stands for an authorization server: for who it says it is, and for where
-// people and codes are sent.
-func serverID(issuer string, e oauth.Endpoints) string {
-	authorization, _ := endpointOrigin(e.Authorization)
-	token, _ := endpointOrigin(e.Token)
-	sum := sha256.Sum256([]byte(issuer + "\x00" + authorization + "\x00" + token))
-	return hex.EncodeToString(sum[:8])
+// judgeExchange returns why the code of a sign-in must not be sent to the token
+// endpoint that there is now, "" if it may.
+func judgeExchange(a Authorization, p *oauth.Profile) string {
+	if callbackOf(p.RedirectURL) != a.Callback {
+		return movedOn
+	}
+	if o, stray := codesStray(p); stray {
+		return "its code would go to " + o + ", for which its redirect URL does not stand; begin the sign-in again"
+	}
+	return ""
+}
+
+// OwnRedirectURL returns what the owner of a connection has to register at the
+// provider for a client that no maker has stored; empty if there is nothing to do, or
+// if the provider cannot be asked now: the sign-in says it, too.
+func (v *Vault) OwnRedirectURL(ctx context.Context, conn Connection) string {
+	if conn.State != StateNeedsAuthorization || v.cfg.PublicURL == "" {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, redirectTime)
+	defer cancel()
+	def, err := v.definition(ctx, conn)
+	if err != nil {
+		return ""
+	}
+	held, err := v.store.Held(ctx, conn.Name)
+	if err != nil {
+		return ""
+	}
+	secrets, err := v.open(ctx, held.Connection, held.Secrets)
+	if err != nil {
+		return ""
+	}
+	defer Credential{Secrets: secrets}.Clear()
+	in, err := v.gather(ctx, held.Connection, def, secrets)
+	if err != nil || in.client != nil && !in.own {
+		return "" // nobody has to be asked for what a maker's client says
+	}
+	p, err := v.profileFrom(ctx, held.Connection, def, in)
+	if err != nil {
+		return ""
+	}
+	defer clearProfile(p)
+	return ownersToRegister(p)
 }
 
 // ownersToRegister returns the redirect URL of a sign-in if the owner of the
 // connection has to see to it that the provider knows it; empty if a maker or the
 // vault has.
-func (v *Vault) ownersToRegister(conn Connection, p *oauth.Profile) string {
-	if p.RedirectURL == v.redirect(conn.Connector.Environment+"/"+conn.Connector.ID+"/"+conn.Name.ID) {
-		return p.RedirectURL
+func ownersToRegister(p *oauth.Profile) string {
+	if p.Grant != oauth.AuthorizationCode || !p.OwnClient {
+		return ""
 	}
-	return ""
+	return p.RedirectURL
 }

@@ -39,7 +39,7 @@ func TestNoSecretOfASignInIsShown(t *testing.T) {
 	for _, code := range []secret.Text{secret.FromString("canary-code"), {}} {
 		a := l.start()
 		note(a.State, nil)
-		r, err := v.ReceiveAuthorization(t.Context(), itself("gateway"), core.Callback{State: stateOf(t, a), Code: code, Path: "default/crm"})
+		r, err := v.ReceiveAuthorization(t.Context(), itself("gateway"), core.Callback{State: stateOf(t, a), Code: code, Path: a.Callback})
 		note(r.Reason, err)
 		got, err := v.CompleteAuthorization(t.Context(), ann(), a.Name, "wrong")
 		note(got, err)

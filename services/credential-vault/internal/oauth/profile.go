@@ -56,6 +56,12 @@ type Profile struct {
 	Client Registration
 	// RedirectURL is where the provider sends the browser back to.
 	RedirectURL string
+	// CodeOrigins are patterns of the origins that codes may be sent to, for which
+	// RedirectURL stands. Whoever exchanges a code sees to it.
+	CodeOrigins []string
+	// OwnClient means that the client is not one that is kept here for others:
+	// whoever signs in has to see to it that the provider knows RedirectURL.
+	OwnClient bool
 	// Scopes are asked for, each once.
 	Scopes []string
 	// ScopeDelimiter joins them; empty means a space (RFC 6749, section 3.3).

@@ -64,6 +64,9 @@ func (v *values) endpoints(p *problems, grant oauth.Grant, given Given) oauth.En
 	get := func(name string, needed bool) string {
 		e, complaints := list[name], p
 		template := v.template(e)
+		if name != "authorization" && strings.Contains(strings.ToLower(template), "{redirecturl}") {
+			p.add(v.field(e.setting), "must not hold {RedirectUrl}: the redirect URL says where tokens come from, and not the other way round")
+		}
 		if !needed {
 			complaints = &problems{}
 		}

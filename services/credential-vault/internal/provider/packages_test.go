@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
 )
 
@@ -18,6 +19,18 @@ func declare(names ...string) []*connectorv1.ConnectionParameter {
 		list = append(list, p)
 	}
 	return list
+}
+
+// The redirect URL says where tokens come from.
+func TestNoEndpointDependsOnTheRedirectURL(t *testing.T) {
+	t.Parallel()
+	for _, setting := range []string{"tokenUrlTemplate", "refreshUrlTemplate"} {
+		c := connector{identity: "oauth2generic", custom: map[string]string{
+			"authorizationUrlTemplate": "https://idp.example/auth", "tokenUrlTemplate": "https://idp.example/token", "refreshUrlTemplate": "https://idp.example/refresh",
+		}}
+		c.custom[setting] = "https://idp.example/{redirectURL}"
+		same(t, setting, refused(t, c, given(maker(nil), nil)).Reason(), fault.ReasonOAuthSettingsInvalid)
+	}
 }
 
 // TestTheWaysInWhichPackagesAreWritten has one row for each style that published

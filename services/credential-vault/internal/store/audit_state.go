@@ -98,7 +98,7 @@ func readState(r kv.Reader, environment string) (auditState, chain.Proof, error)
 		if err == nil {
 			err = errNoState
 		}
-		if err == errNoState && len(left) == 0 {
+		if errors.Is(err, errNoState) && len(left) == 0 {
 			// The key came with the beginning of the trail.
 			err = absent(r, auditSecretKey(environment), errStateLost)
 			if err == nil {
@@ -187,10 +187,10 @@ func (s *Store) SaveAuditKey(ctx context.Context, environment string, sealed []b
 		case !errors.Is(err, errNoState):
 			return err
 		}
-		switch proved, err := hasProved(tx, environment); {
+		switch traced, err := hasTraced(tx, environment); {
 		case err != nil:
 			return err
-		case proved:
+		case traced:
 			return chain.ErrKeyLost
 		}
 		if err := tx.Put(auditSecretKey(environment), sealed); err != nil {

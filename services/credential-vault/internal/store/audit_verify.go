@@ -90,8 +90,8 @@ func (v *verification) prepare(ctx context.Context) (err error) {
 	return v.store.kv.View(ctx, func(r kv.Reader) error {
 		switch _, _, err := readState(r, v.environment); {
 		case errors.Is(err, errNoState):
-			if proved, err := hasProved(r, v.environment); err != nil || proved {
-				return errors.Join(err, brokenAt(1, "the key of the trail is missing, and other records of the environment need it"))
+			if err := v.untraced(r); err != nil {
+				return err
 			}
 			v.begun, v.verdict.First = true, 1
 			return v.uncut(0)
@@ -136,7 +136,7 @@ func (v *verification) state(r kv.Reader) (auditState, error) {
 	case err == nil:
 		return st, nil
 	case errors.Is(err, errNoState):
-		return st, nil
+		return st, v.untraced(r)
 	case errors.Is(err, errStateLost), errors.Is(err, errStateWrong):
 		return st, brokenAt(v.next, "what the vault knows about the ends of the trail is missing or was changed")
 	case errors.Is(err, errNotNewest):
@@ -150,6 +150,15 @@ func (v *verification) state(r kv.Reader) (auditState, error) {
 		return st, brokenAt(st.sequence, "the trail does not end with its newest record %d", st.sequence)
 	}
 	return st, err
+}
+
+// untraced finds records of an environment that has neither a trail nor a key.
+func (v *verification) untraced(r kv.Reader) error {
+	traced, err := hasTraced(r, v.environment)
+	if err == nil && traced {
+		err = brokenAt(1, "the key of the trail is missing, and other records of the environment need it")
+	}
+	return err
 }
 
 // uncut finds a trail that ends before the anchor.

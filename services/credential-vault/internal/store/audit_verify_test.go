@@ -387,3 +387,42 @@ func TestRecordsThatAreAddedOrBecomeTooOldMeanwhileDisturbNobody(t *testing.T) {
 	}
 	wantIntact(t, s, 1000+100+1)
 }
+
+// oneKey has one key in memory.
+type oneKey struct{}
+
+func (oneKey) Key(context.Context, string) (*chain.Key, error) {
+	return chain.NewKey(secret.FromString("in memory")), nil
+}
+
+func (k oneKey) Existing(ctx context.Context, environment string) (*chain.Key, error) {
+	return k.Key(ctx, environment)
+}
+
+// Whoever takes away the trail, its key and all that carries a proof has to take
+// everything.
+func TestWhateverIsLeftOfAnEnvironmentWithoutATrailIsABrokenTrail(t *testing.T) {
+	for _, kind := range []string{"c", "g", "n", "oc", "s", "os", "x", "o", "ox"} {
+		engine := memkv.New()
+		s := open(engine)
+		update(t, engine, func(tx kv.Tx) error { return tx.Put([]byte(kind+"/default/left"), []byte("something")) })
+		for _, prover := range []store.Prover{noKeys{chain.ErrNoKey}, oneKey{}} { // after a restart, and before
+			s.Prove(prover)
+			if got := mustVerify(t, s); got.Broken != 1 || !strings.Contains(got.Reason, "key of the trail is missing") {
+				t.Errorf("with %s/ left and %T: %+v", kind, prover, got)
+			}
+		}
+		if err := s.SaveAuditKey(t.Context(), "default", []byte("another"), nil); !errors.Is(err, chain.ErrKeyLost) {
+			t.Errorf("with %s/ left a new key is made: %v", kind, err)
+		}
+	}
+	// A keyset is made before the first record, and another environment is another one.
+	engine := memkv.New()
+	s := open(engine)
+	update(t, engine, func(tx kv.Tx) error {
+		return errors.Join(tx.Put([]byte("k/default"), []byte("keyset")), tx.Put([]byte("s/staging/left"), []byte("something")))
+	})
+	if got := mustVerify(t, s); got.Broken != 0 {
+		t.Errorf("got %+v", got)
+	}
+}

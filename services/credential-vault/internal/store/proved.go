@@ -103,10 +103,15 @@ func (p *proved) load(ctx context.Context, m missingKeyError) error {
 // provedKinds are the first parts of the keys of all records that carry a proof.
 func provedKinds() []string { return []string{"c", "g", "n", "oc"} }
 
-// hasProved reports whether an environment has any record that carries a proof,
-// whatever is in it.
-func hasProved(r kv.Reader, environment string) (bool, error) {
-	for _, kind := range provedKinds() {
+// tracedKinds are the first parts of the keys of all records without which nothing of
+// connections and OAuth clients is left: those with a proof, and what is stored in the
+// same transactions. A keyset is not among them: it is there before the first record.
+func tracedKinds() []string { return append(provedKinds(), "s", "os", "x", "o", "ox") }
+
+// hasTraced reports whether an environment has any record that it cannot have without
+// a key, whatever is in it.
+func hasTraced(r kv.Reader, environment string) (bool, error) {
+	for _, kind := range tracedKinds() {
 		found, err := unchecked(r).Scan([]byte(kind+"/"+environment+"/"), nil, 1)
 		if err != nil || len(found) > 0 {
 			return len(found) > 0, err

@@ -164,15 +164,8 @@ func (e *connectionEdits) of(cmd *cobra.Command, now *vaultv1.Connection, plain 
 	return changed, mask, nil
 }
 
-// connectionChange are the flags of an update.
-type connectionChange struct {
-	given                      connectionValues
-	tls                        tlsFlags
-	serverURL, title, revision string
-}
-
 func (a *app) updateConnection() *cobra.Command {
-	var f connectionChange
+	var edits connectionEdits
 	cmd := &cobra.Command{
 		Use:   "update CONNECTION",
 		Short: "Change a connection of yours; secrets that are not given are kept",
@@ -188,52 +181,35 @@ to another host needs all secrets again, because they were not given for that ho
 			if err != nil {
 				return err
 			}
-			req, err := f.request(cmd, a, client, a.resource("connections", args[0]))
+			req, err := edits.request(cmd, a, client, a.resource("connections", args[0]))
 			if err != nil {
 				return err
 			}
 			return a.changeConnection(cmd.Context(), client, req)
 		},
 	}
-	f.given.declareValues(cmd)
-	cmd.Flags().StringVar(&f.serverURL, "server-url", "", "another server of the same API; empty for the connector's own")
-	f.tls.declare(cmd)
-	cmd.Flags().StringVar(&f.title, "title", "", "name for people")
-	cmd.Flags().StringVar(&f.revision, "revision", "", "revision of the connector to stay at; empty to follow the published one")
+	edits.declare(cmd)
 	return cmd
 }
 
-// request returns what the flags ask for, on top of what the connection has now.
-func (f *connectionChange) request(cmd *cobra.Command, a *app, client *rest.Client, name string) (*vaultv1.UpdateConnectionRequest, error) {
-	plain, err := pairs("set", f.given.values)
+// request returns what the options ask for, on top of what the connection has now.
+func (e *connectionEdits) request(cmd *cobra.Command, a *app, client *rest.Client, name string) (*vaultv1.UpdateConnectionRequest, error) {
+	plain, err := pairs("set", e.given.values)
 	if err != nil {
 		return nil, err
 	}
-	hidden, err := a.secrets(f.given.secrets)
+	hidden, err := a.secrets(e.given.secrets)
 	if err != nil {
 		return nil, err
 	}
-	var now vaultv1.Connection
-	if err := client.Call(cmd.Context(), http.MethodGet, rest.Path(name), nil, nil, &now); err != nil {
+	now := &vaultv1.Connection{}
+	if err := client.Call(cmd.Context(), http.MethodGet, rest.Path(name), nil, nil, now); err != nil {
 		return nil, err
 	}
-	changed := &vaultv1.Connection{
-		Name: name, Etag: now.GetEtag(), ServerUrl: f.serverURL, DisplayName: f.title,
-		PinnedRevision: pinned(now.GetConnector(), f.revision), Parameters: map[string]string{},
-	}
-	maps.Copy(changed.GetParameters(), now.GetParameters())
-	maps.Copy(changed.GetParameters(), plain)
-	if changed.Tls, err = f.tls.settings(now.GetTls()); err != nil {
+	now.Name = name
+	changed, mask, err := e.of(cmd, now, plain)
+	if err != nil {
 		return nil, err
-	}
-	mask := &fieldmaskpb.FieldMask{}
-	if f.tls.given() {
-		mask.Paths = append(mask.Paths, "tls")
-	}
-	for flag, field := range map[string]string{"set": "parameters", "server-url": "server_url", "title": "display_name", "revision": "pinned_revision"} {
-		if cmd.Flags().Changed(flag) {
-			mask.Paths = append(mask.Paths, field)
-		}
 	}
 	if len(mask.GetPaths()) == 0 && len(hidden) == 0 {
 		return nil, usage("nothing to change; give --set, --secret, --server-url, --ca-file, --tls-min, --title or --revision")

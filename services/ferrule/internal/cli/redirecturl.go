@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
 )
 
@@ -43,7 +44,8 @@ stored. The URL is another one when the connector is given other token endpoints
 				return a.printMessage(&res)
 			}
 			if res.GetRedirectUrl() == "" {
-				return usage("the server has no public URL, so nobody can come back to it: its operator sets --public-url")
+				return fault.Precondition(fault.ReasonAuthorizationFailed,
+					"the server has no public URL, so nobody can come back to it: its operator sets --public-url")
 			}
 			a.printf("%s\n", res.GetRedirectUrl())
 			return nil

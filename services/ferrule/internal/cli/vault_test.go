@@ -72,6 +72,24 @@ func TestCommandsOfTheVault(t *testing.T) {
 			says:    []string{"connected mail to mail (needs authorization)", "ferrule authorize mail"},
 		},
 		{
+			name: "a client of one's own needs a redirect URL, said without a sign-in, too", args: []string{"connect", "mail", "--no-sign-in"},
+			answers: map[string]string{"POST " + connections: `{"name":"environments/default/connections/mail","connector":"environments/default/connectors/mail","state":"CONNECTION_STATE_NEEDS_AUTHORIZATION",` +
+				`"redirectUrl":"https://ferrule.example/v1/oauth/callback/ujm3d2propeobvimswjbkt4wd4"}`},
+			says: []string{"the provider has to know the redirect URL https://ferrule.example/v1/oauth/callback/ujm3d2propeobvimswjbkt4wd4", "ferrule authorize mail"},
+		},
+		{
+			name: "the redirect URL of a client is printed before there is one", args: []string{"oauth-clients", "redirect-url", "mail", "--client-id", "1234"},
+			answers: map[string]string{"POST /v1/environments/default/oauthClients": `{"redirectUrl":"https://ferrule.example/v1/oauth/callback/ujm3d2propeobvimswjbkt4wd4"}`},
+			says:    []string{"https://ferrule.example/v1/oauth/callback/ujm3d2propeobvimswjbkt4wd4\n"}, sent: `"validateOnly":true`,
+		},
+		{
+			name: "no redirect URL without a client id", args: []string{"oauth-clients", "redirect-url", "mail"}, code: 2, says: []string{"--client-id"},
+		},
+		{
+			name: "no redirect URL of a server that nobody comes back to", args: []string{"oauth-clients", "redirect-url", "mail", "--client-id", "1234"}, code: 1,
+			answers: map[string]string{"POST /v1/environments/default/oauthClients": `{}`}, says: []string{"--public-url"},
+		},
+		{
 			name: "revoke", args: []string{"revoke", "mail"},
 			answers: map[string]string{"POST " + mail + ":revoke": `{"name":"environments/default/connections/mail","state":"CONNECTION_STATE_NEEDS_AUTHORIZATION"}`},
 			says:    []string{"revoked mail (needs authorization)"},
@@ -83,8 +101,8 @@ func TestCommandsOfTheVault(t *testing.T) {
 		},
 		{
 			name: "a client of one's own needs a redirect URL of its own", args: []string{"authorize", "mail", "--no-browser", "--no-test"}, code: 2,
-			answers: map[string]string{"POST " + mail + ":authorize": strings.TrimSuffix(pending, "}") + `,"redirectUrl":"https://ferrule.example/v1/oauth/callback/default/mail/m1"}`},
-			says:    []string{"the provider has to know the redirect URL https://ferrule.example/v1/oauth/callback/default/mail/m1"},
+			answers: map[string]string{"POST " + mail + ":authorize": strings.TrimSuffix(pending, "}") + `,"redirectUrl":"https://ferrule.example/v1/oauth/callback/ujm3d2propeobvimswjbkt4wd4"}`},
+			says:    []string{"the provider has to know the redirect URL https://ferrule.example/v1/oauth/callback/ujm3d2propeobvimswjbkt4wd4"},
 		},
 		{
 			name: "a token by a password is marked", args: []string{"connect", "mail", "--no-test"},

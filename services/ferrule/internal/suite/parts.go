@@ -153,7 +153,7 @@ func (s *suite) buildBus(ctx context.Context) error {
 func (s *suite) buildClients(context.Context) error {
 	s.memory = memnet.Listen(processName)
 	s.clients = map[string]grpc.ClientConnInterface{}
-	for _, caller := range []string{service.Vault, service.Runtime, service.Trigger, service.Gateway} {
+	for _, caller := range []string{service.Registry, service.Vault, service.Runtime, service.Trigger, service.Gateway} {
 		conn, err := grpcx.NewClient(grpcx.ClientConfig{
 			Target:     "passthrough:///" + processName,
 			Creds:      memnet.ClientCredentials(),

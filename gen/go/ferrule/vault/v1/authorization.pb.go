@@ -114,7 +114,7 @@ type Authorization struct {
 	// Who signed in, if it succeeded and the provider tells.
 	Identity string `protobuf:"bytes,10,opt,name=identity,proto3" json:"identity,omitempty"`
 	// Redirect URL that the owner has to register at the provider for a client of his
-	// own; empty if the connector's is used. It is in the answer of
+	// own; empty if the connector's OAuth client is used. It is in the answer of
 	// StartAuthorization only.
 	RedirectUrl   string `protobuf:"bytes,11,opt,name=redirect_url,json=redirectUrl,proto3" json:"redirect_url,omitempty"`
 	unknownFields protoimpl.UnknownFields

@@ -136,7 +136,11 @@ type Connection struct {
 	// secrets nor a server URL.
 	Mock bool `protobuf:"varint,20,opt,name=mock,proto3" json:"mock,omitempty"`
 	// How TLS to the API differs from the defaults; absent if it does not.
-	Tls           *TlsSettings `protobuf:"bytes,21,opt,name=tls,proto3" json:"tls,omitempty"`
+	Tls *TlsSettings `protobuf:"bytes,21,opt,name=tls,proto3" json:"tls,omitempty"`
+	// Redirect URL that the owner has to register at the provider for a client of his
+	// own; empty if the connector's OAuth client is used. It is in the answers of
+	// CreateConnection and UpdateConnection only, as long as nobody has signed in.
+	RedirectUrl   string `protobuf:"bytes,22,opt,name=redirect_url,json=redirectUrl,proto3" json:"redirect_url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -318,6 +322,13 @@ func (x *Connection) GetTls() *TlsSettings {
 	return nil
 }
 
+func (x *Connection) GetRedirectUrl() string {
+	if x != nil {
+		return x.RedirectUrl
+	}
+	return ""
+}
+
 // TlsSettings say how TLS (RFC 8446) to an API differs from the defaults, which
 // are the public authorities and at least version 1.2. The guard against private
 // addresses is not touched by them.
@@ -380,7 +391,8 @@ var File_ferrule_vault_v1_connection_proto protoreflect.FileDescriptor
 
 const file_ferrule_vault_v1_connection_proto_rawDesc = "" +
 	"\n" +
-	"!ferrule/vault/v1/connection.proto\x12\x10ferrule.vault.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe2\t\n" +
+	"!ferrule/vault/v1/connection.proto\x12\x10ferrule.vault.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8a\n" +
+	"\n" +
 	"\n" +
 	"Connection\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12F\n" +
@@ -411,7 +423,8 @@ const file_ferrule_vault_v1_connection_proto_rawDesc = "" +
 	"\x0egranted_scopes\x18\x12 \x03(\tB\x03\xe0A\x03R\rgrantedScopes\x12K\n" +
 	"\x11token_expire_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x0ftokenExpireTime\x12\x17\n" +
 	"\x04mock\x18\x14 \x01(\bB\x03\xe0A\x05R\x04mock\x12/\n" +
-	"\x03tls\x18\x15 \x01(\v2\x1d.ferrule.vault.v1.TlsSettingsR\x03tls\x1a=\n" +
+	"\x03tls\x18\x15 \x01(\v2\x1d.ferrule.vault.v1.TlsSettingsR\x03tls\x12&\n" +
+	"\fredirect_url\x18\x16 \x01(\tB\x03\xe0A\x03R\vredirectUrl\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:i\xeaAf\n" +

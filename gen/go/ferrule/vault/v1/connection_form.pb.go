@@ -28,14 +28,9 @@ type ConnectionForm struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Ways to make a connection, the one that is used unless another is named
 	// first.
-	Sets []*FormSet `protobuf:"bytes,2,rep,name=sets,proto3" json:"sets,omitempty"`
-	// URL that has to be registered at a provider as redirect URL.
-	RedirectUrl string `protobuf:"bytes,3,opt,name=redirect_url,json=redirectUrl,proto3" json:"redirect_url,omitempty"`
-	// The same for a client of the connection's own, with "{connection}" where its id
-	// belongs: clients that others have registered get no answer there.
-	OwnRedirectUrl string `protobuf:"bytes,4,opt,name=own_redirect_url,json=ownRedirectUrl,proto3" json:"own_redirect_url,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	Sets          []*FormSet `protobuf:"bytes,2,rep,name=sets,proto3" json:"sets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ConnectionForm) Reset() {
@@ -80,20 +75,6 @@ func (x *ConnectionForm) GetSets() []*FormSet {
 		return x.Sets
 	}
 	return nil
-}
-
-func (x *ConnectionForm) GetRedirectUrl() string {
-	if x != nil {
-		return x.RedirectUrl
-	}
-	return ""
-}
-
-func (x *ConnectionForm) GetOwnRedirectUrl() string {
-	if x != nil {
-		return x.OwnRedirectUrl
-	}
-	return ""
 }
 
 // FormSet is one way to make a connection.
@@ -313,7 +294,11 @@ type FormAuthorization struct {
 	// Where the provider explains how to register a client.
 	DocumentationUrl string `protobuf:"bytes,6,opt,name=documentation_url,json=documentationUrl,proto3" json:"documentation_url,omitempty"`
 	// Scopes that are asked for.
-	Scopes        []string `protobuf:"bytes,7,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	Scopes []string `protobuf:"bytes,7,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// Redirect URL that the provider has to know for oauth_client; empty if the
+	// sign-in needs none, or there is no such client. It depends on the client id and on
+	// where the client's codes go: CreateOAuthClient with validate_only tells it before.
+	RedirectUrl   string `protobuf:"bytes,8,opt,name=redirect_url,json=redirectUrl,proto3" json:"redirect_url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -397,16 +382,21 @@ func (x *FormAuthorization) GetScopes() []string {
 	return nil
 }
 
+func (x *FormAuthorization) GetRedirectUrl() string {
+	if x != nil {
+		return x.RedirectUrl
+	}
+	return ""
+}
+
 var File_ferrule_vault_v1_connection_form_proto protoreflect.FileDescriptor
 
 const file_ferrule_vault_v1_connection_form_proto_rawDesc = "" +
 	"\n" +
-	"&ferrule/vault/v1/connection_form.proto\x12\x10ferrule.vault.v1\"\xa0\x01\n" +
+	"&ferrule/vault/v1/connection_form.proto\x12\x10ferrule.vault.v1\"\x7f\n" +
 	"\x0eConnectionForm\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12-\n" +
-	"\x04sets\x18\x02 \x03(\v2\x19.ferrule.vault.v1.FormSetR\x04sets\x12!\n" +
-	"\fredirect_url\x18\x03 \x01(\tR\vredirectUrl\x12(\n" +
-	"\x10own_redirect_url\x18\x04 \x01(\tR\x0eownRedirectUrl\"\xf7\x01\n" +
+	"\x04sets\x18\x02 \x03(\v2\x19.ferrule.vault.v1.FormSetR\x04setsJ\x04\b\x03\x10\x04J\x04\b\x04\x10\x05R\fredirect_urlR\x10own_redirect_url\"\xf7\x01\n" +
 	"\aFormSet\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12 \n" +
@@ -423,7 +413,7 @@ const file_ferrule_vault_v1_connection_form_proto_rawDesc = "" +
 	"\rdefault_value\x18\x06 \x01(\tR\fdefaultValue\x12%\n" +
 	"\x0eallowed_values\x18\a \x03(\tR\rallowedValues\x12\x1f\n" +
 	"\vof_provider\x18\b \x01(\bR\n" +
-	"ofProvider\"\xf6\x01\n" +
+	"ofProvider\"\x99\x02\n" +
 	"\x11FormAuthorization\x12\x14\n" +
 	"\x05grant\x18\x01 \x01(\tR\x05grant\x12\x1a\n" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x12 \n" +
@@ -431,7 +421,8 @@ const file_ferrule_vault_v1_connection_form_proto_rawDesc = "" +
 	"\foauth_client\x18\x04 \x01(\tR\voauthClient\x12%\n" +
 	"\x0eclient_missing\x18\x05 \x01(\bR\rclientMissing\x12+\n" +
 	"\x11documentation_url\x18\x06 \x01(\tR\x10documentationUrl\x12\x16\n" +
-	"\x06scopes\x18\a \x03(\tR\x06scopesB\xcd\x01\n" +
+	"\x06scopes\x18\a \x03(\tR\x06scopes\x12!\n" +
+	"\fredirect_url\x18\b \x01(\tR\vredirectUrlB\xcd\x01\n" +
 	"\x14com.ferrule.vault.v1B\x13ConnectionFormProtoP\x01Z>github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1;vaultv1\xa2\x02\x03FVX\xaa\x02\x10Ferrule.Vault.V1\xca\x02\x10Ferrule\\Vault\\V1\xe2\x02\x1cFerrule\\Vault\\V1\\GPBMetadata\xea\x02\x12Ferrule::Vault::V1b\x06proto3"
 
 var (

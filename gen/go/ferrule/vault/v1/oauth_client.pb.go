@@ -118,7 +118,8 @@ type OAuthClient struct {
 	// "certificate".
 	SecretNames []string `protobuf:"bytes,7,rep,name=secret_names,json=secretNames,proto3" json:"secret_names,omitempty"`
 	// URL that has to be registered at the provider as redirect URL; empty if the
-	// vault has registered the client by itself.
+	// vault has registered the client by itself. It stands for connector, client id and
+	// token origins, and changes with them.
 	RedirectUrl string `protobuf:"bytes,8,opt,name=redirect_url,json=redirectUrl,proto3" json:"redirect_url,omitempty"`
 	// Origins of the endpoints that its secrets may be sent to.
 	TokenOrigins []string `protobuf:"bytes,9,rep,name=token_origins,json=tokenOrigins,proto3" json:"token_origins,omitempty"`

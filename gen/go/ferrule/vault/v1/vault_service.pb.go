@@ -1205,8 +1205,8 @@ type ReceiveAuthorizationRequest struct {
 	ErrorDescription string `protobuf:"bytes,4,opt,name=error_description,json=errorDescription,proto3" json:"error_description,omitempty"`
 	// Issuer (RFC 9207).
 	Issuer string `protobuf:"bytes,5,opt,name=issuer,proto3" json:"issuer,omitempty"`
-	// What follows "/v1/oauth/callback/" in the path, as it was sent. It has to be
-	// what the redirect URL of the sign-in has there.
+	// What follows "/v1/oauth/callback/" in the path, as it was sent: the last segment
+	// of a redirect URL. It has to be that of the sign-in.
 	Callback      string `protobuf:"bytes,6,opt,name=callback,proto3" json:"callback,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1380,7 +1380,10 @@ type CreateOAuthClientRequest struct {
 	// Secrets: "client_secret"; "private_key", PEM or JWK; "certificate", PEM or
 	// PKCS#12 in base64, with "certificate_password". Each at most 64 KiB. Never
 	// returned.
-	Secrets       map[string]string `protobuf:"bytes,4,rep,name=secrets,proto3" json:"secrets,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Secrets map[string]string `protobuf:"bytes,4,rep,name=secrets,proto3" json:"secrets,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Stores nothing, and returns what the client would be, its redirect URL included
+	// (AIP-163). Secrets may be missing.
+	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1441,6 +1444,13 @@ func (x *CreateOAuthClientRequest) GetSecrets() map[string]string {
 		return x.Secrets
 	}
 	return nil
+}
+
+func (x *CreateOAuthClientRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // GetOAuthClientRequest names a client.
@@ -2276,12 +2286,13 @@ const file_ferrule_vault_v1_vault_service_proto_rawDesc = "" +
 	"\fconfirmation\x18\x02 \x01(\tB\x03\x80\x01\x01R\fconfirmation\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12#\n" +
 	"\rconnection_id\x18\x04 \x01(\tR\fconnectionId\x12\x1c\n" +
-	"\tprincipal\x18\x05 \x01(\tR\tprincipal\"\xef\x02\n" +
+	"\tprincipal\x18\x05 \x01(\tR\tprincipal\"\x94\x03\n" +
 	"\x18CreateOAuthClientRequest\x12%\n" +
 	"\x06parent\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06parent\x12/\n" +
 	"\x0foauth_client_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18?R\roauthClientId\x12K\n" +
 	"\foauth_client\x18\x03 \x01(\v2\x1d.ferrule.vault.v1.OAuthClientB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\voauthClient\x12r\n" +
-	"\asecrets\x18\x04 \x03(\v27.ferrule.vault.v1.CreateOAuthClientRequest.SecretsEntryB\x1f\xe0A\x04\xbaH\x16\x9a\x01\x13\x10\b\"\ar\x05\x10\x01\x18\x80\x02*\x06r\x04\x18\x80\x80\x04\x80\x01\x01R\asecrets\x1a:\n" +
+	"\asecrets\x18\x04 \x03(\v27.ferrule.vault.v1.CreateOAuthClientRequest.SecretsEntryB\x1f\xe0A\x04\xbaH\x16\x9a\x01\x13\x10\b\"\ar\x05\x10\x01\x18\x80\x02*\x06r\x04\x18\x80\x80\x04\x80\x01\x01R\asecrets\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x1a:\n" +
 	"\fSecretsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"V\n" +
