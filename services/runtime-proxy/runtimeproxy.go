@@ -125,6 +125,8 @@ func (s *Service) drop(connection resource.Connection) {
 func (s *Service) watch(ctx context.Context, kind bus.ChangeKind, changed func(bus.Change)) error {
 	return s.env.Bus.WatchChanges(ctx, kind, changed, func() {
 		s.bindings.DropAll()
+		s.parts.answers.ForgetAll()
+		s.parts.resolver.DropAll()
 		s.env.Health.Set(announcements(kind), nil)
 	})
 }

@@ -200,6 +200,9 @@ func (c *Cache) Renew(q *Question, rule Rule, found *Found, resp *upstream.Respo
 // Forget drops all answers of a connection.
 func (c *Cache) Forget(connection resource.Connection) { c.generations.Invalidate(connection) }
 
+// ForgetAll drops all answers of all connections.
+func (c *Cache) ForgetAll() { c.generations.InvalidateAll() }
+
 // put adds a variant in the place of its like.
 func (c *Cache) put(q *Question, f *Found) {
 	k := c.keyOf(q)

@@ -230,6 +230,10 @@ func TestAChangeMakesAConnectionForgetItsAnswers(t *testing.T) {
 	if c.Find(asking(), start) == nil {
 		t.Error("nothing is kept any more")
 	}
+	c.ForgetAll()
+	if c.Find(asking(), start) != nil || c.Find(asking(other), start) != nil {
+		t.Error("an answer is still there after all were dropped")
+	}
 }
 
 func TestTheConnectorsOwnRule(t *testing.T) {

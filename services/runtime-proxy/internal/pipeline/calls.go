@@ -51,12 +51,6 @@ func (p *Pipeline) Bound(ctx context.Context, c *Call) (*Binding, error) {
 	return c.Binding, err
 }
 
-// Follow makes a call that is not yet made go to an absolute URL that the API gave.
-func (p *Pipeline) Follow(c *Call, absolute string) { c.Follow = absolute }
-
-// URL returns where a call that was made went.
-func (p *Pipeline) URL(c *Call) string { return c.URL }
-
 // Links makes and opens the links of a connection. op decides the base; nil is for
 // that of the connector.
 func (p *Pipeline) Links(bound *Binding, op *connectorv1.Operation) (*links.Maker, error) {

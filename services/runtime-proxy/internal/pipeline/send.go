@@ -23,10 +23,9 @@ func (p *Pipeline) send(ctx context.Context, c *Call, req *request.Request, repe
 		return nil, err
 	}
 	key := resilience.Key{Connection: c.Connection, Host: c.Binding.Endpoint(req.Base)}
-	resp, attempts, err := p.guard.Do(ctx, key, resilience.Rules{Repeatable: repeatable}, func(ctx context.Context, attempt int) (*upstream.Response, error) {
+	resp, _, err := p.guard.Do(ctx, key, resilience.Rules{Repeatable: repeatable}, func(ctx context.Context, attempt int) (*upstream.Response, error) {
 		return p.attempt(ctx, c, req, repeatable, attempt)
 	})
-	c.Attempts += attempts
 	return resp, err
 }
 
@@ -40,6 +39,7 @@ func (p *Pipeline) attempt(ctx context.Context, c *Call, req *request.Request, r
 	if err := c.handles.Finish(ctx, req, p.clock.Now(), false); err != nil {
 		return nil, err
 	}
+	c.Attempts++
 	c.sent += int64(len(req.Body))
 	start := p.clock.Now()
 	resp, err := p.exchange(ctx, c.ask(), c.Binding, &c.handles, req, &upstream.Attempt{
