@@ -79,6 +79,30 @@ func TestFindingsAreBounded(t *testing.T) {
 	}
 }
 
+// TestFindingsComeInTheOrderOfTheirPlaces: equal answers are told alike, also
+// when there are more faults than are told.
+func TestFindingsComeInTheOrderOfTheirPlaces(t *testing.T) {
+	var parts []string
+	for range 30 {
+		parts = append(parts, `{"id":1,"price":"2","a/b":{"~":1}}`)
+	}
+	body := `{"price":"1","id":1,"note":2,"a/b":{"~":1},"parts":[` + strings.Join(parts, ",") + `]}`
+	var want []string
+	want = append(want, "/id", "/note")
+	for n := range 24 {
+		want = append(want, fmt.Sprintf("/parts/%d/id", n), fmt.Sprintf("/parts/%d/price", n))
+	}
+	for range 20 {
+		var got []string
+		for _, one := range answering(t).CheckAnswer(200, "application/json", []byte(body)) {
+			got = append(got, one.Pointer)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+}
+
 func TestAnOperationWithoutAnswersHasNoFindings(t *testing.T) {
 	operation, err := plan.New(&connectorv1.Definition{Operations: []*connectorv1.Operation{{OperationId: "Get", Method: "GET", Path: "/"}}}).Operation("Get")
 	if err != nil {

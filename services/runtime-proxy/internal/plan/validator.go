@@ -2,8 +2,10 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,7 +80,7 @@ func explain(place func(location []string) string, failure *jsonschema.Validatio
 		}
 		return
 	case *kind.AdditionalProperties:
-		for _, name := range k.Properties {
+		for _, name := range slices.Sorted(slices.Values(k.Properties)) {
 			found.add(inside(name), "is not known to the operation")
 		}
 		return
@@ -87,9 +89,29 @@ func explain(place func(location []string) string, failure *jsonschema.Validatio
 		found.add(path, describe(failure.ErrorKind))
 		return
 	}
+	// The library walks objects in the order of a Go map: without an order of
+	// our own, two equal values would be told two different stories, and of many
+	// faults a different selection each time.
+	slices.SortStableFunc(failure.Causes, func(a, b *jsonschema.ValidationError) int {
+		return slices.CompareFunc(a.InstanceLocation, b.InstanceLocation, compareTokens)
+	})
 	for _, cause := range failure.Causes {
 		explain(place, cause, found)
 	}
+}
+
+// compareTokens orders places in a document: items by number, members by name.
+func compareTokens(a, b string) int {
+	return cmp.Or(cmp.Compare(number(a), number(b)), strings.Compare(a, b))
+}
+
+// number reads a token as the number of an item; names come after all of them.
+func number(token string) uint64 {
+	n, err := strconv.ParseUint(token, 10, 32)
+	if err != nil {
+		return math.MaxUint64
+	}
+	return n
 }
 
 // describe says what is wanted. It never repeats the value: it may be a
