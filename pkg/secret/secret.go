@@ -23,6 +23,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/ferrule-dev/ferrule/pkg/secret/reveal"
 )
@@ -36,19 +37,24 @@ const redacted = "[redacted]"
 type Text struct {
 	// fmt reads what lies in unexported fields without asking any method, and
 	// for a verb that does not fit a pointer it even follows the pointer. What
-	// it finds behind this one is a function, of which it prints the address;
-	// printers that dig deeper than fmt end there too.
+	// it finds behind this one is a pointer without a type, of which it prints
+	// the address; printers that dig deeper than fmt end there too.
 	cell *cell
 }
 
-// cell hides a vault behind a function. It is what copies of a Text share.
-type cell struct{ open func() *vault }
+// cell hides a vault. It is what copies of a Text share.
+type cell struct{ vault atomic.Pointer[vault] }
 
-// vault keeps the bytes of one cell.
+// vault keeps the bytes of the cell in it: both are one allocation, since a
+// vault that decrypts makes one for every value.
 type vault struct {
+	cell  cell
 	mu    sync.RWMutex
 	bytes []byte
 }
+
+// open returns the vault of a cell that is not nil.
+func (c *cell) open() *vault { return c.vault.Load() }
 
 // New returns a secret with a copy of b. The caller still owns b and should
 // clear it.
@@ -66,7 +72,8 @@ func Take(b []byte) Text {
 		return Text{}
 	}
 	v := &vault{bytes: b}
-	return Text{cell: &cell{open: func() *vault { return v }}}
+	v.cell.vault.Store(v)
+	return Text{cell: &v.cell}
 }
 
 // FromString returns a secret with the bytes of s. The string itself cannot be

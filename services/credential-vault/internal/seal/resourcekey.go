@@ -111,9 +111,13 @@ func sealWith(c cipher.AEAD, at core.Place, value secret.Text) []byte {
 	return c.Seal(blob[:1], nil, blob[1:], associated(at)) //nolint:gosec // it makes its own random nonce
 }
 
-// openWith decrypts what sealWith made.
+// openWith decrypts what sealWith made. The plaintext and, behind it, what it is
+// bound to share an allocation.
 func openWith(c cipher.AEAD, at core.Place, blob []byte) (secret.Text, error) {
-	plain, err := c.Open(nil, nil, blob[1:], associated(at))
+	size := max(0, len(blob)-1-c.Overhead())
+	room := make([]byte, size, size+associatedSize(at))
+	bound := appendAssociated(room, at)[size:]
+	plain, err := c.Open(room[:0:size], nil, blob[1:], bound)
 	if err != nil {
 		return secret.Text{}, unreadable(at, err)
 	}

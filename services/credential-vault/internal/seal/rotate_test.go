@@ -353,7 +353,7 @@ func TestDecryptedKeysAreUsedForAMinuteAndForgottenWithTheirResource(t *testing.
 	}
 	opens(t, k, place, blob)
 	clk.Advance(time.Hour)
-	k.unwrapped.grow()
+	k.unwrapped.grow(k.unwrapped.clock.Now())
 	if known() {
 		t.Error("it is still used after an hour without questions")
 	}

@@ -129,7 +129,17 @@ func checkFormat(at core.Place, blob []byte) error {
 // version can hold a NUL, so two places never give the same bytes, whatever the
 // parameter is called.
 func associated(at core.Place) []byte {
-	return []byte(at.Resource + "\x00" + at.Parameter + "\x00" + at.Version)
+	return appendAssociated(make([]byte, 0, associatedSize(at)), at)
+}
+
+func associatedSize(at core.Place) int {
+	return len(at.Resource) + 1 + len(at.Parameter) + 1 + len(at.Version)
+}
+
+func appendAssociated(b []byte, at core.Place) []byte {
+	b = append(append(b, at.Resource...), 0)
+	b = append(append(b, at.Parameter...), 0)
+	return append(b, at.Version...)
 }
 
 // explain keeps apart what will not get better by itself, a key that does not
