@@ -8,7 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/paging/dotpath"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/dotpath"
 )
 
 // Expressions tell the items of a tree apart:

@@ -6,7 +6,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/paging/dotpath"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/dotpath"
 )
 
 // any element of an array, in the pointers of features.

@@ -5,8 +5,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/dotpath"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/paging"
-	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/paging/dotpath"
 )
 
 // fetchSchema makes the call and takes the schema out of its answer.

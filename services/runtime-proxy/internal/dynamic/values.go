@@ -6,8 +6,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/dotpath"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/paging"
-	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/paging/dotpath"
 )
 
 // list follows the list of the call and reads its items.

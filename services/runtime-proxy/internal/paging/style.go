@@ -9,7 +9,7 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
-	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/paging/dotpath"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/dotpath"
 )
 
 // style is a way to ask for the next page. It remembers what it asked for, and

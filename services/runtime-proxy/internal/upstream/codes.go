@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/dotpath"
 )
 
 // knownCodes say what the names mean that APIs give to failures, where their status
@@ -124,21 +126,21 @@ func (b *errorBody) retryDelay() time.Duration {
 	if b.json.Kind() != '{' {
 		return 0
 	}
-	for _, path := range [...][]string{
-		{"retry_after"}, {"parameters", "retry_after"}, {"retryAfter"}, {"error", "retry_after"}, {"retryAfterSeconds"}, {"error", "retryAfterSeconds"},
+	for _, path := range [...]string{
+		"retry_after", "parameters.retry_after", "retryAfter", "error.retry_after", "retryAfterSeconds", "error.retryAfterSeconds",
 	} {
-		if value, ok := lookup(b.json, path); ok {
+		if value, ok := dotpath.Find(b.json, path); ok {
 			if seconds, ok := number(textOf(value)); ok {
 				return bounded(seconds)
 			}
 		}
 	}
-	details, ok := lookup(b.json, []string{"error", "details"})
+	details, ok := dotpath.Find(b.json, "error.details")
 	if !ok || details.Kind() != '[' {
 		return 0
 	}
 	for _, detail := range items(details) {
-		if value, ok := lookup(detail, []string{"retryDelay"}); ok {
+		if value, ok := dotpath.Find(detail, "retryDelay"); ok {
 			if d, err := time.ParseDuration(textOf(value)); err == nil {
 				return min(max(d, 0), maxRetryAfter)
 			}

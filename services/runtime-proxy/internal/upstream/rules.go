@@ -11,6 +11,7 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/dotpath"
 )
 
 // ErrorRules are the rules of a connector about failures that are for one
@@ -22,10 +23,10 @@ type ErrorRules struct {
 
 type errorRule struct {
 	statuses    []statusRange
-	path        []string
+	path        string
 	equals      string
 	reason      string
-	messagePath []string
+	messagePath string
 	message     string
 	retry       connectorv1.ErrorRule_Retry
 }
@@ -73,12 +74,8 @@ func parseStatus(text string) (statusRange, bool) {
 	return statusRange{int(n), int(n)}, err == nil
 }
 
-func dotPath(text string) []string {
-	if text == "" {
-		return nil
-	}
-	return strings.Split(strings.TrimPrefix(text, "$."), ".")
-}
+// dotPath accepts paths that begin like a JSON path.
+func dotPath(text string) string { return strings.TrimPrefix(text, "$.") }
 
 // match returns the first rule that fits; nil if none does.
 func (r *ErrorRules) match(resp *Response) *errorRule {
@@ -97,10 +94,10 @@ func (e *errorRule) fits(resp *Response) bool {
 	if !e.covers(resp.Status) {
 		return false
 	}
-	if len(e.path) == 0 {
+	if e.path == "" {
 		return true
 	}
-	value, ok := lookup(document(resp), e.path)
+	value, ok := dotpath.Find(document(resp), e.path)
 	if !ok {
 		return false
 	}
@@ -131,8 +128,8 @@ func (e *errorRule) apply(p *Problem, resp *Response) string {
 	case connectorv1.ErrorRule_RETRY_UNSPECIFIED:
 		p.Retryable = p.Retryable || p.Reason == reasonRateLimited || p.Reason == reasonUnavailable && resp.Status < http.StatusBadRequest
 	}
-	if len(e.messagePath) > 0 {
-		if value, ok := lookup(document(resp), e.messagePath); ok {
+	if e.messagePath != "" {
+		if value, ok := dotpath.Find(document(resp), e.messagePath); ok {
 			if said := messageIn(value, 0); said != "" {
 				return said
 			}
@@ -141,8 +138,8 @@ func (e *errorRule) apply(p *Problem, resp *Response) string {
 	if e.message != "" {
 		return e.message
 	}
-	value, ok := lookup(document(resp), e.path)
-	if !ok || len(e.path) == 0 || value.Kind() == 't' {
+	value, ok := dotpath.Find(document(resp), e.path)
+	if !ok || e.path == "" || value.Kind() == 't' {
 		return ""
 	}
 	return messageIn(value, 0)
@@ -152,42 +149,6 @@ func (e *errorRule) apply(p *Problem, resp *Response) string {
 func document(resp *Response) jsontext.Value {
 	body := resp.Body[:min(len(resp.Body), maxErrorBody)]
 	return jsontext.Value(bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))))
-}
-
-// lookup follows a dot path. A number is an index where it meets an array. A name
-// may have dots itself, as in "odata.error.code": the shortest one that exists is
-// followed.
-func lookup(v jsontext.Value, path []string) (jsontext.Value, bool) {
-	if len(path) == 0 {
-		return v, len(v) > 0
-	}
-	switch v.Kind() {
-	case '[':
-		index, err := strconv.ParseUint(path[0], 10, 16)
-		if err != nil {
-			return nil, false
-		}
-		all := items(v)
-		if index >= uint64(len(all)) {
-			return nil, false
-		}
-		return lookup(all[index], path[1:])
-	case '{':
-		fields, name, rest := fieldsOf(v), path[0], path[1:]
-		for {
-			if value, ok := fields[name]; ok {
-				if found, ok := lookup(value, rest); ok {
-					return found, true
-				}
-			}
-			if len(rest) == 0 {
-				return nil, false
-			}
-			name, rest = name+"."+rest[0], rest[1:]
-		}
-	default: // nothing is below a text or a number
-	}
-	return nil, false
 }
 
 // textOf returns a text as it is, and everything else as its JSON text.
