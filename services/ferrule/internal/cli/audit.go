@@ -57,15 +57,8 @@ func (f *auditFilter) query(a *app) (url.Values, error) {
 		}
 		query.Set("action", word)
 	}
-	for field, text := range map[string]string{"start_time": f.since, "end_time": f.until} {
-		if text == "" {
-			continue
-		}
-		t, err := a.moment(text)
-		if err != nil {
-			return nil, err
-		}
-		query.Set(field, t.UTC().Format(time.RFC3339Nano))
+	if err := a.setPeriod(query, f.since, f.until); err != nil {
+		return nil, err
 	}
 	return query, nil
 }
@@ -88,6 +81,22 @@ func (a *app) moment(text string) (time.Time, error) {
 		return time.Time{}, usage("%q is neither a time such as 2026-01-31T12:00:00Z nor a duration such as 24h", text)
 	}
 	return t, nil
+}
+
+// setPeriod puts the begin and the end of a time into a query, as they were written
+// on the command line; what is empty is left out.
+func (a *app) setPeriod(query url.Values, begin, end string) error {
+	for field, text := range map[string]string{"start_time": begin, "end_time": end} {
+		if text == "" {
+			continue
+		}
+		t, err := a.moment(text)
+		if err != nil {
+			return err
+		}
+		query.Set(field, t.UTC().Format(time.RFC3339Nano))
+	}
+	return nil
 }
 
 func (a *app) auditList() *cobra.Command {

@@ -95,15 +95,8 @@ func (f *usageFlags) query(a *app) (url.Values, error) {
 	if f.by != "" {
 		query.Set("dimension", dimension.String())
 	}
-	for field, text := range map[string]string{"start_time": f.from, "end_time": f.to} {
-		if text == "" {
-			continue
-		}
-		t, err := a.moment(text)
-		if err != nil {
-			return nil, err
-		}
-		query.Set(field, t.UTC().Format(time.RFC3339Nano))
+	if err := a.setPeriod(query, f.from, f.to); err != nil {
+		return nil, err
 	}
 	return query, nil
 }

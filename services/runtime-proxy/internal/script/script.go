@@ -32,9 +32,6 @@ import (
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
 )
 
-// JavaScript is the language that runs.
-const JavaScript = "javascript"
-
 // maxPrograms is how many programs are remembered as checked.
 const maxPrograms = 10_000
 
