@@ -203,6 +203,26 @@ func TestWhatNoConnectionCanSatisfyIsNotRequired(t *testing.T) {
 	}
 }
 
+// TestCallsOfAPackageCarryWhatItsConnectionsHave, also where the document asks for
+// nothing: some packages that sign in say so.
+func TestCallsOfAPackageCarryWhatItsConnectionsHave(t *testing.T) {
+	for _, row := range []struct{ name, security string }{
+		{"nothing is said", ``},
+		{"none is needed", `"security":[],`},
+		{"none is needed, in other words", `"security":[{}],`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			def, _ := importProperties(t, row.security, `"connectionParameters":{"token":{"type":"oauthSetting"}}`)
+			if got := def.GetOperations()[0].GetSecurity(); len(got) != 0 {
+				t.Errorf("requirements %v", got)
+			}
+			if got := def.GetParameterSets()[0].GetPlacements(); len(got) != 1 || got[0].GetBearer() == nil {
+				t.Errorf("placements %v", got)
+			}
+		})
+	}
+}
+
 func TestWhatIsPlacedIsRequiredUnlessThePackageSaysOtherwise(t *testing.T) {
 	for _, row := range []struct {
 		name, ui string

@@ -170,6 +170,19 @@ func (p *pack) placements() {
 	for _, set := range p.def.GetParameterSets() {
 		p.finish(set)
 	}
+	p.alwaysAuthenticate()
+}
+
+// alwaysAuthenticate drops what the document says about operations without
+// authentication: the calls of a package carry what its connections have, and
+// some of those that sign in say "security: []".
+func (p *pack) alwaysAuthenticate() {
+	asks := func(r *connectorv1.SecurityRequirement) bool { return len(r.GetSchemes()) > 0 }
+	for _, op := range p.def.GetOperations() {
+		if !slices.ContainsFunc(op.GetSecurity(), asks) {
+			op.Security = nil
+		}
+	}
 }
 
 // unrequire removes a scheme from all requirements. One that becomes empty goes

@@ -30,12 +30,21 @@ const (
 // extensions that need not be kept for that.
 func (t *translation) refine(s *connectorv1.SecurityScheme, n *document.Node) (interpreted []string) {
 	switch {
-	case n.Get(hmacExtension) != nil && t.hmac(s, n.Get(hmacExtension)):
-		interpreted = []string{hmacExtension}
+	case n.Get(hmacExtension) != nil:
+		// What cannot be read is no plain key: a shared secret must not be sent as one.
+		if t.hmac(s, n.Get(hmacExtension)) {
+			interpreted = []string{hmacExtension}
+		} else {
+			t.unsupported[s.GetId()] = true
+		}
 	case t.awsSignature(s, n):
 		interpreted = []string{awsExtension, gatewayExtension}
-	case n.Get(templateExtension) != nil && t.keyTemplate(s, n.Get(templateExtension)):
-		interpreted = []string{templateExtension}
+	case n.Get(templateExtension) != nil:
+		if t.keyTemplate(s, n.Get(templateExtension)) {
+			interpreted = []string{templateExtension}
+		} else {
+			t.unsupported[s.GetId()] = true
+		}
 	default:
 		t.prefixHint(s, n)
 		t.unsupportedScheme(s, n)
@@ -54,10 +63,10 @@ func (t *translation) keyTemplate(s *connectorv1.SecurityScheme, n *document.Nod
 	}
 	switch key := s.GetApiKey(); {
 	case key == nil:
-		t.warn("ExtensionInvalid", n, "make the scheme an \"apiKey\"", "%q is for API keys only; it is ignored", n.Key())
+		t.warn("ExtensionInvalid", n, "make the scheme an \"apiKey\"", "%q is for API keys only; no connection can be made for the scheme until it is right", n.Key())
 		return false
 	case wrong != "":
-		t.warn("ExtensionInvalid", n, "write for instance \"Token token={value}\"", "the template %.80q is ignored: it %s", n.Text(), wrong)
+		t.warn("ExtensionInvalid", n, "write for instance \"Token token={value}\"", "the template %.80q %s; no connection can be made for the scheme until it is right", n.Text(), wrong)
 		return false
 	default:
 		key.Template = n.Text()
@@ -68,7 +77,7 @@ func (t *translation) keyTemplate(s *connectorv1.SecurityScheme, n *document.Nod
 // hmac reads a scheme that signs requests; false if it cannot.
 func (t *translation) hmac(s *connectorv1.SecurityScheme, n *document.Node) bool {
 	if s.GetApiKey() == nil && s.GetHttp() == nil {
-		t.warn("ExtensionInvalid", n, "make the scheme an \"apiKey\"", "%q is for schemes of the types \"apiKey\" and \"http\"; it is ignored", n.Key())
+		t.warn("ExtensionInvalid", n, "make the scheme an \"apiKey\"", "%q is for schemes of the types \"apiKey\" and \"http\"; no connection can be made for the scheme until it is right", n.Key())
 		return false
 	}
 	read, at := t.hmacScheme(n)
@@ -78,7 +87,7 @@ func (t *translation) hmac(s *connectorv1.SecurityScheme, n *document.Node) bool
 		if place == nil {
 			place = n
 		}
-		t.warn("SignatureInvalid", place, "correct it: the whole scheme is ignored until it is right", "%.80q %s", strings.TrimPrefix(v.Field, "/"), v.Description)
+		t.warn("SignatureInvalid", place, "correct it: no connection can be made for the scheme until it is right", "%.80q %s", strings.TrimPrefix(v.Field, "/"), v.Description)
 	}
 	if len(violations) > 0 {
 		return false

@@ -37,6 +37,8 @@ func TestKindsThatOpenAPIHasNoWordsFor(t *testing.T) {
 		key   = "s: {type: apiKey, in: header, name: Authorization"
 		hmac  = "default: key_id:string, secret:secret, hmac secret {method}\\n{path}\\n{parameter:key_id} Authorization"
 		plain = "default: api_key:secret, key api_key->Authorization"
+		// What cannot be read is never sent as a plain key.
+		none = "default: agent:agent"
 	)
 	for _, row := range []struct {
 		name, schemes string
@@ -45,20 +47,20 @@ func TestKindsThatOpenAPIHasNoWordsFor(t *testing.T) {
 	}{
 		{"a template", key + ", x-ferrule-value-template: 'Token token={value}'}", []string{plain + " Token token={value}"}, nil, 0},
 		{"a template in a query", "s: {type: apiKey, in: query, name: k, x-ferrule-value-template: 'v1:{value}'}", []string{"default: api_key:secret, key api_key->k v1:{value}"}, nil, 0},
-		{"a template without the key", key + ", x-ferrule-value-template: Token}", []string{plain}, []string{"ExtensionInvalid"}, 1},
-		{"a template that is a number", key + ", x-ferrule-value-template: 7}", []string{plain}, []string{"ExtensionInvalid"}, 1},
-		{"a template of a password", "s: {type: http, scheme: basic, x-ferrule-value-template: '{value}'}", []string{"default: username:string, password:secret, basic username/password"}, []string{"ExtensionInvalid"}, 1},
+		{"a template without the key", key + ", x-ferrule-value-template: Token}", []string{none}, []string{"ExtensionInvalid"}, 1},
+		{"a template that is a number", key + ", x-ferrule-value-template: 7}", []string{none}, []string{"ExtensionInvalid"}, 1},
+		{"a template of a password", "s: {type: http, scheme: basic, x-ferrule-value-template: '{value}'}", []string{none}, []string{"ExtensionInvalid"}, 1},
 		{"a signature in camel case", key + ", x-ferrule-hmac: " + signed("stringToSign") + "}", []string{hmac}, nil, 0},
 		{"a signature with underscores", key + ", x-ferrule-hmac: " + signed("string_to_sign") + "}", []string{hmac}, nil, 0},
 		{"a signature of a scheme of its own", "s: {type: http, scheme: acme-hmac, x-ferrule-hmac: " + signed("stringToSign") + "}", []string{hmac}, nil, 0},
 		{"a signature and a login at once", key + ", x-ferrule-hmac: " + signed("stringToSign") + "}, other: {type: http, scheme: bearer}", []string{
 			"s: " + strings.TrimPrefix(hmac, "default: "), "other: token:secret, bearer token",
 		}, nil, 0},
-		{"a signature that is none", key + ", x-ferrule-hmac: {algorithm: crc, stringToSign: '{url}', color: red}}", []string{plain}, []string{
+		{"a signature that is none", key + ", x-ferrule-hmac: {algorithm: crc, stringToSign: '{url}', color: red}}", []string{none}, []string{
 			"ExtensionInvalid", "SignatureInvalid", "SignatureInvalid", "SignatureInvalid",
 		}, 1},
-		{"a signature that is text", key + ", x-ferrule-hmac: sha256}", []string{plain}, []string{"SignatureInvalid", "SignatureInvalid"}, 1},
-		{"a signature of a sign-in", "s: {type: mutualTLS, x-ferrule-hmac: {}}", []string{"default: certificate:certificate, certificate certificate"}, []string{"ExtensionInvalid"}, 1},
+		{"a signature that is text", key + ", x-ferrule-hmac: sha256}", []string{none}, []string{"SignatureInvalid", "SignatureInvalid"}, 1},
+		{"a signature of a sign-in", "s: {type: mutualTLS, x-ferrule-hmac: {}}", []string{none}, []string{"ExtensionInvalid"}, 1},
 		{"NTLM", "s: {type: http, scheme: NTLM}", []string{"default: agent:agent"}, []string{"AuthKindNotSupported"}, 0},
 		{"Kerberos beside a password", "s: {type: http, scheme: Negotiate}, p: {type: http, scheme: basic}", []string{"default: username:string, password:secret, basic username/password"}, []string{"AuthKindNotSupported"}, 0},
 		{"a scheme that hashes a password", "s: {type: http, scheme: mutual}", []string{"default: agent:agent"}, []string{"AuthKindNotSupported"}, 0},

@@ -1,6 +1,7 @@
 package vendor
 
 import (
+	"slices"
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -247,16 +248,12 @@ func pointerOf(path string) string {
 // hasProperty reports whether the body of an operation has the property, at its
 // top.
 func (c *calls) hasProperty(op *connectorv1.Operation, name string) bool {
-	for _, m := range op.GetRequestBody().GetContents() {
-		for _, e := range m.GetEncodings() {
-			if e.GetProperty() == name {
-				return true
-			}
-		}
-	}
 	s := c.r.sides[op.GetOperationId()]
 	if s == nil {
 		return false
+	}
+	if slices.Contains(s.fields, name) {
+		return true
 	}
 	n, _ := c.step(s.body, name, 0)
 	return n != nil

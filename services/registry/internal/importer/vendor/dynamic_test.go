@@ -51,6 +51,10 @@ func TestDynamicFeatures(t *testing.T) {
 			"DynamicReferenceUnknown /paths/~1x/get/parameters/0/x-ms-dynamic-values/parameters/id/parameter",
 		},
 		{
+			"a field of a form that depends on another", "parameters: [{in: formData, name: kind, type: string}, {in: formData, name: f, x-ms-dynamic-values: {operationId: Folder, parameters: {id: {parameter: kind}}, value-path: id}}]",
+			`{"side":"DYNAMIC_SIDE_INPUT","pointer":"/body/f","values":{"call":{"operationId":"Folder","arguments":[{"pointer":"/id","input":"/body/kind","required":true}]},"valuePath":"id"}}`, "",
+		},
+		{
 			"in OpenAPI 3", "parameters: [{in: query, name: f, schema: {x-ms-dynamic-values: {operationId: Folder, parameters: {id: a}, value-path: id}}}], requestBody: {content: {application/json: {schema: {$ref: '#/definitions/Shared'}}}}",
 			`{"side":"DYNAMIC_SIDE_INPUT","pointer":"/f","values":{"call":{"operationId":"Folder","arguments":[{"pointer":"/id","json":"ImEi"}]},"valuePath":"id"}},
 			 {"side":"DYNAMIC_SIDE_INPUT","pointer":"/body/folder","values":{"call":{"operationId":"Folder","arguments":[{"pointer":"/id","json":"ImEi"}]},"valuePath":"id"}}`, "",

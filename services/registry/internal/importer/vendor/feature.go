@@ -41,6 +41,8 @@ type found struct {
 type sides struct {
 	// body and answer are schemas, nil if there is none.
 	body, answer *document.Node
+	// fields are the names of a form's fields, where they are described one by one.
+	fields []string
 }
 
 // search is the search in one operation.
@@ -76,6 +78,7 @@ func (r *Reader) features(op *connectorv1.Operation, item, n, content *document.
 			own.body = p.Get("schema")
 			name = "/body"
 		case "formData":
+			own.fields = append(own.fields, p.Str("name"))
 			name = "/body" + name
 		}
 		s.schema(p, name, 0)

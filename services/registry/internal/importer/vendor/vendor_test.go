@@ -66,7 +66,7 @@ func operation(n *document.Node, r *vendor.Reader, result *reading) *connectorv1
 		case "body":
 			op.RequestBody = &connectorv1.RequestBody{Name: p.Str("name")}
 		case "formData":
-			op.RequestBody = &connectorv1.RequestBody{Contents: []*connectorv1.MediaType{{Encodings: []*connectorv1.PropertyEncoding{{Property: p.Str("name")}}}}}
+			op.RequestBody = &connectorv1.RequestBody{Name: "body"}
 		default:
 			parameter := &connectorv1.Parameter{Name: p.Str("name"), Required: p.True("required")}
 			result.interpreted[op.GetOperationId()+"."+p.Str("name")] = r.Parameter(parameter, p)
