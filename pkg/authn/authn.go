@@ -114,14 +114,33 @@ type (
 // NewContext returns a context whose requests are made on p's behalf. The
 // caller vouches for p.
 func NewContext(ctx context.Context, p Principal) context.Context {
-	return context.WithValue(ctx, principalKey{}, p)
+	return &principalContext{Context: ctx, principal: p}
+}
+
+// principalContext is a context with a principal. A context of the standard library
+// would keep it in memory of its own.
+type principalContext struct {
+	context.Context //nolint:containedctx // it is one
+
+	principal Principal
+}
+
+// Value returns the principal, or what the context behind has.
+func (c *principalContext) Value(key any) any {
+	if key == (principalKey{}) {
+		return &c.principal
+	}
+	return c.Context.Value(key)
 }
 
 // FromContext returns on whose behalf the request is made. It is false where
 // nothing authenticated the request.
 func FromContext(ctx context.Context) (Principal, bool) {
-	p, ok := ctx.Value(principalKey{}).(Principal)
-	return p, ok
+	p, ok := ctx.Value(principalKey{}).(*Principal)
+	if !ok {
+		return Principal{}, false
+	}
+	return *p, true
 }
 
 // NewPeerContext returns a context whose request came from the process of the

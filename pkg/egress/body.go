@@ -16,6 +16,34 @@ func ReadAll(r io.Reader, limit int64) ([]byte, error) {
 	return io.ReadAll(&limitedReader{next: r, left: limit, limit: limit})
 }
 
+// maxTrusted bounds the memory that is set aside because of a length that somebody
+// else promised, in bytes.
+const maxTrusted = 1 << 20
+
+// ReadSized is [ReadAll] for content that is said to have size bytes, -1 if that is
+// not known. It is only a hint, which saves the growing of memory: for 1 KiB that was
+// four pieces instead of one.
+func ReadSized(r io.Reader, size, limit int64) ([]byte, error) {
+	if size < 0 {
+		return ReadAll(r, limit)
+	}
+	from := &limitedReader{next: r, left: limit, limit: limit}
+	out := make([]byte, 0, min(size, maxTrusted)+1) // one more, to see the end
+	for {
+		n, err := from.Read(out[len(out):cap(out)])
+		out = out[:len(out)+n]
+		if err == io.EOF { //nolint:errorlint // as io.ReadAll does
+			return out, nil
+		}
+		if err != nil {
+			return out, err
+		}
+		if len(out) == cap(out) {
+			out = append(out, 0)[:len(out)]
+		}
+	}
+}
+
 // limitedReader fails where [io.LimitReader] would pretend that the body ended.
 type limitedReader struct {
 	next        io.Reader

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -39,6 +40,44 @@ func TestAClientLimitsTheBodyAfterDecompression(t *testing.T) {
 		if !fits && fault.ReasonOf(err) != fault.ReasonUpstreamResponseTooLarge {
 			t.Errorf("limit %d: got %v, want UPSTREAM_RESPONSE_TOO_LARGE", limit, err)
 		}
+	}
+}
+
+func TestReadSizedReadsWhatIsThereWhateverWasPromised(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		body  string
+		limit int64
+		want  fault.Reason
+	}{
+		{"nothing", "", 4, ""},
+		{"below the limit", "abc", 4, ""},
+		{"at the limit", "abcd", 4, ""},
+		{"one past the limit", "abcde", 4, fault.ReasonUpstreamResponseTooLarge},
+		{"far past the limit", strings.Repeat("x", 100_000), 4, fault.ReasonUpstreamResponseTooLarge},
+		{"long", strings.Repeat("x", 100_000), 1 << 20, ""},
+	} {
+		for _, size := range []int64{-1, 0, 1, int64(len(row.body)), int64(len(row.body)) + 5, 1 << 50} {
+			for style, reader := range map[string]io.Reader{
+				"at once":       strings.NewReader(row.body),
+				"byte by byte":  iotest.OneByteReader(strings.NewReader(row.body)),
+				"end with data": iotest.DataErrReader(strings.NewReader(row.body)),
+			} {
+				t.Run(fmt.Sprintf("%s, %d promised, %s", row.name, size, style), func(t *testing.T) {
+					got, err := egress.ReadSized(reader, size, row.limit)
+					if fault.ReasonOf(err) != row.want {
+						t.Fatalf("error %v, want reason %q", err, row.want)
+					}
+					if want := row.body[:min(len(row.body), int(row.limit))]; string(got) != want {
+						t.Errorf("read %d bytes, want %d", len(got), len(want))
+					}
+				})
+			}
+		}
+	}
+	broken := errors.New("broken")
+	if got, err := egress.ReadSized(io.MultiReader(strings.NewReader("abc"), iotest.ErrReader(broken)), 9, 10); !errors.Is(err, broken) || string(got) != "abc" {
+		t.Errorf("got %q, %v", got, err)
 	}
 }
 

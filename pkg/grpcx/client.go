@@ -5,17 +5,23 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 )
 
@@ -62,16 +68,18 @@ func NewClient(cfg ClientConfig) (*grpc.ClientConn, error) {
 	if size == 0 {
 		size = DefaultMaxMessage
 	}
+	calls := caller{newTelemetry(trace.SpanKindClient, cfg.Tracer, cfg.Meter, clock.System(), serverOf(cfg.Target)...)}
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(cfg.Creds),
 		grpc.WithPerRPCCredentials(callerToken{cfg.Delegation}),
 		grpc.WithNoProxy(),
-		grpc.WithStatsHandler(clientTelemetry(cfg.Tracer, cfg.Meter)),
-		grpc.WithUnaryInterceptor(callUnary),
-		grpc.WithStreamInterceptor(callStream),
+		grpc.WithUnaryInterceptor(calls.unary),
+		grpc.WithStreamInterceptor(calls.stream),
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithDisableServiceConfig(), // DNS records do not configure us
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(size), grpc.MaxCallSendMsgSize(size)),
+		grpc.WithInitialWindowSize(streamWindow),
+		grpc.WithInitialConnWindowSize(connWindow),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: clientPing, Timeout: pingWait, PermitWithoutStream: true}),
 		grpc.WithConnectParams(connectParams()),
 	}
@@ -87,25 +95,54 @@ func connectParams() grpc.ConnectParams {
 	return p
 }
 
-func callUnary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	return received(invoke(passRequestID(ctx), method, req, reply, cc, opts...))
+// serverOf returns the attributes of the server at a target.
+func serverOf(target string) []attribute.KeyValue {
+	return addressOf(named(target[strings.LastIndexByte(target, '/')+1:]))
 }
 
-func callStream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	s, err := open(passRequestID(ctx), desc, cc, method, opts...)
+// named is an address that is only a name.
+type named string
+
+// Network is not known.
+func (named) Network() string { return "" }
+
+// String returns the name.
+func (n named) String() string { return string(n) }
+
+// caller is what a client does with every call.
+type caller struct{ telemetry *telemetry }
+
+func (c caller) unary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	ctx, done := c.begin(ctx, method)
+	err := invoke(ctx, method, req, reply, cc, opts...)
+	done(err)
+	return received(err)
+}
+
+func (c caller) stream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	ctx, done := c.begin(ctx, method)
+	var once sync.Once
+	finished := func(err error) { once.Do(func() { done(err) }) }
+	s, err := open(ctx, desc, cc, method, append(slices.Clip(opts), grpc.OnFinish(finished))...)
 	if err != nil {
+		finished(err)
 		return nil, received(err)
 	}
 	return faultStream{s}, nil
 }
 
-// passRequestID sends the id of the request that this call is part of.
-func passRequestID(ctx context.Context) context.Context {
-	id := RequestID(ctx)
-	if id == "" {
-		return ctx
+// begin begins a call with its span, and returns what ends it.
+func (c caller) begin(ctx context.Context, method string) (context.Context, func(error)) {
+	if strings.HasPrefix(method, "/"+healthpb.Health_ServiceDesc.ServiceName+"/") {
+		return withOutgoing(ctx), func(error) {}
 	}
-	return metadata.AppendToOutgoingContext(ctx, requestIDHeader, id)
+	t := c.telemetry
+	start, known := t.clock.Now(), t.of(method)
+	ctx, span := t.tracer.Start(ctx, known.name, known.start...)
+	if span.IsRecording() {
+		span.SetAttributes(known.attrs...)
+	}
+	return withOutgoing(ctx), func(err error) { t.finish(ctx, span, known, start, err) }
 }
 
 // faultStream is a client stream whose errors hold faults.

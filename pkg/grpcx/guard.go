@@ -27,9 +27,9 @@ const authorizationHeader = "authorization"
 // limitTime gives every unary call a deadline.
 type limitTime struct{ otherwise, most time.Duration }
 
-func (s limitTime) run(ctx context.Context, c *call, next func(context.Context) error) error {
+func (s limitTime) run(ctx context.Context, c *call, next next) error {
 	if c.kind == streamCall {
-		return next(ctx)
+		return next(ctx, c)
 	}
 	limit := s.most
 	if _, ok := ctx.Deadline(); !ok {
@@ -40,7 +40,7 @@ func (s limitTime) run(ctx context.Context, c *call, next func(context.Context) 
 	if err := ctx.Err(); err != nil {
 		return onWire(err, c.id)
 	}
-	return next(ctx)
+	return next(ctx, c)
 }
 
 // authenticate finds out who is calling: the process, from the connection, and
@@ -48,20 +48,20 @@ func (s limitTime) run(ctx context.Context, c *call, next func(context.Context) 
 // process itself.
 type authenticate struct{ verifier authn.Verifier }
 
-func (s authenticate) run(ctx context.Context, c *call, next func(context.Context) error) error {
+func (s authenticate) run(ctx context.Context, c *call, next next) error {
 	if name, ok := peerOf(ctx); ok {
 		c.peer = name
 		ctx = authn.NewPeerContext(ctx, name)
 	}
 	if c.health() {
-		return next(ctx)
+		return next(ctx, c)
 	}
 	p, err := s.principal(ctx)
 	if err != nil {
 		return onWire(err, c.id)
 	}
-	c.who = p.String()
-	return next(authn.NewContext(ctx, p))
+	c.who = p
+	return next(authn.NewContext(ctx, p), c)
 }
 
 func (s authenticate) principal(ctx context.Context) (authn.Principal, error) {
@@ -148,7 +148,7 @@ type authorize struct {
 	refused func(ctx context.Context, request any) // may be nil
 }
 
-func (s authorize) run(ctx context.Context, c *call, next func(context.Context) error) error {
+func (s authorize) run(ctx context.Context, c *call, next next) error {
 	allowed, internal := s.rules[c.method]
 	if internal && (c.peer == "" || !slices.Contains(allowed, c.peer)) {
 		if s.refused != nil && c.kind == unaryCall {
@@ -157,20 +157,19 @@ func (s authorize) run(ctx context.Context, c *call, next func(context.Context) 
 		return onWire(fault.Denied(fault.ReasonServiceOnly,
 			"this method is internal; only ferrule's own services may call it").With("method", c.method), c.id)
 	}
-	return next(ctx)
+	return next(ctx, c)
 }
 
 // validate lets only requests through that keep the rules of their fields.
 type validate struct{ validator protovalidate.Validator }
 
-func (s validate) run(ctx context.Context, c *call, next func(context.Context) error) error {
-	c.check = s.check
-	if c.kind == unaryCall {
-		if err := s.check(c.request); err != nil {
-			return onWire(err, c.id)
-		}
+func (s validate) run(ctx context.Context, c *call, next next) error {
+	if c.kind == streamCall {
+		c.check = s.check
+	} else if err := s.check(c.request); err != nil {
+		return onWire(err, c.id)
 	}
-	return next(ctx)
+	return next(ctx, c)
 }
 
 func (s validate) check(message any) error {

@@ -4,21 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"runtime/debug"
 
 	"github.com/google/uuid"
-	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
-	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc/filters"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
-	nometric "go.opentelemetry.io/otel/metric/noop"
-	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/trace"
-	notrace "go.opentelemetry.io/otel/trace/noop"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/stats"
 
 	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
@@ -28,15 +18,29 @@ import (
 // to the caller.
 const requestIDHeader = "x-request-id"
 
-// wellFormedID is which ids of callers are taken over: long enough to be one of
-// a kind, and nothing that could spoil a log.
-var wellFormedID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{7,63}$`)
+// wellFormedID reports whether the id of a caller is taken over: long enough to be
+// one of a kind, and nothing that could spoil a log.
+func wellFormedID(id string) bool {
+	if len(id) < 8 || len(id) > 64 || !letterOrDigit(id[0]) {
+		return false
+	}
+	for n := range len(id) {
+		if c := id[n]; !letterOrDigit(c) && c != '.' && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+func letterOrDigit(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
 
 // recoverPanics makes an Internal error of a panic, so that one call cannot end
 // the process.
 type recoverPanics struct{ log *slog.Logger }
 
-func (s recoverPanics) run(ctx context.Context, c *call, next func(context.Context) error) (err error) {
+func (s recoverPanics) run(ctx context.Context, c *call, next next) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			// The log step was passed by: this is the line for the operator.
@@ -45,18 +49,7 @@ func (s recoverPanics) run(ctx context.Context, c *call, next func(context.Conte
 			err = onWire(fault.From(fmt.Errorf("panic: %v", v)), c.id)
 		}
 	}()
-	return next(ctx)
-}
-
-// annotateSpan gives the call's span what the log line has.
-func annotateSpan(ctx context.Context, c *call, next func(context.Context) error) error {
-	err := next(ctx)
-	span := trace.SpanFromContext(ctx)
-	span.SetAttributes(attribute.String("ferrule.request_id", c.id))
-	if err != nil {
-		span.SetAttributes(attribute.String("ferrule.reason", string(toFault(err).Reason())))
-	}
-	return err
+	return next(ctx, c)
 }
 
 type requestIDKey struct{}
@@ -64,33 +57,47 @@ type requestIDKey struct{}
 // RequestID returns the id of the request that ctx belongs to, under which its
 // log lines and its error are found in every service; "" outside of one.
 func RequestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
+	if c, ok := ctx.Value(requestIDKey{}).(*requestContext); ok {
+		return c.id
+	}
+	return ""
 }
 
 // WithRequestID returns a context whose calls carry the id. It is for requests
 // that do not come in over gRPC; an id that is not 8 to 64 letters, digits,
 // dots, underscores and hyphens is replaced by the server that receives it.
 func WithRequestID(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, requestIDKey{}, id)
+	return &requestContext{Context: ctx, id: id}
 }
 
-// identifyRequest takes over the caller's request id or makes one, and tells
-// it to the caller.
-func identifyRequest(ctx context.Context, c *call, next func(context.Context) error) error {
-	if ids := metadata.ValueFromIncomingContext(ctx, requestIDHeader); len(ids) == 1 && wellFormedID.MatchString(ids[0]) {
+// requestContext is a context with the id of its request, in one piece of memory.
+type requestContext struct {
+	context.Context //nolint:containedctx // it is one
+
+	id string
+}
+
+// Value returns the context itself for the id, or what the context behind has.
+func (c *requestContext) Value(key any) any {
+	if key == (requestIDKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+// identifyRequest takes over the caller's request id or makes one, and tells it to
+// the caller.
+func identifyRequest(ctx context.Context, c *call, next next) error {
+	if ids := metadata.ValueFromIncomingContext(ctx, requestIDHeader); len(ids) == 1 && wellFormedID(ids[0]) {
 		c.id = ids[0]
 	} else {
-		id, err := uuid.NewV7()
-		if err != nil {
-			return onWire(fault.From(fmt.Errorf("make request id: %w", err)), "")
-		}
-		c.id = id.String()
+		// It fails only where there is no randomness, which Go does not survive anyway.
+		c.id = uuid.Must(uuid.NewV7()).String()
 	}
-	if err := grpc.SetHeader(ctx, metadata.Pairs(requestIDHeader, c.id)); err != nil {
+	if err := grpc.SetHeader(ctx, metadata.MD{requestIDHeader: {c.id}}); err != nil {
 		return onWire(fault.From(fmt.Errorf("set request id: %w", err)), c.id)
 	}
-	return next(WithRequestID(ctx, c.id))
+	return next(WithRequestID(ctx, c.id), c)
 }
 
 // logCalls writes one line for a call when it ends.
@@ -99,12 +106,12 @@ type logCalls struct {
 	clock clock.Clock
 }
 
-func (s logCalls) run(ctx context.Context, c *call, next func(context.Context) error) error {
+func (s logCalls) run(ctx context.Context, c *call, next next) error {
 	if c.health() {
-		return next(ctx)
+		return next(ctx, c)
 	}
 	start := s.clock.Now()
-	err := next(ctx)
+	err := next(ctx, c)
 	level := levelOf(err)
 	if !s.log.Enabled(ctx, level) {
 		return err
@@ -112,7 +119,7 @@ func (s logCalls) run(ctx context.Context, c *call, next func(context.Context) e
 	attrs := []slog.Attr{
 		slog.String("method", c.method),
 		slog.String("request_id", c.id),
-		slog.String("principal", c.who),
+		slog.String("principal", c.principal()),
 		slog.String("peer", c.peer),
 		slog.Duration("duration", s.clock.Now().Sub(start)),
 	}
@@ -140,31 +147,5 @@ func levelOf(err error) slog.Level {
 		return slog.LevelWarn
 	default:
 		return slog.LevelInfo
-	}
-}
-
-// serverTelemetry makes spans and metrics of calls received.
-func serverTelemetry(t trace.TracerProvider, m metric.MeterProvider) stats.Handler {
-	return otelgrpc.NewServerHandler(telemetryOptions(t, m)...)
-}
-
-// clientTelemetry makes spans and metrics of calls made.
-func clientTelemetry(t trace.TracerProvider, m metric.MeterProvider) stats.Handler {
-	return otelgrpc.NewClientHandler(telemetryOptions(t, m)...)
-}
-
-// telemetryOptions says everything, lest otelgrpc turn to global providers.
-func telemetryOptions(t trace.TracerProvider, m metric.MeterProvider) []otelgrpc.Option {
-	if t == nil {
-		t = notrace.NewTracerProvider()
-	}
-	if m == nil {
-		m = nometric.NewMeterProvider()
-	}
-	return []otelgrpc.Option{
-		otelgrpc.WithTracerProvider(t),
-		otelgrpc.WithMeterProvider(m),
-		otelgrpc.WithPropagators(propagation.TraceContext{}),
-		otelgrpc.WithFilter(filters.Not(filters.HealthCheck())),
 	}
 }

@@ -54,6 +54,12 @@ const (
 	// streamWorkers are goroutines that serve call after call, so that not every
 	// one has to grow a stack of its own. Calls beyond them get their own.
 	streamWorkers = 64
+	// streamWindow and connWindow are how many bytes of a call, and of all calls of
+	// a connection, may be under way. With windows of its own choice gRPC sends a
+	// ping with nearly every small call to find out how large they should be, which
+	// is a system call, and a wake-up at the other end.
+	streamWindow = 1 << 20
+	connWindow   = 4 << 20
 	// maxHeader bounds the headers of a call in bytes: a token of 8 KiB, and
 	// room for what proxies and tracing add.
 	maxHeader = 32 << 10
@@ -112,11 +118,11 @@ type ServerConfig struct {
 // anonymous. It panics if a required part of cfg is missing.
 func NewServer(cfg ServerConfig) *grpc.Server {
 	cfg = cfg.withDefaults()
-	calls := pipeline{
+	calls := newPipeline(
 		// This is the list: what a call passes on its way to the handler, and
 		// its error on the way back.
+		newTelemetry(trace.SpanKindServer, cfg.Tracer, cfg.Meter, cfg.Clock).server,
 		recoverPanics{cfg.Log}.run,
-		annotateSpan,
 		identifyRequest,
 		logCalls{cfg.Log, cfg.Clock}.run,
 		limitTime{cfg.Timeout, cfg.MaxTimeout}.run,
@@ -124,15 +130,16 @@ func NewServer(cfg ServerConfig) *grpc.Server {
 		authorize{cfg.Rules, cfg.Refused}.run,
 		validate{cfg.Validator}.run,
 		mapErrors,
-	}
+	)
 	srv := grpc.NewServer(
 		grpc.Creds(memnet.ServerCredentials(cfg.Creds)),
 		grpc.UnaryInterceptor(calls.unary),
 		grpc.StreamInterceptor(calls.stream),
-		grpc.StatsHandler(serverTelemetry(cfg.Tracer, cfg.Meter)),
 		grpc.MaxRecvMsgSize(cfg.MaxMessage),
 		grpc.MaxSendMsgSize(cfg.MaxMessage),
 		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.InitialWindowSize(streamWindow),
+		grpc.InitialConnWindowSize(connWindow),
 		grpc.NumStreamWorkers(streamWorkers),
 		grpc.MaxHeaderListSize(maxHeader),
 		grpc.ConnectionTimeout(handshakeTime),

@@ -203,8 +203,8 @@ func (e *wireError) Unwrap() error { return e.cause }
 func (e *wireError) GRPCStatus() *status.Status { return e.status }
 
 // mapErrors gives the handler's error its status.
-func mapErrors(ctx context.Context, c *call, next func(context.Context) error) error {
-	err := next(ctx)
+func mapErrors(ctx context.Context, c *call, next next) error {
+	err := next(ctx, c)
 	if err == nil || c.plumbing() {
 		return err
 	}

@@ -125,8 +125,12 @@ func (r *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 // isPassThrough recognises /v1/environments/{e}/connections/{c}/proxy[/…].
 func isPassThrough(path string) bool {
-	parts := strings.SplitN(path, "/", 8)
-	return len(parts) >= 7 && parts[1] == "v1" && parts[2] == "environments" && parts[4] == "connections" && parts[6] == "proxy"
+	rest, ok := strings.CutPrefix(path, "/v1/environments/")
+	_, rest, more := strings.Cut(rest, "/")
+	rest, named := strings.CutPrefix(rest, "connections/")
+	_, rest, further := strings.Cut(rest, "/")
+	word, _, _ := strings.Cut(rest, "/")
+	return ok && more && named && further && word == "proxy"
 }
 
 func serveOpenAPI(w http.ResponseWriter) {

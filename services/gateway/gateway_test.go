@@ -460,6 +460,10 @@ func TestPassThroughPathsAreNotTouched(t *testing.T) {
 		{"/v1/environments/default/connections/shop/proxy/a//b/%2F/..%2f", true},
 		{"/v1/environments/default/connections/shop/proxyx", false},
 		{"/v1/environments/default/connections/proxy", false},
+		{"/v1/environments//connections//proxy", true}, // the data plane says what is wrong with it
+		{"/v1/environments/default/connections/shop/proxyx/proxy", false},
+		{"/v1/environments/default/connectors/shop/proxy", false},
+		{"/v2/environments/default/connections/shop/proxy", false},
 	} {
 		seen = ""
 		call(t, front, "POST", row.path, goodToken, "")
