@@ -70,6 +70,7 @@ type vault struct {
 	renew      func(*vaultv1.Credential) error // answers rejections
 	used       []string                        // what was reported
 	also       map[string]bool                 // other connections that it lends, with the same credential
+	deleted    map[string]bool                 // connections that are gone
 }
 
 func (v *vault) ReportUses(_ context.Context, req *vaultv1.ReportUsesRequest) (*vaultv1.ReportUsesResponse, error) {
@@ -120,7 +121,7 @@ func (v *vault) ResolveCredential(ctx context.Context, req *vaultv1.ResolveCrede
 	}
 	mine := p.Kind == authn.KindService || p.Name == "ada" || p.Is(authn.RoleAdmin)
 	v.mu.Lock()
-	known := req.GetName() == connection || v.also[req.GetName()]
+	known := v.has(req.GetName())
 	v.mu.Unlock()
 	if !known || peer != service.Runtime || !mine || (p.Kind == authn.KindUser && req.GetPrincipal() != p.Name) {
 		return nil, fault.NotFound(fault.ReasonConnectionNotFound, "connection %q does not exist", req.GetName())
@@ -136,12 +137,22 @@ func (v *vault) ResolveCredential(ctx context.Context, req *vaultv1.ResolveCrede
 	return lent, nil
 }
 
+// has reports whether there is a connection. The caller has the lock.
+func (v *vault) has(name string) bool {
+	return (name == connection || v.also[name]) && !v.deleted[name]
+}
+
 func (v *vault) GetConnection(ctx context.Context, req *vaultv1.GetConnectionRequest) (*vaultv1.Connection, error) {
 	p, _ := authn.FromContext(ctx)
-	if req.GetName() != connection || (p.Kind == authn.KindUser && p.Name != "ada" && !p.Is(authn.RoleAdmin)) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.failure != nil {
+		return nil, v.failure
+	}
+	if !v.has(req.GetName()) || (p.Kind == authn.KindUser && p.Name != "ada" && !p.Is(authn.RoleAdmin)) {
 		return nil, fault.NotFound(fault.ReasonConnectionNotFound, "connection %q does not exist", req.GetName())
 	}
-	return &vaultv1.Connection{Name: connection, Owner: "ada"}, nil
+	return &vaultv1.Connection{Name: req.GetName(), Owner: "ada"}, nil
 }
 
 // fail makes all questions fail from now on.
@@ -181,6 +192,15 @@ func (r *registry) change(f func(*registry)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f(r)
+}
+
+func (r *registry) GetConnector(_ context.Context, req *registryv1.GetConnectorRequest) (*registryv1.Connector, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.gone || req.GetName() != connector {
+		return nil, fault.NotFound(fault.ReasonConnectorNotFound, "connector %q does not exist", req.GetName())
+	}
+	return &registryv1.Connector{Name: connector}, nil
 }
 
 func (r *registry) GetRevision(_ context.Context, req *registryv1.GetRevisionRequest) (*registryv1.Revision, error) {

@@ -20,6 +20,7 @@ import (
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/callback"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/dynamic"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/idempotency"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/orphans"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/pipeline"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/rate"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/remote"
@@ -50,6 +51,7 @@ type parts struct {
 	scripts  *script.Runner
 	back     *callback.Store
 	resolver *dynamic.Resolver
+	sweeper  *orphans.Sweeper
 }
 
 // newParts builds them.
@@ -90,9 +92,10 @@ func newParts(env service.Env, cfg *Config) (*parts, error) {
 func (p *parts) open(env service.Env, cfg *Config) error {
 	ctx, cancel := context.WithTimeout(context.Background(), bucketTime)
 	defer cancel()
-	var budgets, keys, states jetstream.KeyValue
+	var budgets, keys, states, switches jetstream.KeyValue
 	for name, into := range map[string]*jetstream.KeyValue{
 		bus.BucketRateBudgets: &budgets, bus.BucketIdempotency: &keys, bus.BucketScriptState: &states,
+		bus.BucketRequestLogs: &switches,
 	} {
 		bucket, err := env.Bus.Bucket(ctx, name)
 		if err != nil {
@@ -107,6 +110,7 @@ func (p *parts) open(env service.Env, cfg *Config) error {
 	p.limits = rate.New(rate.NewStore(budgets), limits, env.Clock, env.Log)
 	p.keys = idempotency.New(idempotency.NewStore(keys), env.Clock)
 	p.back = callback.NewStore(states)
+	p.sweeper = p.newSweeper(env, budgets, keys, states, switches)
 	if p.scripts, err = script.NewRunner(p.pool, script.NewStates(states)); err != nil {
 		return fmt.Errorf("build custom code: %w", err)
 	}
@@ -152,7 +156,7 @@ func (p *parts) methods(env service.Env, calls *pipeline.Pipeline) api.Parts {
 
 // runs are the parts that work by themselves.
 func (p *parts) runs() []func(context.Context) error {
-	return []func(context.Context) error{p.uses.Run, p.totals.Run, p.log.Run, p.limits.Run, p.pool.Serve}
+	return []func(context.Context) error{p.uses.Run, p.totals.Run, p.log.Run, p.limits.Run, p.pool.Serve, p.sweeper.Run}
 }
 
 func (p *parts) close() {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -262,5 +263,47 @@ func TestNobodySeesAHandle(t *testing.T) {
 		if r.Header.Get("X-Copy") != "canary-7f3a-plain" {
 			t.Errorf("the API got %q", r.Header.Get("X-Copy"))
 		}
+	}
+}
+
+// TestVariablesOfTheEnvironment are parameters of the connection, secrets among
+// them. One without a value ends the call, and the error says which of which policy.
+func TestVariablesOfTheEnvironment(t *testing.T) {
+	rec := record(t, always(200, `[]`))
+	s := start(t, rec.url, func(d *connectorv1.Definition) {
+		d.Policies = []*connectorv1.Policy{
+			policyOf("setheader", requestSection, "name", "X-Stage", "value", `@environmentVariables("contoso_Stage")`),
+			policyOf("setheader", requestSection, "name", "X-Again", "value", `@environmentVariables("API_KEY")`),
+			policyOf("setqueryparameter", requestSection, "name", "tier", "value", `@environmentVariables("contoso_tier", 'free')`),
+		}
+	})
+	for way, call := range map[string]func() error{
+		"Invoke":       func() error { return second(s.call("ListItems", "")) },
+		"pass-through": func() error { return s.through(s.request("GET", "/items", nil)) },
+		"InvokeStream": func() error {
+			return second(s.streamed(t, &runtimev1.InvokeStreamStart{Connection: connection, OperationId: "ListItems"}, nil))
+		},
+	} {
+		s.vault.change(func(c *vaultv1.Credential) { delete(c.Parameters, "contoso_stage") })
+		s.clock.Advance(2 * time.Minute) // leases end
+		f := reasonIs(t, call(), fault.ReasonPolicyFailed)
+		for _, part := range []string{`"setheader"`, `"contoso_Stage"`, "declare a connection parameter of that name", "@environmentVariables('contoso_Stage', 'value')"} {
+			if !strings.Contains(f.Message(), part) {
+				t.Errorf("%s: %q does not say %s", way, f.Message(), part)
+			}
+		}
+		if n := len(rec.all()); n != 0 {
+			t.Fatalf("%s: %d requests", way, n)
+		}
+		s.vault.change(func(c *vaultv1.Credential) { c.Parameters["contoso_stage"] = "test" })
+		s.clock.Advance(2 * time.Minute)
+		must(t, call())
+		r := rec.all()[0]
+		if r.Header.Get("X-Stage") != "test" || r.Header.Get("X-Again") != canary || r.URL.Query().Get("tier") != "free" {
+			t.Errorf("%s: %v %s", way, r.Header, r.RequestURI)
+		}
+		rec.mu.Lock()
+		rec.list = nil
+		rec.mu.Unlock()
 	}
 }

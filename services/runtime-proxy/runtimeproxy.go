@@ -91,9 +91,9 @@ func (s *Service) Rules() grpcx.Rules {
 // Handler returns the data plane. It authenticates by itself.
 func (s *Service) Handler() http.Handler { return s.handler }
 
-// Run drops from the caches what is announced as changed, reports to the vault
-// where credentials went, and writes down what was counted and logged, until ctx
-// ends.
+// Run drops from the caches what is announced as changed, removes what deleted
+// connections have left, reports to the vault where credentials went, and writes
+// down what was counted and logged, until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.parts.close()
 	group, ctx := errgroup.WithContext(ctx)
@@ -102,7 +102,7 @@ func (s *Service) Run(ctx context.Context) error {
 	})
 	group.Go(func() error {
 		return s.watch(ctx, bus.ChangeConnector, func(c bus.Change) {
-			s.bindings.DropConnector(resource.Connector{Environment: c.Environment, ID: c.ID})
+			s.dropConnector(resource.Connector{Environment: c.Environment, ID: c.ID})
 		})
 	})
 	for _, run := range s.parts.runs() {
@@ -119,6 +119,13 @@ func (s *Service) drop(connection resource.Connection) {
 	s.bindings.DropConnection(connection)
 	s.parts.answers.Forget(connection)
 	s.parts.resolver.DropConnection(connection)
+	s.parts.sweeper.Connection(connection)
+}
+
+// dropConnector forgets what is known of a connector.
+func (s *Service) dropConnector(connector resource.Connector) {
+	s.bindings.DropConnector(connector)
+	s.parts.sweeper.Connector(connector)
 }
 
 // watch drops everything whenever announcements may have been missed.
@@ -127,6 +134,7 @@ func (s *Service) watch(ctx context.Context, kind bus.ChangeKind, changed func(b
 		s.bindings.DropAll()
 		s.parts.answers.ForgetAll()
 		s.parts.resolver.DropAll()
+		s.parts.sweeper.Everything()
 		s.env.Health.Set(announcements(kind), nil)
 	})
 }

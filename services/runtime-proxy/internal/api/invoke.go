@@ -4,7 +4,7 @@ package api
 
 import (
 	"context"
-	"maps"
+	"net/http"
 	"slices"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
@@ -130,18 +130,38 @@ func answer(c *pipeline.Call) *runtimev1.InvokeResponse {
 		StatusCode: int32(c.Response.Status),
 		Body:       &httpbody.HttpBody{ContentType: c.Response.Header.Get("Content-Type"), Data: c.Response.Body},
 		Revision:   c.Binding.RevisionID,
-		Headers:    make([]*runtimev1.Header, 0, len(c.Response.Header)),
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.Response.Header)) {
-		for _, value := range c.Response.Header[name] {
-			out.Headers = append(out.Headers, &runtimev1.Header{Name: valid(name), Value: valid(value)})
-		}
+		Headers:    headers(c.Response.Header),
 	}
 	out.Body.ContentType = valid(out.Body.GetContentType())
 	out.Error = upstreamError(c.Problem)
 	out.NextLink, out.Replayed, out.Attempts = valid(c.NextLink), c.Replayed, int32(c.Attempts)
 	for _, f := range c.Findings {
 		out.Findings = append(out.Findings, &runtimev1.ResponseFinding{Pointer: valid(f.Pointer), Message: valid(f.Message)})
+	}
+	return out
+}
+
+// usualHeaders is how many names of fields an answer has at most without memory
+// for their order.
+const usualHeaders = 32
+
+// headers returns fields by their names. All of them are in one piece of memory: an
+// answer of six was 11 allocations.
+func headers(header http.Header) []*runtimev1.Header {
+	var few [usualHeaders]string
+	names, count := few[:0], 0
+	for name, values := range header {
+		names = append(names, name)
+		count += len(values)
+	}
+	slices.Sort(names)
+	fields, out := make([]runtimev1.Header, count), make([]*runtimev1.Header, 0, count)
+	for _, name := range names {
+		for _, value := range header[name] {
+			field := &fields[len(out)]
+			field.Name, field.Value = valid(name), valid(value)
+			out = append(out, field)
+		}
 	}
 	return out
 }

@@ -19,7 +19,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strconv"
@@ -34,8 +33,8 @@ import (
 )
 
 const (
-	// maxAnswer is the longest body that is kept, in bytes.
-	maxAnswer = 4 << 20
+	// MaxAnswer is the longest body that is kept, in bytes.
+	MaxAnswer = 4 << 20
 	// maxVariants is how many answers of one URL are kept that differ by what
 	// their field Vary names.
 	maxVariants = 8
@@ -49,10 +48,8 @@ const (
 // Cache keeps answers. It is safe for concurrent use and starts nothing of its
 // own.
 type Cache struct {
-	answers *otter.Cache[key, *page]
-	// generations makes the answers of a connection unreachable at once: a new
-	// number, and all keys are others.
-	generations *otter.Cache[resource.Connection, uint64]
+	answers     *otter.Cache[key, *page]
+	generations *otter.Cache[resource.Connection, *generation]
 }
 
 // key is the digest of everything that makes two requests the same.
@@ -73,7 +70,7 @@ func New(bytes int64) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make cache of answers: %w", err)
 	}
-	generations, err := otter.New(&otter.Options[resource.Connection, uint64]{MaximumSize: maxConnections})
+	generations, err := otter.New(&otter.Options[resource.Connection, *generation]{MaximumSize: maxConnections})
 	if err != nil {
 		return nil, fmt.Errorf("make cache of connections: %w", err)
 	}
@@ -89,8 +86,11 @@ type Question struct {
 	Caller string
 	// Revision and Operation say what is called.
 	Revision, Operation string
-	// Request is the request as it was built, without credentials.
+	// Request is the request as it was built or passed through, without credentials.
 	Request *request.Request
+	// Epoch is that of the connection from before the request was sent; the present
+	// one if it is empty and the question is put before that, as it should be.
+	Epoch Epoch
 
 	key   key
 	keyed bool
@@ -175,7 +175,7 @@ func (f *Found) Ask(req *request.Request) bool {
 // [Cache.Renew] instead.
 func (c *Cache) Keep(q *Question, rule Rule, resp *upstream.Response, sent, now time.Time) {
 	f := rule.read(resp, sent, now)
-	if f == nil || len(resp.Body) > maxAnswer {
+	if f == nil || len(resp.Body) > MaxAnswer || resp.Rest != nil || !f.tellCodings(q.Request, resp.Header) {
 		return
 	}
 	f.asked = valuesOf(q.Request, f.varies)
@@ -197,8 +197,29 @@ func (c *Cache) Renew(q *Question, rule Rule, found *Found, resp *upstream.Respo
 	return whole
 }
 
-// Forget drops all answers of a connection.
-func (c *Cache) Forget(connection resource.Connection) { c.generations.Invalidate(connection) }
+// tellCodings makes an answer with a content coding one for those who ask for the
+// same codings, whether it says so or not: the requests of calls take none. One
+// that came without being asked for is nobody's. It reports whether the answer may
+// be kept.
+func (f *Found) tellCodings(req *request.Request, header http.Header) bool {
+	const asked = "Accept-Encoding"
+	if coding := header.Get("Content-Encoding"); coding == "" || strings.EqualFold(coding, "identity") {
+		return true
+	}
+	if !slices.Contains(f.varies, asked) {
+		f.varies = append(f.varies, asked)
+		slices.Sort(f.varies)
+	}
+	return req.HasHeader(asked)
+}
+
+// Forget drops all answers of a connection, and those that are on their way.
+func (c *Cache) Forget(connection resource.Connection) {
+	if g, ok := c.generations.GetIfPresent(connection); ok {
+		g.number.Add(1)
+		g.kept.Store(false)
+	}
+}
 
 // ForgetAll drops all answers of all connections.
 func (c *Cache) ForgetAll() { c.generations.InvalidateAll() }
@@ -217,6 +238,7 @@ func (c *Cache) put(q *Question, f *Found) {
 		}
 	}
 	c.answers.Set(k, next)
+	q.Epoch.of.kept.Store(true)
 }
 
 func (f *Found) weight() uint32 {
@@ -235,15 +257,11 @@ func (c *Cache) keyOf(q *Question) key {
 	if q.keyed {
 		return q.key
 	}
-	generation, ok := c.generations.GetIfPresent(q.Connection)
-	if !ok {
-		// Two that come first at the same time may get different numbers, and one of
-		// them keeps an answer that nobody finds.
-		generation = rand.Uint64() //nolint:gosec // told apart, not kept secret
-		c.generations.Set(q.Connection, generation)
+	if !q.Epoch.Known() {
+		q.Epoch = c.Epoch(q.Connection)
 	}
 	text := make([]byte, 8, 512)
-	binary.BigEndian.PutUint64(text, generation)
+	binary.BigEndian.PutUint64(text, q.Epoch.number)
 	base := q.Request.Base
 	for _, part := range []string{
 		q.Connection.Environment, q.Connection.ID, q.Caller, q.Revision, q.Operation,

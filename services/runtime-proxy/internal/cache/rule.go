@@ -45,7 +45,10 @@ func (r Rule) read(resp *upstream.Response, sent, now time.Time) *Found {
 		if resp.Status < 200 || resp.Status > 299 || resp.Status == http.StatusPartialContent || r.MaxAge <= 0 {
 			return nil
 		}
-		return &Found{life: min(r.MaxAge, maxLife), stored: now}
+		// How long is the connector's word, to whom is not: raw requests may ask for
+		// another form of the same thing.
+		varies, _ := varying(append([]string{"Accept"}, resp.Header["Vary"]...))
+		return &Found{varies: varies, life: min(r.MaxAge, maxLife), stored: now}
 	}
 	if !understood(resp.Status) {
 		return nil
@@ -68,6 +71,16 @@ func (r Rule) read(resp *upstream.Response, sent, now time.Time) *Found {
 		return nil
 	}
 	return f
+}
+
+// Storable reports whether an answer may be kept, by its status and its header. It
+// costs nothing for one that says nothing about its age.
+func (r Rule) Storable(status int, header http.Header) bool {
+	if !r.Explicit && len(header["Cache-Control"]) == 0 && len(header["Expires"]) == 0 && len(header["Etag"]) == 0 && len(header["Last-Modified"]) == 0 {
+		return false
+	}
+	var whenever time.Time // ages do not decide
+	return r.read(&upstream.Response{Status: status, Header: header}, whenever, whenever) != nil
 }
 
 // lifeOf returns for how long an answer is fresh (RFC 9111, section 4.2.1), and

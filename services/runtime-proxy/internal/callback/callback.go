@@ -112,15 +112,21 @@ func (s *Store) Get(ctx context.Context, token string) (Entry, error) {
 	if err != nil {
 		return Entry{}, unavailable(err)
 	}
-	var r record
-	if err := json.Unmarshal(found.Value(), &r); err != nil {
+	entry, ok := Decode(found.Value())
+	if !ok {
 		return Entry{}, Unknown()
+	}
+	return entry, nil
+}
+
+// Decode reads an entry as it is kept; false if it is none.
+func Decode(value []byte) (Entry, bool) {
+	var r record
+	if err := json.Unmarshal(value, &r); err != nil {
+		return Entry{}, false
 	}
 	connection, err := resource.ParseConnection(r.Connection)
-	if err != nil {
-		return Entry{}, Unknown()
-	}
-	return Entry{Connection: connection, Owner: r.Owner, Path: r.Path}, nil
+	return Entry{Connection: connection, Owner: r.Owner, Path: r.Path}, err == nil
 }
 
 // Delete forgets an entry.

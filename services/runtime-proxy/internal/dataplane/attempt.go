@@ -134,7 +134,9 @@ func (h *Handler) send(ctx context.Context, x *exchange) error {
 	if err != nil {
 		return err
 	}
-	again, err := x.handles.Challenged(&x.request, x.answer.StatusCode, x.answer.Header, x.body.streamed())
+	again, err := x.handles.Challenged(ctx, &x.request, h.deps.Clock.Now(), inject.Answered{
+		Status: x.answer.StatusCode, Header: x.answer.Header, Streamed: x.body.streamed(),
+	})
 	if !again && err == nil {
 		return nil
 	}

@@ -55,7 +55,7 @@ func (x *exchange) countBodies(w http.ResponseWriter) {
 // answer, and not counted as such.
 func (h *Handler) count(ctx context.Context, x *exchange, elapsed time.Duration) {
 	series := h.unbound
-	sample := usage.Sample{Status: x.status, Elapsed: elapsed, ResponseBytes: x.answers.written}
+	sample := usage.Sample{Status: x.status, Elapsed: elapsed, ResponseBytes: x.answers.written, Replayed: x.kept.replayed}
 	if x.through.Series != nil {
 		series, sample.Connection = x.through.Series, x.target.connection.ID
 	}

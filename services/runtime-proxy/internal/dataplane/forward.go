@@ -36,7 +36,7 @@ func (h *Handler) forward(ctx context.Context, x *exchange) error {
 	// nothing of the connection's next request.
 	defer func() { _ = x.in.Body.Close() }()
 	x.interim.out, x.interim.credential = x.out, x.binding.Credential
-	err := h.attempts(ctx, x)
+	err := h.ask(ctx, x) // and attempts, unless an answer is kept
 	x.interim.stop()
 	if err != nil {
 		return err

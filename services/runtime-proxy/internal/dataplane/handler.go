@@ -6,7 +6,9 @@
 // A client of the API works unchanged when its base URL is exchanged for this
 // one and its Authorization field holds a token of ours. Method, path, query and
 // content go through byte for byte and unbuffered, both ways; [Handler.serve]
-// lists what happens in between. Errors of ours have the JSON form that all HTTP
+// lists what happens in between. Where policies or custom code work on bodies, the
+// request takes the way of a call instead (whole.go), and answers that are kept may
+// be given without asking (kept.go). Errors of ours have the JSON form that all HTTP
 // interfaces of the suite share.
 //
 // It is a proxy of its own rather than [net/http/httputil.ReverseProxy] because
@@ -101,12 +103,14 @@ type exchange struct {
 	entered bool         // pass has to be given back
 	base    request.Base // where the request went
 	record  *record      // nil unless the connection is looked at
+	start   time.Time
+	kept    kept
 }
 
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := h.deps.Clock.Now()
-	x := &exchange{in: r}
+	x := &exchange{in: r, start: start}
 	x.countBodies(w)
 	ctx, cancel := context.WithTimeout(r.Context(), h.deps.Timeout)
 	defer cancel()
@@ -132,7 +136,7 @@ func (h *Handler) serve(ctx context.Context, x *exchange) error {
 		h.bind, // authenticates and authorises
 		h.openLink,
 		h.findPolicies,
-		h.forward, // attempts, see there
+		h.passOn, // with its whole body, or as it streams: then attempts, see there
 	}
 	for _, step := range steps {
 		if err := step(ctx, x); err != nil {
@@ -150,6 +154,7 @@ func (h *Handler) serve(ctx context.Context, x *exchange) error {
 func (h *Handler) attempt(ctx context.Context, x *exchange) error {
 	steps := [...]func(context.Context, *exchange) error{
 		buildRequest,
+		askAbout,
 		placeHandles,
 		applyRequestPolicies,
 		checkDestination,
@@ -206,7 +211,7 @@ func applyRequestPolicies(ctx context.Context, x *exchange) error {
 		return nil
 	}
 	return policy.Run(ctx, x.through.Policies.Request,
-		&policy.Exchange{Request: &x.request, Parameter: x.handles.Parameter})
+		&policy.Exchange{Request: &x.request, Parameter: x.handles.Parameter, Argument: x.through.Argument(x.target.path)})
 }
 
 // checkDestination refuses hosts that the credential is not bound to, and paths

@@ -281,18 +281,29 @@ func (h *Handles) Finish(ctx context.Context, req *request.Request, now time.Tim
 	return nil
 }
 
+// Answered is what an API said to a proved request.
+type Answered struct {
+	// Status and Header are those of the answer.
+	Status int
+	Header http.Header
+	// Streamed says that the request had a body that is gone.
+	Streamed bool
+}
+
 // Challenged reports whether an answer of the API is a challenge, and the request
-// has a new proof and is worth sending once more. streamed says that the request
-// had a body that is gone; it is INPUT_TOO_LARGE then.
-func (h *Handles) Challenged(req *request.Request, status int, header http.Header, streamed bool) (again bool, err error) {
-	if h.digest == nil || status != http.StatusUnauthorized {
+// has a new proof and is worth sending once more. All of the proof is new: what
+// else signs the request may be taken once, or hold the time. A body that is gone
+// is INPUT_TOO_LARGE; the challenge is known then, and the next request answers it
+// at once.
+func (h *Handles) Challenged(ctx context.Context, req *request.Request, now time.Time, said Answered) (again bool, err error) {
+	if h.digest == nil || said.Status != http.StatusUnauthorized {
 		return false, nil
 	}
-	if !h.digest.memory.Learn(req.Base.Endpoint(), req.HeaderValue("Authorization"), header) {
+	if !h.digest.memory.Learn(req.Base.Endpoint(), req.HeaderValue("Authorization"), said.Header) {
 		return false, nil
 	}
-	if streamed {
+	if said.Streamed {
 		return false, tooLong("the API sent a challenge, and the body has to be sent again to answer it")
 	}
-	return true, h.digest.answer(h.credential, req, false)
+	return true, h.Finish(ctx, req, now, false)
 }

@@ -150,7 +150,7 @@ func TestChallengesAreForDigestAlone(t *testing.T) {
 			if err := handles.Finish(t.Context(), req, time.Unix(0, 0), tt.streamed); err != nil || strings.HasPrefix(req.HeaderValue("Authorization"), "Digest") {
 				t.Fatalf("before the challenge: %v, %v", req.Header, err)
 			}
-			again, err := handles.Challenged(req, tt.status, challenge, tt.streamed)
+			again, err := handles.Challenged(t.Context(), req, time.Unix(0, 0), inject.Answered{Status: tt.status, Header: challenge, Streamed: tt.streamed})
 			if again != tt.again || (tt.reason != "") != (err != nil) || (err != nil && fault.ReasonOf(err) != tt.reason) {
 				t.Errorf("again %v, %v", again, err)
 			}

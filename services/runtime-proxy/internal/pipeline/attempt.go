@@ -58,7 +58,7 @@ func (p *Pipeline) exchange(ctx context.Context, ask binding.Ask, bound *Binding
 	if err != nil {
 		return nil, err
 	}
-	again, err := handles.Challenged(req, resp.Status, resp.Header, false)
+	again, err := handles.Challenged(ctx, req, p.clock.Now(), inject.Answered{Status: resp.Status, Header: resp.Header})
 	if err != nil || !again {
 		return resp, err
 	}

@@ -1,12 +1,14 @@
 package pipeline
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/pkg/sandbox"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/binding"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/cache"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/inject"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/plan"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/policy"
@@ -91,6 +93,10 @@ type Call struct {
 	policies   *policy.Exchange // of both sections; nil without policies
 	raw        *request.Request // sent instead of what the input makes, without a base
 	sent       int64            // bytes of bodies, of all attempts
+	wish       cache.Wish       // of a raw request
+	// leave says of which answers to the call's own request the body is left to be
+	// read; nil for none.
+	leave func(*http.Response) bool
 
 	unauthenticated int // status by which an API said that nobody is signed in
 }

@@ -92,10 +92,10 @@ func (c *Check) failed(err error) (*Check, error) {
 // checkServer calls the root of the server with the credential: HEAD, and GET
 // where the server does not know HEAD.
 func (p *Pipeline) checkServer(ctx context.Context, ask binding.Ask, bound *Binding) (*Check, error) {
-	switch _, err := bound.Revision.Through(ctx, http.MethodHead, "/"); fault.ReasonOf(err) {
-	case fault.ReasonCustomCodeRequired, fault.ReasonOperationNotSupported:
+	through, err := bound.Revision.Through(ctx, http.MethodHead, "/")
+	switch reason := fault.ReasonOf(err); { // probe says what else is wrong
+	case reason == fault.ReasonCustomCodeRequired, reason == fault.ReasonOperationNotSupported, through.Whole():
 		return &Check{Succeeded: true, Message: "nothing was tested: the connector names no operation for it, and its requests need more than the server's address; invoke an operation to see"}, nil
-	default: // probe says what else is wrong
 	}
 	var check *Check
 	for _, method := range []string{http.MethodHead, http.MethodGet} {

@@ -19,9 +19,11 @@ func (p *Pipeline) buildRequest(ctx context.Context, c *Call, next Next) error {
 		return err
 	}
 	if c.raw != nil {
-		c.request = *c.raw
+		c.request = c.raw.Clone() // there may be another attempt
 	}
-	c.request.Base = base
+	if c.request.Base.Host == "" { // or a raw request says where it goes
+		c.request.Base = base
+	}
 	if c.arguments != nil {
 		err = c.operation.plan.Build(c.arguments, &c.request)
 	}

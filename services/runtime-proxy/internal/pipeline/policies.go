@@ -13,7 +13,12 @@ func (p *Pipeline) applied(c *Call) *policy.Exchange {
 	}
 	e := c.policies
 	e.Request, e.Response, e.Parameter = &c.request, c.Response, c.handles.Parameter
-	e.Argument = func(name string) (string, bool) { return c.operation.plan.PathArgument(c.arguments, name) }
+	e.Argument = func(name string) (string, bool) {
+		if c.raw != nil {
+			return c.operation.plan.PathValue(c.raw.Path, name)
+		}
+		return c.operation.plan.PathArgument(c.arguments, name)
+	}
 	e.Fetch = p.fetch(c)
 	e.Link = func(absolute string) (string, bool) {
 		maker, err := p.Links(c.Binding, c.operation.plan.Source())

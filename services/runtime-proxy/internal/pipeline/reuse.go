@@ -5,6 +5,9 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/ferrule-dev/ferrule/pkg/authn"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/binding"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/cache"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/mock"
 )
@@ -29,15 +32,25 @@ func (r *Revision) mock() *mock.Maker {
 // reuseAnswer gives an earlier answer while it is good, asks the API about one
 // that may be, and keeps what it answers.
 func (p *Pipeline) reuseAnswer(ctx context.Context, c *Call, next Next) error {
+	if c.wish.Apart {
+		if c.wish.Only {
+			return NoneKept()
+		}
+		return next(ctx, c)
+	}
+	c.handles = c.Binding.Credential.Handles() // for what works on an answer that is kept
 	asked := c.request.Clone()
 	q := &cache.Question{
 		Connection: c.Connection, Caller: c.caller(), Revision: c.Binding.RevisionID, Operation: c.OperationID, Request: &asked,
 	}
 	sent := p.clock.Now()
 	found := p.answers.Find(q, sent)
-	if found != nil && found.Fresh && !c.NoCache {
+	if c.wish.Takes(found, sent) && !c.NoCache {
 		c.Response, c.Replayed, c.URL, c.seen = found.Answer(sent), true, asked.URL(), asked
 		return nil
+	}
+	if c.wish.Only {
+		return NoneKept()
 	}
 	conditional := found != nil && found.Ask(&c.request)
 	err := next(ctx, c)
@@ -56,9 +69,17 @@ func (p *Pipeline) reuseAnswer(ctx context.Context, c *Call, next Next) error {
 	return nil
 }
 
+// NoneKept refuses a request that wants an answer that is kept or none.
+func NoneKept() error {
+	return fault.Deadline(fault.ReasonDeadlineExceeded,
+		"no answer to this request is kept that is still good, and it wants no other (only-if-cached); send it without this directive")
+}
+
 // caller tells those apart whose answers may differ.
-func (c *Call) caller() string {
-	return strings.Join([]string{c.principal.Kind.String(), c.principal.Name, c.Subject.Fingerprint()}, "\x00")
+func (c *Call) caller() string { return callerOf(c.principal, c.Subject) }
+
+func callerOf(principal authn.Principal, subject binding.Subject) string {
+	return strings.Join([]string{principal.Kind.String(), principal.Name, subject.Fingerprint()}, "\x00")
 }
 
 // forgetAnswers drops the answers of a connection once something was changed with

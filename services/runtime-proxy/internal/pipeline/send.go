@@ -39,12 +39,16 @@ func (p *Pipeline) attempt(ctx context.Context, c *Call, req *request.Request, r
 	if err := c.handles.Finish(ctx, req, p.clock.Now(), false); err != nil {
 		return nil, err
 	}
+	var leave func(*http.Response) bool
+	if req == &c.request { // what policies and code ask for is read at once
+		leave = c.leave
+	}
 	c.Attempts++
 	c.sent += int64(len(req.Body))
 	start := p.clock.Now()
 	resp, err := p.exchange(ctx, c.ask(), c.Binding, &c.handles, req, &upstream.Attempt{
 		Operation: c.OperationID, Host: req.Base.Host,
-		Repeatable: repeatable, Redact: c.Binding.Credential.Redact, Identity: c.handles.Identity(),
+		Repeatable: repeatable, Redact: c.Binding.Credential.Redact, Identity: c.handles.Identity(), Leave: leave,
 	})
 	if tap := p.tap(c.Connection); tap != nil {
 		entry := requestlog.Exchange{

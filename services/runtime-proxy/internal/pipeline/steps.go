@@ -32,12 +32,15 @@ func (p *Pipeline) operationSteps(op *operation) Next {
 	)
 }
 
-// exchangeSteps lists what asks the API and prepares its answer.
+// exchangeSteps lists what asks the API and prepares its answer. A raw request that
+// cannot be passed on as it streams begins here ([Pipeline.Pass]): who calls, and
+// with what, is known, and there is no input.
 func (p *Pipeline) exchangeSteps(op *operation) Next {
 	return chain(
 		answerMock,
 		p.withGoodToken(p.attemptSteps(op)), // a second time if the API refuses the token
 		when(!op.safe && p.answers != nil, p.forgetAnswers),
+		when(op.wholeAnswer, refuseEvents),
 		placeLocation,
 		when(len(op.policies.Response) > 0, p.applyResponsePolicies),
 		when(op.polls, p.settlePoll),

@@ -26,8 +26,10 @@ type Upload struct {
 // Stream runs a call without holding bodies: upload is nil if the body, if any, is
 // in the input. It returns as soon as the answer's header is there; the caller
 // closes the body, and with it the call ends. A refused token is not renewed, and
-// nothing is sent twice. What works on bodies is refused: policies, custom code,
-// signatures.
+// nothing is sent twice but in answer to a challenge. Policies and custom code that
+// work on bodies are refused. A body that is part of a signature is kept, up to
+// [inject.MaxBody]; so is one that may meet a challenge, while a longer one of these
+// is streamed.
 func (p *Pipeline) Stream(ctx context.Context, c *Call, upload *Upload) (*http.Response, error) {
 	start := p.clock.Now()
 	resp, err := p.stream(ctx, c, upload)
@@ -115,8 +117,9 @@ func (p *Pipeline) sendStream(ctx context.Context, c *Call, upload *Upload) (*ht
 	if err := steps(ctx, c); err != nil {
 		return nil, err
 	}
-	if upload != nil && c.handles.Body(&c.request) == inject.BodyNeeded {
-		return nil, inject.TooLong()
+	upload, err := c.keepUpload(upload)
+	if err != nil {
+		return nil, err
 	}
 	if err := c.Binding.CheckRequest(&c.request); err != nil {
 		return nil, err
@@ -130,6 +133,42 @@ func (p *Pipeline) sendStream(ctx context.Context, c *Call, upload *Upload) (*ht
 	if err := c.handles.Finish(ctx, &c.request, p.clock.Now(), upload != nil); err != nil {
 		return nil, err
 	}
+	resp, err := p.streamOut(ctx, c, upload)
+	if err != nil {
+		return nil, err
+	}
+	again, err := c.handles.Challenged(ctx, &c.request, p.clock.Now(), inject.Answered{
+		Status: resp.StatusCode, Header: resp.Header, Streamed: upload != nil,
+	})
+	if !again && err == nil {
+		return resp, nil
+	}
+	_ = resp.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	return p.streamOut(ctx, c, nil) // a body that is gone was an error
+}
+
+// keepUpload makes what is uploaded the body of the request if the proof needs it,
+// and returns what is left to be streamed; nil for nothing.
+func (c *Call) keepUpload(upload *Upload) (*Upload, error) {
+	if upload == nil {
+		return nil, nil //nolint:nilnil // nothing is uploaded, and nothing went wrong
+	}
+	kept, err := c.handles.Body(&c.request).Keep(upload.Body, upload.Length)
+	if err != nil {
+		return nil, err
+	}
+	if kept.Rest == nil {
+		c.request.Body = kept.Content
+		return nil, nil //nolint:nilnil // as above
+	}
+	return &Upload{ContentType: upload.ContentType, Length: upload.Length, Body: kept.Rest}, nil
+}
+
+// streamOut sends the proved request, with what is uploaded or the body in it.
+func (p *Pipeline) streamOut(ctx context.Context, c *Call, upload *Upload) (*http.Response, error) {
 	p.NoteUse(&c.handles, c.ask(), c.Binding.Endpoint(c.request.Base))
 	in := upstream.Streaming{Length: int64(len(c.request.Body)), Informational: func(int, http.Header) {}}
 	if upload != nil {

@@ -163,11 +163,12 @@ func (o *Operation) Build(args *Arguments, req *request.Request) error {
 	req.Query = o.query.expand(o, args)
 	o.checkPath(args, req.Path, found)
 	o.writeParameters(args, req, found)
+	own := [...]string{o.accept, userAgent} // one piece of memory for both
 	if o.accept != "" && !req.HasHeader("Accept") {
-		req.Header["Accept"] = []string{o.accept}
+		req.Header["Accept"] = own[0:1:1]
 	}
 	if !req.HasHeader("User-Agent") {
-		req.Header["User-Agent"] = []string{userAgent}
+		req.Header["User-Agent"] = own[1:2:2]
 	}
 	if o.body != nil {
 		o.body.write(args, req, found)

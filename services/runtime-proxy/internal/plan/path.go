@@ -16,6 +16,9 @@ type piece struct {
 	parameter int // -1 for a literal
 }
 
+// usualPath is how long most paths are at most, in bytes.
+const usualPath = 128
+
 // legalInPath are the characters besides the unreserved ones that stay as they
 // are in the literal parts of a path; "%" because literals may be encoded.
 const legalInPath = "/%!$&'()*+,;=:@?"
@@ -71,7 +74,10 @@ func (t template) expand(o *Operation, args *Arguments) string {
 	if len(t) == 1 && t[0].parameter < 0 {
 		return t[0].literal
 	}
-	var out []byte
+	if len(t) == 0 {
+		return ""
+	}
+	out := make([]byte, 0, usualPath)
 	for _, p := range t {
 		if p.parameter < 0 {
 			out = append(out, p.literal...)

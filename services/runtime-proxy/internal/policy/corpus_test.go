@@ -72,7 +72,7 @@ func packagePolicies(t *testing.T, file string) []*connectorv1.Policy {
 }
 
 func TestEveryPolicyOfRealPackagesCompiles(t *testing.T) {
-	packages, values, counts := 0, 0, map[string]int{}
+	packages, values, variables, counts := 0, 0, 0, map[string]int{}
 	err := filepath.WalkDir(corpus(t), func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.Name() != "apiProperties.json" {
 			return err
@@ -81,6 +81,11 @@ func TestEveryPolicyOfRealPackagesCompiles(t *testing.T) {
 		for _, p := range packagePolicies(t, file) {
 			counts[p.GetTemplateId()]++
 			values += len(p.GetParameters())
+			for _, parameter := range p.GetParameters() {
+				if strings.Contains(strings.ToLower(string(parameter.GetJson())), "@environmentvariables(") {
+					variables++
+				}
+			}
 			if _, err := policy.Compile("Op", []*connectorv1.Policy{p}); err != nil {
 				t.Errorf("%s: %v", filepath.Base(filepath.Dir(file)), err)
 			}
@@ -90,7 +95,7 @@ func TestEveryPolicyOfRealPackagesCompiles(t *testing.T) {
 	if err != nil || packages == 0 {
 		t.Fatal(packages, err)
 	}
-	t.Logf("%d packages, %d parameter values", packages, values)
+	t.Logf("%d packages, %d parameter values, %d of them with variables of the environment", packages, values, variables)
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		t.Logf("%4d %s", counts[name], name)
 	}

@@ -20,7 +20,7 @@ func dynamicHostURL(s settings) (Step, error) {
 		scope := s.scope(e)
 		base, err := x.base(&scope)
 		if err != nil {
-			return err
+			return s.explain(err)
 		}
 		e.Request.Base = base
 		return nil
@@ -40,7 +40,7 @@ func (x *expression) base(s *scope) (request.Base, error) {
 		}
 		value, err := p.value(s)
 		if err != nil {
-			return request.Base{}, notAHost("%s", err.Error())
+			return request.Base{}, err
 		}
 		value = strings.TrimSpace(value)
 		if i+1 < len(x.parts) && x.wholeHost(i) {

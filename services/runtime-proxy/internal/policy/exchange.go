@@ -21,13 +21,12 @@ type Exchange struct {
 	// Response is the answer; nil before there is one. Of a pass-through call it
 	// has a body only if the program needs one.
 	Response *upstream.Response
-	// Parameter returns a parameter of the connection, secrets as handles.
+	// Parameter returns a parameter of the connection, secrets as handles. Variables
+	// of the environment are parameters too.
 	Parameter func(name string) (string, bool)
 	// Argument returns the value that the operation's path parameter of that name
 	// has in this call, as plain text; false if it has no such parameter.
 	Argument func(name string) (string, bool)
-	// Environment returns a variable of the connection's environment.
-	Environment func(name string) (string, bool)
 	// Fetch sends a request of a policy's own and returns the whole answer. The
 	// request holds the header of the call with handles in it, and no body. It is
 	// for Fetch to place what belongs into the query, to check the destination, to

@@ -19,6 +19,7 @@ type expression struct {
 type part struct {
 	function function
 	literal  string // text, or what a call's value is if it has none
+	standIn  bool   // the call says what to do without a value
 	name     string
 	path     path
 	quoted   bool // inside a JSON string, see valueTemplate
@@ -147,7 +148,7 @@ func (p *part) value(s *scope) (string, error) {
 	case header:
 		value = s.e.headerValue(p.name)
 	case environmentVariable:
-		value = ask(s.e.Environment, p.name)
+		return p.variable(s)
 	case argument:
 		return p.argument(s)
 	case bodyPath:
@@ -161,6 +162,25 @@ func (p *part) value(s *scope) (string, error) {
 		value = p.literal
 	}
 	return value, nil
+}
+
+// variable returns a variable of the environment: the connection's parameter of that
+// name, whose default in the connector serves all connections that do not say
+// otherwise. What is meant to differ between environments must not be left out in
+// silence, so that there is no request without it.
+func (p *part) variable(s *scope) (string, error) {
+	value, known := "", false
+	if s.e.Parameter != nil {
+		value, known = s.e.Parameter(p.name)
+	}
+	switch {
+	case value != "":
+		return value, nil
+	case known, p.standIn:
+		return p.literal, nil
+	}
+	return "", problem("the environment variable \"" + p.name + "\" has no value; " +
+		"declare a connection parameter of that name in the connector, with a default value for all connections, or give the policy one: @environmentVariables('" + p.name + "', 'value')")
 }
 
 // argument returns a path argument. There is no request without it.

@@ -88,7 +88,7 @@ func (t *Trigger) fetchPage(ctx context.Context, e *Exchange, from *request.Requ
 	if answer.Status < http.StatusOK || answer.Status >= http.StatusMultipleChoices {
 		return nil, "", t.settings.failed("the API answered %d when it was asked for the next page; the next poll begins again at the first", answer.Status)
 	}
-	page = &Exchange{Request: &kept, Response: answer, Parameter: e.Parameter, Argument: e.Argument, Environment: e.Environment, Fetch: e.Fetch}
+	page = &Exchange{Request: &kept, Response: answer, Parameter: e.Parameter, Argument: e.Argument, Fetch: e.Fetch}
 	if next, err = t.nextOf(page.document(sectionResponse)); err != nil {
 		return nil, "", err
 	}

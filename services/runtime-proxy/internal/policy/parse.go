@@ -99,6 +99,7 @@ func parseCall(text string, in identifier) (part, string, bool) {
 	p := part{function: f}
 	var more, ok bool
 	if p.name, rest, more, ok = parseArgument(rest[1:]); ok && more {
+		p.standIn = true
 		p.literal, rest, more, ok = parseArgument(rest)
 	}
 	return p, rest, ok && !more

@@ -118,9 +118,8 @@ func (c *testCase) exchange() *policy.Exchange {
 			Method: c.Method, Base: request.Base{Scheme: "https", Host: "old.example.com", Path: "/base"},
 			Path: c.Path, Query: c.Query, Header: map[string][]string{}, Body: c.Body,
 		},
-		Parameter:   parameter,
-		Environment: func(name string) (string, bool) { return map[string]string{"stage": "test"}[name], name == "stage" },
-		Argument:    func(name string) (string, bool) { v, ok := c.Arguments[name]; return v, ok },
+		Parameter: parameter,
+		Argument:  func(name string) (string, bool) { v, ok := c.Arguments[name]; return v, ok },
 	}
 	if c.Text != "" {
 		e.Request.Body = []byte(c.Text)

@@ -3,6 +3,8 @@ package rate
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -270,4 +272,27 @@ func (k budgetKey) name() string {
 		whose = "connector"
 	}
 	return bus.Key(k.rule.scope.String(), k.environment, k.id+"/"+whose+"/"+k.rule.limit.Period.String())
+}
+
+// Owner says whose budget the tokens of a key on the bus are of: a connection's or a
+// connector's. Those of environments are nobody's here.
+func Owner(key []string) (environment, id string, scope Scope, ok bool) {
+	if len(key) != 3 {
+		return "", "", 0, false
+	}
+	for _, scope := range []Scope{PerConnection, PerConnector} {
+		if id, _, found := strings.Cut(key[2], "/"); found && key[0] == scope.String() {
+			return key[1], id, scope, true
+		}
+	}
+	return "", "", 0, false
+}
+
+// Forget drops what this process holds of the budgets of a connection or a connector.
+func (l *Limiter) Forget(environment, id string, scope Scope) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.DeleteFunc(l.budgets, func(k budgetKey, _ *budget) bool {
+		return k.environment == environment && k.id == id && k.rule.scope == scope
+	})
 }

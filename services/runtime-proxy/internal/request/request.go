@@ -136,9 +136,16 @@ type Request struct {
 // Clone returns a copy that shares only the body, which nobody writes to.
 func (r *Request) Clone() Request {
 	out := *r
+	count := 0
+	for _, values := range r.Header {
+		count += len(values)
+	}
 	out.Header = make(map[string][]string, len(r.Header))
+	all := make([]string, 0, count) // one piece of memory for all fields
 	for name, values := range r.Header {
-		out.Header[name] = slices.Clone(values)
+		from := len(all)
+		all = append(all, values...)
+		out.Header[name] = all[from:len(all):len(all)]
 	}
 	return out
 }

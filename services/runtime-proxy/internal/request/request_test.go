@@ -122,3 +122,20 @@ func FuzzClimbs(f *testing.F) {
 		}
 	})
 }
+
+func TestACloneSharesNoField(t *testing.T) {
+	r := request.Request{Header: map[string][]string{"A": {"1", "2"}, "B": {"3"}, "C": nil}}
+	c := r.Clone()
+	for _, name := range []string{"A", "B", "C"} {
+		c.AddHeader(name, "more")
+	}
+	c.Header["A"][0] = "other"
+	want := map[string][]string{"A": {"1", "2"}, "B": {"3"}, "C": nil}
+	if diff := cmp.Diff(want, r.Header); diff != "" {
+		t.Errorf("the first one has changed (-want +got):\n%s", diff)
+	}
+	want = map[string][]string{"A": {"other", "2", "more"}, "B": {"3", "more"}, "C": {"more"}}
+	if diff := cmp.Diff(want, c.Header); diff != "" {
+		t.Errorf("clone (-want +got):\n%s", diff)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"net/textproto"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,9 +31,11 @@ type Moment struct {
 }
 
 // Sign signs a request and writes what the scheme brings into it, in place of
-// what is there under the same names. First come the fields that do not hold the
-// signature, in the order of the scheme, headers before query parameters; what is
-// signed can name them. Then the signature is made, and the other fields follow.
+// what is there under the same names: a request that is sent again holds an earlier
+// signature, which is no part of what is signed. First come the fields that do not
+// hold the signature, in the order of the scheme, headers before query parameters;
+// what is signed can name them. Then the signature is made, and the other fields
+// follow.
 // A key that is not in the encoding of the scheme, and a value that cannot be
 // sent, are CONNECTION_PARAMETERS_INVALID.
 func (h *HMAC) Sign(req *request.Request, m Moment) error {
@@ -42,6 +45,7 @@ func (h *HMAC) Sign(req *request.Request, m Moment) error {
 			"the shared secret of the connection is not written in %s, as the connector's signature wants it; store it again", h.key)
 	}
 	defer clear(key)
+	withdraw(req, h.after)
 	now := &signing{scheme: h, request: req, moment: m}
 	if err := now.set(h.before); err != nil {
 		return err
@@ -52,6 +56,17 @@ func (h *HMAC) Sign(req *request.Request, m Moment) error {
 	clear(toSign)
 	now.signature = h.encode(mac.Sum(nil))
 	return now.set(h.after)
+}
+
+// withdraw removes fields from a request.
+func withdraw(req *request.Request, fields []field) {
+	for _, f := range fields {
+		if f.inQuery {
+			req.DeleteQuery(f.name)
+		} else {
+			delete(req.Header, textproto.CanonicalMIMEHeaderKey(f.name))
+		}
+	}
 }
 
 // decode returns the bytes of the key, a copy.

@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/pkg/egress"
@@ -136,6 +137,11 @@ type Response struct {
 	Header http.Header
 	// Body is the content, decompressed.
 	Body []byte
+	// Rest is the content instead, still to be read, if [Attempt.Leave] wanted that;
+	// whoever has the answer closes it. It is nil otherwise.
+	Rest io.ReadCloser
+	// RestLength is how long Rest is, in bytes; -1 if that is not known.
+	RestLength int64
 }
 
 // Attempt describes what is being sent to those who explain its failure.
@@ -151,6 +157,9 @@ type Attempt struct {
 	// Identity is the client certificate that is presented in the TLS handshake;
 	// nil for none.
 	Identity *Identity
+	// Leave says of an answer, by its status and header, that its body is not to be
+	// read by [Client.Send]; nil for all being read.
+	Leave func(*http.Response) bool
 
 	written atomic.Bool
 	seen    observer // of the exchange that is being made
@@ -168,9 +177,12 @@ func (c *Client) Send(ctx context.Context, req *request.Request, attempt *Attemp
 	if err != nil {
 		return nil, failed(span, Explain(ctx, err, attempt))
 	}
-	defer func() { _ = resp.Body.Close() }()
 	noteStatus(span, resp.StatusCode)
-	body, err := egress.ReadAll(resp.Body, MaxResponse)
+	if attempt.Leave != nil && attempt.Leave(resp) {
+		return unread(resp), nil
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := egress.ReadSized(resp.Body, resp.ContentLength, MaxResponse)
 	if err != nil {
 		attempt.written.Store(true)
 		return nil, failed(span, Explain(ctx, err, attempt))
@@ -249,7 +261,12 @@ func exchange(transport *h1.Transport, req *http.Request, hooks h1.Hooks) (*http
 
 // start begins a span that knows where the request goes but neither its path nor
 // its query, which may hold what is nobody's business.
+//
+// A call whose trace nobody records needs none: to make one for the bin is 2 us.
 func (c *Client) start(ctx context.Context, req *request.Request, attempt *Attempt) (context.Context, trace.Span) {
+	if parent := trace.SpanContextFromContext(ctx); parent.IsValid() && !parent.IsSampled() {
+		return ctx, noop.Span{}
+	}
 	ctx, span := c.tracer.Start(ctx, spanName(req.Method), c.client...)
 	if span.IsRecording() {
 		span.SetAttributes(

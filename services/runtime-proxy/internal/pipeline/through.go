@@ -1,0 +1,174 @@
+package pipeline
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/plan"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/policy"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/rate"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/usage"
+)
+
+// through is what pass-through calls need, made when the first of them comes.
+type through struct {
+	once   sync.Once
+	series *usage.Series
+	all    policy.Program // policies that apply to all operations
+	rates  []rate.Rule
+	err    error
+	routed bool     // something is only for some operations, or works on whole bodies
+	whole  bool     // policies for all operations work on whole bodies
+	coded  bool     // custom code is for all operations
+	others sync.Map // method → *operation: of paths that no operation describes
+}
+
+// Through is how a pass-through call is treated.
+type Through struct {
+	// Series counts it.
+	Series *usage.Series
+	// Policies are applied to it.
+	Policies policy.Program
+	// Rates and Cost are what it takes of the connector's limits.
+	Rates []rate.Rule
+	Cost  int64
+
+	revision  *Revision
+	operation *operation // nil if it was not looked for, or there is none
+	asGet     bool       // HEAD of an operation that is described as GET
+}
+
+// Whole reports whether something works on whole bodies: then the request is for
+// [Pipeline.Pass].
+func (t *Through) Whole() bool { return t.operation != nil && t.operation.whole }
+
+// Argument returns what policies may ask of a request with this path, see
+// [policy.Exchange]; nil where no operation is known.
+func (t *Through) Argument(path string) func(name string) (string, bool) {
+	if t.operation == nil {
+		return nil
+	}
+	op := t.operation
+	return func(name string) (string, bool) { return op.plan.PathValue(path, name) }
+}
+
+// Through returns how a request that names no operation is treated. Where policies,
+// custom code or anything else is for some of the operations only, or works on whole
+// bodies, the request is matched with them by method and path (below the server's
+// own). To a path that no operation describes the policies for all operations are
+// applied; if custom code is for all operations it is refused, since code knows the
+// operations that it was written for. What cannot be applied at all is refused as a
+// call of the operation would be.
+func (r *Revision) Through(ctx context.Context, method, path string) (Through, error) {
+	t := &r.through
+	t.once.Do(func() { r.compileThrough(t) })
+	if t.err != nil {
+		return Through{}, t.err
+	}
+	if !t.routed {
+		return Through{Series: t.series, Policies: t.all, Rates: t.rates, Cost: 1, revision: r}, nil
+	}
+	if plan.Ambiguous(path) {
+		return Through{}, fault.Invalid(fault.ReasonInvalidArgument,
+			"this connector has policies for single operations, and the path can be read in several ways; send it without empty or dot segments, escaped slashes and \";\"")
+	}
+	id, asGet, ok := r.match(method, path)
+	if !ok {
+		return r.undescribed(method)
+	}
+	op, err := r.operation(ctx, id)
+	if err != nil {
+		return Through{}, err
+	}
+	return Through{Series: t.series, Policies: op.policies, Rates: t.rates, Cost: op.cost, revision: r, operation: op, asGet: asGet}, nil
+}
+
+// match finds the operation of a method and a path. An API answers HEAD as it
+// answers GET.
+func (r *Revision) match(method, path string) (id string, asGet, ok bool) {
+	if id, ok = r.plans.Match(method, path); !ok && method == http.MethodHead {
+		id, ok = r.plans.Match(http.MethodGet, path)
+		asGet = ok
+	}
+	return id, asGet, ok
+}
+
+// undescribed is how a request is treated whose path no operation describes.
+func (r *Revision) undescribed(method string) (Through, error) {
+	t := &r.through
+	if t.coded {
+		return Through{}, fault.Unimplemented(fault.ReasonOperationNotSupported,
+			"all operations of this connector are handled by custom code, and none has this method and path; send the request of an operation")
+	}
+	out := Through{Series: t.series, Policies: t.all, Rates: t.rates, Cost: 1, revision: r}
+	if !t.whole {
+		return out, nil
+	}
+	var err error
+	out.operation, err = r.other(method)
+	return out, err
+}
+
+// other returns what stands for an operation where none is described: it has the
+// policies for all of them.
+func (r *Revision) other(method string) (*operation, error) {
+	t := &r.through
+	if found, ok := t.others.Load(method); ok {
+		return found.(*operation), nil //nolint:errcheck // nothing else is stored
+	}
+	known := []string{
+		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
+	}
+	if !slices.Contains(known, method) { // what is made stays in memory
+		return nil, fault.Unimplemented(fault.ReasonOperationNotSupported,
+			"requests to this connector pass policies that work on bodies, and nothing is known about bodies of this method; use one of GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS")
+	}
+	source := &connectorv1.Operation{OperationId: usage.PassThrough, Method: method, Path: "/"}
+	compiled, err := plan.New(&connectorv1.Definition{Operations: []*connectorv1.Operation{source}}).Operation(usage.PassThrough)
+	if err != nil {
+		return nil, err
+	}
+	op := &operation{plan: compiled, policies: t.all, series: t.series, rates: t.rates, cost: 1, whole: true}
+	op.settle()
+	op.raw = r.pipeline.exchangeSteps(op)
+	found, _ := t.others.LoadOrStore(method, op)
+	return found.(*operation), nil //nolint:errcheck // nothing else is stored
+}
+
+func (r *Revision) compileThrough(t *through) {
+	t.series = r.pipeline.usage.Series(r.name.Environment, r.name.Connector, usage.PassThrough)
+	var all []*connectorv1.Policy
+	for _, p := range r.Definition().GetPolicies() {
+		if len(p.GetOperationIds()) == 0 {
+			all = append(all, p)
+		} else {
+			t.routed = true
+		}
+	}
+	for _, script := range r.Definition().GetScripts() {
+		t.routed = true
+		t.coded = t.coded || len(script.GetOperationIds()) == 0
+	}
+	for _, op := range r.Definition().GetOperations() {
+		t.routed = t.routed || op.GetRequiresScript() || op.GetCost() > 1 || op.GetCache() != nil
+	}
+	if t.rates, t.err = rate.Compile(r.Definition()); t.err != nil {
+		return
+	}
+	if t.all, t.err = policy.Compile(usage.PassThrough, all); t.err != nil {
+		return
+	}
+	t.whole = worksOnBodies(&t.all, all)
+	t.routed = t.routed || t.whole || t.all.Polling()
+}
+
+// worksOnBodies reports whether policies need whole bodies, or a call to which
+// requests of their own belong.
+func worksOnBodies(program *policy.Program, list []*connectorv1.Policy) bool {
+	asks := func(p *connectorv1.Policy) bool { return p.GetTemplateId() == "setvaluefromurl" }
+	return program.NeedsRequestBody || program.NeedsResponseBody || slices.ContainsFunc(list, asks)
+}
