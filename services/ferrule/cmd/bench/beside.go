@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/cost"
@@ -20,6 +22,7 @@ const (
 	nameReverse = "Go's httputil.ReverseProxy"
 	nameThrough = "Ferrule pass-through"
 	nameBare    = "bare gRPC handler"
+	nameNetHTTP = "bare gRPC handler with the client of net/http"
 	nameInvoke  = "Ferrule gRPC Invoke"
 	nameREST    = "Ferrule REST Invoke"
 	nameOne     = "Ferrule pass-through, one connection in rotation"
@@ -68,6 +71,7 @@ func (r *run) beside(ctx context.Context, result *report.Report) error {
 	if err := c.startAll(ctx); err != nil {
 		return err
 	}
+	c.subjects = slices.DeleteFunc(c.subjects, func(s subject) bool { return !strings.Contains(s.name, c.only) })
 	if err := c.rounds(ctx); err != nil {
 		return err
 	}
@@ -184,6 +188,7 @@ func (c *comparison) check() {
 	}
 	add(proxies.Compare("gRPC Invoke to the bare gRPC handler", proxies.Rate, c.of(nameInvoke), c.of(nameBare), proxies.AtLeast, invokeToBare))
 	add(proxies.Compare("REST Invoke to the bare gRPC handler", proxies.Rate, c.of(nameREST), c.of(nameBare), proxies.AtLeast, restToBare))
+	add(proxies.Compare("gRPC Invoke to the bare gRPC handler with the client of net/http", proxies.Rate, c.of(nameInvoke), c.of(nameNetHTTP), proxies.Information, 0))
 	add(proxies.Compare(fmt.Sprintf("%d connections in rotation to one", c.many), proxies.Rate, c.of(nameMany), c.of(nameOne), proxies.AtLeast, manyToOne))
 	add(proxies.Judge("allocations of a pass-through call", proxies.Allocations, pass, proxies.AtMost, passAllocations))
 	for _, other := range []string{nameReverse, nameCaddy, nameNginx} {

@@ -128,22 +128,25 @@ func (c *comparison) profiles(ctx context.Context) error {
 			continue
 		}
 		c.say("profiling %s", s.name)
-		var wait sync.WaitGroup
-		var failed error
-		wait.Go(func() { failed = c.writeProfile(ctx, s) })
-		_, err := c.measure(ctx, s)
-		wait.Wait()
-		if err := errors.Join(err, failed); err != nil {
-			return fmt.Errorf("profile %s: %w", s.name, err)
+		for _, kind := range []string{"profile", "allocations"} {
+			var wait sync.WaitGroup
+			var failed error
+			wait.Go(func() { failed = c.writeProfile(ctx, s, kind) })
+			_, err := c.measure(ctx, s)
+			wait.Wait()
+			if err := errors.Join(err, failed); err != nil {
+				return fmt.Errorf("profile %s: %w", s.name, err)
+			}
 		}
 	}
 	return nil
 }
 
-// writeProfile writes a CPU profile of the time in which a subject is measured.
-func (c *comparison) writeProfile(ctx context.Context, s subject) error {
+// writeProfile writes a profile of the time in which a subject is measured: of the
+// processors, or of what it allocates.
+func (c *comparison) writeProfile(ctx context.Context, s subject, kind string) error {
 	seconds := int((c.warmup + c.duration) / time.Second)
-	answer, err := c.get(ctx, s.profile, "/profile", url.Values{"seconds": {strconv.Itoa(max(seconds, 1))}})
+	answer, err := c.get(ctx, s.profile, "/"+kind, url.Values{"seconds": {strconv.Itoa(max(seconds, 1))}})
 	if err != nil {
 		return err
 	}
@@ -151,8 +154,8 @@ func (c *comparison) writeProfile(ctx context.Context, s subject) error {
 	if err := errors.Join(err, answer.Close()); err != nil {
 		return fmt.Errorf("read the profile: %w", err)
 	}
-	name := strings.NewReplacer(" ", "-", "'", "", ",", "", ".", "-").Replace(strings.ToLower(s.name)) + ".pprof"
-	if err := os.WriteFile(filepath.Join(c.profile, name), text, 0o600); err != nil {
+	name := strings.NewReplacer(" ", "-", "'", "", ",", "", ".", "-", "/", "-").Replace(strings.ToLower(s.name))
+	if err := os.WriteFile(filepath.Join(c.profile, name+"."+kind+".pprof"), text, 0o600); err != nil {
 		return fmt.Errorf("write the profile: %w", err)
 	}
 	return nil

@@ -195,10 +195,14 @@ func passThrough(connection string) string {
 	return "/v1/" + environment + "/connections/" + connection + "/proxy"
 }
 
-// startFerrule starts the suite, the bare handler, and everything that is asked of
-// them.
+// startFerrule starts the suite, the bare handlers, and everything that is asked
+// of them.
 func (c *comparison) startFerrule(ctx context.Context) error {
 	bare, err := c.startInspected(ctx, roleHandler)
+	if err != nil {
+		return err
+	}
+	standard, err := c.startInspected(ctx, roleStandard)
 	if err != nil {
 		return err
 	}
@@ -209,7 +213,10 @@ func (c *comparison) startFerrule(ctx context.Context) error {
 		return err
 	}
 	invoke := &load.Invoke{Connection: environment + "/connections/" + id, Operation: baseline.Operation, Input: baseline.Input}
-	bare.name, bare.target.Invoke, bare.target.Token = nameBare, invoke, c.suite.token
+	bare.name, standard.name = nameBare, nameNetHTTP
+	for _, handler := range []*subject{&bare, &standard} {
+		handler.target.Invoke, handler.target.Token = invoke, c.suite.token
+	}
 	ferrule := func(name string, h *load.HTTP) subject {
 		s := subject{name: name, pid: c.suite.pid, inside: c.suite.rest, target: load.Target{Addr: c.suite.edge(), Token: c.suite.token, HTTP: h}}
 		if c.inside != "" {
@@ -226,7 +233,7 @@ func (c *comparison) startFerrule(ctx context.Context) error {
 	many.warm = c.touch
 	c.subjects = append(c.subjects,
 		ferrule(nameThrough, &load.HTTP{Method: http.MethodGet, Path: passThrough(id) + baseline.Path}),
-		bare, called,
+		standard, bare, called,
 		ferrule(nameREST, &load.HTTP{
 			Method: http.MethodPost, Path: "/v1/" + environment + "/connections/" + id + "/operations/" + baseline.Operation + ":invoke", Body: baseline.Input,
 		}),

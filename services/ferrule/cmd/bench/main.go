@@ -44,6 +44,7 @@ type options struct {
 	caddy       string
 	wrk         string
 	profile     string
+	only        string
 	many        int
 	bulk        int
 	connections int
@@ -95,6 +96,7 @@ func parse(args []string, help io.Writer) (options, error) {
 	flags.StringVar(&o.caddy, "caddy", "bin/tools/caddy", "`path` of the program caddy; left out if it does not exist")
 	flags.StringVar(&o.wrk, "wrk", "wrk", "`program` wrk that makes the load; our own generator does, which needs more of the processors, if it does not exist")
 	flags.StringVar(&o.profile, "profile", "", "`folder` for CPU profiles of the part proxy: the suite then runs inside of this program")
+	flags.StringVar(&o.only, "only", "", "`text`: of the part proxy, only what has it in its name is measured")
 	flags.IntVar(&o.many, "many", 10_000, "`number` of connections of the suite that are taken in turn")
 	flags.IntVar(&o.bulk, "bulk", 1024, "`size` of the large bodies in MiB; 0 sends none")
 	flags.StringVar(&o.output, "o", "text", "`format` of the result: text or json")

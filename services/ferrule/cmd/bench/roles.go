@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
@@ -15,12 +16,14 @@ import (
 
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
 	"github.com/ferrule-dev/ferrule/pkg/clock"
+	"github.com/ferrule-dev/ferrule/pkg/egress"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/baseline"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/corpus"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/load"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/measure"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/reading"
 	"github.com/ferrule-dev/ferrule/services/registry"
+	runtimeproxy "github.com/ferrule-dev/ferrule/services/runtime-proxy"
 )
 
 // roleArgument makes this program play a role instead of running the
@@ -32,6 +35,7 @@ const (
 	roleAPI       = "api"
 	roleProxy     = "reverse-proxy"
 	roleHandler   = "grpc-handler"
+	roleStandard  = "grpc-handler-with-net-http"
 	roleLoad      = "load"
 	roleTranslate = "translate"
 	roleRead      = "read"
@@ -136,11 +140,27 @@ func (t task) serve(ctx context.Context, role string, out io.Writer) error {
 	case roleProxy:
 		handler = baseline.ReverseProxy(upstream, t.Key)
 	case roleHandler:
-		return baseline.ServeGRPC(ctx, l, baseline.NewHandler(upstream, t.Key))
+		client, err := apiClient()
+		if err != nil {
+			return errors.Join(err, l.Close())
+		}
+		return baseline.ServeGRPC(ctx, l, baseline.NewHandler(upstream, t.Key, client))
+	case roleStandard:
+		return baseline.ServeGRPC(ctx, l, baseline.NewHandler(upstream, t.Key, nil))
 	default:
 		return errors.Join(fmt.Errorf("there is no role %q", role), l.Close())
 	}
 	return baseline.ServeHTTP(ctx, l, handler)
+}
+
+// apiClient is the runtime's own client of APIs: what a bare handler is to be
+// compared with the suite by is what both do around the same call.
+func apiClient() (http.RoundTripper, error) {
+	guard, err := egress.New(egress.Policy{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	if err != nil {
+		return nil, fmt.Errorf("make the guard of the client: %w", err)
+	}
+	return runtimeproxy.PlainTransport(guard), nil
 }
 
 // makeLoad measures a target and prints the result as JSON.

@@ -1,7 +1,9 @@
 // Package baseline holds what the suite is measured against: an API, Go's own
 // reverse proxy in front of it, and a gRPC handler that makes the same call and
 // does nothing else. They are written as anybody would write them, with the
-// defaults of net/http but for the number of connections that are kept.
+// defaults of net/http but for the number of connections that are kept. The client
+// of the handler is whatever it is given: the suite's own, for a comparison that
+// shows what the suite does besides.
 package baseline
 
 import (
@@ -102,12 +104,16 @@ type Handler struct {
 	runtimev1.UnimplementedRuntimeServiceServer
 
 	url, key string
-	client   *http.Client
+	client   http.RoundTripper
 }
 
-// NewHandler returns a handler that calls the API at target.
-func NewHandler(target *url.URL, key string) *Handler {
-	return &Handler{url: target.JoinPath(Path).String(), key: key, client: &http.Client{Transport: transport()}}
+// NewHandler returns a handler that calls the API at target with a client, which
+// it does not own; nil is for that of net/http.
+func NewHandler(target *url.URL, key string, client http.RoundTripper) *Handler {
+	if client == nil {
+		client = transport()
+	}
+	return &Handler{url: target.JoinPath(Path).String(), key: key, client: client}
 }
 
 // Invoke calls the API, whatever the request says.
@@ -117,7 +123,7 @@ func (h *Handler) Invoke(ctx context.Context, _ *runtimev1.InvokeRequest) (*runt
 		return nil, fmt.Errorf("make request: %w", err)
 	}
 	req.Header.Set(KeyHeader, h.key)
-	res, err := h.client.Do(req)
+	res, err := h.client.RoundTrip(req)
 	if err != nil {
 		return nil, fmt.Errorf("call the api: %w", err)
 	}

@@ -112,7 +112,8 @@ func (Zeros) Read(p []byte) (int, error) {
 }
 
 // Inspect shows this process from inside, as the suite's own /metrics does: the
-// number of allocations at /metrics, and CPU profiles at /profile.
+// number of allocations at /metrics, CPU profiles at /profile, and profiles of
+// what is allocated meanwhile at /allocations.
 func Inspect() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
@@ -121,5 +122,6 @@ func Inspect() http.Handler {
 		_, _ = fmt.Fprintf(w, "%s %d\n", cost.Metric, m.Mallocs)
 	})
 	mux.HandleFunc("GET /profile", pprof.Profile)
+	mux.Handle("GET /allocations", pprof.Handler("allocs"))
 	return mux
 }
