@@ -9,8 +9,9 @@
 // fixed tenth is taken. FERRULE_PRISM names the program of a validating mock
 // server, which is then asked too.
 //
-// What cannot match is listed, with the reason, in testdata/explained.yaml; the
-// tests fail on what is missing there and on what is there without need.
+// What cannot match is listed, with the reason, in testdata/explained.yaml, and
+// where the mock server is wrong in testdata/prism.yaml; the tests fail on what is
+// missing there and on what is there without need. README.md has the figures.
 //
 // The package has no code of its own.
 package conformance

@@ -39,7 +39,12 @@ func writeJSON(v any) []byte {
 }
 
 // document is a raw description.
-type document struct{ root object }
+type document struct {
+	root object
+	// strict asks for values that every judge takes: texts that are their formats to
+	// the letter, and none for required parameters that could be taken for missing.
+	strict bool
+}
 
 func newDocument(text []byte) (document, error) {
 	if !utf8.Valid(text) {
@@ -53,7 +58,7 @@ func newDocument(text []byte) (document, error) {
 	if !ok {
 		return document{}, fmt.Errorf("it is no object")
 	}
-	return document{root}, nil
+	return document{root: root}, nil
 }
 
 // resolve follows the references of an object within the document (RFC 6901).

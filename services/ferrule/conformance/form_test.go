@@ -94,11 +94,17 @@ func (s *swagger) field(p object, body object, want *content) {
 		}
 		return
 	}
-	d := mended(s.facts(p))
+	d := s.usable(s.facts(p))
 	filled := needed || p["x-ms-visibility"] == "internal" // defaults of others are the API's business
-	v, ok := s.value(p, 1, 0)
+	g := s.generator
+	g.filled = s.doc.strict && needed
+	v, ok := g.value(p, 1, 0)
+	if s.given != nil {
+		fields, _ := s.given["body"].(object)
+		v, ok = fields[name], fields[name] != nil
+	}
 	switch {
-	case s.mode == required && (d != nil || !needed):
+	case s.given == nil && s.mode == required && (d != nil || !needed):
 		if !filled || d == nil {
 			return
 		}

@@ -162,7 +162,7 @@ func (o *openAPI3) parameter(p object) {
 // choose returns a value and gives it to the input, unless it is a default.
 func (o *openAPI3) choose(p object, schema any, name, in string) (any, bool) {
 	needed := in == "path" || truth(p["required"])
-	d := mended(o.facts(schema))
+	d := o.usable(o.facts(schema))
 	if line, is := d.(string); is && in == "path" && line == "" {
 		d = nil
 	}
@@ -170,6 +170,7 @@ func (o *openAPI3) choose(p object, schema any, name, in string) (any, bool) {
 		return d, d != nil
 	}
 	g := o.generator
+	g.filled = o.doc.strict && needed
 	g.request = false // a parameter is never part of an answer
 	if in == "path" && (g.mode == edges || g.mode == required) {
 		g.mode = plain

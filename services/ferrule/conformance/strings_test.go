@@ -23,6 +23,19 @@ var formats = map[string][4]string{
 	"hostname":   {"example.com", "example.com", "example.com", "example.com"},
 }
 
+// What JavaScript writes in patterns and Go does not: \u0000, and more than 1000
+// repetitions, of which as many will do.
+var (
+	unicodeEscape = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
+	hugeRepeat    = regexp.MustCompile(`(\{\d+),(?:1\d{3}|[2-9]\d{3}|\d{5,})\}`)
+)
+
+// strictFormats are values of formats that our runtime leaves to the API.
+var strictFormats = map[string]string{
+	"duration": "P1DT2H", "uri-reference": "/a?b=c", "uri-template": "/a/{b}", "regex": "^a$", "json-pointer": "/a/0", "iso-time": "23:59:59",
+	"iso-date-time": "2024-02-29T23:59:59Z", "relative-json-pointer": "0/a", "json-pointer-uri-fragment": "#/a/0",
+}
+
 // trickyTexts are what encodings spoil.
 var trickyTexts = []string{"50% of a/b + c&d=e?f#g", `ümläut 日本 "q" 'r' \ ;`, "%2F %41,x|y", "true", "1e3", "a:b@[c]{d}<e>~f"}
 
@@ -35,9 +48,23 @@ var guesses = []string{
 	"d1c2v3", "0:1d", "DB!1.1", "en_US",
 }
 
+// usable returns the default of a schema, unless every judge has to take it and some
+// would not: an empty text passes for none, and some are no value of their format.
+func (g generator) usable(f facts) any {
+	d := mended(f)
+	line, is := d.(string)
+	_, formatted := formats[text(f.object["format"])]
+	if g.doc.strict && is && (line == "" || formatted) {
+		return nil
+	}
+	return d
+}
+
 func (g generator) string(f facts, nth int) (any, bool) {
-	candidates := []string{g.text(f, nth)}
-	candidates = append(candidates, "text", "")
+	candidates := []string{g.text(f, nth), "text", ""}
+	if g.filled && candidates[0] == "" {
+		candidates = []string{"-", "AA=="}
+	}
 	for _, key := range []string{"default", "example", "x-example", "x-ms-test-value"} {
 		if s, ok := f.object[key].(string); ok {
 			candidates = append(candidates, s)
@@ -46,12 +73,17 @@ func (g generator) string(f facts, nth int) (any, bool) {
 	candidates = append(append(candidates, guesses...), text(f.object["pattern"])) // some give an example for a pattern
 	var pattern *regexp.Regexp
 	if p := text(f.object["pattern"]); p != "" {
+		if g.doc.strict {
+			p = hugeRepeat.ReplaceAllString(unicodeEscape.ReplaceAllString(p, `\x{$1}`), "$1,1000}")
+		}
 		pattern, _ = regexp.Compile(p) // what does not compile restricts nothing
 	}
 	least, _ := f.count("minLength")
 	most, limited := f.count("maxLength")
-	if made, ok := matching(text(f.object["pattern"]), least); ok {
-		candidates = append(candidates, made)
+	if pattern != nil {
+		if made, ok := matching(pattern.String(), least); ok {
+			candidates = append(candidates, made)
+		}
 	}
 	for _, one := range candidates {
 		if short := least - utf8.RuneCountInString(one); short > 0 {
@@ -70,7 +102,13 @@ func (g generator) string(f facts, nth int) (any, bool) {
 
 func (g generator) text(f facts, nth int) string {
 	if of, known := formats[text(f.object["format"])]; known {
+		if g.doc.strict && g.mode == edges {
+			return of[plain]
+		}
 		return of[g.mode]
+	}
+	if of, known := strictFormats[text(f.object["format"])]; known && g.doc.strict {
+		return of
 	}
 	switch g.mode {
 	case tricky:

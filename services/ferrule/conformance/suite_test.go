@@ -149,6 +149,7 @@ type recorder struct {
 
 	mu   sync.Mutex
 	seen []received
+	next []byte // what the next request is answered with; nil for "{}"
 }
 
 func startRecorder(t *testing.T) *recorder {
@@ -168,9 +169,21 @@ func (r *recorder) ServeHTTP(res http.ResponseWriter, req *http.Request) {
 	body, _ := io.ReadAll(req.Body) // a body that breaks off does not match
 	r.mu.Lock()
 	r.seen = append(r.seen, received{req.Method, req.RequestURI, req.Header.Clone(), body})
+	answer := r.next
+	r.next = nil
 	r.mu.Unlock()
+	if answer == nil {
+		answer = []byte("{}")
+	}
 	res.Header().Set("Content-Type", "application/json")
-	_, _ = io.WriteString(res, "{}")
+	_, _ = res.Write(answer)
+}
+
+// answer says what the next request is answered with.
+func (r *recorder) answer(body []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.next = body
 }
 
 // take returns what was received since the last time.
@@ -178,6 +191,6 @@ func (r *recorder) take() []received {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	seen := r.seen
-	r.seen = nil
+	r.seen, r.next = nil, nil
 	return seen
 }
