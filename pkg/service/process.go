@@ -50,6 +50,7 @@ func runProcess(ctx context.Context, spec Spec, opts Options) error {
 	if err := p.build(ctx); err != nil {
 		return errors.Join(err, p.group.Stop(context.WithoutCancel(ctx)))
 	}
+	p.group.Add("headroom", KeepHeadroom)
 	p.env.Log.InfoContext(ctx, "started", "grpc", opts.GRPCAddr, "http", opts.HTTPAddr)
 	err := p.group.Run(ctx)
 	if err == nil {
