@@ -64,6 +64,7 @@ type Handler struct {
 	deps    Deps
 	tokens  *tokens
 	unbound *usage.Series
+	lives   *lives
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -77,13 +78,17 @@ func New(deps Deps) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Handler{deps: deps, tokens: known, unbound: deps.Usage.Series("", "", usage.PassThrough)}, nil
+	return &Handler{
+		deps: deps, tokens: known, unbound: deps.Usage.Series("", "", usage.PassThrough), lives: newLives(deps.Timeout),
+	}, nil
 }
 
 // exchange is one request and its answer on their way.
 type exchange struct {
 	in      *http.Request
 	out     http.ResponseWriter
+	life    life // its context
+	caller  asking
 	target  target
 	ask     binding.Ask
 	token   string // our caller's
@@ -108,8 +113,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := h.deps.Clock.Now()
 	x := &exchange{in: r}
 	x.countBodies(w)
-	ctx, cancel := context.WithTimeout(r.Context(), h.deps.Timeout)
-	defer cancel()
+	h.lives.begin(&x.life, r)
+	defer h.lives.end(&x.life)
+	ctx := context.Context(&x.life)
 	err := h.serve(ctx, x)
 	x.leave(x.outcome(err))
 	x.record.end(err, start, h.deps.Clock.Now())
@@ -185,7 +191,10 @@ func (h *Handler) bind(ctx context.Context, x *exchange) error {
 
 // asCaller returns a context for questions to the vault on the caller's behalf.
 func (x *exchange) asCaller(ctx context.Context) context.Context {
-	return &asking{Context: ctx, principal: x.ask.Principal, token: x.token}
+	if x.caller.Context == nil {
+		x.caller = asking{Context: ctx, principal: x.ask.Principal, token: x.token}
+	}
+	return &x.caller
 }
 
 func (h *Handler) findPolicies(ctx context.Context, x *exchange) (err error) {
