@@ -98,7 +98,7 @@ func (p *process) buildTelemetry(ctx context.Context) error {
 	p.health = health.New(t.Logger())
 	p.env = Env{
 		Name: p.spec.Name, Log: t.Logger(), Clock: clock.System(), Health: p.health,
-		Tracer: t.TracerProvider(), Meter: t.MeterProvider(),
+		Tracer: t.TracerProvider(), Untraced: p.opts.TracesEndpoint == "", Meter: t.MeterProvider(),
 	}
 	return nil
 }

@@ -96,6 +96,9 @@ type exchange struct {
 	through pipeline.Through
 	handles inject.Handles
 	request request.Request
+	policed policy.Exchange // the request as its policies see it
+	first   upstream.Attempt
+	tried   bool // first is taken
 	body    body
 	interim interim
 	answer  *http.Response // open; nil before there is one
@@ -214,8 +217,8 @@ func applyRequestPolicies(ctx context.Context, x *exchange) error {
 	if len(x.through.Policies.Request) == 0 {
 		return nil
 	}
-	return policy.Run(ctx, x.through.Policies.Request,
-		&policy.Exchange{Request: &x.request, Parameter: x.handles.Parameter})
+	x.policed = policy.Exchange{Request: &x.request, Parameter: x.handles.Parameter}
+	return policy.Run(ctx, x.through.Policies.Request, &x.policed)
 }
 
 // checkDestination refuses hosts that the credential is not bound to, and paths

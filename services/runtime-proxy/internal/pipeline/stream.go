@@ -131,7 +131,7 @@ func (p *Pipeline) sendStream(ctx context.Context, c *Call, upload *Upload) (*ht
 		return nil, err
 	}
 	p.NoteUse(&c.handles, c.ask(), c.Binding.Endpoint(c.request.Base))
-	in := upstream.Streaming{Length: int64(len(c.request.Body)), Informational: func(int, http.Header) {}}
+	in := upstream.Streaming{Length: int64(len(c.request.Body))}
 	if upload != nil {
 		in.Body, in.Length = upload.Body, upload.Length
 	}
