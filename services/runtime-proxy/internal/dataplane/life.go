@@ -17,7 +17,7 @@ import (
 // about 5 of 45 us: it is a part of the exchange, one timer is for all of them, and
 // nobody asks for its channel unless a call has to wait for something.
 type life struct {
-	context.Context // of the request, for its values
+	context.Context //nolint:containedctx // of the request, for its values
 
 	caller *service.Caller // tells when it is gone; nil if the request's context does
 	stop   func() bool     // of being told by the request's context; nil if the caller does

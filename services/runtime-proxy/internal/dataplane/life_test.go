@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,11 +38,11 @@ func TestALifeEndsWithItsTimeItsCallerOrItsExchange(t *testing.T) {
 				l, leave := begun(t, all)
 				child, cancel := context.WithCancel(l)
 				defer cancel()
-				hungUp := 0
-				if !l.Attach(func() { hungUp++ }) {
+				var hungUp atomic.Int64
+				if !l.Attach(func() { hungUp.Add(1) }) {
 					t.Error("nothing could be attached to a life that nobody uses")
 				}
-				if l.Err() != nil || context.Cause(l) != nil || child.Err() != nil || hungUp != 0 {
+				if l.Err() != nil || context.Cause(l) != nil || child.Err() != nil || hungUp.Load() != 0 {
 					t.Error("it has ended before anything happened")
 				}
 				c.end(all, l, leave)
@@ -49,8 +50,8 @@ func TestALifeEndsWithItsTimeItsCallerOrItsExchange(t *testing.T) {
 				if !errors.Is(l.Err(), c.want) || !errors.Is(context.Cause(l), c.want) || !errors.Is(child.Err(), c.want) {
 					t.Errorf("it ended with %v, its cause is %v and its child has %v, want %v", l.Err(), context.Cause(l), child.Err(), c.want)
 				}
-				if hungUp != 1 {
-					t.Errorf("the connection was hung up %d times, want once", hungUp)
+				if hungUp.Load() != 1 {
+					t.Errorf("the connection was hung up %d times, want once", hungUp.Load())
 				}
 				if l.Detach() {
 					t.Error("it says that nobody hung up")

@@ -201,7 +201,7 @@ func (l *Limiter) lease(ctx context.Context, b *budget, window, need int64) (int
 	}
 	var err error
 	for range maxSwaps {
-		if err = l.load(ctx, b); err != nil {
+		if err := l.load(ctx, b); err != nil {
 			return 0, err
 		}
 		record := b.record
