@@ -212,16 +212,17 @@ func (e Event) String() string {
 func join(segments ...string) string { return strings.Join(segments, "/") }
 
 // parse returns the ids of a name that has exactly these collections.
-func parse(name string, collections ...string) ([]string, error) {
+// No name has more than three; a result of fixed size is not allocated.
+func parse(name string, collections ...string) (ids [3]string, err error) {
 	if len(name) > MaxName {
-		return nil, invalid(name, collections)
+		return ids, invalid(name, collections)
 	}
-	ids, rest := make([]string, len(collections)), name
+	rest := name
 	for i, want := range collections {
 		collection, after, _ := strings.Cut(rest, "/")
 		id, others, more := strings.Cut(after, "/")
 		if collection != want || !isID(id) || more != (i < len(collections)-1) {
-			return nil, invalid(name, collections)
+			return ids, invalid(name, collections)
 		}
 		ids[i], rest = id, others
 	}

@@ -55,6 +55,9 @@ type Env struct {
 	Health *health.Registry
 	// Tracer makes the service's traces.
 	Tracer trace.TracerProvider
+	// Untraced is true if spans go nowhere. Then those that nothing is inside of, and
+	// whose ids nobody gets to see, need not be made.
+	Untraced bool
 	// Meter makes the service's metrics.
 	Meter metric.MeterProvider
 	// DataDir is a directory of the service's own, mode 0700; empty for

@@ -50,6 +50,7 @@ func runProcess(ctx context.Context, spec Spec, opts Options) error {
 	if err := p.build(ctx); err != nil {
 		return errors.Join(err, p.group.Stop(context.WithoutCancel(ctx)))
 	}
+	p.group.Add("headroom", KeepHeadroom)
 	p.env.Log.InfoContext(ctx, "started", "grpc", opts.GRPCAddr, "http", opts.HTTPAddr)
 	err := p.group.Run(ctx)
 	if err == nil {
@@ -97,7 +98,7 @@ func (p *process) buildTelemetry(ctx context.Context) error {
 	p.health = health.New(t.Logger())
 	p.env = Env{
 		Name: p.spec.Name, Log: t.Logger(), Clock: clock.System(), Health: p.health,
-		Tracer: t.TracerProvider(), Meter: t.MeterProvider(),
+		Tracer: t.TracerProvider(), Untraced: p.opts.TracesEndpoint == "", Meter: t.MeterProvider(),
 	}
 	return nil
 }

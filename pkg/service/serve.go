@@ -34,6 +34,7 @@ func ServeHTTP(ctx context.Context, l net.Listener, handler http.Handler, config
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		ConnContext:       withCaller,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	served := make(chan error, 1)
@@ -42,7 +43,7 @@ func ServeHTTP(ctx context.Context, l net.Listener, handler http.Handler, config
 			served <- server.ServeTLS(l, "", "")
 			return
 		}
-		served <- server.Serve(l)
+		served <- server.Serve(callers{l})
 	}()
 	select {
 	case err := <-served:

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/trace"
 
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
 	"github.com/ferrule-dev/ferrule/pkg/authn"
@@ -56,9 +57,13 @@ type parts struct {
 
 // newParts builds them.
 func newParts(env service.Env, cfg *Config) (*parts, error) {
+	var tracer trace.Tracer
+	if !env.Untraced {
+		tracer = env.Tracer.Tracer(scope)
+	}
 	p := &parts{
 		source: remote.New(env.Client(service.Vault), env.Client(service.Registry)),
-		client: upstream.New(env.Guard, env.Tracer.Tracer(scope), upstream.Options{MaxConnsPerHost: cfg.MaxConnsPerHost, Clock: env.Clock}),
+		client: upstream.New(env.Guard, tracer, upstream.Options{MaxConnsPerHost: cfg.MaxConnsPerHost, Clock: env.Clock}),
 		uses:   uses.New(vaultv1.NewVaultServiceClient(env.Client(service.Vault)), env.Clock, env.Log),
 		guard:  resilience.New(resilience.Options{Concurrency: cfg.MaxConcurrency, Attempts: cfg.MaxAttempts}, env.Clock),
 		pool: sandbox.New(sandbox.Options{

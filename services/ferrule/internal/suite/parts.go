@@ -44,7 +44,7 @@ func (s *suite) buildTelemetry(ctx context.Context) error {
 	s.group.OnStop("telemetry", t.Shutdown)
 	s.telemetry, s.health = t, health.New(t.Logger())
 	s.env = service.Env{
-		Log: t.Logger(), Clock: s.clock, Health: s.health, Tracer: t.TracerProvider(), Meter: t.MeterProvider(),
+		Log: t.Logger(), Clock: s.clock, Health: s.health, Tracer: t.TracerProvider(), Untraced: s.cfg.TracesEndpoint == "", Meter: t.MeterProvider(),
 	}
 	return nil
 }

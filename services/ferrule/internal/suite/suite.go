@@ -150,6 +150,7 @@ func Run(ctx context.Context, cfg Config, ready func(Endpoints)) error {
 	if err := s.build(ctx); err != nil {
 		return errors.Join(err, s.group.Stop(context.WithoutCancel(ctx)))
 	}
+	s.group.Add("headroom", service.KeepHeadroom)
 	s.group.Add("announce", func(ctx context.Context) error {
 		s.announce(ready)
 		<-ctx.Done()

@@ -124,13 +124,10 @@ func (h *Handler) send(ctx context.Context, x *exchange) error {
 	x.base = x.request.Base
 	h.log(x)
 	defer func() { x.record.answered(x.answer) }()
-	attempt := upstream.Attempt{
-		Operation: usage.PassThrough, Host: x.request.Base.Host,
-		Repeatable: repeatable(x.in.Method), Redact: x.binding.Credential.Redact, Identity: x.handles.Identity(),
-	}
+	attempt := x.newAttempt()
 	h.deps.Pipeline.NoteUse(&x.handles, x.ask, x.binding.Endpoint(x.request.Base))
 	var err error
-	x.answer, err = h.deps.Client.Stream(ctx, &x.request, x.streaming(), &attempt) //nolint:bodyclose // forward closes it
+	x.answer, err = h.deps.Client.Stream(ctx, &x.request, x.streaming(), attempt) //nolint:bodyclose // forward closes it
 	if err != nil {
 		return err
 	}
@@ -146,13 +143,27 @@ func (h *Handler) send(ctx context.Context, x *exchange) error {
 		return err
 	}
 	h.deps.Pipeline.NoteUse(&x.handles, x.ask, x.binding.Endpoint(x.request.Base))
-	x.answer, err = h.deps.Client.Stream(ctx, &x.request, x.streaming(), &attempt) //nolint:bodyclose // forward closes it
+	x.answer, err = h.deps.Client.Stream(ctx, &x.request, x.streaming(), attempt) //nolint:bodyclose // forward closes it
 	return err
+}
+
+// newAttempt describes the request for its failures. The first description is a part
+// of the exchange; whoever still sends something of the first request must not meet
+// the second.
+func (x *exchange) newAttempt() *upstream.Attempt {
+	attempt := &x.first
+	if x.tried {
+		attempt = &upstream.Attempt{}
+	}
+	x.tried = true
+	attempt.Operation, attempt.Host = usage.PassThrough, x.request.Base.Host
+	attempt.Repeatable, attempt.Redact, attempt.Identity = repeatable(x.in.Method), x.binding.Credential.Redactor(), x.handles.Identity()
+	return attempt
 }
 
 // streaming is the body as it is sent.
 func (x *exchange) streaming() upstream.Streaming {
-	in := upstream.Streaming{Body: x.in.Body, Length: x.in.ContentLength, Informational: x.interim.write}
+	in := upstream.Streaming{Body: x.in.Body, Length: x.in.ContentLength, Listener: &x.interim}
 	trailer := x.outgoingTrailer()
 	switch {
 	case x.body.empty:

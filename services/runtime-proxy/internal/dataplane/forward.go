@@ -146,7 +146,8 @@ type redactor interface {
 	RedactAll(header map[string][]string)
 }
 
-func (i *interim) write(status int, header http.Header) {
+// Informational implements [upstream.Listener].
+func (i *interim) Informational(status int, header http.Header) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.stopped {

@@ -66,6 +66,7 @@ type Handler struct {
 	deps    Deps
 	tokens  *tokens
 	unbound *usage.Series
+	lives   *lives
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -79,13 +80,17 @@ func New(deps Deps) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Handler{deps: deps, tokens: known, unbound: deps.Usage.Series("", "", usage.PassThrough)}, nil
+	return &Handler{
+		deps: deps, tokens: known, unbound: deps.Usage.Series("", "", usage.PassThrough), lives: newLives(deps.Timeout),
+	}, nil
 }
 
 // exchange is one request and its answer on their way.
 type exchange struct {
 	in      *http.Request
 	out     http.ResponseWriter
+	life    life // its context
+	caller  asking
 	target  target
 	ask     binding.Ask
 	token   string // our caller's
@@ -93,6 +98,9 @@ type exchange struct {
 	through pipeline.Through
 	handles inject.Handles
 	request request.Request
+	policed policy.Exchange // the request as its policies see it
+	first   upstream.Attempt
+	tried   bool // first is taken
 	body    body
 	interim interim
 	answer  *http.Response // open; nil before there is one
@@ -112,8 +120,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := h.deps.Clock.Now()
 	x := &exchange{in: r, start: start}
 	x.countBodies(w)
-	ctx, cancel := context.WithTimeout(r.Context(), h.deps.Timeout)
-	defer cancel()
+	h.lives.begin(&x.life, r)
+	defer h.lives.end(&x.life)
+	ctx := context.Context(&x.life)
 	err := h.serve(ctx, x)
 	x.leave(x.outcome(err))
 	x.record.end(err, start, h.deps.Clock.Now())
@@ -190,7 +199,10 @@ func (h *Handler) bind(ctx context.Context, x *exchange) error {
 
 // asCaller returns a context for questions to the vault on the caller's behalf.
 func (x *exchange) asCaller(ctx context.Context) context.Context {
-	return &asking{Context: ctx, principal: x.ask.Principal, token: x.token}
+	if x.caller.Context == nil {
+		x.caller = asking{Context: ctx, principal: x.ask.Principal, token: x.token}
+	}
+	return &x.caller
 }
 
 func (h *Handler) findPolicies(ctx context.Context, x *exchange) (err error) {
@@ -210,8 +222,8 @@ func applyRequestPolicies(ctx context.Context, x *exchange) error {
 	if len(x.through.Policies.Request) == 0 {
 		return nil
 	}
-	return policy.Run(ctx, x.through.Policies.Request,
-		&policy.Exchange{Request: &x.request, Parameter: x.handles.Parameter, Argument: x.through.Argument(x.target.path)})
+	x.policed = policy.Exchange{Request: &x.request, Parameter: x.handles.Parameter, Argument: x.through.Argument(x.target.path)}
+	return policy.Run(ctx, x.through.Policies.Request, &x.policed)
 }
 
 // checkDestination refuses hosts that the credential is not bound to, and paths

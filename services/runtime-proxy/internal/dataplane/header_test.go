@@ -223,10 +223,10 @@ func TestInterimAnswersStayInterim(t *testing.T) {
 			h["X-Key"] = []string{"[redacted]"}
 		}
 	})}
-	i.write(http.StatusEarlyHints, http.Header{"Link": {"a"}, "Set-Cookie": {"b"}})
-	i.write(http.StatusProcessing, http.Header{"X-Key": {"secret"}})
+	i.Informational(http.StatusEarlyHints, http.Header{"Link": {"a"}, "Set-Cookie": {"b"}})
+	i.Informational(http.StatusProcessing, http.Header{"X-Key": {"secret"}})
 	i.stop()
-	i.write(http.StatusEarlyHints, http.Header{"Link": {"late"}})
+	i.Informational(http.StatusEarlyHints, http.Header{"Link": {"late"}})
 	if diff := cmp.Diff([]string{"Early Hints a", "Processing [redacted]"}, got); diff != "" || len(out.header) != 0 {
 		t.Errorf("left over %v, interim answers (-want +got):\n%s", out.header, diff)
 	}

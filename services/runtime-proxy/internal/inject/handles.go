@@ -18,6 +18,7 @@ const (
 	prefixSize  = len(handleStart) + 2*handleBytes
 	slotSize    = 2 // hexadecimal digits
 	maxSlots    = 1 << (4 * slotSize)
+	digits      = "0123456789abcdef"
 )
 
 // Handles are the handles of one call. They belong to its goroutine.
@@ -95,12 +96,14 @@ func (h *Handles) of(slot int) string {
 	if h.prefix == "" {
 		var random [handleBytes]byte
 		_, _ = rand.Read(random[:]) // never fails (crypto/rand, Go 1.24)
-		var text [prefixSize]byte
+		var text [prefixSize + slotSize]byte
 		copy(text[:], handleStart)
 		hex.Encode(text[len(handleStart):], random[:])
-		h.prefix = string(text[:])
+		text[prefixSize], text[prefixSize+1] = digits[slot>>4], digits[slot&15]
+		first := string(text[:]) // one piece of memory for the prefix and the only handle that most calls have
+		h.prefix = first[:prefixSize]
+		return first
 	}
-	const digits = "0123456789abcdef"
 	return h.prefix + string([]byte{digits[slot>>4], digits[slot&15]})
 }
 

@@ -65,11 +65,12 @@ type Credential struct {
 	parameters map[string]string // plain parameters
 	names      []string          // of all parameters of the set
 	placements []Placement
-	tokens     slots              // those of the access token, and of what was made of it
-	set        string             // name of the parameter set
-	declares   bool               // the set places something for a security scheme
-	forms      secret.Text        // what must not be repeated to anybody, see eachForm
-	trust      *upstream.Identity // of calls that present no certificate; nil for the defaults
+	tokens     slots               // those of the access token, and of what was made of it
+	set        string              // name of the parameter set
+	declares   bool                // the set places something for a security scheme
+	forms      secret.Text         // what must not be repeated to anybody, see eachForm
+	trust      *upstream.Identity  // of calls that present no certificate; nil for the defaults
+	redact     func(string) string // Redact, made once for all calls
 }
 
 // Lent is what the vault lends, with how it is to be used. It must not change
@@ -115,6 +116,7 @@ func New(lent Lent) (*Credential, error) {
 		}
 	}
 	c.addForms()
+	c.redact = c.Redact
 	return c, nil
 }
 

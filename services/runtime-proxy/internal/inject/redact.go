@@ -101,6 +101,9 @@ func (c *Credential) Redact(text string) string {
 	return text
 }
 
+// Redactor returns [Credential.Redact] without an allocation.
+func (c *Credential) Redactor() func(string) string { return c.redact }
+
 // RedactAll redacts all values of a header in place.
 func (c *Credential) RedactAll(header map[string][]string) {
 	if len(header) == 0 {

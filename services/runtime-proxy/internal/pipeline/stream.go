@@ -170,7 +170,7 @@ func (c *Call) keepUpload(upload *Upload) (*Upload, error) {
 // streamOut sends the proved request, with what is uploaded or the body in it.
 func (p *Pipeline) streamOut(ctx context.Context, c *Call, upload *Upload) (*http.Response, error) {
 	p.NoteUse(&c.handles, c.ask(), c.Binding.Endpoint(c.request.Base))
-	in := upstream.Streaming{Length: int64(len(c.request.Body)), Informational: func(int, http.Header) {}}
+	in := upstream.Streaming{Length: int64(len(c.request.Body))}
 	if upload != nil {
 		in.Body, in.Length = upload.Body, upload.Length
 	}

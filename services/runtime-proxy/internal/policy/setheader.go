@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"net/textproto"
+	"slices"
 	"strings"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
@@ -44,6 +45,9 @@ func setHeader(s settings) (Step, error) {
 	if name == "Host" {
 		return setHost(s, x), nil
 	}
+	if text, constant := x.constant(); constant && action == override && request.ValidFieldValue(text) {
+		return setConstant(name, text), nil
+	}
 	return func(_ context.Context, e *Exchange) error {
 		text, err := s.headerText(x, e, name)
 		if err != nil {
@@ -52,6 +56,16 @@ func setHeader(s settings) (Step, error) {
 		set(e.Request.Header, name, text, action)
 		return nil
 	}, nil
+}
+
+// setConstant sets a header of the request to what never changes. All calls share
+// the value: there is no handle in it, and so nobody writes a secret into its place.
+func setConstant(name, text string) Step {
+	value := []string{text}
+	return func(_ context.Context, e *Exchange) error {
+		e.Request.Header[name] = slices.Clip(value)
+		return nil
+	}
 }
 
 // isPlaceholder reports whether a name is one that somebody meant to fill in,

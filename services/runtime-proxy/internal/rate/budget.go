@@ -41,6 +41,9 @@ type budget struct {
 
 	ownWindow int64 // of the last own share; only with the turn
 	owed      int64 // of it, what is not in the record yet
+
+	record  Record // as the process wrote it last; only with the turn
+	version uint64 // of record; 0 if it has to be read
 }
 
 func newBudget(key string, limit Limit) *budget {

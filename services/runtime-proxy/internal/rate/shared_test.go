@@ -41,18 +41,18 @@ func (m *memory) Load(_ context.Context, key string) (Record, uint64, error) {
 	return m.records[key], m.version[key], nil
 }
 
-func (m *memory) Swap(_ context.Context, key string, record Record, version uint64) error {
+func (m *memory) Swap(_ context.Context, key string, record Record, version uint64) (uint64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.down.Load() {
-		return errDown
+		return 0, errDown
 	}
 	if m.version[key] != version {
-		return errConflict
+		return 0, errConflict
 	}
 	m.records[key] = record
 	m.version[key]++
-	return nil
+	return m.version[key], nil
 }
 
 func (*memory) IsConflict(err error) bool { return errors.Is(err, errConflict) }
@@ -137,6 +137,33 @@ func TestProcessesShareALimit(t *testing.T) {
 
 // TestTheBusGoesAway: each process goes on with its part; what it allowed by itself
 // counts when the bus is back; the log has one line for each.
+func TestARecordIsReadOnceAndAgainWhenSomebodyElseWroteIt(t *testing.T) {
+	clk := clocktest.New(noon)
+	store := newMemory()
+	quiet := slog.New(slog.DiscardHandler)
+	first, second := New(store, Options{}, clk, quiet), New(store, Options{}, clk, quiet)
+	rules := own(PerConnection, 90, time.Minute)
+	for range 3 { // windows, in each of which a lease is taken
+		if got := allowed(t, first, shop, rules, 1); got != 1 {
+			t.Fatal("a call was refused")
+		}
+		clk.Advance(time.Minute)
+	}
+	if asked := store.loads.Load(); asked != 1 {
+		t.Errorf("the bus was asked %d times for what nobody else had written", asked)
+	}
+	if got := allowed(t, second, shop, rules, 90); got != 90 {
+		t.Errorf("%d calls were allowed to a second process, want 90", got)
+	}
+	if got := allowed(t, first, shop, rules, 1); got != 0 {
+		t.Error("a call was allowed by a record that somebody else had changed since")
+	}
+	clk.Advance(time.Minute)
+	if got := allowed(t, first, shop, rules, 100) + allowed(t, second, shop, rules, 100); got != 90 {
+		t.Errorf("%d calls were allowed to both in a window, want 90", got)
+	}
+}
+
 func TestTheBusGoesAway(t *testing.T) {
 	clk := clocktest.New(noon)
 	store := newMemory()

@@ -24,8 +24,9 @@ var errConflict = errors.New("the record has changed")
 type Store interface {
 	// Load returns a record with its version, 0 if there is none.
 	Load(ctx context.Context, key string) (Record, uint64, error)
-	// Swap replaces the record with that version, or fails with a conflict.
-	Swap(ctx context.Context, key string, record Record, version uint64) error
+	// Swap replaces the record with that version and returns the new one's, or fails
+	// with a conflict.
+	Swap(ctx context.Context, key string, record Record, version uint64) (uint64, error)
 	// IsConflict reports whether an error of Swap says that the version is another.
 	IsConflict(err error) bool
 }
@@ -52,23 +53,23 @@ func (s kvStore) Load(ctx context.Context, key string) (Record, uint64, error) {
 	}, entry.Revision(), nil
 }
 
-func (s kvStore) Swap(ctx context.Context, key string, record Record, version uint64) error {
+func (s kvStore) Swap(ctx context.Context, key string, record Record, version uint64) (uint64, error) {
 	value := binary.BigEndian.AppendUint64(make([]byte, 0, 16), uint64(record.Window))
 	value = binary.BigEndian.AppendUint64(value, uint64(record.Taken))
 	var err error
 	if version == 0 {
-		_, err = s.bucket.Create(ctx, key, value)
+		version, err = s.bucket.Create(ctx, key, value)
 	} else {
-		_, err = s.bucket.Update(ctx, key, value, version)
+		version, err = s.bucket.Update(ctx, key, value, version)
 	}
 	if err == nil {
-		return nil
+		return version, nil
 	}
 	api, ok := errors.AsType[*jetstream.APIError](err)
 	if errors.Is(err, jetstream.ErrKeyExists) || ok && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
-		return errConflict
+		return 0, errConflict
 	}
-	return fmt.Errorf("write rate budget: %w", err)
+	return 0, fmt.Errorf("write rate budget: %w", err)
 }
 
 func (kvStore) IsConflict(err error) bool { return errors.Is(err, errConflict) }

@@ -67,7 +67,11 @@ type Client struct {
 	client     []trace.SpanStartOption // of every span
 }
 
-// New returns a client whose every connection is judged by the guard.
+// unseen is the span of a client without a tracer.
+var unseen trace.Span = noop.Span{}
+
+// New returns a client whose every connection is judged by the guard. A nil tracer
+// makes no spans: one that nobody sees takes two allocations and most of 1 us.
 func New(guard *egress.Guard, tracer trace.Tracer, options Options) *Client {
 	return build(guard, tracer, options, nil)
 }
@@ -201,10 +205,15 @@ type Streaming struct {
 	Length int64
 	// Trailer is filled by the time Body ends; nil without trailers.
 	Trailer http.Header
-	// Informational is called for each 1xx answer but 100 (RFC 9110, section
-	// 15.2), perhaps from another goroutine, until Stream returns; 100 times at
-	// most.
-	Informational func(status int, header http.Header)
+	// Listener is told of 1xx answers; nil for nobody.
+	Listener Listener
+}
+
+// Listener is told what an API says before it answers.
+type Listener interface {
+	// Informational is called for each 1xx answer but 100 (RFC 9110, section 15.2),
+	// perhaps from another goroutine, until Stream returns; 100 times at most.
+	Informational(status int, header http.Header)
 }
 
 // Stream sends a request and returns as soon as the answer's header is there.
@@ -214,7 +223,7 @@ func (c *Client) Stream(ctx context.Context, req *request.Request, in Streaming,
 	defer span.End()
 	out := outgoing(ctx, req, in.Body, in.Length)
 	out.Trailer = in.Trailer
-	resp, err := exchange(c.rawOf(attempt), out, attempt.observe(in.Informational))
+	resp, err := exchange(c.rawOf(attempt), out, attempt.observe(in.Listener))
 	if err != nil {
 		return nil, failed(span, Explain(ctx, err, attempt))
 	}
@@ -224,14 +233,14 @@ func (c *Client) Stream(ctx context.Context, req *request.Request, in Streaming,
 
 // observer sees what happens to one exchange.
 type observer struct {
-	attempt       *Attempt
-	informational func(status int, header http.Header) // nil if nobody listens
-	informed      int
+	attempt  *Attempt
+	listener Listener // nil if nobody listens
+	informed int
 }
 
 // observe begins another exchange.
-func (a *Attempt) observe(informational func(int, http.Header)) *observer {
-	a.seen = observer{attempt: a, informational: informational}
+func (a *Attempt) observe(listener Listener) *observer {
+	a.seen = observer{attempt: a, listener: listener}
 	return &a.seen
 }
 
@@ -243,8 +252,8 @@ func (o *observer) Informational(status int, header http.Header) error {
 	if o.informed++; o.informed > maxInformational {
 		return errInformational
 	}
-	if o.informational != nil && status != http.StatusContinue { // our server says that itself when the body is first read
-		o.informational(status, header)
+	if o.listener != nil && status != http.StatusContinue { // our server says that itself when the body is first read
+		o.listener.Informational(status, header)
 	}
 	return nil
 }
@@ -264,8 +273,8 @@ func exchange(transport *h1.Transport, req *http.Request, hooks h1.Hooks) (*http
 //
 // A call whose trace nobody records needs none: to make one for the bin is 2 us.
 func (c *Client) start(ctx context.Context, req *request.Request, attempt *Attempt) (context.Context, trace.Span) {
-	if parent := trace.SpanContextFromContext(ctx); parent.IsValid() && !parent.IsSampled() {
-		return ctx, noop.Span{}
+	if parent := trace.SpanContextFromContext(ctx); c.tracer == nil || parent.IsValid() && !parent.IsSampled() {
+		return ctx, unseen
 	}
 	ctx, span := c.tracer.Start(ctx, spanName(req.Method), c.client...)
 	if span.IsRecording() {

@@ -110,7 +110,7 @@ func TestStreamingOverHTTP2(t *testing.T) {
 	trailer := http.Header{"X-In": nil}
 	go func() { _, _ = io.WriteString(out, "one") }()
 	req := to(t, srv.URL, http.MethodPost, "/echo", "")
-	resp, err := c.Stream(t.Context(), req, Streaming{Body: in, Length: -1, Trailer: trailer, Informational: func(int, http.Header) {}}, &Attempt{Host: req.Base.Host})
+	resp, err := c.Stream(t.Context(), req, Streaming{Body: in, Length: -1, Trailer: trailer}, &Attempt{Host: req.Base.Host})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +246,7 @@ func TestInformationalAnswersAreCounted(t *testing.T) {
 			var seen atomic.Int64
 			req := to(t, srv.URL, http.MethodGet, "/", "")
 			resp, err := newClient(t, nil).Stream(t.Context(), req, Streaming{
-				Body: http.NoBody, Informational: func(int, http.Header) { seen.Add(1) },
+				Body: http.NoBody, Listener: listening(func(int, http.Header) { seen.Add(1) }),
 			}, &Attempt{Host: req.Base.Host, Repeatable: true})
 			if fault.ReasonOf(err) != row.want || seen.Load() != maxInformational {
 				t.Errorf("error %v after %d", err, seen.Load())
@@ -281,3 +281,8 @@ func TestACallerThatGaveUpIsNotTheAPIsFault(t *testing.T) {
 		t.Errorf("error = %v", err)
 	}
 }
+
+// listening is a listener that is a function.
+type listening func(int, http.Header)
+
+func (l listening) Informational(status int, header http.Header) { l(status, header) }

@@ -20,6 +20,11 @@ const (
 	interval = 10 * time.Second
 	// batchSize is how many messages are under way at the same time.
 	batchSize = 256
+	// manyChanged is how many counters there are at least where each part of the table
+	// is written with one of partSweeps sweeps only: to write ten thousand
+	// connections every ten seconds takes a tenth of a processor.
+	manyChanged = 1000
+	partSweeps  = 6
 	// ackTime is the time for the bus to take a message, and stopTime that for all
 	// at the end.
 	ackTime  = 10 * time.Second
@@ -67,7 +72,8 @@ func NewTotals(cfg TotalsConfig) (*Totals, error) {
 	return t, nil
 }
 
-// Run writes what has changed every ten seconds until ctx ends, and then the rest
+// Run writes what has changed every ten seconds, where there is very much of it every
+// minute, until ctx ends, and then the rest
 // in five seconds at most. While the bus is away, totals are kept and grow on. A
 // call counts in the hour in which it ended, as far as Run was told by its clock
 // in time.
@@ -84,7 +90,7 @@ func (t *Totals) Run(ctx context.Context) error {
 			return nil
 		case <-t.clock.After(t.untilNext()):
 		}
-		err := t.write(ctx, js)
+		err := t.write(ctx, js, t.due)
 		if err != nil && !failing && ctx.Err() == nil { // once per outage
 			t.log.WarnContext(ctx, "usage totals were not written; they are kept", "error", err)
 		}
@@ -102,14 +108,19 @@ func (t *Totals) untilNext() time.Duration {
 func (t *Totals) finish(ctx context.Context, js jetstream.JetStream) {
 	ctx, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()
-	if err := t.write(ctx, js); err != nil {
+	if err := t.write(ctx, js, func(int) bool { return true }); err != nil {
 		t.log.ErrorContext(ctx, "the last usage totals were not written and are lost", "error", err)
 	}
 }
 
-// write makes one sweep: it ends hours, writes what has changed, and lets go what
-// is not needed.
-func (t *Totals) write(ctx context.Context, js jetstream.JetStream) error {
+// due reports whether a shard is written with this sweep.
+func (t *Totals) due(shard int) bool {
+	return t.table.counters.Load() < manyChanged || (shard+t.sweep)%partSweeps == 0
+}
+
+// write makes one sweep: it ends hours, writes what has changed in the shards that are
+// due, and lets go what is not needed.
+func (t *Totals) write(ctx context.Context, js jetstream.JetStream, due func(shard int) bool) error {
 	t.sweep++
 	t.mu.Lock() // a report must not find a tally in neither place
 	t.ended = append(t.ended, t.table.roll(t.clock.Now())...)
@@ -118,6 +129,9 @@ func (t *Totals) write(ctx context.Context, js jetstream.JetStream) error {
 	for i := range t.table.shards {
 		if err != nil {
 			break
+		}
+		if !due(i) {
+			continue
 		}
 		err = t.publish(ctx, js, &t.table.shards[i].mu, t.changed(&t.table.shards[i]))
 	}

@@ -3,6 +3,7 @@ package usage
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"testing"
 	"time"
 
@@ -256,6 +257,36 @@ func TestOnlyWhatHasChangedIsWrittenAndOnceForEachConnection(t *testing.T) {
 	}
 }
 
+func TestManyConnectionsAreWrittenOnceInAMinuteEach(t *testing.T) {
+	b := testkit.NewNATS(t)
+	p := start(t, b, clocktest.New(noon))
+	list := p.recorder.Series("default", "crm", "ListItems")
+	written := func() uint64 {
+		s, err := b.JetStream().Stream(t.Context(), bus.StreamUsage)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.CachedInfo().State.LastSeq
+	}
+	for range partSweeps {
+		for i := range manyChanged {
+			list.Record(t.Context(), Sample{Connection: fmt.Sprint("crm-", i), Status: 200})
+		}
+		before := written()
+		p.sweep()
+		if part := written() - before; part == 0 || part > manyChanged/2 {
+			t.Errorf("%d of %d connections were written at once, want a part", part, manyChanged)
+		}
+	}
+	if got := written(); got != manyChanged {
+		t.Errorf("%d messages in a minute, want one for each of %d connections", got, manyChanged)
+	}
+	p.stop()
+	if got := calls(t, outsider(t, b), onTheDay(Query{})); got != partSweeps*manyChanged {
+		t.Errorf("%d calls were written in the end, want all %d", got, partSweeps*manyChanged)
+	}
+}
+
 func TestAProcessThatComesBackAddsToWhatItWrote(t *testing.T) {
 	b := testkit.NewNATS(t)
 	for range 3 {
@@ -333,23 +364,41 @@ func TestConnectionsThatRestMakeRoom(t *testing.T) {
 	for i := range manyCounters {
 		list.Record(t.Context(), Sample{Connection: fmt.Sprint("crm-", i), Status: 200})
 	}
-	for range idleSweeps + 2 {
+	for range idleSweeps + partSweeps + 2 {
 		p.call("crm", "ListItems", "crm-busy", 1)
 		p.sweep()
 	}
-	if got := p.totals.table.counters.Load(); got != 1 {
-		t.Errorf("%d counters are held, want that of the busy connection", got)
+	if got := p.totals.table.counters.Load(); got >= manyCounters {
+		t.Errorf("%d counters are held, want less than %d", got, manyCounters)
 	}
-	p.call("crm", "ListItems", "crm-7", 1)
-	p.sweep()
+	rested := ""
+	for i := range manyCounters {
+		if name := fmt.Sprint("crm-", i); !p.holds(name) {
+			rested = name
+		}
+	}
+	if rested == "" || !p.holds("crm-busy") {
+		t.Fatal("no connection was let go, or a busy one was")
+	}
+	p.call("crm", "ListItems", rested, 1)
+	for range partSweeps {
+		p.sweep()
+	}
 	for name, totals := range map[string]*Totals{"the process": p.totals, "another": outsider(t, b)} {
-		if got := calls(t, totals, onTheDay(Query{Connection: "crm-7"})); got != 2 {
+		if got := calls(t, totals, onTheDay(Query{Connection: rested})); got != 2 {
 			t.Errorf("%d calls of one that came back, asked of %s, want 2", got, name)
 		}
-		if got := calls(t, totals, onTheDay(Query{})); got != manyCounters+idleSweeps+3 {
-			t.Errorf("%d calls in all, asked of %s, want %d", got, name, manyCounters+idleSweeps+3)
+		if got, want := calls(t, totals, onTheDay(Query{})), int64(manyCounters+idleSweeps+partSweeps+3); got != want {
+			t.Errorf("%d calls in all, asked of %s, want %d", got, name, want)
 		}
 	}
+}
+
+// holds reports whether there are counters of a connection of the connector crm.
+func (p *process) holds(connection string) bool {
+	table := &p.totals.table
+	scope := p.recorder.Series("default", "crm", "ListItems").scope
+	return table.shards[maphash.String(table.seed, connection)%shards].tallies[place{scope, connection}] != nil
 }
 
 func TestHoursAreGivenUpWhenThereIsNoRoomForNewCalls(t *testing.T) {

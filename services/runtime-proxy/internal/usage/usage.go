@@ -20,8 +20,9 @@
 //
 // # What can be lost
 //
-// A process that is killed loses what it counted since it last wrote: ten seconds
-// while the bus can be reached, and its whole absence while it cannot. A process
+// A process that is killed loses what it counted since it last wrote: ten seconds,
+// or a minute if it counts for a thousand connections and more, while the bus can be
+// reached, and its whole absence while it cannot. A process
 // that is told to stop has five seconds to write the rest. Nothing is counted
 // twice: every message holds running totals and replaces the one before it.
 package usage

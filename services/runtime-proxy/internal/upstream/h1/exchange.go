@@ -46,7 +46,8 @@ type exchange struct {
 	pool      *pool
 	conn      *conn
 	buffers   *buffers
-	stop      func() bool // hanging up at the end of the context; nil if it has none
+	ending    Ending      // hangs up at the end of the context; nil if stop does
+	stop      func() bool // stops hanging up at the end of the context; nil if it has none
 	sending   *sending    // nil if the body went out with the header
 	maxHeader int
 	wait      time.Duration // for the answer to begin
@@ -57,9 +58,7 @@ type exchange struct {
 // run sends a request and reads the header of its answer. If it fails, the
 // connection is closed. The answer's body has to be closed.
 func (x *exchange) run(req *http.Request, m *message) (*http.Response, error) {
-	if x.ctx.Done() != nil {
-		x.stop = context.AfterFunc(x.ctx, x.conn.hangUp)
-	}
+	x.attach()
 	x.buffers = spare.Get().(*buffers) //nolint:errcheck // nothing else is in the pool
 	x.buffers.in.Reset(x.conn)
 	err := x.write(req, m)
@@ -72,6 +71,28 @@ func (x *exchange) run(req *http.Request, m *message) (*http.Response, error) {
 		return nil, err
 	}
 	return x.answer(m), nil
+}
+
+// attach has the connection hung up at the end of the context.
+func (x *exchange) attach() {
+	if ending, ok := x.ctx.Value(EndingKey{}).(Ending); ok && ending.Attach(x.conn.hangUp) {
+		x.ending = ending
+		return
+	}
+	if x.ctx.Done() != nil {
+		x.stop = context.AfterFunc(x.ctx, x.conn.hangUp)
+	}
+}
+
+// detach undoes it, and reports whether the connection was not hung up.
+func (x *exchange) detach() bool {
+	switch {
+	case x.ending != nil:
+		return x.ending.Detach()
+	case x.stop != nil:
+		return x.stop()
+	}
+	return true
 }
 
 // write sends the header, and starts sending the body if that is not with it.
@@ -224,7 +245,7 @@ func (x *exchange) finish(whole bool) {
 		spare.Put(x.buffers)
 	}
 	x.buffers = nil
-	if x.stop != nil && !x.stop() {
+	if !x.detach() {
 		reusable = false // it is being hung up
 	}
 	if reusable {

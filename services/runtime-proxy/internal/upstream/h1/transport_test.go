@@ -597,3 +597,67 @@ func TestConnectionsPerHostAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// ending is a context that says so itself.
+type ending struct {
+	context.Context
+
+	hangUp   chan func()
+	taken    bool
+	detached atomic.Int64
+}
+
+func (e *ending) Value(key any) any {
+	if key == (EndingKey{}) {
+		return e
+	}
+	return e.Context.Value(key)
+}
+
+func (e *ending) Attach(hangUp func()) bool {
+	if e.taken {
+		return false
+	}
+	e.hangUp <- hangUp
+	return true
+}
+
+func (e *ending) Detach() bool {
+	e.detached.Add(1)
+	return true
+}
+
+func TestAContextThatTellsItsEndHangsUp(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	e := &ending{Context: ctx, hangUp: make(chan func(), 1)}
+	s := listen(t, answers(func(net.Conn, *http.Request, int) bool {
+		cancel(errors.New("the caller has left"))
+		(<-e.hangUp)()
+		return true
+	}))
+	if _, _, err := whole(fast(t), newRequest(e, t, "GET", s.url, "")); err == nil || err.Error() != "the caller has left" {
+		t.Errorf("the error is %v, want the cause of the context", err)
+	}
+	if e.detached.Load() != 1 {
+		t.Errorf("detached %d times, want once", e.detached.Load())
+	}
+}
+
+func TestAnExchangeDetachesAndKeepsItsConnection(t *testing.T) {
+	for _, taken := range []bool{false, true} { // by another exchange
+		s := listen(t, says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
+		transport := fast(t)
+		e := &ending{Context: t.Context(), hangUp: make(chan func(), 2), taken: taken}
+		for range 2 {
+			if body, _, err := whole(transport, newRequest(e, t, "GET", s.url, "")); body != "ok" || err != nil {
+				t.Fatalf("the answer is %q, %v", body, err)
+			}
+		}
+		if s.conns.Load() != 1 {
+			t.Errorf("taken %t: %d connections were made, want one", taken, s.conns.Load())
+		}
+		if want := map[bool]int64{false: 2}[taken]; e.detached.Load() != want {
+			t.Errorf("taken %t: detached %d times, want %d", taken, e.detached.Load(), want)
+		}
+	}
+}
