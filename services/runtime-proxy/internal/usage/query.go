@@ -3,6 +3,7 @@ package usage
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,6 +28,9 @@ const (
 	// messages.
 	readAhead = 4 << 20
 	maxFetch  = 2000
+	// readWait is how long the next totals are waited for before the bus is asked
+	// whether there are any.
+	readWait = time.Second
 	// readerIdle is when the bus forgets a reader that has died.
 	readerIdle = 30 * time.Second
 )
@@ -180,29 +184,35 @@ func (t *Totals) read(ctx context.Context, q Query, f func(subject string, data 
 	defer func() { // the bus forgets it anyway, only later
 		_ = js.DeleteConsumer(context.WithoutCancel(ctx), bus.StreamUsage, consumer.CachedInfo().Name)
 	}()
-	for next := 64; ; {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		batch, err := consumer.FetchNoWait(next)
+	pending, next := consumer.CachedInfo().NumPending, uint64(64)
+	for pending > 0 {
+		batch, err := consumer.Fetch(int(min(next, pending)), jetstream.FetchMaxWait(readWait))
 		if err != nil {
 			return err
 		}
-		n, longest := 0, 1
+		n, longest := 0, uint64(1)
 		for m := range batch.Messages() {
-			n, longest = n+1, max(longest, len(m.Data()))
-			if err == nil { // the rest of the batch would wait for somebody to take it
-				err = f(m.Subject(), m.Data())
+			n, longest = n+1, max(longest, uint64(len(m.Data())))
+			meta, metaErr := m.Metadata()
+			if err = errors.Join(err, metaErr); err != nil {
+				continue // the rest of the batch would wait for somebody to take it
 			}
+			pending = meta.NumPending
+			err = f(m.Subject(), m.Data())
 		}
-		if err == nil {
-			err = batch.Error()
-		}
-		if err != nil || n == 0 {
+		if err = errors.Join(err, batch.Error(), ctx.Err()); err != nil {
 			return err
+		}
+		if n == 0 { // newer totals have taken the place of what was still to come, or the bus is slow
+			info, err := consumer.Info(ctx)
+			if err != nil {
+				return err
+			}
+			pending = info.NumPending
 		}
 		next = max(8, min(maxFetch, readAhead/longest))
 	}
+	return nil
 }
 
 // rowKey is what a row is about.
