@@ -160,10 +160,15 @@ func TestHostileBodiesCostLittle(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			resp := &Response{Status: 400, Header: http.Header{"Content-Type": {"text/plain"}}, Body: []byte(body)}
-			begin := time.Now()
-			p := Diagnose(resp, noon, true, redactKey)
-			if took := time.Since(begin); len(p.Message) > maxWords+100 || took > 2*time.Second {
-				t.Errorf("%d bytes after %v", len(p.Message), took)
+			done := make(chan *Problem, 1)
+			go func() { done <- Diagnose(resp, noon, true, redactKey) }()
+			select {
+			case p := <-done:
+				if len(p.Message) > maxWords+100 {
+					t.Errorf("%d bytes", len(p.Message))
+				}
+			case <-time.After(time.Minute): // what grows with the square of the length takes hours
+				t.Fatal("it does not come to an end")
 			}
 		})
 	}
