@@ -200,7 +200,7 @@ func (t *Totals) read(ctx context.Context, q Query, f func(subject string, data 
 			pending = meta.NumPending
 			err = f(m.Subject(), m.Data())
 		}
-		if err = errors.Join(err, batch.Error(), ctx.Err()); err != nil {
+		if err := errors.Join(err, batch.Error(), ctx.Err()); err != nil {
 			return err
 		}
 		if n == 0 { // newer totals have taken the place of what was still to come, or the bus is slow
