@@ -1,6 +1,8 @@
 package api
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
@@ -17,6 +19,7 @@ func authorizationMessage(a core.Authorization) *vaultv1.Authorization {
 		CompleteUrl:      a.CompleteURL,
 		RedirectUrl:      a.RedirectURL,
 		Reason:           a.Reason,
+		ApiOrigins:       originTexts(a.APIOrigins),
 		ExpireTime:       timestamp(a.ExpireTime),
 		CreateTime:       timestamp(a.CreateTime),
 	}
@@ -27,6 +30,16 @@ func authorizationMessage(a core.Authorization) *vaultv1.Authorization {
 		m.Identity = a.Identity // before, it would be that of somebody who has not confirmed
 	}
 	return m
+}
+
+// originTexts returns origins as people write them.
+func originTexts(origins []core.Origin) []string {
+	texts := make([]string, 0, len(origins))
+	for _, o := range origins {
+		texts = append(texts, o.String())
+	}
+	slices.Sort(texts)
+	return texts
 }
 
 func authorizationState(s core.AuthorizationState) vaultv1.AuthorizationState {

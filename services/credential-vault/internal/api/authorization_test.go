@@ -384,3 +384,7 @@ func TestEveryStateOfASignInHasItsName(t *testing.T) {
 		t.Error("no state has a name")
 	}
 }
+
+func (w *web) Outline(*connectorv1.Definition, *connectorv1.ParameterSet, provider.Given, oauth.Grant) ([]oauth.Facet, error) {
+	return []oauth.Facet{{Name: "token endpoint", Value: "https://login.crm.example/t"}}, nil
+}

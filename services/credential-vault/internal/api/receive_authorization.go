@@ -26,5 +26,6 @@ func (s *Server) ReceiveAuthorization(ctx context.Context, req *vaultv1.ReceiveA
 	}
 	return &vaultv1.ReceiveAuthorizationResponse{
 		ReturnUrl: r.ReturnURL, Confirmation: r.Confirmation, Reason: r.Reason, ConnectionId: r.ConnectionID, Principal: r.Principal,
+		ApiOrigins: originTexts(r.APIOrigins),
 	}, nil
 }

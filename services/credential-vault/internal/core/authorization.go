@@ -99,9 +99,13 @@ type Authorization struct {
 	// Secrets are the code verifier, the device code, the confirmation and the
 	// tokens that wait for it, sealed with the connection's key.
 	Secrets []Sealed
-	// Fingerprint stands for everything that the sign-in depends on. A connection
-	// with another one has changed since it began.
-	Fingerprint string
+	// Profile is everything that the sign-in depends on. A connection with another one
+	// has changed since it began.
+	Profile []oauth.Facet
+	// IssuerNamed means that the provider's answer must name the provider.
+	IssuerNamed bool
+	// APIOrigins are where the token may be used.
+	APIOrigins []Origin
 	// ReturnURL is where the browser goes afterwards; empty to show the
 	// confirmation.
 	ReturnURL string

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -45,6 +44,10 @@ func (v *Vault) StartAuthorization(ctx context.Context, caller Caller, s SignIn)
 	if err := v.checkSignIn(s); err != nil {
 		return Authorization{}, err
 	}
+	leads, err := v.consented(ctx, held.Connection)
+	if err != nil {
+		return Authorization{}, err
+	}
 	p, secrets, err := v.signInProfile(ctx, caller, held)
 	if err != nil {
 		return Authorization{}, err
@@ -56,8 +59,8 @@ func (v *Vault) StartAuthorization(ctx context.Context, caller Caller, s SignIn)
 	a := Authorization{
 		Name:   resource.Authorization{Environment: conn.Name.Environment, Connection: conn.Name.ID, ID: v.newID()},
 		Change: 1, ConnectionUID: conn.UID, Principal: caller.Principal.Name, State: AuthorizationPending, Kind: p.Grant,
-		Seal: conn.UID + "-" + v.newID(), Fingerprint: fingerprint(conn, p), ReturnURL: s.ReturnURL, ExtraScopes: s.ExtraScopes,
-		ExpireTime: now.Add(signInTime), CreateTime: now,
+		Seal: conn.UID + "-" + v.newID(), Profile: snapshot(conn, leads, p), IssuerNamed: p.IssuerNamed, ReturnURL: s.ReturnURL, ExtraScopes: s.ExtraScopes,
+		ExpireTime: now.Add(signInTime), CreateTime: now, APIOrigins: conn.Origins,
 	}
 	switch {
 	case p.Grant.PerCaller():
@@ -268,22 +271,6 @@ func nonceOf(state string) string { return hashOf("nonce of " + state) }
 func hashOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
-}
-
-// fingerprint stands for everything that a sign-in depends on: where it leads,
-// who asks, and where its tokens will go.
-func fingerprint(conn Connection, p *oauth.Profile) string {
-	parts, err := json.Marshal(struct {
-		UID, Set, Pinned string
-		Origins          []Origin
-		Grant            oauth.Grant
-		Endpoints        oauth.Endpoints
-		Client, Redirect string
-	}{conn.UID, conn.ParameterSet, conn.PinnedRevision, conn.Origins, p.Grant, p.Endpoints, p.Client.ID, p.RedirectURL})
-	if err != nil {
-		return "" // strings always can be encoded
-	}
-	return hashOf(string(parts))
 }
 
 // checkSignIn refuses what must not become part of an address.

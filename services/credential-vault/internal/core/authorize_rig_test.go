@@ -124,6 +124,9 @@ type presets struct {
 	issuer   string
 	broken   error
 	metadata string
+	page     string // authorization endpoint, if not the usual one
+	body     string // body of token requests, if not the protocol's
+	named    bool   // answers name the issuer
 }
 
 func (p *presets) All() []*provider.Preset { return []*provider.Preset{{ID: "crm", Title: "CRM"}} }
@@ -164,6 +167,13 @@ func (p *presets) Profile(_ *connectorv1.Definition, _ *connectorv1.ParameterSet
 	if p.token != "" {
 		made.Endpoints.Token = p.token
 	}
+	if p.page != "" {
+		made.Endpoints.Authorization = p.page
+	}
+	if p.body != "" {
+		made.Templates = &oauth.Templates{TokenBody: p.body, RefreshBody: p.body}
+	}
+	made.IssuerNamed = p.named
 	if p.metadata != "" {
 		made.Endpoints.Token, made.Endpoints.Device = "", ""
 	}

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -85,7 +86,7 @@ func TestNothingThatIsKeptOfASignInIsOfUseToAReader(t *testing.T) {
 		t.Errorf("sealed are %v", sealed)
 	}
 	stored.Secrets = nil
-	text := strings.Join([]string{stored.StateHash, stored.Fingerprint, stored.ReturnURL, stored.Reason, stored.Identity, stored.Seal, stored.URL}, " ")
+	text := strings.Join([]string{stored.StateHash, fmt.Sprint(stored.Profile), stored.ReturnURL, stored.Reason, stored.Identity, stored.Seal, stored.URL}, " ")
 	for what, value := range map[string]string{"state": state, "verifier": verifier, "confirmation": strings.ReplaceAll(r.Confirmation, "-", ""), "token": "canary-access"} {
 		if strings.Contains(text, value) {
 			t.Errorf("the %s is stored in clear", what)
@@ -129,7 +130,7 @@ func TestSignInsThatCannotBegin(t *testing.T) {
 		"a token per caller":            {func(l *login) { l.client(); l.presets.grant = oauth.OnBehalfOf }, core.SignIn{}, fault.ReasonAuthorizationFailed},
 		"a strange scope":               {func(l *login) { l.client() }, core.SignIn{ExtraScopes: []string{"a b"}}, fault.ReasonInvalidArgument},
 		"a login hint of several lines": {func(l *login) { l.client() }, core.SignIn{LoginHint: "a\nb"}, fault.ReasonInvalidArgument},
-		"a device that is refused":      {func(l *login) { l.client(); l.presets.grant = oauth.DeviceCode; l.tokens.fail = errOfProvider }, core.SignIn{}, fault.ReasonProviderRefused},
+		"a device that is refused":      {func(l *login) { l.presets.grant = oauth.DeviceCode; l.client(); l.tokens.fail = errOfProvider }, core.SignIn{}, fault.ReasonProviderRefused},
 	} {
 		t.Run(title, func(t *testing.T) {
 			l := newLogin(t)

@@ -52,9 +52,14 @@ type OAuthClient struct {
 	TokenOrigins []string
 	// APIOrigins are the only ones that tokens of a maker's client may be sent to,
 	// besides those that an administrator allows for server URLs: patterns like
-	// TokenOrigins, of where the servers of the published connector were when a maker
-	// last wrote the client.
+	// TokenOrigins, of where the servers of the published connector were when the client
+	// was last written. Of one that the vault has registered: where the connection led
+	// for which it did.
 	APIOrigins []string
+	// Profiles say how the sign-ins that it serves went about when it was last written.
+	// A sign-in that goes about in another way does not get it. One that the vault has
+	// registered has one profile, and its sign-ins use the API at APIOrigins only.
+	Profiles []SignInProfile
 	// Issuer is the authorization server that a registered client belongs to; empty
 	// if it does not say who it is.
 	Issuer string

@@ -137,7 +137,7 @@ func (c OAuthClient) vouchesFor(conn Connection, rules HostRules) error {
 // elsewhere.
 func notVouchedFor(c OAuthClient, conn Connection, o Origin) error {
 	return fault.Denied(fault.ReasonHostNotAllowed,
-		"connection %q leads to %s, to which tokens of OAuth client %q must not go: a maker updates the OAuth client with all its secrets, which confirms the servers that the published connector has now, or the connection brings a client id of its own",
+		"connection %q leads to %s, to which tokens of OAuth client %q must not go: its creator or an administrator updates the OAuth client with its client id and all its secrets, which confirms the servers that the published connector has now, or the connection brings a client id of its own",
 		conn.Name.ID, o, c.Name.ID).
 		With("host", o.short()).With("oauth_client", c.Name.String()).With("connection", conn.Name.String())
 }

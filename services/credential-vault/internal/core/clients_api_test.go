@@ -101,7 +101,13 @@ func TestAPublicationDoesNotTakeTokensElsewhereUntilTheMakerOfTheClientConfirmsI
 	if !strings.Contains(err.Error(), "api.mia.example") {
 		t.Errorf("got %v", err)
 	}
-	c, err := l.editClient(core.ClientEdit{Secrets: texts("client_secret", "canary-of-the-maker")})
+	// Nor does who exchanges a secret, and has looked at nothing.
+	_, err = l.editClient(core.ClientEdit{Secrets: texts("client_secret", "canary-of-the-maker")})
+	wantReason(t, err, fault.ReasonHostNotAllowed)
+	if !strings.Contains(err.Error(), "api.mia.example") || !strings.Contains(err.Error(), "--client-id") {
+		t.Errorf("got %v", err)
+	}
+	c, err := l.editClient(core.ClientEdit{ClientID: "makers", Secrets: texts("client_secret", "canary-of-the-maker")}, core.ClientFieldClientID)
 	if err != nil || !cmp.Equal(c.APIOrigins, []string{"https://api.mia.example:443"}) {
 		t.Fatalf("got %v, %v", c.APIOrigins, err)
 	}
@@ -129,7 +135,7 @@ func TestWhereElseTokensOfAMakersClientMayGo(t *testing.T) {
 	}
 }
 
-func TestARegisteredClientThatAMakerGivesASecretIsTheMakers(t *testing.T) {
+func TestARegisteredClientThatAnAdministratorGivesASecretIsAMakers(t *testing.T) {
 	l := newLogin(t)
 	l.presets.register = true
 	l.connect()
@@ -138,7 +144,10 @@ func TestARegisteredClientThatAMakerGivesASecretIsTheMakers(t *testing.T) {
 	if err != nil || len(clients) != 1 || !clients[0].Registered {
 		t.Fatalf("got %+v, %v", clients, err)
 	}
-	c, err := l.vault.UpdateClient(t.Context(), user("mia", authn.RoleMaker), core.ClientEdit{Name: clients[0].Name, Secrets: texts("client_secret", "canary")})
+	mine := core.ClientEdit{Name: clients[0].Name, Secrets: texts("client_secret", "canary")}
+	_, err = l.vault.UpdateClient(t.Context(), user("mia", authn.RoleMaker), mine)
+	wantReason(t, err, fault.ReasonPermissionDenied)
+	c, err := l.vault.UpdateClient(t.Context(), admin(), mine)
 	if err != nil || c.Registered || !cmp.Equal(c.APIOrigins, []string{"https://api.crm.example:443"}) {
 		t.Errorf("got %+v, %v", c, err)
 	}

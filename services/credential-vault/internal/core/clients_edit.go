@@ -1,7 +1,6 @@
 package core
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -80,7 +79,9 @@ func (v *Vault) ListClients(ctx context.Context, caller Caller, l ClientListing)
 }
 
 // UpdateClient changes an OAuth client. Secrets that are not sent are kept, unless
-// they would then go to another provider: then all must be sent again.
+// they would then go to another provider: then all must be sent again. Codes and tokens
+// of people who sign in go where a client says, and all that it has says so: only its
+// creator and administrators may write it.
 func (v *Vault) UpdateClient(ctx context.Context, caller Caller, e ClientEdit) (OAuthClient, error) {
 	return settledClient(e.Name, func() (OAuthClient, error) { return v.tryUpdateClient(ctx, caller, e) })
 }
@@ -89,6 +90,9 @@ func (v *Vault) tryUpdateClient(ctx context.Context, caller Caller, e ClientEdit
 	before, sealed, err := v.managedClient(ctx, caller, e.Name)
 	if err != nil {
 		return OAuthClient{}, err
+	}
+	if !caller.created(before) {
+		return OAuthClient{}, notTheirs(before, "change")
 	}
 	if err := checkClientEdit(before, e); err != nil {
 		return OAuthClient{}, err
@@ -113,7 +117,10 @@ func (v *Vault) tryUpdateClient(ctx context.Context, caller Caller, e ClientEdit
 	if err := v.anchor(ctx, &after, namesOf(secrets, before.SecretNames)); err != nil {
 		return OAuthClient{}, err
 	}
-	if err := v.bindClient(ctx, caller, before, after, sealed, secrets); err != nil {
+	if err := bindClient(before, after, secrets); err != nil {
+		return OAuthClient{}, err
+	}
+	if err := v.confirmed(ctx, before, e); err != nil {
 		return OAuthClient{}, err
 	}
 	w := ClientWrite{Client: after, Audit: v.recordClient(caller, after, slices.Sorted(maps.Keys(secrets)))}
@@ -174,59 +181,68 @@ func (c OAuthClient) with(e ClientEdit) OAuthClient {
 }
 
 // bindClient decides to which origins the secrets of a changed client, and its
-// tokens, are bound: to more than before only if all secrets were sent again. And
-// codes of people who sign in go there, too: so it takes who created the client, an
-// administrator, or somebody who shows that he knows the secrets.
-func (v *Vault) bindClient(ctx context.Context, caller Caller, before, after OAuthClient, sealed []Sealed, sent map[string]secret.Text) error {
+// tokens, are bound: to more than before, or to a sign-in that goes about in another
+// way, only if all secrets were sent again.
+func bindClient(before, after OAuthClient, sent map[string]secret.Text) error {
 	strange := further(before.TokenOrigins, after.TokenOrigins)
-	if !before.Registered { // tokens of one that the vault has registered were not bound to an API
+	if !before.Registered { // whoever edits one of the vault's own brings its secrets
 		strange = append(strange, further(before.APIOrigins, after.APIOrigins)...)
 	}
-	if len(strange) == 0 {
+	what := differing(before.facets(), after.facets())
+	var where string
+	switch {
+	case len(strange) > 0:
+		where = "to " + strange[0]
+	case what != "" && !before.Registered:
+		where = "in another way (" + what + ")"
+	default:
 		return nil
-	}
-	if !caller.created(before) {
-		if known, err := v.knows(ctx, before, sealed, sent); err != nil || !known {
-			return cmp.Or(err, error(fault.Denied(fault.ReasonPermissionDenied,
-				"codes and tokens of OAuth client %q would go to %s: only whoever created it or an administrator may change that, or who sends the secrets that it has",
-				before.Name.ID, strange[0]).
-				With("oauth_client", before.Name.String())))
-		}
 	}
 	wrong := violations{}
 	for _, name := range before.SecretNames {
 		if _, again := sent[name]; !again {
-			wrong.add(secretPath(name), "must be sent again: it, or tokens that it brings, would go to "+strange[0]+", for which it was not given")
+			wrong.add(secretPath(name), "must be sent again: it, or tokens that it brings, would go "+where+", for which it was not given")
 		}
 	}
-	return wrong.describe("the secrets of OAuth client %q, or tokens that they bring, would go to %s, for which they were not given; send all of them again in the same update",
-		before.Name.ID, strange[0])
+	return wrong.describe("the secrets of OAuth client %q, or tokens that they bring, would go %s, for which they were not given; send all of them again in the same update",
+		before.Name.ID, where)
 }
 
-// knows reports whether somebody has sent all the secrets that a client has. A client
-// without any is known to nobody.
-func (v *Vault) knows(ctx context.Context, c OAuthClient, sealed []Sealed, sent map[string]secret.Text) (bool, error) {
-	for _, s := range sealed {
-		if sent[s.Parameter].Empty() {
-			return false, nil
-		}
-		value, err := v.sealer.Open(ctx, c.place(s.Parameter, s.Version), s.Blob)
-		if err != nil {
-			return false, fmt.Errorf("decrypt %q of %s: %w", s.Parameter, c.Name, err)
-		}
-		same := value.Equal(sent[s.Parameter])
-		value.Clear()
-		if !same {
-			return false, nil
-		}
+// confirmed refuses an edit that would bind a client to what the connector has become
+// since it was last written, unless it names the client id: whoever exchanges a secret has
+// not looked at what others have published meanwhile.
+func (v *Vault) confirmed(ctx context.Context, before OAuthClient, e ClientEdit) error {
+	if before.Registered || slices.Contains(e.Fields, ClientFieldClientID) {
+		return nil
 	}
-	return len(sealed) > 0, nil
+	now := before
+	if err := v.anchor(ctx, &now, before.SecretNames); err != nil {
+		return nil //nolint:nilerr // it cannot be used as it was; the edit repairs it
+	}
+	what := differing(before.facets(), now.facets())
+	if strange := append(further(before.TokenOrigins, now.TokenOrigins), further(before.APIOrigins, now.APIOrigins)...); len(strange) > 0 {
+		what = strange[0]
+	}
+	if what == "" {
+		return nil
+	}
+	return fault.Denied(fault.ReasonHostNotAllowed,
+		"the connector of OAuth client %q has changed since it was last written (%s), and its secrets and tokens would go along: look at the connector, and confirm it by naming the client id in the same update (`ferrule oauth-clients update %s --client-id ID`, with all its secrets)",
+		before.Name.ID, what, before.Name.ID).
+		With("oauth_client", before.Name.String())
 }
 
 // created reports whether a client is the caller's, as everything is an
 // administrator's.
 func (c Caller) created(client OAuthClient) bool {
 	return c.Principal.Is(authn.RoleAdmin) || client.Creator != "" && client.Creator == c.Principal.Name
+}
+
+// notTheirs is for makers who did not create a client.
+func notTheirs(c OAuthClient, what string) error {
+	return fault.Denied(fault.ReasonPermissionDenied,
+		"OAuth client %q is not yours: only whoever created it or an administrator may %s it; a connection may bring a client id of its own", c.Name.ID, what).
+		With("oauth_client", c.Name.String())
 }
 
 // further returns the patterns that are not covered by those before.
@@ -249,9 +265,7 @@ func (v *Vault) DeleteClient(ctx context.Context, caller Caller, name resource.O
 			return OAuthClient{}, err
 		}
 		if !caller.created(c) {
-			return OAuthClient{}, fault.Denied(fault.ReasonPermissionDenied,
-				"OAuth client %q is not yours: only whoever created it or an administrator may delete it", c.Name.ID).
-				With("oauth_client", c.Name.String())
+			return OAuthClient{}, notTheirs(c, "delete")
 		}
 		if etag != "" && etag != c.Etag() {
 			return OAuthClient{}, clientChanged(c)
@@ -293,7 +307,8 @@ func (v *Vault) register(ctx context.Context, caller Caller, conn Connection, p 
 	now := v.clock.Now()
 	c := OAuthClient{
 		UID: v.newID()[:16], Edits: 1, Connector: conn.Connector, ParameterSet: served, ClientID: r.ID, Method: r.Method,
-		Settings: map[string]string{}, TokenOrigins: tokenOrigins(p.Endpoints), Issuer: p.Issuer, Registered: true, CreateTime: now, UpdateTime: now,
+		Settings: map[string]string{}, TokenOrigins: tokenOrigins(p.Endpoints), APIOrigins: originTexts(conn.Origins), Issuer: p.Issuer, Registered: true,
+		Profiles: []SignInProfile{{Set: conn.ParameterSet, Grant: p.Grant, Facets: p.Facets}}, CreateTime: now, UpdateTime: now,
 	}
 	_, err = v.insertClient(ctx, caller, c, "", map[string]secret.Text{ClientSecret: r.Secret})
 	if fault.ReasonOf(err) == fault.ReasonOAuthClientExists {

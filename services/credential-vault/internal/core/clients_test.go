@@ -30,7 +30,10 @@ func TestAClientAsItIsStored(t *testing.T) {
 		Name: clientName("crm"), UID: got.UID, Edits: 1, Connector: resource.Connector{Environment: "default", ID: "crm"}, ClientID: "makers",
 		Method: oauth.SecretBasic, Settings: map[string]string{"Tenant": "contoso"}, SecretNames: []string{"client_secret", "private_key"}, Key: got.Key,
 		TokenOrigins: []string{"https://login.crm.example:443"}, APIOrigins: []string{"https://api.crm.example:443"},
-		Creator: "mia", CreateTime: l.clock.Now(), UpdateTime: l.clock.Now(),
+		Profiles: got.Profiles, Creator: "mia", CreateTime: l.clock.Now(), UpdateTime: l.clock.Now(),
+	}
+	if len(got.Profiles) == 0 || got.Profiles[0].Set != "oauth" || len(got.Profiles[0].Facets) == 0 {
+		t.Errorf("it does not remember how its sign-in goes about: %+v", got.Profiles)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -203,7 +206,7 @@ func TestMetadataMayNameOtherHostsOnlyIfTheyCameFromWhereTheyDidBefore(t *testin
 	l.tokens.found.Token = "https://elsewhere.crm.example/token" // the provider itself has moved it
 	_, err := l.vault.StartAuthorization(t.Context(), ann(), core.SignIn{Connection: name("crm-1")})
 	wantReason(t, err, fault.ReasonHostNotAllowed) // the redirect URL does not stand for that
-	if _, err := l.editClient(core.ClientEdit{Secrets: texts("client_secret", "again")}); err != nil {
+	if _, err := l.editClient(core.ClientEdit{ClientID: "makers", Secrets: texts("client_secret", "again")}, core.ClientFieldClientID); err != nil {
 		t.Fatal(err)
 	}
 	l.start()

@@ -195,6 +195,9 @@ func (v *Vault) anchor(ctx context.Context, c *OAuthClient, names []string) erro
 		return err
 	}
 	c.APIOrigins = apiPatterns(def)
+	if c.Profiles, err = v.clientProfiles(*c, def); err != nil {
+		return err
+	}
 	c.TokenOrigins, err = v.clientReach(ctx, *c, def, set)
 	return err
 }

@@ -126,7 +126,7 @@ func (v *Vault) acceptAgain(ctx context.Context, caller Caller, a Authorization,
 		if errors.Is(why, ErrChanged) {
 			held, why = v.store.Held(ctx, a.Name.Parent())
 		}
-		if why != nil || held.Connection.UID != a.ConnectionUID || fingerprint(held.Connection, p) != a.Fingerprint {
+		if why != nil || held.Connection.UID != a.ConnectionUID || v.differs(ctx, a, held.Connection, p) != "" {
 			break
 		}
 		if _, why = v.acceptSignIn(ctx, caller, held.Connection, p, t, ActionAuthorized, &done); why == nil {
@@ -136,9 +136,6 @@ func (v *Vault) acceptAgain(ctx context.Context, caller Caller, a Authorization,
 	v.giveBack(ctx, answer{profile: p, token: t})
 	return v.failed(ctx, a, "the token could not be stored; begin the sign-in again"), nil //nolint:nilerr // the failure is in the answer
 }
-
-// movedOn is why a sign-in does not fit its connection any more.
-const movedOn = "the connection, its connector or its OAuth client has changed since the sign-in began; begin it again"
 
 // unchanged returns the connection of a sign-in and its profile, or why the
 // sign-in cannot go on. Whoever gets the secrets clears them.
@@ -151,12 +148,29 @@ func (v *Vault) unchanged(ctx context.Context, a Authorization) (Held, *oauth.Pr
 	if err != nil {
 		return Held{}, nil, nil, "the sign-in cannot go on: " + fault.From(err).Message()
 	}
-	if fingerprint(held.Connection, p) != a.Fingerprint {
+	if why := v.differs(ctx, a, held.Connection, p); why != "" {
 		Credential{Secrets: secrets}.Clear()
 		clearProfile(p)
-		return Held{}, nil, nil, movedOn
+		return Held{}, nil, nil, why
 	}
 	return held, p, secrets, ""
+}
+
+// differs returns why a sign-in must not go on with what its connection, its connector
+// and its client are now, "" if they are what they were when it began.
+func (v *Vault) differs(ctx context.Context, a Authorization, conn Connection, p *oauth.Profile) string {
+	def, err := v.definition(ctx, conn)
+	if err != nil {
+		return "the sign-in cannot go on: " + fault.From(err).Message()
+	}
+	leads, err := destinations(def, conn.Parameters, conn.ServerURL, v.cfg.AllowHosts)
+	if err != nil {
+		return "the sign-in cannot go on: " + fault.From(err).Message()
+	}
+	if what := differing(a.Profile, snapshot(conn, leads, p)); what != "" {
+		return changedSince(what)
+	}
+	return ""
 }
 
 // failed ends a sign-in and gives back what it has brought. A store that fails

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
 )
 
 // State says whether a connection can be used.
@@ -73,6 +74,9 @@ type Connection struct {
 	// TokenOrigins are the only ones that its secrets may be sent to for a sign-in
 	// (see [OAuthClient.TokenOrigins]): where the provider was when they were given.
 	TokenOrigins []string
+	// Profile is how its sign-in goes about, as far as the connection's own client id
+	// and secrets are bound to it: as it was when they were given.
+	Profile []oauth.Facet
 	// Mock means that answers come from the examples of the connector: it has no
 	// values, no secrets, and leads nowhere.
 	Mock bool

@@ -71,7 +71,7 @@ func (v *Vault) Create(ctx context.Context, caller Caller, d Draft) (Connection,
 	}
 	conn.enter(fitted.firstState(), fitted.firstReason(), now)
 	d.Secrets = fitted.secrets
-	return v.insert(ctx, caller, conn, d)
+	return v.insert(ctx, caller, conn, d, lendsOf(fitted.def, conn))
 }
 
 // checkNames refuses ids that are not well-formed, and connections across
@@ -109,7 +109,7 @@ func checkPin(conn Connection) error {
 
 // insert seals and stores a connection, under the id that was asked for or the
 // first free one.
-func (v *Vault) insert(ctx context.Context, caller Caller, conn Connection, d Draft) (Connection, error) {
+func (v *Vault) insert(ctx context.Context, caller Caller, conn Connection, d Draft, l lends) (Connection, error) {
 	attempts := idAttempts
 	if d.ID != "" {
 		attempts = 1
@@ -121,7 +121,7 @@ func (v *Vault) insert(ctx context.Context, caller Caller, conn Connection, d Dr
 			return Connection{}, fmt.Errorf("make the key of %s: %w", conn.Name, err)
 		}
 		// Sealed for each attempt anew: a secret is bound to its connection's name.
-		w, err := v.sealedWrite(ctx, caller, conn, d.Secrets)
+		w, err := v.sealedWrite(ctx, caller, conn, d.Secrets, l)
 		if err != nil {
 			return Connection{}, err
 		}
@@ -151,8 +151,8 @@ func (v *Vault) nameFor(d Draft, attempt int) resource.Connection {
 }
 
 // sealedWrite encrypts the secrets of a new connection.
-func (v *Vault) sealedWrite(ctx context.Context, caller Caller, conn Connection, secrets map[string]secret.Text) (Write, error) {
-	sealed, err := v.seal(ctx, conn, secrets)
+func (v *Vault) sealedWrite(ctx context.Context, caller Caller, conn Connection, secrets map[string]secret.Text, l lends) (Write, error) {
+	sealed, err := v.seal(ctx, conn, secrets, l)
 	if err != nil {
 		return Write{}, err
 	}
@@ -165,14 +165,14 @@ func (v *Vault) sealedWrite(ctx context.Context, caller Caller, conn Connection,
 }
 
 // seal encrypts the non-empty secrets, in the order of their parameters, for
-// the present change of the connection.
-func (v *Vault) seal(ctx context.Context, conn Connection, secrets map[string]secret.Text) ([]Sealed, error) {
+// the present change of the connection and what they are given for.
+func (v *Vault) seal(ctx context.Context, conn Connection, secrets map[string]secret.Text, l lends) ([]Sealed, error) {
 	sealed := []Sealed{}
 	for _, name := range slices.Sorted(maps.Keys(secrets)) {
 		if secrets[name].Empty() {
 			continue
 		}
-		version := conn.Etag()
+		version := conn.Etag() + l.purpose(name)
 		blob, err := v.sealer.Seal(ctx, conn.place(name, version), secrets[name])
 		if err != nil {
 			return nil, fmt.Errorf("encrypt parameter %q of %s: %w", name, conn.Name, err)

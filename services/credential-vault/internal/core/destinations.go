@@ -2,7 +2,9 @@ package core
 
 import (
 	"cmp"
+	"context"
 	"slices"
+	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
@@ -81,28 +83,78 @@ func confirmedHosts(conn Connection, leads []Origin) ([]string, error) {
 // unconfirmed is for a connection that leads only where its secrets may not go.
 func unconfirmed(conn Connection, o Origin) error {
 	return fault.Denied(fault.ReasonHostNotAllowed,
-		"connection %q leads to %s now, for which its secrets were not given: the owner confirms the new host by updating the connection with its secrets again, or asks the maker of the connector to publish the former host",
-		conn.Name.ID, o).
+		"connection %q leads to %s now, for which its secrets were not given: the owner confirms the new host by updating the connection with its secrets again (`ferrule connections update %s --server-url URL --secret NAME=-`), or asks the maker of the connector to publish the former host",
+		conn.Name.ID, o, conn.Name.ID).
 		With("host", o.short())
+}
+
+// consented returns where a connection leads, if its owner has said that its secrets
+// and tokens may go there. A sign-in is no consent: whoever publishes revisions must not
+// get at the token of somebody who signs in again.
+func (v *Vault) consented(ctx context.Context, conn Connection) ([]Origin, error) {
+	def, err := v.definition(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	leads, err := destinations(def, conn.Parameters, conn.ServerURL, v.cfg.AllowHosts)
+	if err != nil {
+		return nil, err
+	}
+	if strange := beyond(leads, conn.Origins); len(strange) > 0 {
+		return nil, elsewhere(conn, apiAt(def, conn, strange[0]), strange[0])
+	}
+	return leads, nil
+}
+
+// elsewhere is for a sign-in whose token would go where the connection did not lead
+// when it was made.
+func elsewhere(conn Connection, url string, o Origin) error {
+	made := make([]string, 0, len(conn.Origins))
+	for _, before := range conn.Origins {
+		made = append(made, before.String())
+	}
+	return fault.Denied(fault.ReasonHostNotAllowed,
+		"connection %q was made for %s, and its connector leads to %s now: the token of a sign-in would go there. If its owner wants that, `ferrule connections update %s --server-url %s` says so (or --revision ID, for all servers of that revision); else ask the maker of the connector",
+		conn.Name.ID, strings.Join(made, " and "), o, conn.Name.ID, url).
+		With("host", o.short()).With("connection", conn.Name.String())
+}
+
+// apiAt returns the address of the API at an origin to which a connection leads.
+func apiAt(def *connectorv1.Definition, conn Connection, o Origin) string {
+	for server := range serversOf(def) {
+		authority, ok := address(server, conn.Parameters)
+		if at, err := ParseOrigin(authority); ok && err == nil && at == o {
+			return authority + pathOf(server, conn.Parameters)
+		}
+	}
+	return o.String()
 }
 
 // bind decides to which origins the secrets of a changed connection are bound.
 // An edit that moves the connection or brings new secrets binds it to where it
 // leads now, and has to bring every secret again that would go farther than
 // before: whoever may change a connection need not know its secrets. Any other
-// edit leaves them bound as they were.
+// edit leaves them bound as they were. Where somebody signs in, only an edit that
+// moves the connection binds it, since what is sent may be for the provider alone; and
+// where the connector has moved, too, the edit has to say so.
 func (v *Vault) bind(def *connectorv1.Definition, before Connection, after *Connection, e Edit) error {
 	leads := after.Origins
-	if !v.moves(def, before, *after) && !brings(e.Secrets) {
+	lends := lendsOf(def, before)
+	if moves := v.moves(def, before, *after); !moves && (lends.oauth != "" || !brings(e.Secrets)) {
 		after.Origins = before.Origins
 		return nil
+	}
+	if lends.oauth != "" && before.PinnedRevision == after.PinnedRevision && before.ServerURL == after.ServerURL {
+		led, err := destinations(def, before.Parameters, before.ServerURL, v.cfg.AllowHosts)
+		if strange := beyond(led, before.Origins); err == nil && len(strange) > 0 {
+			return elsewhere(before, apiAt(def, before, strange[0]), strange[0])
+		}
 	}
 	strange := beyond(leads, before.Origins)
 	if len(strange) == 0 {
 		return nil
 	}
 	wrong := violations{}
-	lends := lendsOf(def, before)
 	for _, name := range before.SecretNames {
 		if !lends.secret(name) {
 			continue // it never goes to the API

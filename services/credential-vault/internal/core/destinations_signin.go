@@ -15,21 +15,28 @@ func (f fitted) bindSignIn(before Connection, after *Connection, sent map[string
 		return nil
 	}
 	if !f.reworks(before, *after) && !f.bringsSignIn(sent) {
-		after.TokenOrigins = before.TokenOrigins
+		after.TokenOrigins, after.Profile = before.TokenOrigins, before.Profile
 		return nil
 	}
 	strange := slices.DeleteFunc(slices.Clone(after.TokenOrigins), func(o string) bool { return allows(before.TokenOrigins, o) })
-	if len(strange) == 0 {
+	where := ""
+	if what := differing(before.Profile, after.Profile); what != "" {
+		where = "go about in another way (" + what + ")"
+	}
+	if len(strange) > 0 {
+		where = "lead to " + strange[0]
+	}
+	if where == "" {
 		return nil
 	}
 	wrong := violations{}
 	for _, name := range before.SecretNames {
 		if _, again := sent[name]; !again && usedBySignIn(f.set, name) {
-			wrong.add(secretPath(name), "must be sent again: the sign-in would lead to "+strange[0]+", for which it was not given")
+			wrong.add(secretPath(name), "must be sent again: the sign-in would "+where+", for which it was not given")
 		}
 	}
-	return wrong.describe("the sign-in of connection %q would lead to %s, for which its secrets were not given; send all of them again in the same update",
-		before.Name.ID, strange[0])
+	return wrong.describe("the sign-in of connection %q would %s, for which its secrets were not given; send all of them again in the same update",
+		before.Name.ID, where)
 }
 
 // reworks reports whether an edit makes the sign-in another one, but for its

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
@@ -70,6 +71,7 @@ func (v *Vault) fit(ctx context.Context, conn *Connection, a answers) (fitted, e
 	if err != nil {
 		return fitted{}, err
 	}
+	a.kept = a.serving(lendsOf(def, *conn))
 	a, made := f.takeIn(f.canonical(a), v.clock.Now())
 	done := fitted{def: def, set: set, secrets: a.secrets, made: made}
 	plain, err := f.complete(a)
@@ -85,11 +87,11 @@ func (v *Vault) fit(ctx context.Context, conn *Connection, a answers) (fitted, e
 	}
 	conn.ParameterSet, conn.Parameters, conn.Origins = set.GetName(), plain, origins
 	if f.signIn.Parameter == "" {
-		conn.TokenOrigins = nil
+		conn.TokenOrigins, conn.Profile = nil, nil
 		return done, nil
 	}
 	done.grant = f.signIn.grant(plain)
-	conn.TokenOrigins, err = v.signInOrigins(*conn, f, def, a)
+	conn.TokenOrigins, conn.Profile, err = v.signInOrigins(*conn, f, def, a)
 	return done, err
 }
 
@@ -112,8 +114,8 @@ func (c OAuthClient) outline() oauth.Registration {
 }
 
 // signInOrigins returns where the sign-in of a connection leads, as far as that
-// is known without asking anybody. Values that do not make a sign-in are refused.
-func (v *Vault) signInOrigins(conn Connection, f form, def *connectorv1.Definition, a answers) ([]string, error) {
+// is known without asking anybody, and how it goes about. Values that do not make a sign-in are refused.
+func (v *Vault) signInOrigins(conn Connection, f form, def *connectorv1.Definition, a answers) ([]string, []oauth.Facet, error) {
 	unknown := secret.FromString("unknown") // stands for what is there, and does not matter here
 	given := provider.Given{
 		Plain: conn.Parameters, Secrets: map[string]secret.Text{}, Client: &provider.Client{},
@@ -139,7 +141,19 @@ func (v *Vault) signInOrigins(conn Connection, f form, def *connectorv1.Definiti
 	}
 	p, err := v.presets.Profile(def, f.set, given)
 	if err != nil {
-		return nil, fmt.Errorf("work out the sign-in of %s: %w", conn.Connector, err)
+		return nil, nil, fmt.Errorf("work out the sign-in of %s: %w", conn.Connector, err)
 	}
-	return tokenOrigins(p.Endpoints), nil
+	outline, err := v.presets.Outline(def, f.set, given, p.Grant)
+	if err != nil {
+		return nil, nil, fmt.Errorf("work out the sign-in of %s: %w", conn.Connector, err)
+	}
+	return tokenOrigins(p.Endpoints), outline, nil
+}
+
+// serving returns the names of the secrets from before that were given for what the
+// connector uses them for now. The others are as good as not given.
+func (a answers) serving(l lends) []string {
+	return slices.DeleteFunc(slices.Clone(a.kept), func(name string) bool {
+		return slices.ContainsFunc(a.sealed, func(s Sealed) bool { return s.Parameter == name && !l.serves(s) })
+	})
 }

@@ -116,6 +116,7 @@ func (v *Vault) formSet(ctx context.Context, conn Connection, def *connectorv1.D
 			one.Fields = append(one.Fields, fieldOf(p))
 		}
 	}
+	tellApart(one.Fields, set)
 	for _, field := range f.signIn.Fields {
 		one.Fields = append(one.Fields, f.signIn.fieldOf(field))
 	}

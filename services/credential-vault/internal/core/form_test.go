@@ -149,3 +149,35 @@ func TestAGrantCanBeChosen(t *testing.T) {
 		}
 	}
 }
+
+func TestFieldsOfOneTitleAreToldApart(t *testing.T) {
+	l := newLogin(t)
+	def := loginDefinition()
+	key := func(name, title string) *connectorv1.ConnectionParameter {
+		return &connectorv1.ConnectionParameter{Name: name, Title: title, Type: typeSecret}
+	}
+	placed := func(name, as string, at connectorv1.CredentialLocation) *connectorv1.CredentialPlacement {
+		return &connectorv1.CredentialPlacement{Kind: &connectorv1.CredentialPlacement_ApiKey{ApiKey: &connectorv1.ApiKeyPlacement{Parameter: name, Name: as, Location: at}}}
+	}
+	def.ParameterSets = []*connectorv1.ParameterSet{{
+		Name:       "keys",
+		Parameters: []*connectorv1.ConnectionParameter{key("api_key", "API key"), key("api_key_2", "API key"), key("api_key_3", "API Key"), key("other", "Other"), key("plain", "")},
+		Placements: []*connectorv1.CredentialPlacement{
+			placed("api_key", "X-Api-Key", connectorv1.CredentialLocation_CREDENTIAL_LOCATION_HEADER),
+			placed("api_key_2", "app", connectorv1.CredentialLocation_CREDENTIAL_LOCATION_QUERY),
+		},
+	}}
+	l.defs.definitions["crm"] = def
+	form, err := l.vault.Form(t.Context(), resource.Connector{Environment: "default", ID: "crm"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, field := range form.Sets[0].Fields {
+		got = append(got, field.Title)
+	}
+	want := []string{"API key (header X-Api-Key)", "API key (query app)", "API Key (api_key_3)", "Other", ""}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

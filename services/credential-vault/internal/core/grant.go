@@ -74,6 +74,9 @@ type Grant struct {
 	// TokenOrigins are the only ones that Refresh may be sent to: those of the
 	// endpoints it came from, the token endpoint's first.
 	TokenOrigins []string
+	// RefreshedBy is that of the [oauth.Profile] that it came by. Nothing is renewed or
+	// given back by another one.
+	RefreshedBy string
 	// Origins are the only ones that Access may be sent to: where the connection
 	// led when the grant was given.
 	Origins []Origin
@@ -168,7 +171,7 @@ func (g *Grant) schedule(now time.Time) {
 // take makes a sealed token the grant's.
 func (g *Grant) take(p *oauth.Profile, t oauth.Token, sealed sealedToken, now time.Time) {
 	g.Version++
-	g.Kind, g.Placement = p.Grant, p.Placement
+	g.Kind, g.Placement, g.RefreshedBy = p.Grant, p.Placement, p.RefreshedBy
 	g.Seal, g.Access, g.Refresh = sealed.version, sealed.access, sealed.refresh
 	g.ExpireTime, g.RefreshExpireTime, g.ObtainTime = t.ExpireTime, t.RefreshExpireTime, now
 	if t.Scopes != nil {

@@ -8,8 +8,8 @@ import (
 )
 
 // acceptGrant gives a connection the token that a sign-in has brought: it is
-// connected from now on, and its tokens go where it leads now. The token stays
-// the caller's, who clears it. It returns [ErrChanged] when somebody else has
+// connected from now on, and its tokens go where the connection may, which a sign-in
+// does not change. The token stays the caller's, who clears it. It returns [ErrChanged] when somebody else has
 // changed the connection since it was read.
 func (v *Vault) acceptGrant(ctx context.Context, caller Caller, conn Connection, p *oauth.Profile, t oauth.Token, how AuditAction) (Connection, error) {
 	return v.acceptSignIn(ctx, caller, conn, p, t, how, nil)
@@ -27,7 +27,7 @@ func (v *Vault) acceptSignIn(ctx context.Context, caller Caller, conn Connection
 	after.Change++
 	after.Edits++
 	after.UpdateTime = now
-	parameter, err := v.rebind(ctx, &after)
+	def, err := v.definition(ctx, conn)
 	if err != nil {
 		return Connection{}, err
 	}
@@ -46,31 +46,12 @@ func (v *Vault) acceptSignIn(ctx context.Context, caller Caller, conn Connection
 	g.schedule(now)
 	err = v.store.WriteGrant(ctx, GrantWrite{
 		Of: conn, Becomes: &after, Grant: g, SignIn: signIn, Notice: NoticeAuthorized,
-		Audit: v.record(caller, how, conn.Name, []string{parameter}),
+		Audit: v.record(caller, how, conn.Name, []string{lendsOf(def, conn).oauth}),
 	})
 	if err != nil {
 		return Connection{}, fmt.Errorf("store the grant of %s: %w", conn.Name, err)
 	}
 	return after.WithGrant(g), nil
-}
-
-// rebind binds a connection to where it leads now, unless it has secrets for the
-// API that would then go farther than they may. It returns the name of the OAuth
-// parameter.
-func (v *Vault) rebind(ctx context.Context, conn *Connection) (string, error) {
-	def, err := v.definition(ctx, *conn)
-	if err != nil {
-		return "", err
-	}
-	lends := lendsOf(def, *conn)
-	leads, err := destinations(def, conn.Parameters, conn.ServerURL, v.cfg.AllowHosts)
-	if err != nil {
-		return "", err
-	}
-	if !lends.any(conn.SecretNames) {
-		conn.Origins = leads
-	}
-	return lends.oauth, nil
 }
 
 // dropGrant takes a connection's token away, and says why: it waits for a sign-in

@@ -9,7 +9,14 @@ import (
 
 // AcceptGrant, DropGrant, OpenGrant and Obtain are what sign-ins use.
 func (v *Vault) AcceptGrant(ctx context.Context, caller Caller, conn Connection, p *oauth.Profile, t oauth.Token) (Connection, error) {
-	return v.acceptGrant(ctx, caller, conn, p, t, ActionAuthorized)
+	with := *p
+	if held, err := v.heldAs(ctx, conn); err == nil { // as a sign-in of this moment has it
+		if now, secrets, err := v.profileWith(ctx, held); err == nil {
+			with.RefreshedBy = now.RefreshedBy
+			Credential{Secrets: secrets}.Clear()
+		}
+	}
+	return v.acceptGrant(ctx, caller, conn, &with, t, ActionAuthorized)
 }
 
 // DropGrant is documented with AcceptGrant.

@@ -41,17 +41,14 @@ func (l lends) secret(name string) bool {
 	return !usedBySignIn(l.set, name)
 }
 
-// any reports whether any of the secrets is lent.
-func (l lends) any(names []string) bool { return slices.ContainsFunc(names, l.secret) }
-
 // of returns those of the secrets that are lent.
 func (l lends) of(sealed []Sealed) []Sealed {
-	if !slices.ContainsFunc(sealed, func(s Sealed) bool { return !l.secret(s.Parameter) }) {
+	if !slices.ContainsFunc(sealed, func(s Sealed) bool { return !s.forAPI() || !l.secret(s.Parameter) }) {
 		return sealed
 	}
 	lent := make([]Sealed, 0, len(sealed))
 	for _, s := range sealed {
-		if l.secret(s.Parameter) {
+		if s.forAPI() && l.secret(s.Parameter) {
 			lent = append(lent, s)
 		}
 	}

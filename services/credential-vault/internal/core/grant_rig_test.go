@@ -169,6 +169,7 @@ func (r *grantRig) insert(change ...func(*core.Connection)) core.Connection {
 		Name: name("crm-1"), UID: "00000000000000aa", Change: 1, Edits: 1, Connector: resource.Connector{Environment: "default", ID: "crm"},
 		ParameterSet: "oauth", Owner: "ann", State: core.StateConnected, Key: []byte("k"), CreateTime: time.Now(),
 		Origins: []core.Origin{{Scheme: "https", Host: "api.crm.example:443"}}, TokenOrigins: []string{"https://login.crm.example:443"},
+		Profile: outlineOf(r.profile),
 	}
 	for _, f := range change {
 		f(&conn)

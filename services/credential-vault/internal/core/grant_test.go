@@ -118,9 +118,13 @@ func TestWhatTheRuntimeGetsOfAConnectionWithASignIn(t *testing.T) {
 		w := core.Write{Connection: conn}
 		w.Connection.Change++
 		for _, secretName := range []string{"clientSecret", "subscription-key", "token:clientSecret"} {
-			at := core.Place{Environment: "default", Resource: conn.Name.String(), Key: conn.Key, Parameter: secretName, Version: "1"}
+			version := "1"
+			if secretName != "subscription-key" {
+				version += "+sign-in"
+			}
+			at := core.Place{Environment: "default", Resource: conn.Name.String(), Key: conn.Key, Parameter: secretName, Version: version}
 			blob, _ := sealer.Seal(t.Context(), at, secret.FromString("value of "+secretName))
-			w.Secrets = append(w.Secrets, core.Sealed{Parameter: secretName, Version: "1", Blob: blob})
+			w.Secrets = append(w.Secrets, core.Sealed{Parameter: secretName, Version: version, Blob: blob})
 			w.Connection.SecretNames = append(w.Connection.SecretNames, secretName)
 		}
 		if err := proved(r.engine).Replace(t.Context(), w); err != nil {

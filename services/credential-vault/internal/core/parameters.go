@@ -50,6 +50,7 @@ type answers struct {
 	plain   map[string]string      // as they are to be
 	secrets map[string]secret.Text // sent now; an empty one removes
 	kept    []string               // names of the secrets that were there before
+	sealed  []Sealed               // the same, with what they were given for
 	// tolerate are plain parameters that were stored before. One that the
 	// connector has dropped since is no mistake of whoever changes another.
 	tolerate map[string]string

@@ -26,6 +26,9 @@ type Presets interface {
 	// Reach returns patterns of the origins to which a client's secret may go; see
 	// [OAuthClient.TokenOrigins].
 	Reach(def *connectorv1.Definition, set *connectorv1.ParameterSet, client *provider.Client) ([]string, error)
+	// Outline returns how the sign-in goes about by a grant, without the values of
+	// whoever owns a connection.
+	Outline(def *connectorv1.Definition, set *connectorv1.ParameterSet, given provider.Given, grant oauth.Grant) ([]oauth.Facet, error)
 }
 
 // signIn is all that is known before anybody has asked the provider.
@@ -34,6 +37,9 @@ type signIn struct {
 	client *OAuthClient // that serves the connection; nil if none does
 	own    bool         // the connection brings a client id of its own
 	given  provider.Given
+	// outline is how the sign-in goes about, with the connection's own addresses;
+	// shared is the same without them, as the maker of a client knows it.
+	outline, shared []oauth.Facet
 }
 
 // profileOf returns how the tokens of a connection come about, with every
@@ -84,44 +90,77 @@ func (v *Vault) profileFrom(ctx context.Context, conn Connection, def *connector
 	if err != nil {
 		return nil, err
 	}
-	if o, ok := in.leadsHome(stated, found); !ok && in.client.Registered {
-		if err := v.registeredAt(ctx, conn, found, &in); err != nil {
-			return nil, err
-		}
-		if stated, found, err = v.registrable(ctx, conn, def, in); err != nil {
-			return nil, err
-		}
-		if found.Client.ID == "" && found.Endpoints.Registration == "" {
-			return nil, registeredElsewhere(conn, o)
+	if in.outline, in.shared, err = v.outlines(conn, def, in, stated.Grant); err != nil {
+		return nil, err
+	}
+	if in.client != nil && in.client.Registered && !in.own {
+		if o, ok := in.registeredHere(conn, stated, found); !ok {
+			if err := v.registeredAt(ctx, conn, stated, found, &in); err != nil {
+				return nil, err
+			}
+			if stated, found, err = v.registrable(ctx, conn, def, in); err != nil {
+				return nil, err
+			}
+			if found.Client.ID == "" && found.Endpoints.Registration == "" {
+				return nil, registeredElsewhere(conn, o)
+			}
 		}
 	}
-	if o, ok := in.leadsHome(stated, found); !ok {
-		return nil, movedFromClient(*in.client, o)
-	}
-	if in.client != nil && !in.own {
-		if err := in.client.vouchesFor(conn, v.cfg.AllowHosts); err != nil {
-			return nil, err
-		}
-	}
-	if o, ok := in.staysWith(conn, stated, found); !ok {
-		return nil, movedFromConnection(conn, o)
+	if err := v.mayLead(conn, in, stated, found); err != nil {
+		return nil, err
 	}
 	with := *found
 	to := in.audience(conn, stated, found)
 	with.RedirectURL, with.CodeOrigins = v.redirect(to.id()), to.origins
 	with.OwnClient = to.kind == ofOwner
+	with.Facets, with.RefreshedBy = to.facets, refreshedBy(in.outline, stated, found)
 	return &with, nil
 }
 
-// staysWith reports whether a sign-in leads only where its connection did when it was
-// given its secrets, and else where it leads. Codes, verifiers and refresh tokens are
-// secrets, too: where no maker's client binds them, and somebody's client is there
-// already, the connection does.
-func (in signIn) staysWith(conn Connection, stated, found *oauth.Profile) (string, bool) {
-	if in.own || in.client == nil && found.Client.ID != "" || signInSecrets(in.set, conn.SecretNames) {
-		return within(conn.TokenOrigins, stated, found)
+// outlines returns how a sign-in goes about: with the connection's own addresses, and
+// without.
+func (v *Vault) outlines(conn Connection, def *connectorv1.Definition, in signIn, grant oauth.Grant) (own, shared []oauth.Facet, err error) {
+	if own, err = v.presets.Outline(def, in.set, in.given, grant); err == nil && in.client != nil {
+		shared, err = v.presets.Outline(def, in.set, provider.Given{Client: in.given.Client}, grant)
 	}
-	return "", true
+	if err != nil {
+		return nil, nil, fmt.Errorf("work out the sign-in of %s: %w", conn.Connector, err)
+	}
+	return own, shared, nil
+}
+
+// mayLead refuses a sign-in that leads elsewhere than its client, or its connection,
+// is for.
+func (v *Vault) mayLead(conn Connection, in signIn, stated, found *oauth.Profile) error {
+	if o, ok := in.leadsHome(stated, found); !ok {
+		return movedFromClient(*in.client, o)
+	}
+	if in.client != nil && !in.own && !in.client.Registered {
+		if what := in.client.differsFrom(in.set.GetName(), stated.Grant, in.shared); what != "" {
+			return changedForClient(conn, *in.client, what)
+		}
+		if err := in.client.vouchesFor(conn, v.cfg.AllowHosts); err != nil {
+			return err
+		}
+	}
+	if !in.boundToConnection(conn, found) {
+		return nil
+	}
+	if o, ok := within(conn.TokenOrigins, stated, found); !ok {
+		return movedFromConnection(conn, o)
+	}
+	if what := differing(conn.Profile, in.outline); what != "" {
+		return changedForConnection(conn, what)
+	}
+	return nil
+}
+
+// boundToConnection reports whether a sign-in leads only where its connection did when
+// it was given its secrets, and in the same way. Codes, verifiers and refresh tokens
+// are secrets, too: where no maker's client binds them, and somebody's client is there
+// already, the connection does.
+func (in signIn) boundToConnection(conn Connection, found *oauth.Profile) bool {
+	return in.own || in.client == nil && found.Client.ID != "" || signInSecrets(in.set, conn.SecretNames)
 }
 
 // registrable is [Vault.discover] for a sign-in that may have no client yet, if its
@@ -225,9 +264,26 @@ func bringsClient(parameter string, plain map[string]string, secrets map[string]
 // the one for which its client's secrets were given.
 func movedFromClient(client OAuthClient, origin string) error {
 	return fault.Denied(fault.ReasonHostNotAllowed,
-		"the connector leads to %s now, for which the secrets of its OAuth client %q were not given: whoever manages the client confirms the new provider by updating it with all its secrets again",
+		"the connector leads to %s now, for which the secrets of its OAuth client %q were not given: whoever created the client, or an administrator, confirms the new provider by updating it with its client id and all its secrets again",
 		origin, client.Name.ID).
 		With("host", origin).With("oauth_client", client.Name.String())
+}
+
+// changedForClient is for a connector whose sign-in goes about in another way than when
+// the client was written.
+func changedForClient(conn Connection, client OAuthClient, what string) error {
+	return fault.Denied(fault.ReasonHostNotAllowed,
+		"the sign-in of connector %q goes about in another way than OAuth client %q was made for (%s): whoever created the client, or an administrator, looks at it and confirms it (`ferrule oauth-clients update %s --client-id ID`, with all its secrets), or the connection brings a client id of its own",
+		conn.Connector.ID, client.Name.ID, what, client.Name.ID).
+		With("oauth_client", client.Name.String()).With("connection", conn.Name.String())
+}
+
+// changedForConnection is the same for a client of the connection's own.
+func changedForConnection(conn Connection, what string) error {
+	return fault.Denied(fault.ReasonHostNotAllowed,
+		"the sign-in of connector %q goes about in another way than connection %q was made for (%s): its owner looks at it and sends the secrets of the sign-in again, or stays at a revision (`ferrule connections update %s --revision ID`), or makes another connection",
+		conn.Connector.ID, conn.Name.ID, what, conn.Name.ID).
+		With("connection", conn.Name.String())
 }
 
 // movedFromConnection is the same for the secrets of a connection.

@@ -13,16 +13,48 @@ import (
 )
 
 // A client that the vault registers by itself serves the connections of one
-// authorization server. The first one stands for its parameter set, like a
-// client that a maker creates; those of further servers, which other server URLs
-// of connections lead to, stand for "{set} at {issuer}", or where that is not known
-// "{set} at {origin of the token endpoint}".
+// authorization server and one API: whose tokens would be used elsewhere gets another
+// one, with another redirect URL. The first one stands for its parameter set, like a
+// client that a maker creates; the others, which other server URLs of connections lead
+// to, or a later publication, stand for "{set} at {issuer} {what its redirect URL ends
+// with}", or where the issuer is not known for "{set} at {origin of the token endpoint}
+// {…}".
 const servedAt = " at "
 
-// setAt returns what the client of a further server stands for.
-func setAt(set string, p *oauth.Profile) string {
-	origin, _ := endpointOrigin(p.Endpoints.Token)
-	return set + servedAt + cmp.Or(p.Issuer, origin)
+// setAt returns what such a further client stands for.
+func setAt(set string, found *oauth.Profile, of audience) string {
+	origin, _ := endpointOrigin(found.Endpoints.Token)
+	of.client, of.origins = "", nil // they stand in front
+	return set + servedAt + cmp.Or(found.Issuer, origin) + " " + of.id()
+}
+
+// registeredHere reports whether the registered client of a sign-in is for that very
+// sign-in, and else where this one leads.
+func (in signIn) registeredHere(conn Connection, stated, found *oauth.Profile) (string, bool) {
+	if o, ok := in.leadsHome(stated, found); !ok {
+		return o, false
+	}
+	if in.client.registeredFor(in.registration(conn, stated, found)) {
+		return "", true
+	}
+	o, _ := endpointOrigin(found.Endpoints.Token)
+	return o, false
+}
+
+// registeredFor reports whether a registered client is for an audience, whose
+// authorization server is known to be its own.
+func (c OAuthClient) registeredFor(to audience) bool {
+	mine := c.audience()
+	mine.client, mine.origins, to.client, to.origins = "", nil, "", nil
+	return mine.id() == to.id()
+}
+
+// registration returns whom a client that is registered for a sign-in will serve.
+func (in signIn) registration(conn Connection, stated, found *oauth.Profile) audience {
+	without := *found
+	without.Client.ID = ""
+	in.client, in.own = nil, false
+	return in.audience(conn, stated, &without)
 }
 
 // setOf returns the parameter set in what a client stands for.
@@ -35,12 +67,20 @@ func setOf(served string) string {
 
 // registeredAt replaces the registered client of a sign-in by the one of its own
 // authorization server, or by none if nobody has registered there yet.
-func (v *Vault) registeredAt(ctx context.Context, conn Connection, found *oauth.Profile, in *signIn) error {
+func (v *Vault) registeredAt(ctx context.Context, conn Connection, stated, found *oauth.Profile, in *signIn) error {
+	to := in.registration(conn, stated, found)
 	settings := in.client.Settings
 	clearProfile(&oauth.Profile{Client: in.given.Client.Registration})
 	in.client, in.given.Client = nil, &provider.Client{Settings: settings}
-	served := setAt(in.set.GetName(), found)
+	served := setAt(in.set.GetName(), found, to)
 	client, sealed, err := v.store.ClientFor(ctx, conn.Connector, served)
+	if errors.Is(err, ErrNotFound) || err == nil && client.ParameterSet != served {
+		served = served[:strings.LastIndex(served, " ")] // one that a maker has made for that server
+		client, sealed, err = v.store.ClientFor(ctx, conn.Connector, served)
+		if err == nil && client.Registered {
+			return nil
+		}
+	}
 	switch {
 	case errors.Is(err, ErrNotFound), err == nil && client.ParameterSet != served:
 		return nil
@@ -55,6 +95,7 @@ func (v *Vault) registeredAt(ctx context.Context, conn Connection, found *oauth.
 // servedBy returns what a client that is to be registered for a connection will
 // stand for.
 func (v *Vault) servedBy(ctx context.Context, conn Connection, p *oauth.Profile) (string, error) {
+	to := registrationOf(conn, p)
 	client, _, err := v.store.ClientFor(ctx, conn.Connector, conn.ParameterSet)
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -62,10 +103,18 @@ func (v *Vault) servedBy(ctx context.Context, conn Connection, p *oauth.Profile)
 	case err != nil:
 		return "", fmt.Errorf("read the OAuth client of %s: %w", conn.Connector, err)
 	}
-	if _, same := within(client.TokenOrigins, p, p); same && sameIssuer(client.Issuer, p.Issuer) {
+	if _, same := within(client.TokenOrigins, p, p); same && sameIssuer(client.Issuer, p.Issuer) && client.registeredFor(to) {
 		return conn.ParameterSet, nil // somebody was faster
 	}
-	return setAt(conn.ParameterSet, p), nil
+	return setAt(conn.ParameterSet, p, to), nil
+}
+
+// registrationOf is [signIn.registration] for a profile without a client.
+func registrationOf(conn Connection, p *oauth.Profile) audience {
+	return audience{
+		connector: conn.Connector, set: conn.ParameterSet, kind: ofVault, client: p.Issuer,
+		origins: p.CodeOrigins, api: originTexts(conn.Origins), facets: p.Facets,
+	}
 }
 
 // registeredElsewhere is for a connection whose authorization server registers

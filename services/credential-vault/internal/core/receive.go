@@ -40,6 +40,8 @@ type Received struct {
 	// ConnectionID is the id of the connection, Principal who began it; both empty
 	// if the sign-in is unknown.
 	ConnectionID, Principal string
+	// APIOrigins are where the token may be used.
+	APIOrigins []Origin
 }
 
 const (
@@ -79,7 +81,7 @@ func (v *Vault) ReceiveAuthorization(ctx context.Context, caller Caller, c Callb
 	}
 	defer Credential{Secrets: secrets}.Clear()
 	defer clearProfile(p)
-	if why := cmp.Or(judgeExchange(a, p), judgeCallback(c, p)); why != "" {
+	if why := cmp.Or(judgeExchange(a, p), judgeCallback(c, p, a.IssuerNamed)); why != "" {
 		return shown(v.failed(ctx, a, why), why, ""), nil
 	}
 	t, why := v.swapCode(ctx, held.Connection, a, p, c)
@@ -132,8 +134,10 @@ func (a Authorization) forgetReturn() Authorization {
 }
 
 // judgeCallback returns why a callback brings no grant, "" if it does.
-func judgeCallback(c Callback, p *oauth.Profile) string {
+func judgeCallback(c Callback, p *oauth.Profile, issuerNamed bool) string {
 	switch {
+	case c.Issuer == "" && (issuerNamed || p.IssuerNamed):
+		return "the answer does not say which authorization server it comes from, as this one's answers do (RFC 9207); nothing was given to it, begin the sign-in again"
 	case c.Issuer != "" && p.Issuer != "" && !p.AnsweredBy(c.Issuer):
 		return "the answer came from another authorization server than the one that was asked; nothing was given to it"
 	case c.Error == "access_denied":
@@ -232,7 +236,7 @@ func newConfirmation() (raw, display string) {
 
 // shown returns what the browser gets.
 func shown(a Authorization, why, confirmation string) Received {
-	r := Received{Reason: why, Confirmation: confirmation, ConnectionID: a.Name.Connection, Principal: a.Principal}
+	r := Received{Reason: why, Confirmation: confirmation, ConnectionID: a.Name.Connection, Principal: a.Principal, APIOrigins: a.APIOrigins}
 	switch {
 	case a.ReturnURL == "":
 	case why != "":

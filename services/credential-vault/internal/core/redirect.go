@@ -3,10 +3,9 @@ package core
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/base32"
-	"encoding/binary"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,10 +16,13 @@ import (
 // Providers compare the redirect URL of a sign-in with what was registered for the
 // client, and the vault compares the one that a browser comes back to with the one
 // of the sign-in whose state it brings. So the redirect URL says where its codes may
-// go (RFC 9700, section 4.4.2.2): its last segment stands for the client and the
-// origins of its token endpoints. Whoever makes another client, or the same once
-// more, and would have codes sent elsewhere, has another redirect URL, which the
-// provider does not know for that client.
+// go (RFC 9700, section 4.4.2.2): its last segment stands for the client, for how its
+// sign-in goes about, and for the API to which its tokens go. Whoever makes another
+// client, or the same once more, and would have codes or tokens sent elsewhere, has
+// another redirect URL, which the provider does not know for that client.
+//
+// How the client proves itself is no part of it: that changes nothing about where
+// anything goes, and a new secret, or a key instead of it, would ask for another URL.
 //
 // There is one segment of one length: no redirect URL is the folder of another, and
 // a provider that lets clients come back anywhere below a registered one finds none.
@@ -29,7 +31,7 @@ const (
 	// callbackPath is where the gateway takes the redirects of providers.
 	callbackPath = "/v1/oauth/callback"
 	// audienceVersion is what every hash of an audience begins with.
-	audienceVersion = "ferrule redirect 1"
+	audienceVersion = "ferrule redirect 2"
 	// audienceSize is how much of the hash is used, in bytes.
 	audienceSize = 16
 	// redirectTime is how long an answer waits for a provider's metadata that a
@@ -40,9 +42,13 @@ const (
 // audience says whose codes come to a redirect URL, and where they may go.
 type audience struct {
 	connector resource.Connector
+	set       string // parameter set; empty for all
 	kind      clientKind
-	client    string   // client id; the issuer if the vault registers the client, which has no id before
-	origins   []string // patterns of token endpoints, as in [OAuthClient.TokenOrigins]
+	creator   string        // who vouches for the client; empty if the vault does
+	client    string        // client id; the issuer if the vault registers the client, which has no id before
+	origins   []string      // patterns of token endpoints, as in [OAuthClient.TokenOrigins]
+	api       []string      // patterns of where tokens may be used, as in [OAuthClient.APIOrigins]
+	facets    []oauth.Facet // how the sign-in goes about
 }
 
 // clientKind says who sees to it that the provider knows a redirect URL.
@@ -56,23 +62,28 @@ const (
 
 // id returns the last segment of the redirect URL: 26 characters.
 func (a audience) id() string {
-	parts := []string{audienceVersion, a.connector.Environment, a.connector.ID, string(a.kind), a.client}
-	parts = append(parts, slices.Compact(slices.Sorted(slices.Values(a.origins)))...)
-	var framed []byte // a length before each part: no two audiences are written alike
-	for _, part := range parts {
-		framed = binary.BigEndian.AppendUint64(framed, uint64(len(part)))
-		framed = append(framed, part...)
+	parts := []string{audienceVersion, a.connector.Environment, a.connector.ID, a.set, string(a.kind), a.creator, a.client}
+	for _, list := range [][]string{a.origins, a.api} {
+		list = slices.Compact(slices.Sorted(slices.Values(list)))
+		parts = append(append(parts, strconv.Itoa(len(list))), list...)
 	}
-	sum := sha256.Sum256(framed)
+	sum := digestOf(append(parts, facetTexts(a.facets)...))
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:audienceSize]))
 }
 
 // audience returns that of a client which somebody has stored.
 func (c OAuthClient) audience() audience {
-	if c.Registered {
-		return audience{connector: c.Connector, kind: ofVault, client: c.Issuer, origins: c.TokenOrigins}
+	a := audience{
+		connector: c.Connector, set: c.ParameterSet, kind: ofMaker, creator: c.Creator, client: c.ClientID,
+		origins: c.TokenOrigins, api: c.APIOrigins, facets: c.facets(),
 	}
-	return audience{connector: c.Connector, kind: ofMaker, client: c.ClientID, origins: c.TokenOrigins}
+	if c.Registered {
+		a.kind, a.creator, a.client, a.set, a.facets = ofVault, "", c.Issuer, setOf(c.ParameterSet), nil
+		for _, p := range c.Profiles {
+			a.facets = append(a.facets, p.Facets...)
+		}
+	}
+	return a
 }
 
 // audience returns that of a sign-in.
@@ -80,10 +91,14 @@ func (in signIn) audience(conn Connection, stated, found *oauth.Profile) audienc
 	if in.client != nil && !in.own {
 		return in.client.audience()
 	}
-	if found.Client.ID == "" { // as the client that will be registered has it
-		return audience{connector: conn.Connector, kind: ofVault, client: found.Issuer, origins: tokenOrigins(found.Endpoints)}
+	a := audience{
+		connector: conn.Connector, set: in.set.GetName(), kind: ofOwner, creator: conn.Owner, client: found.Client.ID,
+		origins: tokenOrigins(stated.Endpoints, found.Endpoints), api: originTexts(conn.Origins), facets: in.facets(stated, found),
 	}
-	return audience{connector: conn.Connector, kind: ofOwner, client: found.Client.ID, origins: tokenOrigins(stated.Endpoints, found.Endpoints)}
+	if found.Client.ID == "" { // as the client that will be registered has it
+		a.kind, a.creator, a.client, a.origins = ofVault, "", found.Issuer, tokenOrigins(found.Endpoints)
+	}
+	return a
 }
 
 // RedirectURL returns what has to be registered at the provider for an OAuth client;
@@ -136,7 +151,7 @@ func codesStray(p *oauth.Profile) (string, bool) {
 // endpoint that there is now, "" if it may.
 func judgeExchange(a Authorization, p *oauth.Profile) string {
 	if callbackOf(p.RedirectURL) != a.Callback {
-		return movedOn
+		return changedSince("its redirect URL")
 	}
 	if o, stray := codesStray(p); stray {
 		return "its code would go to " + o + ", for which its redirect URL does not stand; begin the sign-in again"
@@ -161,7 +176,7 @@ func (v *Vault) OwnRedirectURL(ctx context.Context, conn Connection) string {
 	if err != nil {
 		return ""
 	}
-	secrets, err := v.open(ctx, held.Connection, held.Secrets)
+	secrets, err := v.open(ctx, held.Connection, signInOf(held.Secrets))
 	if err != nil {
 		return ""
 	}

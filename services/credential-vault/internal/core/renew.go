@@ -258,7 +258,7 @@ func (v *Vault) profileWith(ctx context.Context, held Held) (*oauth.Profile, []N
 	if err != nil {
 		return nil, nil, err
 	}
-	secrets, err := v.open(ctx, held.Connection, held.Secrets)
+	secrets, err := v.open(ctx, held.Connection, signInOf(held.Secrets))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -277,7 +277,7 @@ func (v *Vault) fetch(ctx context.Context, held Held, a *answer) (oauth.Token, e
 	switch {
 	case p.Grant.PerCaller():
 		return oauth.Token{}, subjectMissing(held.Connection)
-	case len(g.Refresh) > 0 && current && p.Grant != oauth.ClientCredentials:
+	case len(g.Refresh) > 0 && current && p.Grant != oauth.ClientCredentials && (p.Grant.Interactive() || g.RefreshedBy == p.RefreshedBy):
 		t, err := v.refresh(ctx, held, p)
 		if again := p.Grant == oauth.Password || p.Grant == oauth.JWTBearer; again && verdictOf(err) == oauth.Gone {
 			return v.obtainToken(ctx, held.Connection, p)
@@ -308,6 +308,9 @@ func (v *Vault) refresh(ctx context.Context, held Held, p *oauth.Profile) (oauth
 	if !ok || !slices.Contains(held.Grant.TokenOrigins, origin) {
 		return oauth.Token{}, movedProvider(held.Connection, cmp.Or(origin, "an unknown place"))
 	}
+	if held.Grant.RefreshedBy != p.RefreshedBy {
+		return oauth.Token{}, changedRenewal(held.Connection)
+	}
 	old, err := v.openRefresh(ctx, held.Connection, held.Grant)
 	if err != nil {
 		return oauth.Token{}, err
@@ -328,6 +331,14 @@ func movedProvider(conn Connection, origin string) error {
 	return fault.Denied(fault.ReasonHostNotAllowed,
 		"the sign-in of connection %q leads to %s now, which did not give its grant: somebody has to sign in again", conn.Name.ID, origin).
 		With("host", origin).With("connection", conn.Name.String())
+}
+
+// changedRenewal is for a connector whose sign-in sends refresh tokens in another way,
+// or elsewhere at the same host, than when the grant was given.
+func changedRenewal(conn Connection) error {
+	return fault.Denied(fault.ReasonHostNotAllowed,
+		"the connector of connection %q, or its OAuth client, sends refresh tokens in another way than when somebody signed in; the token was not sent: somebody has to sign in again", conn.Name.ID).
+		With("connection", conn.Name.String())
 }
 
 // verdictOf returns what a failure means; nil and what is no answer of a provider

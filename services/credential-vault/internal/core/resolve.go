@@ -226,6 +226,9 @@ func (v *Vault) lendableTo(def *connectorv1.Definition, l lends, held Held) ([]s
 	if len(held.Secrets) == 0 && l.oauth == "" {
 		return hostsOf(leads), nil
 	}
+	if name := l.misplaced(held.Secrets); name != "" {
+		return nil, givenForSignIn(conn, name)
+	}
 	if g := held.Grant; l.oauth != "" && g.fits(conn) && !slices.Equal(g.Origins, conn.Origins) {
 		conn.Origins = slices.DeleteFunc(slices.Clone(conn.Origins), func(o Origin) bool { return !slices.Contains(g.Origins, o) })
 	}

@@ -91,6 +91,9 @@ func (v *Vault) tryRevoke(ctx context.Context, held Held) (string, error) {
 	if !ok || !slices.Contains(held.Grant.TokenOrigins, origin) {
 		return "", movedProvider(held.Connection, origin)
 	}
+	if held.Grant.RefreshedBy != p.RefreshedBy {
+		return "", changedRenewal(held.Connection)
+	}
 	var t oauth.Token
 	defer func() { t.Clear() }()
 	if t.Access, err = v.openAccess(ctx, held.Connection, held.Grant); err != nil {

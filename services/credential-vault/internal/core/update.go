@@ -156,7 +156,7 @@ func (c Connection) with(e Edit) Connection {
 // What a failed test said about the old values is forgotten.
 func (v *Vault) refit(ctx context.Context, caller Caller, held Held, sealed []Sealed, after Connection, e Edit) (Write, error) {
 	before := held.Connection
-	done, err := v.fit(ctx, &after, answers{plain: after.Parameters, secrets: e.Secrets, kept: before.SecretNames, tolerate: before.Parameters})
+	done, err := v.fit(ctx, &after, answers{plain: after.Parameters, secrets: e.Secrets, kept: before.SecretNames, sealed: sealed, tolerate: before.Parameters})
 	defer done.clear()
 	if err != nil {
 		return Write{}, err
@@ -173,7 +173,7 @@ func (v *Vault) refit(ctx context.Context, caller Caller, held Held, sealed []Se
 	if len(e.Secrets) == 0 {
 		return w, nil
 	}
-	fresh, err := v.seal(ctx, w.Connection, e.Secrets)
+	fresh, err := v.seal(ctx, w.Connection, e.Secrets, lendsOf(done.def, w.Connection))
 	if err != nil {
 		return Write{}, err
 	}

@@ -41,7 +41,10 @@ func (c *Client) Discover(ctx context.Context, p *Profile) (*Profile, error) {
 // cannot be learnt; then it is not tried again for a while.
 func (c *Client) enrich(ctx context.Context, p *Profile) *Profile {
 	place, now := p.Endpoints.Metadata, c.config.Clock.Now()
-	if place == "" || p.Issuer != "" && p.Endpoints.Revocation != "" || c.known.missed(place, now) {
+	// People who come back may bring another server's answer: metadata say whether it must
+	// name its server.
+	known := p.Issuer != "" && p.Endpoints.Revocation != "" && p.Grant != AuthorizationCode
+	if place == "" || known || c.known.missed(place, now) {
 		return p
 	}
 	ctx, cancel := context.WithTimeout(ctx, enrichTimeout)
@@ -52,7 +55,7 @@ func (c *Client) enrich(ctx context.Context, p *Profile) *Profile {
 		return p
 	}
 	with := *p
-	with.Issuer = found.Issuer
+	with.Issuer, with.IssuerNamed = found.Issuer, found.IssuerNamed
 	token, failed := parseEndpoint("token endpoint", p.Endpoints.Token)
 	if failed == nil && p.Endpoints.Revocation == "" && sameOrigin(token, found.Endpoints.Revocation) {
 		with.Endpoints.Revocation = found.Endpoints.Revocation
@@ -281,7 +284,7 @@ func (p *Profile) with(found *metadata) (*Profile, *Error) {
 		}
 		*one.have = one.more
 	}
-	with.Issuer = ownIssuer(p.Issuer, found.issuer)
+	with.Issuer, with.IssuerNamed = ownIssuer(p.Issuer, found.issuer), found.named
 	if with.Client.Method == "" {
 		with.Client.Method = found.method(with.Client)
 	}

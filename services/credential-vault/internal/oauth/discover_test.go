@@ -192,7 +192,7 @@ func TestWhatIsKnownIsNotAskedFor(t *testing.T) {
 	for _, p := range []*oauth.Profile{
 		{},
 		{Grant: oauth.AuthorizationCode, Endpoints: oauth.Endpoints{Authorization: s.URL, Token: s.URL}},
-		{Grant: oauth.AuthorizationCode, Issuer: s.URL, Endpoints: oauth.Endpoints{Metadata: s.URL, Authorization: s.URL, Token: s.URL, Revocation: s.URL}},
+		{Grant: oauth.DeviceCode, Issuer: s.URL, Endpoints: oauth.Endpoints{Metadata: s.URL, Device: s.URL, Token: s.URL, Revocation: s.URL}},
 		{Grant: oauth.DeviceCode, Issuer: s.URL, Endpoints: oauth.Endpoints{Device: s.URL, Token: s.URL}},
 		{Grant: oauth.ClientCredentials, Endpoints: oauth.Endpoints{Resource: s.URL, Token: s.URL}},
 	} {
@@ -217,6 +217,20 @@ func TestWhatMetadataSayBesideIsTaken(t *testing.T) {
 		got, err := newClient(t).Discover(t.Context(), complete(s.URL))
 		if err != nil || got.Issuer != s.URL || got.Endpoints.Revocation != s.URL+"/rev" || got.Endpoints.Token != s.URL+"/own/tok" {
 			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+	t.Run("that answers name the issuer", func(t *testing.T) {
+		for says, want := range map[string]bool{"true": true, "false": false, `"true"`: false} {
+			s := documents(t, map[string]string{openID: `{"authorization_response_iss_parameter_supported":` + says + "," + about("{url}")[1:]})
+			bare := complete(s.URL)
+			bare.Endpoints = oauth.Endpoints{Metadata: bare.Endpoints.Metadata}
+			known := complete(s.URL)
+			known.Issuer, known.Endpoints.Revocation = s.URL, s.URL+"/rev"
+			for _, p := range []*oauth.Profile{complete(s.URL), bare, known} {
+				if got, err := newClient(t).Discover(t.Context(), p); err != nil || got.IssuerNamed != want {
+					t.Errorf("%s: got %v, %v", says, got.IssuerNamed, err)
+				}
+			}
 		}
 	})
 	t.Run("tokens are not given to another host", func(t *testing.T) {

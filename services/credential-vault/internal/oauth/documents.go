@@ -24,6 +24,8 @@ type metadata struct {
 	// mutual is the token endpoint for clients with a certificate (RFC 8705,
 	// section 5).
 	mutual string
+	// named means that its answers say who sent them (RFC 9207, section 3).
+	named bool
 }
 
 // documents remembers metadata by the URL that it came from. It is safe for

@@ -187,6 +187,8 @@ func guess(answer *reply, tree *node) string {
 	switch {
 	case answer.status >= 300 && answer.status < 400:
 		return "it redirects, and secrets are not sent on"
+	case !succeeded(answer.status) && page(answer.body):
+		return "it answered with status " + strconv.Itoa(answer.status) + " and a web page: a firewall in front of it, or the URL of something else"
 	case !succeeded(answer.status):
 		return ""
 	case len(answer.body) == 0:
@@ -197,6 +199,9 @@ func guess(answer *reply, tree *node) string {
 		return "the answer has no token"
 	}
 }
+
+// page reports whether a body is a web page.
+func page(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) }
 
 // code returns an error code that is safe to show.
 func (r *redactor) code(code string) string {

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxListed bounds how many items of a list in metadata are read.
@@ -25,6 +27,7 @@ func readMetadata(tree *node) *metadata {
 			Registration:  tree.get("registration_endpoint").str(),
 		},
 		mutual: tree.at("mtls_endpoint_aliases", "token_endpoint").str(),
+		named:  tree.get("authorization_response_iss_parameter_supported").kind == jsontext.KindTrue,
 	}
 }
 

@@ -59,6 +59,14 @@ type Profile struct {
 	// CodeOrigins are patterns of the origins that codes may be sent to, for which
 	// RedirectURL stands. Whoever exchanges a code sees to it.
 	CodeOrigins []string
+	// Facets are what RedirectURL stands for, and what a sign-in must find unchanged
+	// at its end. RefreshedBy stands for those of them, with the values filled in, that
+	// say where refresh tokens go: a grant is renewed by one with the same text only.
+	Facets      []Facet
+	RefreshedBy string
+	// IssuerNamed means that answers of the authorization server must name it (RFC
+	// 9207, section 2.4).
+	IssuerNamed bool
 	// OwnClient means that the client is not one that is kept here for others:
 	// whoever signs in has to see to it that the provider knows RedirectURL.
 	OwnClient bool

@@ -59,7 +59,9 @@ func (c *Client) send(ctx context.Context, call call) (*reply, *Error) {
 		GotConn: func(httptrace.GotConnInfo) { sent.Store(true) },
 	})
 	failed := func(err error) *Error {
-		return unanswered(call.endpoint.Host, sent.Load(), call.hide.cause(err))
+		e := unanswered(call.endpoint.Host, sent.Load(), call.hide.cause(err))
+		e.Description = obstacle(err)
+		return e
 	}
 	held := &held{bytes: call.body}
 	defer held.clear()

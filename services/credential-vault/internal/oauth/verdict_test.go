@@ -2,6 +2,7 @@ package oauth_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -59,8 +60,8 @@ func TestWhatAnswersToARenewalMean(t *testing.T) {
 		{"a request that took too long", 408, ``, transient, "", ""},
 		{"a server that failed", 500, ``, transient, "", ""},
 		{"a server that failed with JSON", 500, `{"message":"oops"}`, transient, "", "oops"},
-		{"a page from a gateway", 502, page, transient, "", ""},
-		{"a page that says it is down", 503, page, transient, "", ""},
+		{"a page from a gateway", 502, page, transient, "", webPage(502)},
+		{"a page that says it is down", 503, page, transient, "", webPage(503)},
 		{"a gateway that waited", 504, ``, transient, "", ""},
 		{"a page in place of an answer", 200, page, transient, "", "the answer is neither JSON nor a form"},
 		{"no answer", 200, ``, transient, "", "the answer is empty"},
@@ -72,13 +73,13 @@ func TestWhatAnswersToARenewalMean(t *testing.T) {
 		{"a token that is empty", 200, `{"access_token":""}`, wrong, "", "the answer has no token"},
 		{"an empty list", 200, `[]`, wrong, "", "the answer has no token"},
 		{"nobody may", 401, ``, wrong, "", ""},
-		{"nobody may, on a page", 401, page, wrong, "", ""},
-		{"a firewall's page", 403, page, transient, "", ""},
+		{"nobody may, on a page", 401, page, wrong, "", webPage(401)},
+		{"a firewall's page", 403, page, transient, "", webPage(403)},
 		{"a firewall without words", 403, ``, transient, "", ""},
 		{"forbidden with words", 403, `{"message":"this app is suspended"}`, wrong, "", "this app is suspended"},
 		{"a bad request without words", 400, ``, wrong, "", ""},
-		{"a bad request on a page", 400, page, wrong, "", ""},
-		{"not there", 404, page, wrong, "", ""},
+		{"a bad request on a page", 400, page, wrong, "", webPage(400)},
+		{"not there", 404, page, wrong, "", webPage(404)},
 		{"not allowed", 405, ``, wrong, "", ""},
 		{"a code that nobody knows", 400, `{"error":"weird_thing","error_description":"huh"}`, wrong, "weird_thing", "huh"},
 		{"a code that nobody knows and a status that says enough", 503, `{"error":"weird_thing"}`, transient, "weird_thing", ""},
@@ -250,4 +251,9 @@ func TestFaultsAreForCallers(t *testing.T) {
 		contains(t, "the message", err.Error(), "some_code: words")
 	}
 	contains(t, "the message", (&oauth.Error{Host: "login.example", Status: 502}).Error(), "status 502")
+}
+
+// webPage is what is said about a page with a status.
+func webPage(status int) string {
+	return fmt.Sprintf("it answered with status %d and a web page: a firewall in front of it, or the URL of something else", status)
 }

@@ -20,21 +20,8 @@ var reserved = map[string]bool{
 // templates returns the texts of requests: the connector's, or the preset's. nil
 // if the protocol is followed.
 func (v *values) templates(p *problems) *oauth.Templates {
-	var t oauth.Templates
-	switch {
-	case v.src.generic():
-		t = oauth.Templates{
-			AuthorizeQuery: v.src.custom["authorizationurlquerystringtemplate"],
-			TokenQuery:     v.src.custom["tokenurlquerystringtemplate"], TokenBody: v.src.custom["tokenbodytemplate"],
-			RefreshQuery: v.src.custom["refreshurlquerystringtemplate"], RefreshBody: v.src.custom["refreshbodytemplate"],
-		}
-	case v.src.preset != nil && v.src.preset.Templates != Templates{}:
-		have := v.src.preset.Templates
-		t = oauth.Templates{
-			AuthorizeQuery: have.AuthorizeQuery, TokenQuery: have.TokenQuery, TokenBody: have.TokenBody,
-			RefreshQuery: have.RefreshQuery, RefreshBody: have.RefreshBody,
-		}
-	default:
+	t := v.src.requestTemplates()
+	if !v.src.generic() && (v.src.preset == nil || v.src.preset.Templates == Templates{}) {
 		return nil
 	}
 	t.Values, t.Secrets = map[string]string{}, map[string]secret.Text{}

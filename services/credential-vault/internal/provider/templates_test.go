@@ -31,10 +31,10 @@ func TestTemplatesOfPackages(t *testing.T) {
 		"scopeListDelimiter": " ",
 	})
 	p := profile(t, c, given(maker(nil), map[string]string{
-		"token:region": "eu", "token:path": "v2/oauth", "token:orgname": "acme", "token:AppUserId": "u1", "token:appUserSecret": "!not-real",
+		"token:region": "eu", "token:path": "oauth-v2", "token:orgname": "acme", "token:AppUserId": "u1", "token:appUserSecret": "!not-real",
 	}))
 	same(t, "authorization URL", p.Endpoints.Authorization, "https://eu.idp.example/authorize")
-	same(t, "token URL", p.Endpoints.Token, "https://eu.idp.example/v2/oauth/token")
+	same(t, "token URL", p.Endpoints.Token, "https://eu.idp.example/oauth-v2/token")
 	same(t, "refresh URL is the token URL", p.Endpoints.Refresh == "" || p.Endpoints.Refresh == p.Endpoints.Token, true)
 	same(t, "query", p.Templates.AuthorizeQuery, c.custom["authorizationUrlQueryStringTemplate"])
 	same(t, "body", p.Templates.TokenBody, c.custom["tokenBodyTemplate"])
@@ -70,14 +70,14 @@ func TestValuesStayInTheirPlace(t *testing.T) {
 		"a port in the middle":         {"token:region", "evil.example:443", false},
 		"letters that look like dots":  {"token:region", "evil。example", false},
 		"a line feed in the host":      {"token:region", "eu\nevil", false},
-		"a path with several parts":    {"token:path", "v2/oauth", true},
+		"a path with several parts":    {"token:path", "v2/oauth", false},
 		"a path that goes up":          {"token:path", "../admin", false},
 		"a path with a query":          {"token:path", "a?b=c", false},
 		"a path with a fragment":       {"token:path", "a#b", false},
 		"a path with an escape":        {"token:path", "%2e%2e", false},
 		"a path with an at sign":       {"token:path", "a@b", false},
 		"a path with spaces":           {"token:path", "a b", false},
-		"a path that is another place": {"token:path", "//evil.example", true},
+		"a path that is another place": {"token:path", "//evil.example", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -176,4 +176,17 @@ func TestTemplatesOfAPackageAreStrongerThanAPreset(t *testing.T) {
 	same(t, "parameters", p.Authorize, []oauth.Parameter(nil))
 	same(t, "the template says where the secret stands", p.Client.Method, oauth.Method(""))
 	same(t, "scopes", p.Scopes, []string(nil))
+}
+
+// Whoever owns a connection may say where his own client's secrets go, and not where
+// those of the maker's client do. What the connector or the client states itself is
+// the maker's word.
+func TestOwnersDoNotChooseThePathForTheSecretsOfTheMakersClient(t *testing.T) {
+	t.Parallel()
+	path := map[string]string{"token:region": "eu", "token:path": "api/v4/projects/666/issues"}
+	same(t, "reason", refused(t, generic(nil), given(maker(nil), path)).Reason(), fault.ReasonOAuthSettingsInvalid)
+	same(t, "as the client states it", profile(t, generic(nil), given(maker(map[string]string{"path": "v2/oauth"}), map[string]string{"token:region": "eu"})).Endpoints.Token,
+		"https://eu.idp.example/v2/oauth/token")
+	path["token:clientId"] = "anns"
+	same(t, "with a client of one's own", profile(t, generic(nil), given(maker(nil), path)).Endpoints.Token, "https://eu.idp.example/api/v4/projects/666/issues/token")
 }

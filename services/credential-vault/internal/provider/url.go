@@ -184,6 +184,8 @@ func (f *filler) value(name string) string {
 		value = url.QueryEscape(value)
 	case !pathPart.MatchString(value):
 		wrong = "must hold nothing but a part of a path"
+	case strings.Contains(value, "/") && f.values.steers(name, value):
+		wrong = "must hold one part of a path with the connector's client, whose secrets would go elsewhere: bring a client of your own"
 	}
 	if wrong != "" {
 		f.problems.add(f.values.field(name), wrong)

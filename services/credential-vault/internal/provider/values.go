@@ -22,6 +22,10 @@ type values struct {
 	otherSecrets map[string]secret.Text
 	client       map[string]string
 	resolving    map[string]bool
+	// shared means that the client is the connector's, and others what there is without
+	// the connection's own values; nil if it has none.
+	shared bool
+	others *values
 }
 
 // newValues sorts what is given.
@@ -47,7 +51,17 @@ func newValues(src *source, given Given) *values {
 			v.otherSecrets[strings.ToLower(name)] = value
 		}
 	}
+	if len(given.Plain)+len(given.Secrets) > 0 {
+		v.others = newValues(src, Given{Client: given.Client})
+	}
+	v.shared = given.Client != nil && !v.ownClient()
 	return v
+}
+
+// steers reports whether the owner of a connection gives a value that decides where
+// the secrets of the connector's client go.
+func (v *values) steers(name, value string) bool {
+	return v.shared && v.others != nil && v.others.placeholder(name) != value
 }
 
 // isOurs splits "token:setting".

@@ -81,7 +81,7 @@ func (s *Store) recorded(ctx context.Context, r *core.AuditRecord, change func(k
 		return err
 	}
 	return s.kv.Update(ctx, func(tx kv.Tx) error {
-		if err := change(tx); err != nil {
+		if err := change(recording(tx)); err != nil {
 			return err
 		}
 		return extend(tx, environment, key, time.Time{}, []entry{newEntry(*r)})

@@ -70,7 +70,10 @@ func (v *verification) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return v.index(ctx)
+	if err := v.index(ctx); err != nil {
+		return err
+	}
+	return v.witnesses(ctx)
 }
 
 // prepare gets the key and reads the anchor.

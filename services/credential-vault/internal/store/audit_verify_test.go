@@ -339,7 +339,7 @@ func TestALongTrailIsVerifiedInManyShortTransactions(t *testing.T) {
 	many(t, s, 4500, nil)
 	before := engine.Passed(faultkv.OnView)
 	wantIntact(t, s, 4500)
-	if n := engine.Passed(faultkv.OnView) - before; n != 5+5 {
+	if n := engine.Passed(faultkv.OnView) - before; n != 5+5+4 {
 		t.Errorf("it took %d transactions", n)
 	}
 	update(t, engine, func(tx kv.Tx) error { return tx.Delete(at("a/default/", 3210)) })
@@ -424,5 +424,57 @@ func TestWhateverIsLeftOfAnEnvironmentWithoutATrailIsABrokenTrail(t *testing.T) 
 	})
 	if got := mustVerify(t, s); got.Broken != 0 {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// The trail alone is put back, over connections and OAuth clients of today.
+func TestATrailThatEndsBeforeARecordWasWrittenIsFound(t *testing.T) {
+	for title, change := range map[string]func(*testing.T, *store.Store){
+		"a connection that was changed": func(t *testing.T, s *store.Store) {
+			after := connection("crm")
+			after.Change++
+			if err := s.Replace(t.Context(), core.Write{Connection: after, Audit: record(core.ActionChanged, "crm", noon)}); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"a connection that was made": func(t *testing.T, s *store.Store) {
+			if err := s.Insert(t.Context(), core.Write{Connection: connection("erp"), Audit: record(core.ActionCreated, "erp", noon)}); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(title, func(t *testing.T) {
+			onEveryEngine(t, func(t *testing.T, engine kv.Store) {
+				s := open(engine)
+				insert(t, s, connection("crm"))
+				for range 3 {
+					note(t, s, "crm", "read", noon)
+				}
+				before := raw(t, engine)
+				maps.DeleteFunc(before, func(key, _ string) bool {
+					return !strings.HasPrefix(key, "a/") && !strings.HasPrefix(key, "b/") && !strings.HasPrefix(key, "h/")
+				})
+				change(t, s)
+				if got := verify(t, s, core.AuditAnchor{}); got.Broken != 0 || got.Checked != 4 {
+					t.Fatalf("before: %+v", got)
+				}
+				update(t, engine, func(tx kv.Tx) error {
+					for _, prefix := range []string{"a/", "b/", "h/"} {
+						if err := deleteAll(tx, prefix); err != nil {
+							return err
+						}
+					}
+					for key, value := range before {
+						if err := tx.Put([]byte(key), []byte(value)); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+				if got := verify(t, open(engine), core.AuditAnchor{}); got.Broken != 4 || !strings.Contains(got.Reason, "later records were taken away") {
+					t.Errorf("got %+v", got)
+				}
+			})
+		})
 	}
 }

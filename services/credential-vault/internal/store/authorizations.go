@@ -46,7 +46,9 @@ type authorizationRecord struct {
 	Callback          string         `json:"callback,omitempty"`
 	Seal              string         `json:"seal,omitempty"`
 	Secrets           []secretRecord `json:"secrets,omitempty"`
-	Fingerprint       string         `json:"fingerprint,omitempty"`
+	Profile           []facetRecord  `json:"profile,omitempty"`
+	IssuerNamed       bool           `json:"issuer_named,omitempty"`
+	APIOrigins        []originRecord `json:"api_origins,omitempty"`
 	ReturnURL         string         `json:"return_url,omitempty"`
 	ClaimTime         time.Time      `json:"claim_time,omitzero"`
 	Tries             int            `json:"tries,omitempty"`
@@ -426,7 +428,7 @@ func encodeAuthorization(a core.Authorization) ([]byte, error) {
 	}
 	return encode(authorizationRecord{
 		Change: a.Change, ConnectionUID: a.ConnectionUID, Principal: a.Principal, State: int(a.State), Kind: string(a.Kind),
-		StateHash: a.StateHash, Callback: a.Callback, Seal: a.Seal, Secrets: secrets, Fingerprint: a.Fingerprint, ReturnURL: a.ReturnURL,
+		StateHash: a.StateHash, Callback: a.Callback, Seal: a.Seal, Secrets: secrets, Profile: facetRecords(a.Profile), IssuerNamed: a.IssuerNamed, APIOrigins: originRecords(a.APIOrigins), ReturnURL: a.ReturnURL,
 		ClaimTime: a.ClaimTime.UTC(), Tries: a.Tries, PollTime: a.PollTime.UTC(), PollInterval: a.PollInterval,
 		ExtraScopes: a.ExtraScopes, Scopes: a.Scopes,
 		TokenExpireTime: a.TokenExpireTime.UTC(), RefreshExpireTime: a.RefreshExpireTime.UTC(), Identity: a.Identity,
@@ -445,7 +447,7 @@ func decodeAuthorization(name resource.Authorization, data []byte) (core.Authori
 	}
 	return core.Authorization{
 		Name: name, Change: r.Change, ConnectionUID: r.ConnectionUID, Principal: r.Principal, State: core.AuthorizationState(r.State),
-		Kind: oauth.Grant(r.Kind), StateHash: r.StateHash, Callback: r.Callback, Seal: r.Seal, Secrets: secrets, Fingerprint: r.Fingerprint,
+		Kind: oauth.Grant(r.Kind), StateHash: r.StateHash, Callback: r.Callback, Seal: r.Seal, Secrets: secrets, Profile: facets(r.Profile), IssuerNamed: r.IssuerNamed, APIOrigins: origins(r.APIOrigins),
 		ReturnURL: r.ReturnURL, ClaimTime: r.ClaimTime, Tries: r.Tries, PollTime: r.PollTime, PollInterval: r.PollInterval,
 		ExtraScopes: r.ExtraScopes, Scopes: r.Scopes, TokenExpireTime: r.TokenExpireTime, RefreshExpireTime: r.RefreshExpireTime, Identity: r.Identity,
 		Reason: r.Reason, ExpireTime: r.ExpireTime, CreateTime: r.CreateTime,

@@ -22,7 +22,7 @@ func signIn(id string) core.Authorization {
 		Name:   resource.Authorization{Environment: "default", Connection: "c", ID: id},
 		Change: 1, ConnectionUID: "uid-of-c", Principal: "ann", State: core.AuthorizationPending, Kind: oauth.AuthorizationCode,
 		StateHash: "hash-of-" + id, Seal: "seal", Secrets: []core.Sealed{{Parameter: "authorization\x00verifier", Version: "seal", Blob: []byte("sealed")}},
-		Fingerprint: "fp", ReturnURL: "http://127.0.0.1:9/", Tries: 1, PollTime: noon, PollInterval: 5 * time.Second,
+		Profile: []oauth.Facet{{Name: "token endpoint", Value: "https://login.crm.example/token"}}, IssuerNamed: true, APIOrigins: []core.Origin{{Scheme: "https", Host: "api.crm.example:443"}}, ReturnURL: "http://127.0.0.1:9/", Tries: 1, PollTime: noon, PollInterval: 5 * time.Second,
 		ExtraScopes: []string{"openid"}, Scopes: []string{"read"},
 		TokenExpireTime: noon.Add(time.Hour), RefreshExpireTime: noon.Add(2 * time.Hour), Identity: "victor", Reason: "r",
 		ExpireTime: noon.Add(10 * time.Minute), CreateTime: noon,

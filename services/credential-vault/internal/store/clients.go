@@ -36,11 +36,34 @@ type clientRecord struct {
 	Key          []byte            `json:"key,omitempty"`
 	TokenOrigins []string          `json:"token_origins,omitempty"`
 	APIOrigins   []string          `json:"api_origins,omitempty"`
+	Profiles     []profileRecord   `json:"profiles,omitempty"`
 	Issuer       string            `json:"issuer,omitempty"`
 	Creator      string            `json:"creator,omitempty"`
 	Registered   bool              `json:"registered,omitempty"`
 	CreateTime   time.Time         `json:"create_time"`
 	UpdateTime   time.Time         `json:"update_time"`
+}
+
+type profileRecord struct {
+	Set    string        `json:"set"`
+	Grant  string        `json:"grant"`
+	Facets []facetRecord `json:"facets,omitempty"`
+}
+
+func profileRecords(profiles []core.SignInProfile) []profileRecord {
+	records := make([]profileRecord, 0, len(profiles))
+	for _, p := range profiles {
+		records = append(records, profileRecord{Set: p.Set, Grant: string(p.Grant), Facets: facetRecords(p.Facets)})
+	}
+	return records
+}
+
+func profiles(records []profileRecord) []core.SignInProfile {
+	var profiles []core.SignInProfile
+	for _, r := range records {
+		profiles = append(profiles, core.SignInProfile{Set: r.Set, Grant: oauth.Grant(r.Grant), Facets: facets(r.Facets)})
+	}
+	return profiles
 }
 
 func clientKey(name resource.OAuthClient) []byte {
@@ -262,7 +285,7 @@ func encodeClient(c core.OAuthClient) ([]byte, error) {
 	return encode(clientRecord{
 		UID: c.UID, Edits: c.Edits, Connector: c.Connector.String(), ParameterSet: c.ParameterSet, ClientID: c.ClientID,
 		Method: string(c.Method), Settings: c.Settings, SecretNames: c.SecretNames, Key: c.Key, TokenOrigins: c.TokenOrigins,
-		APIOrigins: c.APIOrigins, Issuer: c.Issuer, Creator: c.Creator, Registered: c.Registered, CreateTime: c.CreateTime.UTC(), UpdateTime: c.UpdateTime.UTC(),
+		APIOrigins: c.APIOrigins, Profiles: profileRecords(c.Profiles), Issuer: c.Issuer, Creator: c.Creator, Registered: c.Registered, CreateTime: c.CreateTime.UTC(), UpdateTime: c.UpdateTime.UTC(),
 	})
 }
 
@@ -278,6 +301,6 @@ func decodeClient(name resource.OAuthClient, data []byte) (core.OAuthClient, err
 	return core.OAuthClient{
 		Name: name, UID: r.UID, Edits: r.Edits, Connector: connector, ParameterSet: r.ParameterSet, ClientID: r.ClientID,
 		Method: oauth.Method(r.Method), Settings: r.Settings, SecretNames: r.SecretNames, Key: r.Key, TokenOrigins: r.TokenOrigins,
-		APIOrigins: r.APIOrigins, Issuer: r.Issuer, Creator: r.Creator, Registered: r.Registered, CreateTime: r.CreateTime, UpdateTime: r.UpdateTime,
+		APIOrigins: r.APIOrigins, Profiles: profiles(r.Profiles), Issuer: r.Issuer, Creator: r.Creator, Registered: r.Registered, CreateTime: r.CreateTime, UpdateTime: r.UpdateTime,
 	}, nil
 }

@@ -23,6 +23,7 @@ type grantRecord struct {
 	Scopes        []string       `json:"scopes,omitempty"`
 	Identity      string         `json:"identity,omitempty"`
 	TokenOrigins  []string       `json:"token_origins,omitempty"`
+	RefreshedBy   string         `json:"refreshed_by,omitempty"`
 	Origins       []originRecord `json:"origins,omitempty"`
 	Header        string         `json:"header,omitempty"`
 	Prefix        string         `json:"prefix,omitempty"`
@@ -49,7 +50,7 @@ func encodeGrant(g core.Grant) ([]byte, error) {
 		UID: g.UID, Change: g.Change, Version: g.Version, Kind: string(g.Kind), Edits: g.Edits,
 		Seal: g.Seal, Access: g.Access, Refresh: g.Refresh,
 		Expire: g.ExpireTime.UTC(), RefreshExpire: g.RefreshExpireTime.UTC(), Obtained: g.ObtainTime.UTC(), Used: g.UseTime.UTC(),
-		Scopes: g.Scopes, Identity: g.Identity, TokenOrigins: g.TokenOrigins, Origins: originRecords(g.Origins),
+		Scopes: g.Scopes, Identity: g.Identity, TokenOrigins: g.TokenOrigins, RefreshedBy: g.RefreshedBy, Origins: originRecords(g.Origins),
 		Header: g.Placement.Header, Prefix: g.Placement.Prefix, Due: g.Due.UTC(),
 		Failures: g.Failures, Failure: g.Failure, FailureEdits: g.FailureEdits, Hopeless: g.Hopeless, NotBefore: g.NotBefore.UTC(),
 		Rejections: g.Rejections, Rejected: g.RejectTime.UTC(),
@@ -69,7 +70,7 @@ func decodeGrant(data []byte) (core.Grant, error) {
 		UID: r.UID, Change: r.Change, Version: r.Version, Kind: oauth.Grant(r.Kind), Edits: r.Edits,
 		Seal: r.Seal, Access: r.Access, Refresh: r.Refresh,
 		ExpireTime: r.Expire, RefreshExpireTime: r.RefreshExpire, ObtainTime: r.Obtained, UseTime: r.Used,
-		Scopes: r.Scopes, Identity: r.Identity, TokenOrigins: r.TokenOrigins, Origins: origins(r.Origins),
+		Scopes: r.Scopes, Identity: r.Identity, TokenOrigins: r.TokenOrigins, RefreshedBy: r.RefreshedBy, Origins: origins(r.Origins),
 		Placement: oauth.Placement{Header: r.Header, Prefix: r.Prefix}, Due: r.Due,
 		Failures: r.Failures, Failure: r.Failure, FailureEdits: r.FailureEdits, Hopeless: r.Hopeless, NotBefore: r.NotBefore,
 		Rejections: r.Rejections, RejectTime: r.Rejected,

@@ -66,6 +66,7 @@ func clip(h *core.Held) {
 	h.Connection.SecretNames = slices.Clip(h.Connection.SecretNames)
 	h.Connection.Origins = slices.Clip(h.Connection.Origins)
 	h.Connection.TokenOrigins = slices.Clip(h.Connection.TokenOrigins)
+	h.Connection.Profile = slices.Clip(h.Connection.Profile)
 	h.Secrets = slices.Clip(h.Secrets)
 	h.Grant.Scopes = slices.Clip(h.Grant.Scopes)
 	h.Grant.TokenOrigins = slices.Clip(h.Grant.TokenOrigins)

@@ -24,6 +24,10 @@ const maxKeysPerTransaction = 16
 // where those may be sent: whoever can write to the file, and has no key, cannot
 // change that. That an older record was put back cannot be seen.
 //
+// In front of its proof a record says where the audit trail of its environment ended when
+// it was written (see [witness]): a trail that is put back without the records does not
+// reach that far.
+//
 // Proofs need keys, and a key cannot be read inside of a transaction. A transaction
 // that misses one is undone and run again, which happens once per environment and
 // process.
@@ -50,7 +54,7 @@ func (p *proved) View(ctx context.Context, fn func(kv.Reader) error) error {
 // Update implements kv.Store.
 func (p *proved) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	return p.withKeys(ctx, func() error {
-		return p.Store.Update(ctx, func(tx kv.Tx) error { return fn(provedTx{provedReader{tx, p}, tx}) })
+		return p.Store.Update(ctx, func(tx kv.Tx) error { return fn(provedTx{provedReader{tx, p}, tx, 0}) })
 	})
 }
 
@@ -167,6 +171,7 @@ func (p *proved) open(key, value []byte) ([]byte, error) {
 	if !want.Equal(chain.Proof(value[len(value)-proofSize:])) {
 		return nil, tampered(key)
 	}
+	record, _ = witness(record)
 	return record, nil
 }
 
@@ -223,6 +228,8 @@ type provedTx struct {
 	provedReader
 
 	tx kv.Tx
+	// ahead is how many audit records the transaction will add at its end.
+	ahead uint64
 }
 
 // Put implements kv.Tx.
@@ -231,11 +238,15 @@ func (t provedTx) Put(key, value []byte) error {
 	if environment == "" {
 		return t.tx.Put(key, value)
 	}
+	value, err := t.witnessed(environment, value)
+	if err != nil {
+		return err
+	}
 	proof, err := t.proved.proof(environment, key, value, true)
 	if err != nil {
 		return err
 	}
-	return t.tx.Put(key, append(slices.Clip(value), proof[:]...))
+	return t.tx.Put(key, append(value, proof[:]...))
 }
 
 // Delete implements kv.Tx.

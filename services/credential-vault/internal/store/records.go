@@ -8,6 +8,7 @@ import (
 
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/seal"
 )
 
@@ -32,6 +33,7 @@ type connectionRecord struct {
 	ServerURL      string            `json:"server_url,omitempty"`
 	Origins        []originRecord    `json:"origins"`
 	TokenOrigins   []string          `json:"token_origins,omitempty"`
+	Profile        []facetRecord     `json:"profile,omitempty"`
 	Mock           bool              `json:"mock,omitempty"`
 	TLS            *tlsRecord        `json:"tls,omitempty"`
 	Owner          string            `json:"owner"`
@@ -53,6 +55,11 @@ type originRecord struct {
 	Host   string `json:"host"`
 }
 
+type facetRecord struct {
+	Name  string `json:"n"`
+	Value string `json:"v,omitempty"`
+}
+
 type secretRecord struct {
 	Parameter string `json:"parameter"`
 	Version   string `json:"version"`
@@ -69,7 +76,7 @@ func encodeConnection(c core.Connection) ([]byte, error) {
 	return encode(connectionRecord{
 		UID: c.UID, Change: c.Change, Edits: c.Edits, Connector: c.Connector.String(), PinnedRevision: c.PinnedRevision,
 		ParameterSet: c.ParameterSet, Parameters: c.Parameters, SecretNames: c.SecretNames,
-		Key: c.Key, DisplayName: c.DisplayName, ServerURL: c.ServerURL, Origins: originRecords(c.Origins), TokenOrigins: c.TokenOrigins, Owner: c.Owner,
+		Key: c.Key, DisplayName: c.DisplayName, ServerURL: c.ServerURL, Origins: originRecords(c.Origins), TokenOrigins: c.TokenOrigins, Profile: facetRecords(c.Profile), Owner: c.Owner,
 		Mock: c.Mock, TLS: tlsRecordOf(c.TLS), State: int(c.State), StateReason: c.StateReason, StateTime: c.StateTime.UTC(), TestTime: c.TestTime.UTC(),
 		CreateTime: c.CreateTime.UTC(), UpdateTime: c.UpdateTime.UTC(),
 	})
@@ -87,7 +94,7 @@ func decodeConnection(name resource.Connection, data []byte) (core.Connection, e
 	return core.Connection{
 		Name: name, UID: r.UID, Change: r.Change, Edits: r.Edits, Connector: connector, PinnedRevision: r.PinnedRevision,
 		ParameterSet: r.ParameterSet, Parameters: r.Parameters, SecretNames: r.SecretNames,
-		Key: r.Key, DisplayName: r.DisplayName, ServerURL: r.ServerURL, Origins: origins(r.Origins), TokenOrigins: r.TokenOrigins, Owner: r.Owner,
+		Key: r.Key, DisplayName: r.DisplayName, ServerURL: r.ServerURL, Origins: origins(r.Origins), TokenOrigins: r.TokenOrigins, Profile: facets(r.Profile), Owner: r.Owner,
 		Mock: r.Mock, TLS: r.TLS.settings(),
 		State: core.State(r.State), StateReason: r.StateReason, StateTime: r.StateTime, TestTime: r.TestTime,
 		CreateTime: r.CreateTime, UpdateTime: r.UpdateTime,
@@ -123,6 +130,22 @@ func origins(records []originRecord) []core.Origin {
 		origins = append(origins, core.Origin(r))
 	}
 	return origins
+}
+
+func facetRecords(facets []oauth.Facet) []facetRecord {
+	records := make([]facetRecord, 0, len(facets))
+	for _, f := range facets {
+		records = append(records, facetRecord(f))
+	}
+	return records
+}
+
+func facets(records []facetRecord) []oauth.Facet {
+	var facets []oauth.Facet
+	for _, r := range records {
+		facets = append(facets, oauth.Facet(r))
+	}
+	return facets
 }
 
 func encodeSecrets(sealed []core.Sealed) ([]byte, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -45,7 +46,11 @@ in, and tests the connection. It is needed again when the provider has withdrawn
 its permission: "ferrule connections" shows "needs authorization" then.
 
 On a machine without a browser use --no-browser: open the page anywhere, and enter
-the code that it ends with.`,
+the code that it ends with.
+
+The token is used at the API that the connection was made for, which is shown. If the
+connector leads elsewhere by now, you are asked to say so first, with
+"ferrule connections update".`,
 		Example: "  ferrule authorize mail\n  ferrule authorize mail --no-browser",
 		Args:    exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -113,7 +118,11 @@ func (a *app) signIn(ctx context.Context, client *rest.Client, connection string
 		return err
 	}
 	a.tellRedirect(auth.GetRedirectUrl())
+	a.tellDestination(connection, &auth)
 	switch {
+	case auth.GetState() == vaultv1.AuthorizationState_AUTHORIZATION_STATE_SUCCEEDED:
+		a.progress("the provider gave a token; nobody has to sign in")
+		return nil
 	case auth.GetState() != vaultv1.AuthorizationState_AUTHORIZATION_STATE_PENDING:
 		return a.signedIn(&auth)
 	case auth.GetUserCode() != "":
@@ -121,7 +130,26 @@ func (a *app) signIn(ctx context.Context, client *rest.Client, connection string
 	case back == nil:
 		return a.signInByHand(ctx, client, &auth)
 	}
+	if auth.GetRedirectUrl() != "" && a.attended() && !a.registered() {
+		return usage("the sign-in ends by itself; run the command again when the redirect URL is registered")
+	}
 	return a.signInHere(ctx, client, &auth, back)
+}
+
+// registered asks whether the redirect URL of a client of one's own is registered: the
+// provider's page would only show an error before.
+func (a *app) registered() bool {
+	a.progress("press Enter when it is registered there, and the provider's page opens (Ctrl-C gives up)")
+	_, err := bufio.NewReader(io.LimitReader(a.In, maxInput)).ReadString('\n')
+	return err == nil
+}
+
+// tellDestination says where the token of a sign-in will be sent: nobody should sign in
+// for an API that he does not mean.
+func (a *app) tellDestination(connection string, auth *vaultv1.Authorization) {
+	if origins := auth.GetApiOrigins(); len(origins) > 0 {
+		a.progress("%s is for %s: the token goes there and nowhere else", id(connection), visible(strings.Join(origins, ", ")))
+	}
 }
 
 // tellRedirect says what has to be registered for a client id that is the person's

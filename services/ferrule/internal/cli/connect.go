@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -99,9 +100,19 @@ func (a *app) connectTo(ctx context.Context, client *rest.Client, connector stri
 		return err
 	}
 	if f.mock {
+		a.tellConnected(connection)
 		return nil // there is nothing to sign in to, or to test
 	}
-	a.warnOfLegacy(ctx, client, connection)
+	grant := a.grantOf(ctx, client, connection)
+	if grant == legacyGrant {
+		a.progress("legacy: %s", legacyNote)
+	}
+	if slices.Contains(obtainedGrants, grant) {
+		if done, err := a.firstToken(ctx, client, connection, f); !done || err != nil {
+			return err
+		}
+	}
+	a.tellConnected(connection)
 	waits := connection.GetState() == vaultv1.ConnectionState_CONNECTION_STATE_NEEDS_AUTHORIZATION
 	if waits && f.unsigned {
 		a.tellRedirect(connection.GetRedirectUrl())
@@ -119,13 +130,45 @@ func (a *app) connectTo(ctx context.Context, client *rest.Client, connector stri
 	return a.testConnection(ctx, client, connection.GetName())
 }
 
-// warnOfLegacy says so if a connection has its token by a password.
-func (a *app) warnOfLegacy(ctx context.Context, client *rest.Client, connection *vaultv1.Connection) {
+// obtainedGrants are those by which the vault gets a token without anybody's doing.
+var obtainedGrants = []string{"clientCredentials", "password", "refreshToken", "jwtBearer"}
+
+// grantOf returns how a connection gets its token; empty if it has none, or if the
+// server does not say.
+func (a *app) grantOf(ctx context.Context, client *rest.Client, connection *vaultv1.Connection) string {
 	form := a.connectionForm(ctx, client, connection.GetConnector())
 	for _, set := range form.GetSets() {
-		if set.GetName() == connection.GetParameterSet() && set.GetAuthorization().GetGrant() == legacyGrant {
-			a.progress("legacy: %s", legacyNote)
+		if set.GetName() != connection.GetParameterSet() {
+			continue
 		}
+		for name, value := range connection.GetParameters() {
+			for _, known := range obtainedGrants {
+				if strings.HasSuffix(strings.ToLower(name), ":granttype") && strings.EqualFold(strings.ReplaceAll(value, "_", ""), known) {
+					return known
+				}
+			}
+		}
+		return set.GetAuthorization().GetGrant()
+	}
+	return ""
+}
+
+// firstToken has the vault get the token of a new connection that needs nobody to sign
+// in: only then it is known to be connected. done is false if that was not wanted.
+func (a *app) firstToken(ctx context.Context, client *rest.Client, connection *vaultv1.Connection, f *connectFlags) (done bool, err error) {
+	name := connection.GetName()
+	if f.unsigned || f.untested {
+		a.progress("made %s; its provider was not asked for a token yet", id(name))
+		return false, nil
+	}
+	a.progress("made %s; asking its provider for a token", id(name))
+	return true, a.firstSignIn(ctx, client, name, f.how)
+}
+
+// tellConnected says what has been made.
+func (a *app) tellConnected(connection *vaultv1.Connection) {
+	if !a.json() {
+		a.printf("connected %s to %s (%s)\n", id(connection.GetName()), id(connection.GetConnector()), enumWord(connection.GetState(), "CONNECTION_STATE_"))
 	}
 }
 
@@ -154,7 +197,6 @@ func (a *app) createConnection(ctx context.Context, client *rest.Client, req *va
 	if a.json() {
 		return &connection, a.printMessage(&connection)
 	}
-	a.printf("connected %s to %s (%s)\n", id(connection.GetName()), id(connection.GetConnector()), enumWord(connection.GetState(), "CONNECTION_STATE_"))
 	return &connection, nil
 }
 

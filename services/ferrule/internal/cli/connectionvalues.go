@@ -171,10 +171,15 @@ func (a *app) updateConnection() *cobra.Command {
 		Short: "Change a connection of yours; secrets that are not given are kept",
 		Long: `Update changes what is given and keeps the rest, secrets included. Values of --set are
 merged with those that the connection has; an empty value removes one. A change that leads
-to another host needs all secrets again, because they were not given for that host.`,
+to another host needs all secrets again, because they were not given for that host.
+
+A connection stays with the hosts that it was made for. When its connector moves, calls
+and sign-ins are refused until you say where it may lead now: --server-url names the
+server, --revision takes all servers of a revision that you have looked at.`,
 		Example: `  ferrule connections update shop --secret api_key=-
   ferrule connections update shop --ca-file company.pem
-  ferrule connections update shop --ca-file ''`,
+  ferrule connections update shop --ca-file ''
+  ferrule connections update mail --server-url https://api.mail.example/v2`,
 		Args: exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.client()

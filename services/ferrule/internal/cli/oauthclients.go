@@ -188,7 +188,11 @@ func (a *app) updateOAuthClient() *cobra.Command {
 		Short: "Change an OAuth client; what is not given is kept",
 		Long: `Update changes what is given and keeps the rest, secrets included. Settings of --set
 are merged with those that the client has; an empty value removes one. Names of settings
-are the same in upper and lower case.`,
+are the same in upper and lower case.
+
+If the connector has changed since the client was last written, so that people would sign
+in, or tokens go, elsewhere, an update is refused until you have looked at it and say so
+with --client-id and all secrets. Only its creator and administrators may.`,
 		Example: "  ferrule oauth-clients update mail --secret client_secret=-\n  ferrule oauth-clients update graph --set tenant=example.com",
 		Args:    exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

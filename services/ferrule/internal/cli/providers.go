@@ -17,7 +17,10 @@ func (a *app) providers() *cobra.Command {
 		Long: `A provider is an authorization server: Google, GitHub, Microsoft Entra ID, your own
 Keycloak. For those on the list Ferrule knows the URLs and the peculiarities, so that
 an OAuth client's id and secret are all that is needed. Every other provider that
-follows OAuth 2.0 works too, with the URLs that the connector names.`,
+follows OAuth 2.0 works too, with the URLs that the connector names; with its metadata
+document alone ("token:metadataUrl", RFC 8414 or OpenID Connect); or with none, if the API
+itself names its provider (RFC 9728): the connector then says "oauth2pkcewithprm" for its
+provider.`,
 		Example: "  ferrule providers\n  ferrule providers google",
 		Args:    atMostArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -48,7 +48,29 @@ func TestCommandsOfTheVault(t *testing.T) {
 		{
 			name: "a grant without a person is there at once", args: []string{"authorize", "mail", "--no-browser"},
 			answers: map[string]string{"POST " + mail + ":authorize": succeeded, "POST " + mail + ":test": tested},
-			says:    []string{"signed in as ann@example.com", "tested mail"},
+			says:    []string{"the provider gave a token", "tested mail"}, never: "signed in",
+		},
+		{
+			name: "where the token of a sign-in goes is said before anybody signs in", args: []string{"authorize", "mail", "--no-browser"}, code: 2,
+			answers: map[string]string{"POST " + mail + ":authorize": strings.TrimSuffix(pending, "}") + `,"apiOrigins":["https://api.mail.example"]}`},
+			says:    []string{"mail is for https://api.mail.example: the token goes there and nowhere else"},
+		},
+		{
+			name: "with client credentials nothing is connected before there is a token", args: []string{"connect", "mail"}, code: 1,
+			answers: map[string]string{
+				"POST " + connections: `{"name":"environments/default/connections/mail","connector":"environments/default/connectors/mail","parameterSet":"p","state":"CONNECTION_STATE_CONNECTED"}`,
+				"GET /v1/environments/default/connectors/mail/connectionForm": `{"sets":[{"name":"p","authorization":{"grant":"clientCredentials"}}]}`,
+			},
+			says: []string{"made mail; asking its provider for a token", "the connection mail stays"}, never: "connected mail",
+		},
+		{
+			name: "with client credentials it is connected with its token", args: []string{"connect", "mail"},
+			answers: map[string]string{
+				"POST " + connections: `{"name":"environments/default/connections/mail","connector":"environments/default/connectors/mail","parameterSet":"p","state":"CONNECTION_STATE_CONNECTED"}`,
+				"GET /v1/environments/default/connectors/mail/connectionForm": `{"sets":[{"name":"p","authorization":{"grant":"clientCredentials"}}]}`,
+				"POST " + mail + ":authorize":                                 succeeded, "POST " + mail + ":test": tested,
+			},
+			says: []string{"the provider gave a token", "connected mail to mail (connected)", "tested mail"},
 		},
 		{
 			name: "without a browser the code is asked for, again if it is wrong", args: []string{"authorize", "mail", "--no-browser", "--no-test"},

@@ -116,7 +116,11 @@ type Authorization struct {
 	// Redirect URL that the owner has to register at the provider for a client of his
 	// own; empty if the connector's OAuth client is used. It is in the answer of
 	// StartAuthorization only.
-	RedirectUrl   string `protobuf:"bytes,11,opt,name=redirect_url,json=redirectUrl,proto3" json:"redirect_url,omitempty"`
+	RedirectUrl string `protobuf:"bytes,11,opt,name=redirect_url,json=redirectUrl,proto3" json:"redirect_url,omitempty"`
+	// Where the token may be used, as "https://host", sorted: the API that its owner
+	// gave the connection for. What the connector is made to name meanwhile is not among
+	// them.
+	ApiOrigins    []string `protobuf:"bytes,12,rep,name=api_origins,json=apiOrigins,proto3" json:"api_origins,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -228,11 +232,18 @@ func (x *Authorization) GetRedirectUrl() string {
 	return ""
 }
 
+func (x *Authorization) GetApiOrigins() []string {
+	if x != nil {
+		return x.ApiOrigins
+	}
+	return nil
+}
+
 var File_ferrule_vault_v1_authorization_proto protoreflect.FileDescriptor
 
 const file_ferrule_vault_v1_authorization_proto_rawDesc = "" +
 	"\n" +
-	"$ferrule/vault/v1/authorization.proto\x12\x10ferrule.vault.v1\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf2\x04\n" +
+	"$ferrule/vault/v1/authorization.proto\x12\x10ferrule.vault.v1\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x93\x05\n" +
 	"\rAuthorization\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12:\n" +
 	"\x05state\x18\x02 \x01(\x0e2$.ferrule.vault.v1.AuthorizationStateR\x05state\x12+\n" +
@@ -247,7 +258,9 @@ const file_ferrule_vault_v1_authorization_proto_rawDesc = "" +
 	"createTime\x12\x1a\n" +
 	"\bidentity\x18\n" +
 	" \x01(\tR\bidentity\x12!\n" +
-	"\fredirect_url\x18\v \x01(\tR\vredirectUrl:\x92\x01\xeaA\x8e\x01\n" +
+	"\fredirect_url\x18\v \x01(\tR\vredirectUrl\x12\x1f\n" +
+	"\vapi_origins\x18\f \x03(\tR\n" +
+	"apiOrigins:\x92\x01\xeaA\x8e\x01\n" +
 	"\x19ferrule.dev/Authorization\x12Renvironments/{environment}/connections/{connection}/authorizations/{authorization}*\x0eauthorizations2\rauthorization*\xbf\x01\n" +
 	"\x12AuthorizationState\x12#\n" +
 	"\x1fAUTHORIZATION_STATE_UNSPECIFIED\x10\x00\x12\x1f\n" +

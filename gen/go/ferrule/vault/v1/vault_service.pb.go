@@ -1297,7 +1297,9 @@ type ReceiveAuthorizationResponse struct {
 	// Id of the connection.
 	ConnectionId string `protobuf:"bytes,4,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
 	// Principal who began it.
-	Principal     string `protobuf:"bytes,5,opt,name=principal,proto3" json:"principal,omitempty"`
+	Principal string `protobuf:"bytes,5,opt,name=principal,proto3" json:"principal,omitempty"`
+	// Where the token may be used; see Authorization.api_origins.
+	ApiOrigins    []string `protobuf:"bytes,6,rep,name=api_origins,json=apiOrigins,proto3" json:"api_origins,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1365,6 +1367,13 @@ func (x *ReceiveAuthorizationResponse) GetPrincipal() string {
 		return x.Principal
 	}
 	return ""
+}
+
+func (x *ReceiveAuthorizationResponse) GetApiOrigins() []string {
+	if x != nil {
+		return x.ApiOrigins
+	}
+	return nil
 }
 
 // CreateOAuthClientRequest holds a new client.
@@ -2279,14 +2288,16 @@ const file_ferrule_vault_v1_vault_service_proto_rawDesc = "" +
 	"\x05error\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05error\x125\n" +
 	"\x11error_description\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x10errorDescription\x12 \n" +
 	"\x06issuer\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06issuer\x12$\n" +
-	"\bcallback\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\bcallback\"\xc6\x01\n" +
+	"\bcallback\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\bcallback\"\xe7\x01\n" +
 	"\x1cReceiveAuthorizationResponse\x12\"\n" +
 	"\n" +
 	"return_url\x18\x01 \x01(\tB\x03\x80\x01\x01R\treturnUrl\x12'\n" +
 	"\fconfirmation\x18\x02 \x01(\tB\x03\x80\x01\x01R\fconfirmation\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12#\n" +
 	"\rconnection_id\x18\x04 \x01(\tR\fconnectionId\x12\x1c\n" +
-	"\tprincipal\x18\x05 \x01(\tR\tprincipal\"\x94\x03\n" +
+	"\tprincipal\x18\x05 \x01(\tR\tprincipal\x12\x1f\n" +
+	"\vapi_origins\x18\x06 \x03(\tR\n" +
+	"apiOrigins\"\x94\x03\n" +
 	"\x18CreateOAuthClientRequest\x12%\n" +
 	"\x06parent\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06parent\x12/\n" +
 	"\x0foauth_client_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18?R\roauthClientId\x12K\n" +
