@@ -99,7 +99,7 @@ func TestTheRuntimeBorrowsACredential(t *testing.T) {
 	want := &vaultv1.Credential{
 		Connection: crm1, Connector: connector, ParameterSet: "key", Parameters: map[string]string{"tenant": "main"},
 		Secrets:   []*vaultv1.SecretValue{{Name: "api_key", Value: []byte("s3cret")}},
-		ServerUrl: "https://EU.Sandbox.example/v1", AllowedHosts: []string{"eu.sandbox.example:443"}, Owner: "ann", Etag: created.GetEtag(),
+		ServerUrl: "https://EU.Sandbox.example/v1", AllowedHosts: []string{"https://eu.sandbox.example"}, Owner: "ann", Etag: created.GetEtag(),
 	}
 	if diff := cmp.Diff(want, got, protocmp.Transform(), protocmp.IgnoreFields(&vaultv1.Credential{}, "expire_time", "link_key")); diff != "" {
 		t.Error(diff)
@@ -237,7 +237,7 @@ func TestAnAnnouncedRevisionIsUsedAtOnce(t *testing.T) {
 		}
 		return strings.Join(got.GetAllowedHosts(), " ")
 	}
-	if got := hosts(); got != "api.crm.example:443 new.crm.example:443" {
+	if got := hosts(); got != "https://api.crm.example https://new.crm.example" {
 		t.Fatalf("got %s", got)
 	}
 	moved := crm()
@@ -250,7 +250,7 @@ func TestAnAnnouncedRevisionIsUsedAtOnce(t *testing.T) {
 		if err := r.bus.Publish(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
-		return hosts() == "new.crm.example:443"
+		return hosts() == "https://new.crm.example"
 	})
 }
 

@@ -127,7 +127,7 @@ func presenting(t *testing.T, url, certificate string) *suite {
 	t.Helper()
 	s := proving(t, url, []string{"certificate", certificate, "api_key", canary}, certificatePlacement, key("api_key", inHeader, "X-Api-Key", ""))
 	s.vault.change(func(c *vaultv1.Credential) {
-		_, c.AllowedHosts[0], _ = strings.Cut(url, "://")
+		c.AllowedHosts[0] = url
 	})
 	return s
 }
@@ -189,7 +189,7 @@ func TestCertificatesThatAreNotAccepted(t *testing.T) {
 	t.Run("none at all", func(t *testing.T) {
 		url, _ := mutual(t, clients, tls.VersionTLS13)
 		s := proving(t, url, []string{"api_key", canary}, key("api_key", inHeader, "X-Api-Key", ""))
-		s.vault.change(func(c *vaultv1.Credential) { _, c.AllowedHosts[0], _ = strings.Cut(url, "://") })
+		s.vault.change(func(c *vaultv1.Credential) { c.AllowedHosts[0] = url })
 		err := second(s.invoke("ListItems", ""))
 		checkFault(t, s, err, fault.ReasonUpstreamUnreachable)
 		if !strings.Contains(err.Error(), "wants a client certificate") {
@@ -212,7 +212,7 @@ func TestCertificatesGoToTheirHostsOnly(t *testing.T) {
 		d.ParameterSets[0].Placements = []*connectorv1.CredentialPlacement{certificatePlacement}
 	})
 	s.vault.change(func(c *vaultv1.Credential) {
-		c.Secrets, c.AllowedHosts = values("certificate", certificate), []string{"api.example.com:443"}
+		c.Secrets, c.AllowedHosts = values("certificate", certificate), []string{"https://api.example.com:443"}
 	})
 	checkFault(t, s, second(s.invoke("ListItems", "")), fault.ReasonHostNotAllowed)
 	if len(requests)+len(asked) != 0 {

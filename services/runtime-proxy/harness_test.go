@@ -289,7 +289,7 @@ func startBehind(t testing.TB, guard egress.Policy, api string, change func(*con
 		Connection: connection, Connector: connector, Owner: "ada",
 		Parameters:   map[string]string{"region": "eu"},
 		Secrets:      []*vaultv1.SecretValue{{Name: "api_key", Value: []byte(canary)}},
-		AllowedHosts: []string{strings.TrimPrefix(api, "http://")},
+		AllowedHosts: []string{api},
 		ExpireTime:   timestamppb.New(s.clock.Now().Add(time.Minute)),
 	}}
 	s.build()

@@ -244,15 +244,15 @@ func TestWhatCannotBeReached(t *testing.T) {
 		{"the machine itself, in another spelling", "http://[::ffff:127.0.0.2]:9", nil, fault.ReasonEgressRefused},
 		{"the metadata of a cloud", "http://169.254.169.254", nil, fault.ReasonEgressRefused},
 		{"a private network", "http://10.0.0.1:8080", nil, fault.ReasonEgressRefused},
-		{"a host that the credential is not for", plain, []string{"api.example.com:443"}, fault.ReasonHostNotAllowed},
+		{"a host that the credential is not for", plain, []string{"https://api.example.com:443"}, fault.ReasonHostNotAllowed},
+		{"a host that the credential is for when it is encrypted", plain, []string{strings.Replace(plain, "http://", "https://", 1)}, fault.ReasonHostNotAllowed},
 		{"a credential that is for no host", plain, []string{}, fault.ReasonHostNotAllowed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := start(t, tt.address, nil)
 			s.vault.change(func(c *vaultv1.Credential) {
-				_, host, _ := strings.Cut(tt.address, "://")
-				c.AllowedHosts = []string{host}
+				c.AllowedHosts = []string{tt.address}
 				if tt.hosts != nil {
 					c.AllowedHosts = tt.hosts
 				}

@@ -257,7 +257,7 @@ func TestACallersDeadlineCounts(t *testing.T) {
 // Failure mode 9, at the last moment: no connection is opened.
 func TestCredentialsGoOnlyWhereTheyAreBound(t *testing.T) {
 	s := start(t, api(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") }), nil)
-	s.vault.change(func(c *vaultv1.Credential) { c.AllowedHosts = []string{"api.example.com:443"} })
+	s.vault.change(func(c *vaultv1.Credential) { c.AllowedHosts = []string{"https://api.example.com:443"} })
 	_, err := s.invoke("ListItems", "")
 	if got := fault.ReasonOf(err); got != fault.ReasonHostNotAllowed {
 		t.Errorf("error = %v", err)

@@ -227,7 +227,7 @@ func TestLinksLeadBackToUs(t *testing.T) {
 	s := startWith(t, rec.url, policy, func(c *settings) { c.PublicURL = "https://ferrule.example.com/x" })
 	s.lendOther()
 	s.vault.change(func(c *vaultv1.Credential) {
-		c.AllowedHosts = append(c.AllowedHosts, strings.TrimPrefix(elsewhere.url, "http://"))
+		c.AllowedHosts = append(c.AllowedHosts, elsewhere.url)
 		c.LinkKey = []byte(strings.Repeat("k", 32))
 	})
 	for _, tt := range []struct {

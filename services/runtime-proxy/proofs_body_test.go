@@ -51,7 +51,7 @@ func TestStorageTakesBodiesOfAnyLength(t *testing.T) {
 		requests <- arrived{r, n, hex.EncodeToString(h.Sum(nil))}
 	})
 	s := proving(t, url, []string{"access", "AKIDFAKE", "secret", canary}, awsPlacement("s3"))
-	s.vault.change(func(c *vaultv1.Credential) { c.AllowedHosts = []string{strings.TrimPrefix(url, "https://")} })
+	s.vault.change(func(c *vaultv1.Credential) { c.AllowedHosts = []string{url} })
 	for _, tt := range []struct {
 		name         string
 		size         int
@@ -97,7 +97,7 @@ func TestSeveralProofsAtOnce(t *testing.T) {
 		&connectorv1.CredentialPlacement{Kind: &connectorv1.CredentialPlacement_Hmac{Hmac: &connectorv1.HmacPlacement{SecretParameter: "k", Scheme: &connectorv1.HmacScheme{
 			StringToSign: `{header:Authorization}\n{query}\n{body}`, Headers: []*connectorv1.HmacField{{Name: "X-Sig", Template: "{signature}"}},
 		}}}})
-	s.vault.change(func(c *vaultv1.Credential) { c.AllowedHosts = []string{strings.TrimPrefix(url, "https://")} })
+	s.vault.change(func(c *vaultv1.Credential) { c.AllowedHosts = []string{url} })
 	s.bothWays(t, func(t *testing.T, _ string) {
 		r := <-requests
 		if len(r.TLS.PeerCertificates) == 0 || r.TLS.PeerCertificates[0].Subject.CommonName != "ada" {
@@ -167,7 +167,10 @@ func TestTheSecondAttemptIsJudgedLikeTheFirst(t *testing.T) {
 	s := signedIn(t, a)
 	renew := s.vault.renew
 	s.vault.mu.Lock()
-	s.vault.renew = func(c *vaultv1.Credential) error { c.AllowedHosts = []string{"api.example.com:443"}; return renew(c) }
+	s.vault.renew = func(c *vaultv1.Credential) error {
+		c.AllowedHosts = []string{"https://api.example.com:443"}
+		return renew(c)
+	}
 	s.vault.mu.Unlock()
 	checkFault(t, s, second(s.invoke("ListItems", "")), fault.ReasonHostNotAllowed)
 	checkFault(t, s, s.through(s.request("GET", "/items", nil)), fault.ReasonHostNotAllowed)
@@ -202,7 +205,7 @@ func TestSignaturesOfTheSecondAttempt(t *testing.T) {
 			a.ServeHTTP(w, req)
 		})
 		s.vault.change(func(c *vaultv1.Credential) {
-			c.AllowedHosts = []string{strings.TrimPrefix(r.definition.GetServers()[0].GetUrlTemplate(), "http://")}
+			c.AllowedHosts = []string{r.definition.GetServers()[0].GetUrlTemplate()}
 		})
 	})
 	resp, err := s.invoke("ListItems", "")
@@ -261,7 +264,7 @@ func TestHostsThatPoliciesName(t *testing.T) {
 		d.Policies = []*connectorv1.Policy{{TemplateId: "setheader", Parameters: []*connectorv1.PolicyParameter{{Name: "name", Json: []byte(`"Host"`)}, {Name: "value", Json: []byte(`"tenant.example.com"`)}}}}
 	})
 	s.vault.change(func(c *vaultv1.Credential) {
-		c.Secrets, c.AllowedHosts = values("k", canary), append(c.GetAllowedHosts(), "tenant.example.com")
+		c.Secrets, c.AllowedHosts = values("k", canary), append(c.GetAllowedHosts(), "http://tenant.example.com")
 	})
 	must(t, s.through(s.request("GET", "/items?a%20sig=of-the-caller", nil)))
 	r := <-requests

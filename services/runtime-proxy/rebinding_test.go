@@ -136,7 +136,7 @@ func (b *rebound) resolve(query []byte) []byte {
 
 // allowed lets the connection's credential go to the name.
 func (s *suite) allowed(b *rebound) {
-	s.vault.change(func(c *vaultv1.Credential) { c.AllowedHosts = []string{strings.TrimPrefix(b.url, "http://")} })
+	s.vault.change(func(c *vaultv1.Credential) { c.AllowedHosts = []string{b.url} })
 }
 
 // TestANameThatLeadsInsideLater by every way: it was good for the first request,

@@ -284,7 +284,7 @@ func TestScriptThatChoosesTheHost(t *testing.T) {
 	s := startCode(t, usual.url, file(t, "host-rewrite"))
 	s.vault.change(func(c *vaultv1.Credential) {
 		c.Parameters["tenant_host"] = tenant.host()
-		c.AllowedHosts = append(c.AllowedHosts, tenant.host())
+		c.AllowedHosts = append(c.AllowedHosts, "http://"+tenant.host())
 	})
 	must(t, second(s.invoke("ListItems", "")))
 	if diff := cmp.Diff([]string{"GET /api/items?limit=20 | X-Api-Key: " + canary}, tenant.sent()); diff != "" {

@@ -29,7 +29,7 @@ func TestTheVaultLearnsWhereCredentialsWent(t *testing.T) {
 	must(t, s.through(s.request("GET", "/items", nil)))
 	must(t, second(s.invoke("Open", "")))
 	must(t, second(s.runtime.TestConnection(s.as("ada"), &runtimev1.TestConnectionRequest{Name: connection})))
-	s.vault.change(func(c *vaultv1.Credential) { c.AllowedHosts = []string{"api.example.com"} })
+	s.vault.change(func(c *vaultv1.Credential) { c.AllowedHosts = []string{"https://api.example.com"} })
 	s.clock.Advance(2 * time.Minute) // the lease ends, uses are reported
 	checkFault(t, s, second(s.invoke("GetItem", `{"id":"1"}`)), fault.ReasonHostNotAllowed)
 	host := strings.TrimPrefix(url, "http://")

@@ -15,7 +15,7 @@ import (
 // to its server URL if there is one, else to all servers of the connector. It is
 // worked out anew for each use, so a host that a connector or an administrator
 // no longer names is refused from then on. That it leads somewhere does not mean
-// that secrets may go there: see [confirmedHosts].
+// that secrets may go there: see [confirmedOrigins].
 func destinations(def *connectorv1.Definition, parameters map[string]string, serverURL string, rules HostRules) ([]Origin, error) {
 	origins := serverOrigins(def, parameters)
 	if serverURL != "" {
@@ -44,13 +44,13 @@ func urlMissing() error {
 		Field("connection.server_url", "is required: the connector names no server of its own")
 }
 
-// hostsOf returns the hosts of sorted origins, each once.
-func hostsOf(origins []Origin) []string {
-	hosts := make([]string, 0, len(origins))
+// written returns sorted origins as people write them, each once.
+func written(origins []Origin) []string {
+	list := make([]string, 0, len(origins))
 	for _, o := range origins {
-		hosts = append(hosts, o.Host)
+		list = append(list, o.String())
 	}
-	return slices.Compact(hosts)
+	return slices.Compact(list)
 }
 
 // beyond returns the origins that are not among the confirmed ones.
@@ -64,20 +64,18 @@ func beyond(origins, confirmed []Origin) []Origin {
 	return strange
 }
 
-// confirmedHosts returns the hosts that the secrets of a connection may be sent
-// to: of those to which it leads, the ones for which they were entrusted. Who
-// publishes revisions decides where a connection leads, and must not get at
-// secrets by that. A host that is also reached in another way, such as without
-// encryption, is left out: hosts are lent without their scheme.
-func confirmedHosts(conn Connection, leads []Origin) ([]string, error) {
+// confirmedOrigins returns where the secrets of a connection may be sent: of the
+// places to which it leads, those for which they were entrusted. Who publishes
+// revisions decides where a connection leads, and must not get at secrets by that.
+// The scheme is a part of it: what was entrusted to an encrypted connection does not
+// go to the same host in clear.
+func confirmedOrigins(conn Connection, leads []Origin) ([]string, error) {
 	strange := beyond(leads, conn.Origins)
-	hosts := slices.DeleteFunc(hostsOf(leads), func(host string) bool {
-		return slices.ContainsFunc(strange, func(o Origin) bool { return o.Host == host })
-	})
-	if len(hosts) == 0 {
+	confirmed := beyond(leads, strange)
+	if len(confirmed) == 0 {
 		return nil, unconfirmed(conn, strange[0])
 	}
-	return hosts, nil
+	return written(confirmed), nil
 }
 
 // unconfirmed is for a connection that leads only where its secrets may not go.

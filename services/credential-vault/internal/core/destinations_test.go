@@ -45,12 +45,12 @@ func TestNoRevisionTakesACredentialElsewhere(t *testing.T) {
 	}{
 		"another host": {at("https://evil.example"), nil, "https://evil.example"},
 		"a connector of the same id that asks for no secret": {public("https://evil.example"), nil, "https://evil.example"},
-		"another host beside the former":                     {at("https://evil.example", "https://api.crm.example/v2"), []string{"api.crm.example:443"}, ""},
-		"another path":                                       {at("https://api.crm.example/elsewhere"), []string{"api.crm.example:443"}, ""},
+		"another host beside the former":                     {at("https://evil.example", "https://api.crm.example/v2"), []string{"https://api.crm.example"}, ""},
+		"another path":                                       {at("https://api.crm.example/elsewhere"), []string{"https://api.crm.example"}, ""},
 		"another port":                                       {at("https://api.crm.example:8443"), nil, "https://api.crm.example:8443"},
 		"in clear":                                           {at("http://api.crm.example"), nil, "http://api.crm.example"},
 		"in clear on the encrypted port":                     {at("http://api.crm.example:443"), nil, "http://api.crm.example:443"},
-		"in clear on the encrypted port as well":             {at("https://api.crm.example", "http://api.crm.example:443"), nil, "http://api.crm.example:443"},
+		"in clear on the encrypted port as well":             {at("https://api.crm.example", "http://api.crm.example:443"), []string{"https://api.crm.example"}, ""},
 	} {
 		t.Run(title, func(t *testing.T) {
 			r := newRig(t)
@@ -58,8 +58,8 @@ func TestNoRevisionTakesACredentialElsewhere(t *testing.T) {
 			r.connectors.definitions["crm"] = c.published
 			_, lent, err := r.resolve(through("runtime-proxy", ann()), "crm-1")
 			if len(c.hosts) > 0 {
-				if err != nil || !cmp.Equal(lent.Hosts, c.hosts) {
-					t.Errorf("got %v, %v, want %v", lent.Hosts, err, c.hosts)
+				if err != nil || !cmp.Equal(lent.Origins, c.hosts) {
+					t.Errorf("got %v, %v, want %v", lent.Origins, err, c.hosts)
 				}
 				return
 			}
@@ -113,8 +113,8 @@ func TestAnOwnerWhoSendsTheSecretsAgainConfirmsTheNewHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, lent, err := r.resolve(through("runtime-proxy", ann()), "crm-1")
-	if err != nil || !cmp.Equal(lent.Hosts, []string{"new.crm.example:443"}) {
-		t.Errorf("got %v, %v", lent.Hosts, err)
+	if err != nil || !cmp.Equal(lent.Origins, []string{"https://new.crm.example"}) {
+		t.Errorf("got %v, %v", lent.Origins, err)
 	}
 	// The former one is not confirmed any more.
 	r.connectors.definitions["crm"] = crm()
@@ -143,8 +143,8 @@ func TestNoChangeButThatOfTheDestinationConfirmsANewHost(t *testing.T) {
 				t.Error("secrets were decrypted")
 			}
 			r.connectors.definitions["crm"] = crm()
-			if _, lent, err := r.resolve(through("runtime-proxy", ann()), "crm-1"); err != nil || !cmp.Equal(lent.Hosts, []string{"api.crm.example:443"}) {
-				t.Errorf("with the former host back: got %v, %v", lent.Hosts, err)
+			if _, lent, err := r.resolve(through("runtime-proxy", ann()), "crm-1"); err != nil || !cmp.Equal(lent.Origins, []string{"https://api.crm.example"}) {
+				t.Errorf("with the former host back: got %v, %v", lent.Origins, err)
 			}
 		})
 	}
@@ -162,8 +162,8 @@ func TestAConnectionWithoutSecretsFollowsItsConnector(t *testing.T) {
 			after := optional("https://new.crm.example")
 			r.connectors.definitions["crm"] = after
 			_, lent, err := r.resolve(through("runtime-proxy", ann()), "crm-1")
-			if err != nil || !cmp.Equal(lent.Hosts, []string{"new.crm.example:443"}) {
-				t.Errorf("got %v, %v", lent.Hosts, err)
+			if err != nil || !cmp.Equal(lent.Origins, []string{"https://new.crm.example"}) {
+				t.Errorf("got %v, %v", lent.Origins, err)
 			}
 			// From its first secret on it does not.
 			if _, err := r.vault.Update(t.Context(), ann(), edit(func(e *core.Edit) { e.Secrets = texts("token", "t1") })); err != nil {
@@ -204,19 +204,19 @@ func TestAChangeOfTheDestinationNeedsTheSecretsAgain(t *testing.T) {
 		"a server URL, with all secrets": {func(e *core.Edit) {
 			toSandbox(e)
 			e.Secrets = texts("password", "pw-one", "token", "t1")
-		}, core.FieldServerURL, nil, []string{"eu.sandbox.example:443"}},
+		}, core.FieldServerURL, nil, []string{"https://eu.sandbox.example"}},
 		"a server URL, with the other secret removed": {func(e *core.Edit) {
 			toSandbox(e)
 			e.Secrets = texts("password", "pw-one", "token", "")
-		}, core.FieldServerURL, nil, []string{"eu.sandbox.example:443"}},
+		}, core.FieldServerURL, nil, []string{"https://eu.sandbox.example"}},
 		"a revision, without the secrets": {func(e *core.Edit) { e.PinnedRevision = pinned }, core.FieldPinnedRevision, []string{"password", "token"}, nil},
 		"a region, without the secrets": {func(e *core.Edit) {
 			e.Parameters = map[string]string{"user": "ann", "region": "us"}
 		}, core.FieldParameters, []string{"password", "token"}, nil},
-		"a server URL of the same host": {func(e *core.Edit) { e.ServerURL = "https://eu.crm.example/v2" }, core.FieldServerURL, nil, []string{"eu.crm.example:443"}},
+		"a server URL of the same host": {func(e *core.Edit) { e.ServerURL = "https://eu.crm.example/v2" }, core.FieldServerURL, nil, []string{"https://eu.crm.example"}},
 		"a region that is the default": {func(e *core.Edit) {
 			e.Parameters = map[string]string{"user": "ann", "region": "eu"}
-		}, core.FieldParameters, nil, []string{"eu.crm.example:443"}},
+		}, core.FieldParameters, nil, []string{"https://eu.crm.example"}},
 	} {
 		for _, caller := range []core.Caller{ann(), user("root", authn.RoleAdmin, authn.RoleUser)} {
 			t.Run(title+", by "+caller.Principal.Name, func(t *testing.T) {
@@ -228,8 +228,8 @@ func TestAChangeOfTheDestinationNeedsTheSecretsAgain(t *testing.T) {
 				_, err := r.vault.Update(t.Context(), caller, edit(c.change, c.field))
 				if len(c.missing) == 0 {
 					_, lent, lend := r.resolve(through("runtime-proxy", ann()), "crm-1")
-					if err != nil || lend != nil || !cmp.Equal(lent.Hosts, c.hosts) {
-						t.Errorf("got %v, %v, %v, want %v", lent.Hosts, err, lend, c.hosts)
+					if err != nil || lend != nil || !cmp.Equal(lent.Origins, c.hosts) {
+						t.Errorf("got %v, %v, %v, want %v", lent.Origins, err, lend, c.hosts)
 					}
 					return
 				}
@@ -295,8 +295,8 @@ func TestAServerURLThatIsRefusedNowIsReplacedOnlyWithTheSecrets(t *testing.T) {
 	if _, err := r.vault.Update(t.Context(), ann(), move); err != nil {
 		t.Fatal(err)
 	}
-	if _, lent, err := r.resolve(through("runtime-proxy", ann()), "crm-1"); err != nil || !cmp.Equal(lent.Hosts, []string{"new.crm.example:443"}) {
-		t.Errorf("got %v, %v", lent.Hosts, err)
+	if _, lent, err := r.resolve(through("runtime-proxy", ann()), "crm-1"); err != nil || !cmp.Equal(lent.Origins, []string{"https://new.crm.example"}) {
+		t.Errorf("got %v, %v", lent.Origins, err)
 	}
 }
 

@@ -163,8 +163,8 @@ func TestATokenGoesOnlyWhereItsConnectionLedAtTheSignIn(t *testing.T) {
 	in(t, func(t *testing.T, r *grantRig) {
 		v := r.replica(r.engine)
 		r.connect(v, time.Hour)
-		if _, lent, err := lend(t.Context(), v); err != nil || !cmp.Equal(lent.Hosts, []string{"api.crm.example:443"}) {
-			t.Fatalf("got %v, %v", lent.Hosts, err)
+		if _, lent, err := lend(t.Context(), v); err != nil || !cmp.Equal(lent.Origins, []string{"https://api.crm.example"}) {
+			t.Fatalf("got %v, %v", lent.Origins, err)
 		}
 		r.mu.Lock()
 		r.def = signInDefinition()
@@ -184,8 +184,8 @@ func TestATokenGoesOnlyWhereItsConnectionLedAtTheSignIn(t *testing.T) {
 		if _, err = v.AcceptGrant(t.Context(), ann(), conn, r.profile, r.provider.issue(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
-		if _, lent, err := lend(t.Context(), v); err != nil || !cmp.Equal(lent.Hosts, []string{"evil.example:443"}) {
-			t.Errorf("after a sign-in for the new host: %v, %v", lent.Hosts, err)
+		if _, lent, err := lend(t.Context(), v); err != nil || !cmp.Equal(lent.Origins, []string{"https://evil.example"}) {
+			t.Errorf("after a sign-in for the new host: %v, %v", lent.Origins, err)
 		}
 	})
 }

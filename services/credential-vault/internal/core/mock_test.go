@@ -25,8 +25,8 @@ func TestAMockNeedsNothingAndLeadsNowhere(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	values, lent, err := r.resolve(through("runtime-proxy", ann()), got.Name.ID)
-	if err != nil || len(values) != 0 || len(lent.Hosts) != 0 || !lent.Connection.Mock {
-		t.Errorf("lent %v for %v, %v", values, lent.Hosts, err)
+	if err != nil || len(values) != 0 || len(lent.Origins) != 0 || !lent.Connection.Mock {
+		t.Errorf("lent %v for %v, %v", values, lent.Origins, err)
 	}
 	after, err := r.vault.Update(t.Context(), ann(), core.Edit{Name: got.Name, Fields: []core.Field{core.FieldDisplayName}, DisplayName: "tried"})
 	if err != nil || !after.Mock || after.DisplayName != "tried" {

@@ -170,8 +170,8 @@ func TestWhatIsLentFollowsAConnectionThatIsEditedDuringARenewal(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := <-done
-		if got.err != nil || !cmp.Equal(got.lent.Hosts, []string{"eu.crm.example:443"}) || got.values["access"] != r.provider.newest() {
-			t.Errorf("got %v for %v, %v", got.values, got.lent.Hosts, got.err)
+		if got.err != nil || !cmp.Equal(got.lent.Origins, []string{"https://eu.crm.example"}) || got.values["access"] != r.provider.newest() {
+			t.Errorf("got %v for %v, %v", got.values, got.lent.Origins, got.err)
 		}
 	})
 }

@@ -36,9 +36,9 @@ type Credential struct {
 	Connection Connection
 	// Secrets are the values, sorted by name.
 	Secrets []NamedSecret
-	// Hosts are the only ones that the secrets may be sent to, canonical (see
-	// [Origin]), sorted.
-	Hosts []string
+	// Origins are the only ones that the secrets may be sent to, such as
+	// "https://api.example.com" (see [Origin.String]), sorted.
+	Origins []string
 	// ExpireTime is when the loan ends.
 	ExpireTime time.Time
 	// TokenVersion tells which token was lent; empty if none was.
@@ -89,7 +89,7 @@ func (v *Vault) lend(ctx context.Context, caller Caller, r Request, held Held) (
 	if err != nil {
 		return Credential{}, err
 	}
-	lent.Hosts, lent.Connection.Parameters = p.hosts, lentParameters(p.def, p.held.Connection)
+	lent.Origins, lent.Connection.Parameters = p.origins, lentParameters(p.def, p.held.Connection)
 	if err := v.audit(ctx, caller, r, ActionResolved, lent.names()); err != nil {
 		lent.Clear()
 		return Credential{}, err
@@ -99,11 +99,11 @@ func (v *Vault) lend(ctx context.Context, caller Caller, r Request, held Held) (
 
 // prepared is what is lent, still sealed, all of one state of its connection.
 type prepared struct {
-	held  Held
-	def   *connectorv1.Definition
-	lends lends
-	hosts []string
-	loan  loan
+	held    Held
+	def     *connectorv1.Definition
+	lends   lends
+	origins []string
+	loan    loan
 }
 
 // prepared decides what is lent, and where it may go. A connection that is edited
@@ -114,7 +114,7 @@ func (v *Vault) prepared(ctx context.Context, caller Caller, r Request, held Hel
 			return prepared{}, err
 		}
 		p.held, p.lends = held, lendsOf(p.def, held.Connection)
-		if p.hosts, err = v.lendableTo(p.def, p.lends, held); err != nil {
+		if p.origins, err = v.lendableTo(p.def, p.lends, held); err != nil {
 			return prepared{}, v.refuse(ctx, caller, r, err)
 		}
 		if p.lends.oauth == "" {
@@ -129,7 +129,7 @@ func (v *Vault) prepared(ctx context.Context, caller Caller, r Request, held Hel
 			continue
 		}
 		// Once more: the grant says where its token may go.
-		if p.hosts, err = v.lendableTo(p.def, p.lends, p.held); err != nil {
+		if p.origins, err = v.lendableTo(p.def, p.lends, p.held); err != nil {
 			return prepared{}, v.refuse(ctx, caller, r, err)
 		}
 		return p, nil
@@ -211,7 +211,7 @@ func (v *Vault) mayUse(caller Caller, r Request, conn Connection) bool {
 	return r.Principal != "" && (r.Principal == conn.Owner || slices.Contains(v.cfg.Trusted, r.Principal))
 }
 
-// lendableTo returns the hosts that may get what is lent. Without secrets there
+// lendableTo returns the origins that may get what is lent. Without secrets there
 // is nothing to protect, so such a connection follows its connector. A token goes
 // only where the connection led when its grant was given.
 func (v *Vault) lendableTo(def *connectorv1.Definition, l lends, held Held) ([]string, error) {
@@ -224,7 +224,7 @@ func (v *Vault) lendableTo(def *connectorv1.Definition, l lends, held Held) ([]s
 		return nil, err
 	}
 	if len(held.Secrets) == 0 && l.oauth == "" {
-		return hostsOf(leads), nil
+		return written(leads), nil
 	}
 	if name := l.misplaced(held.Secrets); name != "" {
 		return nil, givenForSignIn(conn, name)
@@ -232,7 +232,7 @@ func (v *Vault) lendableTo(def *connectorv1.Definition, l lends, held Held) ([]s
 	if g := held.Grant; l.oauth != "" && g.fits(conn) && !slices.Equal(g.Origins, conn.Origins) {
 		conn.Origins = slices.DeleteFunc(slices.Clone(conn.Origins), func(o Origin) bool { return !slices.Contains(g.Origins, o) })
 	}
-	return confirmedHosts(conn, leads)
+	return confirmedOrigins(conn, leads)
 }
 
 // Refused leaves the audit record of a call that was refused before it reached

@@ -27,7 +27,7 @@ func TestTheRuntimeGetsEverythingThatACallNeeds(t *testing.T) {
 	if diff := cmp.Diff(conn, lent.Connection); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"api.crm.example:443"}, lent.Hosts); diff != "" {
+	if diff := cmp.Diff([]string{"https://api.crm.example"}, lent.Origins); diff != "" {
 		t.Error(diff)
 	}
 	if want := r.clock.Now().Add(time.Minute); !lent.ExpireTime.Equal(want) {
@@ -227,12 +227,12 @@ func TestHostsFollowTheConnectorAndTheAdministrator(t *testing.T) {
 
 	r.connectors.definitions["crm"] = at("https://new.crm.example", "http://old.crm.example:8080", "https://evil.example")
 	for id, want := range map[string][]string{
-		"crm-1":   {"new.crm.example:443", "old.crm.example:8080"},
-		"sandbox": {"eu.sandbox.example:8443"},
+		"crm-1":   {"https://new.crm.example", "http://old.crm.example:8080"},
+		"sandbox": {"https://eu.sandbox.example:8443"},
 	} {
 		_, lent, err := r.resolve(itself("runtime-proxy"), id)
-		if err != nil || !cmp.Equal(lent.Hosts, want) {
-			t.Errorf("%s: got %v, %v, want %v", id, lent.Hosts, err, want)
+		if err != nil || !cmp.Equal(lent.Origins, want) {
+			t.Errorf("%s: got %v, %v, want %v", id, lent.Origins, err, want)
 		}
 	}
 	// The connector does not name this host any more.

@@ -52,36 +52,36 @@ func TestACredentialIsBoundToTheConnectorsServersOrTheOneThatWasChosen(t *testin
 		want      []string
 	}{
 		"the only server": {
-			def: servers("https://api.example.com/v2"), want: []string{"api.example.com:443"},
+			def: servers("https://api.example.com/v2"), want: []string{"https://api.example.com"},
 		},
 		"all servers, each host once": {
 			def:  servers("https://b.example.com/1", "http://a.example.com", "https://B.example.com/2"),
-			want: []string{"a.example.com:80", "b.example.com:443"},
+			want: []string{"http://a.example.com", "https://b.example.com"},
 		},
 		"the default of a variable": {
-			def: regional("https://{region}.example.com", region), want: []string{"eu.example.com:443"},
+			def: regional("https://{region}.example.com", region), want: []string{"https://eu.example.com"},
 		},
 		"a variable that the connection sets": {
-			def: regional("https://{region}.example.com", region), plain: map[string]string{"region": "us"}, want: []string{"us.example.com:443"},
+			def: regional("https://{region}.example.com", region), plain: map[string]string{"region": "us"}, want: []string{"https://us.example.com"},
 		},
 		"servers of single operations": {
 			def: withOperation(servers("https://api.example.com"), "https://{zone}.content.example.com/v2"), plain: map[string]string{"zone": "us"},
-			want: []string{"api.example.com:443", "us.content.example.com:443"},
+			want: []string{"https://api.example.com", "https://us.content.example.com"},
 		},
 		"nothing but a server of an operation": {
-			def: withOperation(servers(), "https://{zone}.example.com"), want: []string{"eu.example.com:443"},
+			def: withOperation(servers(), "https://{zone}.example.com"), want: []string{"https://eu.example.com"},
 		},
 		"a variable in the path only": {
-			def: regional("https://api.example.com/{region}", &connectorv1.ServerVariable{Name: "region"}), want: []string{"api.example.com:443"},
+			def: regional("https://api.example.com/{region}", &connectorv1.ServerVariable{Name: "region"}), want: []string{"https://api.example.com"},
 		},
 		"one of the connector's servers": {
-			def: servers("https://a.example.com", "https://b.example.com"), serverURL: "https://b.example.com/other/path", want: []string{"b.example.com:443"},
+			def: servers("https://a.example.com", "https://b.example.com"), serverURL: "https://b.example.com/other/path", want: []string{"https://b.example.com"},
 		},
 		"a host that an administrator allows": {
-			def: servers("https://a.example.com"), serverURL: "http://sandbox.example.org:8080", allow: []string{"*.example.org"}, want: []string{"sandbox.example.org:8080"},
+			def: servers("https://a.example.com"), serverURL: "http://sandbox.example.org:8080", allow: []string{"*.example.org"}, want: []string{"http://sandbox.example.org:8080"},
 		},
 		"an allowed host where the connector has none": {
-			def: servers("/v1"), serverURL: "https://on-premises.example.org", allow: []string{"on-premises.example.org"}, want: []string{"on-premises.example.org:443"},
+			def: servers("/v1"), serverURL: "https://on-premises.example.org", allow: []string{"on-premises.example.org"}, want: []string{"https://on-premises.example.org"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestACredentialIsBoundToTheConnectorsServersOrTheOneThatWasChosen(t *testin
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.want, hostsOf(got)); diff != "" {
+			if diff := cmp.Diff(c.want, written(got)); diff != "" {
 				t.Error(diff)
 			}
 		})

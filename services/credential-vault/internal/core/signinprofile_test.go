@@ -50,9 +50,9 @@ var clientsOfOthers = map[string]func(*login){
 func wantNothingLent(t *testing.T, l *login) {
 	t.Helper()
 	lent, err := l.vault.Resolve(t.Context(), through("runtime-proxy", ann()), core.Request{Name: name("crm-1"), OperationID: "op"})
-	for _, host := range lent.Hosts {
+	for _, host := range lent.Origins {
 		if err == nil && strings.Contains(host, "evil") {
-			t.Errorf("%v was lent for %v", valuesOf(lent), lent.Hosts)
+			t.Errorf("%v was lent for %v", valuesOf(lent), lent.Origins)
 		}
 	}
 }
@@ -171,8 +171,8 @@ func TestTheOwnerSaysThatTokensMayGoElsewhere(t *testing.T) {
 	}
 	l.complete(a, l.receive(stateOf(t, a)).Confirmation)
 	lent, err := l.vault.Resolve(t.Context(), through("runtime-proxy", ann()), core.Request{Name: name("crm-1"), OperationID: "op"})
-	if err != nil || len(lent.Hosts) != 1 || lent.Hosts[0] != "eu.crm.example:443" {
-		t.Errorf("got %v, %v", lent.Hosts, err)
+	if err != nil || len(lent.Origins) != 1 || lent.Origins[0] != "https://eu.crm.example" {
+		t.Errorf("got %v, %v", lent.Origins, err)
 	}
 }
 

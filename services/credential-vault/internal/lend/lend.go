@@ -32,7 +32,7 @@ func Message(c core.Credential) (*vaultv1.Credential, error) {
 		ParameterSet:   c.Connection.ParameterSet,
 		Parameters:     c.Connection.Parameters,
 		ServerUrl:      c.Connection.ServerURL,
-		AllowedHosts:   c.Hosts,
+		AllowedHosts:   c.Origins,
 		Owner:          c.Connection.Owner,
 		Etag:           c.Connection.Etag(),
 		ExpireTime:     timestamppb.New(c.ExpireTime),

@@ -26,7 +26,7 @@ func TestTheMessageOfACredential(t *testing.T) {
 				ServerURL: "https://s.example", PinnedRevision: "r", Key: []byte("never sent"),
 			},
 			Secrets:    []core.NamedSecret{{Name: "token", Value: secret.FromString("access")}},
-			Hosts:      []string{"s.example:443"},
+			Origins:    []string{"https://s.example"},
 			ExpireTime: end,
 		}
 	}
@@ -35,7 +35,7 @@ func TestTheMessageOfACredential(t *testing.T) {
 			Connection: "environments/default/connections/crm-1", Connector: "environments/default/connectors/crm", PinnedRevision: "r",
 			ParameterSet: "oauth", Parameters: map[string]string{"shop": "s"}, ServerUrl: "https://s.example",
 			Secrets:      []*vaultv1.SecretValue{{Name: "token", Value: []byte("access")}},
-			AllowedHosts: []string{"s.example:443"}, Owner: "ann", Etag: "u-3", ExpireTime: timestamppb.New(end),
+			AllowedHosts: []string{"https://s.example"}, Owner: "ann", Etag: "u-3", ExpireTime: timestamppb.New(end),
 		}
 	}
 	for title, c := range map[string]struct {

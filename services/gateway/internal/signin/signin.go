@@ -75,6 +75,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		render(w, http.StatusOK, page{
 			Title: "Almost done", Confirmation: res.GetConfirmation(), Connection: res.GetConnectionId(), Principal: res.GetPrincipal(),
+			APIs: res.GetApiOrigins(),
 		})
 	}
 }
@@ -156,7 +157,10 @@ func clip(text string, limit int) string {
 }
 
 // page is what the person is shown.
-type page struct{ Title, Reason, Confirmation, Connection, Principal string }
+type page struct {
+	Title, Reason, Confirmation, Connection, Principal string
+	APIs                                               []string // where the token may be used
+}
 
 // layout is the page around the text, with one %s each for title, heading and text.
 //
@@ -172,6 +176,9 @@ func (p page) html() string {
 	if p.Confirmation != "" {
 		fmt.Fprintf(&text, "<p>Enter this code where you began to make the connection <b>%s</b>:</p>\n", connection)
 		fmt.Fprintf(&text, "<p><code>%s</code></p>\n", html.EscapeString(p.Confirmation))
+		if len(p.APIs) > 0 {
+			fmt.Fprintf(&text, "<p>What you allowed will be used at <b>%s</b>.</p>\n", html.EscapeString(strings.Join(p.APIs, ", ")))
+		}
 		fmt.Fprintf(&text, "<p><small>The sign-in was begun by <b>%s</b>. If that is not you, close this page and give the code to nobody: "+
 			"whoever has it can use your account at the provider.</small></p>", principal)
 	} else {

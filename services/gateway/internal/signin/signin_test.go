@@ -101,9 +101,11 @@ func TestThePersonIsShownWhatCameOfIt(t *testing.T) {
 	}{
 		{
 			"a confirmation, and a warning for those who did not begin it",
-			vault{answer: &vaultv1.ReceiveAuthorizationResponse{Confirmation: "ABCDE-FGHJK", ConnectionId: "crm", Principal: "ann"}},
+			vault{answer: &vaultv1.ReceiveAuthorizationResponse{
+				Confirmation: "ABCDE-FGHJK", ConnectionId: "crm", Principal: "ann", ApiOrigins: []string{"https://api.crm.example", "https://<b>.example"},
+			}},
 			200,
-			[]string{"ABCDE-FGHJK", "<b>crm</b>", "<b>ann</b>", "give the code to nobody"},
+			[]string{"ABCDE-FGHJK", "<b>crm</b>", "<b>ann</b>", "give the code to nobody", "used at <b>https://api.crm.example, https://&lt;b&gt;.example</b>"},
 			"", "",
 		},
 		{

@@ -44,7 +44,8 @@ type Lease struct {
 	Secrets map[string]secret.Text
 	// ServerURL replaces the connector's own server, unless it is empty.
 	ServerURL string
-	// AllowedHosts are the hosts that the secrets may be sent to.
+	// AllowedHosts are the origins that the secrets may be sent to, such as
+	// "https://api.example.com:443".
 	AllowedHosts []string
 	// Expires is when the lease ends; zero if the vault does not say.
 	Expires time.Time
@@ -113,7 +114,8 @@ type Binding[R Compiled] struct {
 	Revision R
 	// Credential is what the connection proves itself with.
 	Credential *inject.Credential
-	// AllowedHosts are the hosts that the credential may be sent to.
+	// AllowedHosts are the origins that the credential may be sent to, such as
+	// "https://api.example.com:443".
 	AllowedHosts []string
 	// TokenVersion tells which token the credential holds; empty without one.
 	TokenVersion string
@@ -157,7 +159,7 @@ func (b *Binding[R]) Endpoint(base request.Base) string {
 // Allows reports whether a request of the connection may go to a place: to a host
 // that its credential is bound to or, without a credential, to the API's own.
 func (b *Binding[R]) Allows(base request.Base) bool {
-	return base.AllowedBy(b.AllowedHosts) || (b.baseErr == nil && base.Endpoint() == b.endpoint)
+	return base.AllowedBy(b.AllowedHosts) || (b.baseErr == nil && base.Scheme == b.base.Scheme && base.Endpoint() == b.endpoint)
 }
 
 // CheckRequest refuses a request that would carry the credential to a host that
@@ -185,7 +187,7 @@ func (b *Binding[R]) allow(base request.Base) error {
 		return nil
 	}
 	return fault.Denied(fault.ReasonHostNotAllowed,
-		"the connection's credential is not bound to host %q; the request was not sent", base.Host).
+		"the connection's credential is not bound to %s://%s; the request was not sent", base.Scheme, base.Host).
 		With("host", base.Host).With("connection", b.Connection.String())
 }
 

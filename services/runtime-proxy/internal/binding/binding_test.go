@@ -66,7 +66,7 @@ var (
 )
 
 func lease() *binding.Lease {
-	return &binding.Lease{Connector: crm, AllowedHosts: []string{"api.example.com:443"}, Secrets: map[string]secret.Text{"k": secret.FromString("v")}}
+	return &binding.Lease{Connector: crm, AllowedHosts: []string{"https://api.example.com:443"}, Secrets: map[string]secret.Text{"k": secret.FromString("v")}}
 }
 
 func setUp(t *testing.T, src *source) (*binding.Store[compiled], *clocktest.Fake) {
@@ -331,13 +331,14 @@ func TestDestinations(t *testing.T) {
 		host    string
 		allowed bool
 	}{
-		{"its own host", []string{"api.example.com:443"}, lease().Secrets, "https://api.example.com", true},
-		{"another host", []string{"api.example.com:443"}, lease().Secrets, "https://api.example.org", false},
-		{"another port", []string{"api.example.com:443"}, lease().Secrets, "https://api.example.com:444", false},
-		{"another scheme", []string{"api.example.com:443"}, lease().Secrets, "http://api.example.com", false},
+		{"its own host", []string{"https://api.example.com:443"}, lease().Secrets, "https://api.example.com", true},
+		{"another host", []string{"https://api.example.com:443"}, lease().Secrets, "https://api.example.org", false},
+		{"another port", []string{"https://api.example.com:443"}, lease().Secrets, "https://api.example.com:444", false},
+		{"another scheme", []string{"https://api.example.com:443"}, lease().Secrets, "http://api.example.com", false},
+		{"the same port in clear", []string{"https://api.example.com:443"}, lease().Secrets, "http://api.example.com:443", false},
 		{"a secret without any host", nil, lease().Secrets, "https://api.example.com", false},
 		{"no secret and no host", nil, nil, "https://api.example.com", true},
-		{"no secret, but a host", []string{"api.example.com:443"}, nil, "https://api.example.org", false},
+		{"no secret, but a host", []string{"https://api.example.com:443"}, nil, "https://api.example.org", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -387,7 +388,7 @@ func TestARevisionThatIsTriedOutDoesNotStay(t *testing.T) {
 func TestTheHostThatAPolicySetsIsJudgedToo(t *testing.T) {
 	store, _ := setUp(t, &source{lease: func(context.Context, authn.Principal) (*binding.Lease, error) {
 		l := lease()
-		l.AllowedHosts, l.Secrets = []string{"api.example:443", "cdn.example:443"}, map[string]secret.Text{"key": secret.FromString("s")}
+		l.AllowedHosts, l.Secrets = []string{"https://api.example:443", "https://cdn.example:443"}, map[string]secret.Text{"key": secret.FromString("s")}
 		return l, nil
 	}})
 	bound, err := store.Bind(t.Context(), binding.Ask{Connection: name, Principal: ada})

@@ -81,11 +81,16 @@ func (b Base) Endpoint() string {
 	return net.JoinHostPort(host, port)
 }
 
-// Allows reports whether an entry of an allow list, "host" or "host:port",
-// names the place. An entry without a port means the scheme's own port. Names
-// are compared without case.
+// Allows reports whether an entry of an allow list, an origin such as
+// "https://host" or "https://host:8443", names the place. An entry without a port
+// means the scheme's own port. Names are compared without case. What may go to a
+// host encrypted may not go there in clear: an entry without a scheme names nothing.
 func (b Base) Allows(entry string) bool {
-	host, port := splitHost(strings.ToLower(entry))
+	scheme, place, named := strings.Cut(strings.ToLower(entry), "://")
+	if !named || scheme != b.Scheme {
+		return false
+	}
+	host, port := splitHost(place)
 	if port == "" {
 		port = defaultPort(b.Scheme)
 	}

@@ -51,16 +51,21 @@ func TestAllowedHosts(t *testing.T) {
 		base, entry string
 		want        bool
 	}{
-		{"https://api.example.com", "api.example.com", true},
-		{"https://api.example.com", "API.example.com:443", true},
-		{"https://api.example.com:443", "api.example.com", true},
-		{"https://api.example.com", "api.example.com:80", false},
-		{"http://api.example.com", "api.example.com:443", false},
-		{"https://api.example.com:8443", "api.example.com", false},
-		{"https://evil-api.example.com", "api.example.com", false},
-		{"https://api.example.com.evil.org", "api.example.com", false},
-		{"https://[::1]", "[::1]:443", true},
+		{"https://api.example.com", "https://api.example.com", true},
+		{"https://api.example.com", "https://API.example.com:443", true},
+		{"https://api.example.com:443", "https://api.example.com", true},
+		{"https://api.example.com", "https://api.example.com:80", false},
+		{"http://api.example.com:443", "https://api.example.com:443", false}, // in clear
+		{"http://api.example.com", "https://api.example.com", false},
+		{"https://api.example.com:80", "http://api.example.com", false},
+		{"http://api.example.com", "http://api.example.com:80", true},
+		{"https://api.example.com:8443", "https://api.example.com", false},
+		{"https://evil-api.example.com", "https://api.example.com", false},
+		{"https://api.example.com.evil.org", "https://api.example.com", false},
+		{"https://[::1]", "https://[::1]:443", true},
+		{"https://api.example.com", "api.example.com", false}, // of which nobody knows how
 		{"https://x", "", false},
+		{"https://x", "https://", false},
 	}
 	for _, tt := range tests {
 		base, err := request.ParseBase(tt.base)

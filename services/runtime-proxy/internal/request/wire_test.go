@@ -136,16 +136,16 @@ func TestWhereTwoSpellingsOfAHostMeet(t *testing.T) {
 		entries    []string
 		want       bool
 	}{
-		{"capitals", "https://API.Example.COM", []string{"api.example.com"}, true},
-		{"a dot at the end", "https://api.example.com./v1", []string{"api.example.com:443"}, true},
-		{"the port that everybody means", "http://api.example.com:80", []string{"api.example.com"}, true},
-		{"addresses in their short form", "https://[2001:db8:0:0::1]", []string{"[2001:db8::1]:443"}, true},
-		{"one of several", "https://b.example.com", []string{"a.example.com", "b.example.com"}, true},
-		{"a star is no wildcard", "https://b.example.com", []string{"*.example.com", "*"}, false},
-		{"a part of the name", "https://example.com", []string{"api.example.com"}, false},
-		{"a name that ends alike", "https://notexample.com", []string{"example.com"}, false},
+		{"capitals", "https://API.Example.COM", []string{"https://api.example.com"}, true},
+		{"a dot at the end", "https://api.example.com./v1", []string{"https://api.example.com:443"}, true},
+		{"the port that everybody means", "http://api.example.com:80", []string{"http://api.example.com"}, true},
+		{"addresses in their short form", "https://[2001:db8:0:0::1]", []string{"https://[2001:db8::1]:443"}, true},
+		{"one of several", "https://b.example.com", []string{"https://a.example.com", "https://b.example.com"}, true},
+		{"a star is no wildcard", "https://b.example.com", []string{"https://*.example.com", "https://*", "*"}, false},
+		{"a part of the name", "https://example.com", []string{"https://api.example.com"}, false},
+		{"a name that ends alike", "https://notexample.com", []string{"https://example.com"}, false},
 		{"none at all", "https://example.com", nil, false},
-		{"an entry that is a url", "https://example.com", []string{"https://example.com"}, false},
+		{"an entry without a scheme", "https://example.com", []string{"example.com"}, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			base, err := request.ParseBase(row.base)

@@ -40,8 +40,9 @@ type Credential struct {
 	Secrets []*SecretValue `protobuf:"bytes,6,rep,name=secrets,proto3" json:"secrets,omitempty"`
 	// Server URL that replaces the connector's own; empty if none.
 	ServerUrl string `protobuf:"bytes,7,opt,name=server_url,json=serverUrl,proto3" json:"server_url,omitempty"`
-	// Hosts that the credential may be sent to, as "host" or "host:port", lower
-	// case.
+	// Origins that the credential may be sent to, such as "https://api.example.com"
+	// or "https://api.example.com:8443", lower case. The scheme counts: what is for
+	// an encrypted connection is not sent in clear.
 	AllowedHosts []string `protobuf:"bytes,8,rep,name=allowed_hosts,json=allowedHosts,proto3" json:"allowed_hosts,omitempty"`
 	// Principal that owns the connection.
 	Owner string `protobuf:"bytes,9,opt,name=owner,proto3" json:"owner,omitempty"`
