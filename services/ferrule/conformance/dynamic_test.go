@@ -167,7 +167,7 @@ func (q *inquiry) askParts(ctx context.Context, f feature, operation string, inp
 		q.api.answer(writeJSON(body))
 		got, err := q.values(ctx, f, operation, input, opened)
 		seen := q.api.take()
-		if r, done := q.refused(target, given, problem, references, err, seen); done {
+		if r, done := q.refused(target, problem, references, err, seen); done {
 			return r
 		}
 		if found, wrong := outcome(want, err, seen); wrong {
@@ -201,7 +201,7 @@ func mustRead(b []byte) any {
 }
 
 // refused judges what rightly ends without an answer.
-func (q *inquiry) refused(target endpoint, given object, problem string, references map[string]bool, err error, seen []received) (result, bool) {
+func (q *inquiry) refused(target endpoint, problem string, references map[string]bool, err error, seen []received) (result, bool) {
 	var unknown []string
 	for ref, known := range references {
 		if !known {
@@ -216,8 +216,6 @@ func (q *inquiry) refused(target endpoint, given object, problem string, referen
 		return judged(err, seen, fault.ReasonInputInvalid, "it refers to an input that the operation does not have"), true
 	case problem != "":
 		return judged(err, seen, fault.ReasonDynamicNotAvailable, "the description gives the call no value for a required parameter"), true
-	case q.s.doc.contradicts(target, given):
-		return judged(err, seen, fault.ReasonDynamicNotAvailable, "the call gives a value that the description of the called operation does not list"), true
 	case q.s.scripted != nil && q.s.scripted(target):
 		return judged(err, seen, fault.ReasonCustomCodeRequired, "the operation that is asked has custom code"), true
 	}
@@ -259,7 +257,7 @@ func (q *inquiry) askSchema(ctx context.Context, f feature, operation string, in
 	if !there {
 		return judged(err, seen, fault.ReasonDynamicNotAvailable, "the description has no such operation")
 	}
-	if r, done := q.refused(target, given, problem, references, err, seen); done {
+	if r, done := q.refused(target, problem, references, err, seen); done {
 		return r
 	}
 	if found, wrong := outcome(want, err, seen); wrong {

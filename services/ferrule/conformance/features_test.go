@@ -259,14 +259,3 @@ func (d document) suited(f feature, call object, target endpoint, input object) 
 	}
 	return input
 }
-
-// contradicts reports whether a description gives a call a value that the called
-// operation does not take, by the same description.
-func (d document) contradicts(target endpoint, given object) bool {
-	for name, v := range given {
-		if _, ok := d.allowed(target, []string{name}, v); !ok {
-			return true
-		}
-	}
-	return false
-}

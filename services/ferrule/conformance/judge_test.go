@@ -102,6 +102,9 @@ func (c content) judge(got received) (mismatch, bool) {
 		}
 		return mismatch{}, false
 	}
+	if strings.Contains(contentType, "*") {
+		return differ("content type", "a media type, and no range", contentType)
+	}
 	if len(c.types) > 0 && !slices.ContainsFunc(c.types, func(t string) bool { return sameType(t, contentType) }) {
 		return differ("content type", c.types, contentType)
 	}

@@ -8,7 +8,6 @@ type part struct {
 	paths   paths
 	context object         // what the call may refer to before the input
 	extra   map[string]any // what items have besides
-	selects []string       // paths of the item that the next call takes
 }
 
 func treeParts(f feature) []part {

@@ -62,8 +62,14 @@ type jury struct {
 	verdicts *verdicts
 }
 
-// patience is how long the mock server may take for one answer.
-const patience = 10 * time.Second
+// patience is how long the mock server may take for one answer, longest for all of a
+// description: some take it seconds for each.
+const (
+	patience = 10 * time.Second
+	longest  = 2 * time.Minute
+)
+
+var errSlow = errors.New("it takes the mock server too long; the rest of its requests are not judged")
 
 // serve gives a description to the mock server.
 func (j *jury) serve(ctx context.Context, file string) (string, error) {
@@ -103,8 +109,13 @@ func (j *jury) judge(t *testing.T, s subject) {
 	}
 	dir := t.TempDir()
 	file, bare := filepath.Join(dir, "description.json"), filepath.Join(dir, "bare.json")
-	s.doc.plainAnswers()
-	plain := writeJSON(s.doc.root)
+	other, err := newDocument(writeJSON(s.doc.root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.plainAnswers()
+	other.readable()
+	plain := writeJSON(other.root)
 	if err := errors.Join(os.WriteFile(file, plain, 0o600), os.WriteFile(bare, withoutAnswers(plain), 0o600)); err != nil {
 		t.Fatal(err)
 	}
@@ -114,6 +125,7 @@ func (j *jury) judge(t *testing.T, s subject) {
 		return
 	}
 	j.verdicts.counts["descriptions"]++
+	began := time.Now()
 	for _, e := range s.doc.endpoints() {
 		op := operations[e.key()]
 		if op == nil || s.scripted != nil && s.scripted(e) {
@@ -123,6 +135,10 @@ func (j *jury) judge(t *testing.T, s subject) {
 			j.verdicts.counts["operations whose path has a query or a fragment, which the mock server cannot find"]++
 			continue
 		}
+		if time.Since(began) > longest {
+			j.verdicts.unjudged(s.name, errSlow)
+			return
+		}
 		for _, mode := range modes {
 			c, problem := s.call(e, mode)
 			if problem != "" || j.clients.invoke(t.Context(), id, op.GetOperationId(), writeJSON(c.input)) != nil {
@@ -130,22 +146,33 @@ func (j *jury) judge(t *testing.T, s subject) {
 				continue // the other tests report it
 			}
 			for _, request := range api.take() {
-				v, err := ask(t.Context(), url, s, request)
-				if err != nil { // some answers that it makes up break the mock server
-					if url, err = j.serve(t.Context(), bare); err == nil {
-						v, err = ask(t.Context(), url, s, request)
-					}
-					v.unanswered = "the mock server breaks down over its own answer"
-				}
-				if err != nil {
-					j.drop()
-					j.verdicts.unjudged(s.name, err)
-					return
-				}
-				j.verdicts.note(s.name, e, mode, request, v.completed(s.doc, e))
+				v, next := j.hear(t, s, url, bare, request)
+				url = next
+				j.verdicts.note(t, s.name, e, mode, request, v)
 			}
 		}
 	}
+}
+
+// hear returns the verdict on a request, and where the mock server is then. Some
+// answers that it makes up break it: then it is asked with a description whose
+// operations have none.
+func (j *jury) hear(t *testing.T, s subject, url, bare string, request received) (verdict, string) {
+	t.Helper()
+	v, err := ask(t.Context(), url, s, request)
+	if err == nil && v.unjudged == "" {
+		return v, url
+	}
+	for range 2 { // it may end a moment after its last answer
+		if url, err = j.serve(t.Context(), bare); err == nil {
+			if v, err = ask(t.Context(), url, s, request); err == nil {
+				v.unanswered = "the mock server breaks down over its own answer"
+				return v, url
+			}
+		}
+		j.drop()
+	}
+	return verdict{unjudged: err.Error()}, url
 }
 
 // ask lets the mock server judge one request. It knows paths without that of the

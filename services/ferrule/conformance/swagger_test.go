@@ -240,7 +240,9 @@ func (s *swagger) document(p object) {
 		s.call.want.body = want
 		return
 	}
-	v, ok := s.value(schema, 0, 0)
+	g := s.generator
+	g.filled = s.doc.strict && truth(p["required"])
+	v, ok := g.value(schema, 0, 0)
 	give := s.mode != required || truth(p["required"])
 	if s.given != nil {
 		v, give = s.given["body"], s.given["body"] != nil
@@ -266,7 +268,7 @@ func (s *swagger) document(p object) {
 }
 
 // asDeclared returns what a header Content-Type makes of a body that would be JSON:
-// a text is sent as it is, an object as a form.
+// a text is sent as it is, also as a form, an object as a form.
 func (s *swagger) asDeclared(want content, v any) content {
 	k := kindOf(s.contentType)
 	if s.contentType == "" || want.kind == k || want.kind == rawBody {
@@ -277,7 +279,7 @@ func (s *swagger) asDeclared(want content, v any) content {
 	switch {
 	case k == jsonBody && want.kind != rawBody:
 		want.kind, want.fields, want.parts, want.json = jsonBody, nil, nil, v
-	case k == rawBody && isText:
+	case isText && k != jsonBody: // a form that is written already, too
 		want.kind, want.raw = rawBody, line
 	case k != rawBody && isObject:
 		want.kind = k

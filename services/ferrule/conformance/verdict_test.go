@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"regexp"
@@ -83,18 +84,6 @@ func readVerdict(header string, body []byte) verdict {
 	return v
 }
 
-// completed says of a content type that is refused whether the description names
-// any: without "consumes", Swagger 2.0 leaves it open.
-func (v verdict) completed(d document, e endpoint) verdict {
-	s := &swagger{generator: generator{doc: d}, endpoint: e}
-	for i, one := range v.request {
-		if fmt.Sprint(one.Code) == "415" && d.root["swagger"] != nil && len(s.mediaTypes("consumes")) == 0 {
-			v.request[i].Message += " (the description names none)"
-		}
-	}
-	return v
-}
-
 // plainAnswers removes the header fields of answers, which the mock server makes up
 // without looking: a length that is a word breaks its answer.
 func (d document) plainAnswers() {
@@ -151,15 +140,17 @@ type rule struct {
 	Code    string `yaml:"code"`    // pattern of the code
 	Message string `yaml:"message"` // pattern of the message
 	Package string `yaml:"package"` // pattern of the package
+	Type    string `yaml:"type"`    // pattern of the media type that was sent, without parameters
 	Why     string `yaml:"why"`
 
 	used int
 }
 
-func (r *rule) explains(name string, v violation) bool {
+func (r *rule) explains(name string, request received, v violation) bool {
+	sent, _, _ := strings.Cut(request.header.Get("Content-Type"), ";")
 	matches := func(pattern, s string) bool { return regexp.MustCompile("^(?:" + pattern + ")$").MatchString(s) }
-	for pattern, s := range map[string]string{r.Place: v.place(), r.Code: fmt.Sprint(v.Code), r.Message: v.Message, r.Package: name} {
-		if pattern != "" && !matches(pattern, s) {
+	for _, one := range [][2]string{{r.Place, v.place()}, {r.Code, fmt.Sprint(v.Code)}, {r.Message, v.Message}, {r.Package, name}, {r.Type, sent}} {
+		if one[0] != "" && !matches(one[0], one[1]) {
 			return false
 		}
 	}
@@ -179,6 +170,7 @@ type verdicts struct {
 	counts  map[string]int
 	rules   []*rule
 	refused []string
+	dump    io.Writer // gets each refused request as a line of JSON; nil for nobody
 }
 
 // newVerdicts reads the rules of testdata/prism.yaml.
@@ -199,7 +191,9 @@ func newVerdicts(t *testing.T, corpus string) *verdicts {
 			t.Errorf("a rule of prism.yaml has no class or no reason: %+v", *r)
 		}
 	}
-	return &verdicts{counts: map[string]int{}, rules: all[corpus]}
+	a := &verdicts{counts: map[string]int{}, rules: all[corpus]}
+	a.dump = openRefusals(t)
+	return a
 }
 
 func (a *verdicts) unjudged(name string, err error) {
@@ -208,11 +202,12 @@ func (a *verdicts) unjudged(name string, err error) {
 }
 
 // note counts one verdict. A refusal is explained if all of its violations are.
-func (a *verdicts) note(name string, e endpoint, m mode, r received, v verdict) {
+func (a *verdicts) note(t *testing.T, name string, e endpoint, m mode, r received, v verdict) {
+	t.Helper()
 	a.counts["requests"]++
 	switch {
 	case len(v.request) > 0:
-		a.refusal(name, e, m, r, v)
+		a.refusal(t, name, e, m, r, v)
 	case v.unjudged != "":
 		kind, _, _ := strings.Cut(v.unjudged, ":")
 		a.counts["requests that were not judged: "+kind]++
@@ -231,23 +226,27 @@ func (a *verdicts) accept(how string) {
 	a.counts["requests that were accepted; "+how]++
 }
 
-func (a *verdicts) refusal(name string, e endpoint, m mode, r received, v verdict) {
+func (a *verdicts) refusal(t *testing.T, name string, e endpoint, m mode, request received, v verdict) {
+	t.Helper()
 	a.counts["requests that were refused"]++
-	var open []string
+	var open, found []string
 	classes := map[string]bool{}
 	for _, one := range v.request {
-		i := slices.IndexFunc(a.rules, func(r *rule) bool { return r.explains(name, one) })
+		i := slices.IndexFunc(a.rules, func(r *rule) bool { return r.explains(name, request, one) })
 		if i < 0 {
 			open = append(open, fmt.Sprintf("%s %v: %s", one.place(), one.Code, one.Message))
+			found = append(found, "")
 			continue
 		}
 		a.rules[i].used++
 		classes[a.rules[i].Class] = true
+		found = append(found, a.rules[i].Class)
 	}
+	a.write(t, name, e, m, request, v, found)
 	if len(open) > 0 {
 		a.counts["requests that were refused, and nothing explains it"]++
 		a.refused = append(a.refused, fmt.Sprintf("not explained: %s, %s (%s): %.700s\n      %s %s %s\n      %.300q",
-			name, e.key(), m, strings.Join(open, "\n      "), r.method, r.target, r.header.Get("Content-Type"), r.body))
+			name, e.key(), m, strings.Join(open, "\n      "), request.method, request.target, request.header.Get("Content-Type"), request.body))
 		return
 	}
 	for class := range classes {

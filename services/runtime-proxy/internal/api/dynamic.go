@@ -93,9 +93,9 @@ func (d *Dynamic) question(ctx context.Context, name, operation, revision string
 		Caller:     fmt.Sprintf("%v %q %q %x", principal.Kind, principal.Name, principal.Roles, sha256.Sum256([]byte(subject.Token()))),
 		Definition: bound.Revision.Definition(),
 		Operation:  operation,
-		Call: func(ctx context.Context, id string, ask paging.Ask) (*paging.Answer, error) {
+		Call: func(ctx context.Context, id string, constants []byte, ask paging.Ask) (*paging.Answer, error) {
 			one := template
-			one.OperationID = id
+			one.OperationID, one.Constants = id, constants
 			return call(ctx, d.calls, &one, ask)
 		},
 	}, nil

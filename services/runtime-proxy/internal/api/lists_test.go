@@ -47,10 +47,11 @@ func (c catalog) Definition(context.Context, resource.Revision) (*connectorv1.De
 // calls binds for real, and answers from a script: "Operation input" or "Operation
 // link" → "status body".
 type calls struct {
-	pipeline *pipeline.Pipeline
-	answers  map[string]string
-	asked    []string
-	deadline time.Duration
+	pipeline  *pipeline.Pipeline
+	answers   map[string]string
+	constants string // what the last call was told that the definition prescribes
+	asked     []string
+	deadline  time.Duration
 }
 
 func (c *calls) Bound(ctx context.Context, call *pipeline.Call) (*pipeline.Binding, error) {
@@ -67,7 +68,7 @@ func (c *calls) Invoke(ctx context.Context, call *pipeline.Call) error {
 		what = call.OperationID + " " + call.Follow
 	}
 	call.URL = "https://api.example/v2/items"
-	c.asked = append(c.asked, what)
+	c.asked, c.constants = append(c.asked, what), string(call.Constants)
 	if end, ok := ctx.Deadline(); ok {
 		c.deadline = time.Until(end).Round(time.Second)
 	}
@@ -302,6 +303,23 @@ func TestChoicesAreTranslated(t *testing.T) {
 		if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" || len(c.asked) != step.asked {
 			t.Errorf("%s: asked %q; choices (-want +got):\n%s", step.name, c.asked, diff)
 		}
+	}
+}
+
+func TestCallsForChoicesKnowTheConstantsOfTheDefinition(t *testing.T) {
+	const definition = `{"operations":[{"operationId":"Boards","method":"GET","path":"/boards"},{"operationId":"Add","method":"POST","path":"/cards","dynamics":[
+		{"side":"DYNAMIC_SIDE_INPUT","pointer":"/board","values":{"call":{"operationId":"Boards","arguments":[
+			{"pointer":"/version","json":"IjIwMTYi"},{"pointer":"/team","input":"/team"}]}}}]}]}`
+	resolver, err := dynamic.New(clock.System())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := scripted(t, definition, map[string]string{`Boards {"version":"2016","team":7}`: `200 [1]`})
+	_, err = NewDynamic(c, resolver).ResolveDynamicValues(as(t, "ada"), &runtimev1.ResolveDynamicValuesRequest{
+		Connection: name, OperationId: "Add", Pointer: "/board", Input: []byte(`{"team":7}`),
+	})
+	if err != nil || c.constants != `{"version":"2016"}` {
+		t.Errorf("constants %s, %v", c.constants, err)
 	}
 }
 

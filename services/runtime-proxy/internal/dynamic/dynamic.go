@@ -39,8 +39,9 @@ const (
 
 // Caller calls an operation of the connector on the connection, as everybody's
 // calls are made. An answer of 400 and more is an answer; its errors are those of
-// calls.
-type Caller func(ctx context.Context, operation string, ask paging.Ask) (*paging.Answer, error)
+// calls. constants is the part of the input that the definition prescribes, a JSON
+// object; what the definition says of good values does not count for it.
+type Caller func(ctx context.Context, operation string, constants []byte, ask paging.Ask) (*paging.Answer, error)
 
 // Question is what somebody wants to know.
 type Question struct {

@@ -70,14 +70,16 @@ type api struct {
 	problem *upstream.Problem
 	fails   error
 	calls   []string
+	// constants is what the last call was told that the definition prescribes.
+	constants string
 }
 
-func (a *api) call(_ context.Context, operation string, ask paging.Ask) (*paging.Answer, error) {
+func (a *api) call(_ context.Context, operation string, constants []byte, ask paging.Ask) (*paging.Answer, error) {
 	call := operation + " " + string(ask.Input)
 	if ask.Link != "" {
 		call = operation + " " + ask.Link
 	}
-	a.calls = append(a.calls, call)
+	a.calls, a.constants = append(a.calls, call), string(constants)
 	if a.fails != nil {
 		return nil, a.fails
 	}
@@ -202,6 +204,25 @@ func TestChoices(t *testing.T) {
 	}
 }
 
+func TestCallsAreToldWhatTheDefinitionPrescribes(t *testing.T) {
+	for _, row := range []struct{ name, arguments, input, call, want string }{
+		{"nothing", ``, ``, `List {}`, `{}`},
+		{"constants", `{"pointer":"/top","json":5},{"pointer":"/q/x","json":"a"}`, ``, `List {"top":5,"q":{"x":"a"}}`, `{"top":5,"q":{"x":"a"}}`},
+		{"a constant, and an input", `{"pointer":"/top","json":5},{"pointer":"/site","input":"/s"}`, `{"s":"x"}`, `List {"top":5,"site":"x"}`, `{"top":5}`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r, _ := resolver(t)
+			a := &api{answers: map[string]string{row.call: `[1]`}}
+			if _, err := r.Values(t.Context(), question(definition(t, values(row.arguments, ""), ""), a, "/f", row.input, "")); err != nil {
+				t.Fatal(err)
+			}
+			if a.constants != row.want {
+				t.Errorf("constants %s, want %s", a.constants, row.want)
+			}
+		})
+	}
+}
+
 func TestItemsOfATreeOpenTheirBranch(t *testing.T) {
 	r, _ := resolver(t)
 	a := &api{answers: map[string]string{
@@ -263,7 +284,7 @@ func TestListsOfChoicesAreBounded(t *testing.T) {
 			r, _ := resolver(t)
 			calls := 0
 			q := question(def, nil, "/f", "", "")
-			q.Call = func(context.Context, string, paging.Ask) (*paging.Answer, error) {
+			q.Call = func(context.Context, string, []byte, paging.Ask) (*paging.Answer, error) {
 				calls++
 				return &paging.Answer{Status: 200, Body: fmt.Appendf(nil, `{"value":[1%s],"nextLink":"https://api.example/%d"}`, strings.Repeat(",1", row.each-1), calls)}, nil
 			}

@@ -26,6 +26,7 @@ const (
 type plan struct {
 	operation *connectorv1.Operation
 	input     jsontext.Value
+	constants jsontext.Value // the part of the input that the definition prescribes
 	// One of these says how its answer is read.
 	values *connectorv1.DynamicValues
 	branch *branch
@@ -146,22 +147,26 @@ func (b *builder) build(call *connectorv1.DynamicCall) (*plan, error) {
 	if err != nil {
 		return nil, unavailable(call.GetOperationId(), "the connector has no such operation").Because(err)
 	}
-	input, err := b.arguments(call.GetArguments())
+	input, constants, err := b.arguments(call.GetArguments())
 	if err != nil {
 		return nil, err
 	}
-	return &plan{operation: op, input: input}, nil
+	return &plan{operation: op, input: input, constants: constants}, nil
 }
 
-// arguments puts the values of all arguments where they belong. What is not known
-// is left out, unless the call makes no sense without it.
-func (b *builder) arguments(list []*connectorv1.DynamicArgument) (jsontext.Value, error) {
-	input := jsontext.Value("{}")
+// arguments puts the values of all arguments where they belong, and constants in
+// an object of their own, too. What is not known is left out, unless the call makes
+// no sense without it.
+func (b *builder) arguments(list []*connectorv1.DynamicArgument) (input, constants jsontext.Value, err error) {
+	input, constants = jsontext.Value("{}"), jsontext.Value("{}")
 	var missing []string
 	for _, a := range list {
 		v, ok := b.valueOf(a)
 		if ok {
 			input = put(input, tokens(a.GetPointer()), v)
+			if len(a.GetJson()) > 0 {
+				constants = put(constants, tokens(a.GetPointer()), v)
+			}
 			continue
 		}
 		if !a.GetRequired() {
@@ -171,14 +176,14 @@ func (b *builder) arguments(list []*connectorv1.DynamicArgument) (jsontext.Value
 		case *connectorv1.DynamicArgument_Input:
 			missing = append(missing, from.Input)
 		case *connectorv1.DynamicArgument_ItemPath:
-			return nil, fault.Invalid(fault.ReasonInvalidArgument, "the item does not have what opens the branch below it; send it as an earlier answer gave it").
+			return nil, nil, fault.Invalid(fault.ReasonInvalidArgument, "the item does not have what opens the branch below it; send it as an earlier answer gave it").
 				Field("item", "must be an item of an earlier answer")
 		}
 	}
 	if len(missing) > 0 {
-		return nil, b.missing(missing)
+		return nil, nil, b.missing(missing)
 	}
-	return input, nil
+	return input, constants, nil
 }
 
 func (b *builder) valueOf(a *connectorv1.DynamicArgument) (jsontext.Value, bool) {

@@ -12,7 +12,7 @@ import (
 // fetchSchema makes the call and takes the schema out of its answer.
 func (p *plan) fetchSchema(ctx context.Context, q *Question) (jsontext.Value, error) {
 	id := p.operation.GetOperationId()
-	answer, err := q.Call(ctx, id, paging.Ask{Input: p.input})
+	answer, err := q.Call(ctx, id, p.constants, paging.Ask{Input: p.input})
 	if err != nil {
 		return nil, callFault(id, err)
 	}

@@ -139,9 +139,9 @@ func TestAnswersFromBeforeAChange(t *testing.T) {
 	a := &api{answers: map[string]string{`List {}`: `[1]`}}
 	q := question(def, a, "/f", "", "")
 	inner := q.Call
-	q.Call = func(ctx context.Context, op string, ask paging.Ask) (*paging.Answer, error) {
+	q.Call = func(ctx context.Context, op string, constants []byte, ask paging.Ask) (*paging.Answer, error) {
 		r.DropConnection(q.Connection)
-		return inner(ctx, op, ask)
+		return inner(ctx, op, constants, ask)
 	}
 	for range 2 {
 		if _, err := r.Values(t.Context(), q); err != nil {

@@ -77,7 +77,7 @@ func (b *builder) picker(values *connectorv1.DynamicValues) (*plan, error) {
 		return nil, fault.Unimplemented(fault.ReasonOperationNotSupported,
 			"the choices come from a file picker, and the connector does not say how its files are listed; type the value in").With("capability", filePicker)
 	}
-	given, err := b.arguments(values.GetCall().GetArguments())
+	given, _, err := b.arguments(values.GetCall().GetArguments())
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func (p *plan) list(ctx context.Context, q *Question) (*Values, error) {
 		Limits:    paging.Limits{Items: MaxValues, Pages: MaxPages},
 		Items:     func(body []byte, limit int) ([]jsontext.Value, bool, error) { return itemsOf(id, body, path, limit) },
 		Call: func(ctx context.Context, ask paging.Ask) (*paging.Answer, error) {
-			answer, err := q.Call(ctx, id, ask)
+			answer, err := q.Call(ctx, id, p.constants, ask)
 			if err != nil {
 				return nil, callFault(id, err)
 			}

@@ -43,6 +43,10 @@ type Call struct {
 	OnBehalfOf string
 	// Input is the input, one JSON object; empty for none.
 	Input []byte
+	// Constants is the part of Input that the definition itself prescribes, at the
+	// same places, a JSON object; empty for none. What the definition says of good
+	// values does not count for it.
+	Constants []byte
 	// Timeout is the time for the call; 0 means [DefaultTimeout].
 	Timeout time.Duration
 	// Subject is the caller's own token at the provider, if it sent one.

@@ -149,7 +149,7 @@ func validateInput(ctx context.Context, c *Call, next Next) error {
 	if c.raw != nil || (c.follows() && len(c.Input) == 0) {
 		return next(ctx, c)
 	}
-	arguments, err := c.operation.plan.Read(c.Input)
+	arguments, err := c.operation.plan.ReadPrescribed(c.Input, c.Constants)
 	if err != nil {
 		return err
 	}

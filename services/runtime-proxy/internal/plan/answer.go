@@ -72,7 +72,7 @@ func (a *answers) check(content *connectorv1.MediaType, doc any) []Finding {
 		return nil
 	}
 	var found violations
-	v.checkAt(pointerTo, doc, &found)
+	v.checkAt(&explainer{place: pointerTo, found: &found}, doc)
 	var out []Finding
 	for _, one := range found.list {
 		out = append(out, Finding{one.Field, one.Description})

@@ -23,8 +23,9 @@ type body struct {
 
 // content is one representation of a body.
 type content struct {
-	mediaType string // as it is sent
-	base      string // without parameters
+	mediaType string // as it is sent: no range
+	said      string // as the description says it
+	base      string // of that, without parameters
 	kind      connectorv1.BodyKind
 	validate  *validator
 	defaults  *defaults
@@ -40,14 +41,15 @@ func newBody(source *connectorv1.RequestBody, schemas *schemas) *body {
 		b.contents = append(b.contents, newContent(c, schemas))
 	}
 	if len(b.contents) == 0 {
-		b.contents = []*content{{mediaType: "application/json", base: "application/json", kind: connectorv1.BodyKind_BODY_KIND_JSON}}
+		b.contents = []*content{{mediaType: "application/json", said: "application/json", base: "application/json", kind: connectorv1.BodyKind_BODY_KIND_JSON}}
 	}
 	return b
 }
 
 func newContent(source *connectorv1.MediaType, schemas *schemas) *content {
 	c := &content{
-		mediaType: source.GetMediaType(),
+		mediaType: concrete(source.GetMediaType(), source.GetKind()),
+		said:      source.GetMediaType(),
 		base:      baseType(source.GetMediaType()),
 		kind:      source.GetKind(),
 		encodings: make(map[string]*connectorv1.PropertyEncoding, len(source.GetEncodings())),
@@ -73,6 +75,33 @@ func newContent(source *connectorv1.MediaType, schemas *schemas) *content {
 		// The value is the document itself, whatever its schema describes.
 	}
 	return c
+}
+
+// concrete returns a media type to send where a description has a range such as
+// "application/*+json": what a body of the kind usually is.
+func concrete(mediaType string, kind connectorv1.BodyKind) string {
+	base, parameters, _ := strings.Cut(mediaType, ";")
+	if !strings.Contains(base, "*") {
+		return mediaType
+	}
+	switch kind {
+	case connectorv1.BodyKind_BODY_KIND_FORM:
+		base = "application/x-www-form-urlencoded"
+	case connectorv1.BodyKind_BODY_KIND_MULTIPART:
+		base = "multipart/form-data"
+	case connectorv1.BodyKind_BODY_KIND_TEXT:
+		base = "text/plain"
+	case connectorv1.BodyKind_BODY_KIND_XML:
+		base = "application/xml"
+	case connectorv1.BodyKind_BODY_KIND_BINARY:
+		base = "application/octet-stream"
+	case connectorv1.BodyKind_BODY_KIND_JSON, connectorv1.BodyKind_BODY_KIND_UNSPECIFIED:
+		base = "application/json"
+	}
+	if parameters == "" {
+		return base
+	}
+	return base + ";" + parameters
 }
 
 func baseType(mediaType string) string {

@@ -31,6 +31,14 @@ type Arguments struct {
 	// not declare that input; nil: not given.
 	contentType jsontext.Value
 	sent        representation
+	// constants is the part of the input that the description prescribes.
+	constants []member
+}
+
+// prescribed returns the part of an input that the description prescribes, nil for
+// none.
+func (a *Arguments) prescribed(input string) jsontext.Value {
+	return property(a.constants, input)
 }
 
 // violations collects what is wrong with an input, so that a caller learns all
@@ -85,6 +93,14 @@ func subject(field string) string {
 // of the wrong type, by their path as in "items.id" or "body.name". The result
 // shares memory with input.
 func (o *Operation) Read(input []byte) (*Arguments, error) {
+	return o.ReadPrescribed(input, nil)
+}
+
+// ReadPrescribed is [Operation.Read] for the input of a call that the description
+// itself prescribes in part: constants is that part, at the same places, a JSON
+// object. Rules about which values are good, such as enumerations and patterns, do
+// not count for what is in both.
+func (o *Operation) ReadPrescribed(input, constants []byte) (*Arguments, error) {
 	if len(input) > MaxInput {
 		return nil, fault.Exhausted(fault.ReasonInputTooLarge,
 			"the input is longer than the limit of %d bytes; send large content through the pass-through route", MaxInput).
@@ -92,6 +108,9 @@ func (o *Operation) Read(input []byte) (*Arguments, error) {
 	}
 	found := &violations{operation: o.ID()}
 	args := &Arguments{values: make([]jsontext.Value, len(o.parameters))}
+	if len(constants) > 0 {
+		args.constants = members(constants)
+	}
 	if len(input) > 0 {
 		list, err := readObject(input)
 		if err != nil {
@@ -164,8 +183,9 @@ func (o *Operation) complete(args *Arguments, found *violations) {
 	for i, p := range o.parameters {
 		switch {
 		case args.values[i] != nil:
-			args.values[i] = p.shape.adapt(args.values[i])
-			p.check(args.values[i], found)
+			given := args.values[i]
+			args.values[i] = p.shape.adapt(given)
+			p.check(args.values[i], prescribedIn(given, args.prescribed(p.input)), found)
 		case p.defaultValue != nil: // its author's word; nobody else could mend it
 			args.values[i] = p.defaultValue
 		case p.required:

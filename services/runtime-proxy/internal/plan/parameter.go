@@ -72,14 +72,14 @@ func locationOf(l connectorv1.ParameterLocation) location {
 }
 
 // check reports a value that does not fit.
-func (p *parameter) check(value jsontext.Value, found *violations) {
+func (p *parameter) check(value jsontext.Value, authored authored, found *violations) {
 	before := len(found.list)
-	p.shape.check(p.input, value, found)
+	p.shape.check(p.input, value, authored, found)
 	if remedy := p.shape.remedy(value); remedy != "" {
 		found.amend(before, "; "+remedy)
 	}
 	if len(found.list) == before && p.validate != nil {
-		p.validate.check(p.input, value, found)
+		p.validate.check(p.input, value, authored, found)
 	}
 }
 

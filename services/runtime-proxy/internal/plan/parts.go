@@ -144,13 +144,17 @@ func partType(listed, own string) string {
 }
 
 // inRange reports whether a media type is one of a range such as "image/*" (RFC
-// 9110, section 12.5.1). Both are without parameters and in lower case.
+// 9110, section 12.5.1), or "application/*+json", which real descriptions have, too.
+// Both are without parameters and in lower case.
 func inRange(mediaType, pattern string) bool {
 	if pattern == "*/*" {
 		return true
 	}
 	if prefix, ok := strings.CutSuffix(pattern, "/*"); ok {
 		return strings.HasPrefix(mediaType, prefix+"/")
+	}
+	if prefix, suffix, ok := strings.Cut(pattern, "/*+"); ok {
+		return strings.HasPrefix(mediaType, prefix+"/") && strings.HasSuffix(mediaType, "+"+suffix)
 	}
 	return mediaType == pattern
 }

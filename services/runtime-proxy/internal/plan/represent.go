@@ -105,7 +105,7 @@ func (b *body) find(mediaType string) *content {
 func (b *body) mediaTypes() []string {
 	var list []string
 	for _, c := range b.contents {
-		list = append(list, c.mediaType)
+		list = append(list, c.said)
 	}
 	return list
 }
@@ -140,6 +140,8 @@ func (c *content) as(base string, body jsontext.Value) *content {
 	suits := false
 	switch {
 	case c.isDocument() || kind == c.kind:
+	case isForm(kind) && body.Kind() == '"': // the form, written already
+		kind, suits = connectorv1.BodyKind_BODY_KIND_TEXT, true
 	case isForm(kind):
 		suits = body.Kind() == '{'
 	case isForm(c.kind):
@@ -151,7 +153,7 @@ func (c *content) as(base string, body jsontext.Value) *content {
 		return c
 	}
 	other := *c
-	other.kind, other.mediaType, other.base = kind, base, base
+	other.kind, other.mediaType, other.said, other.base = kind, base, base, base
 	return &other
 }
 
@@ -176,11 +178,12 @@ func kindOf(base string) connectorv1.BodyKind {
 	return connectorv1.BodyKind_BODY_KIND_BINARY
 }
 
-// allows reports whether a value is one that the operation takes.
+// allows reports whether a value that defaults made is one that the operation
+// takes.
 func (c *content) allows(v jsontext.Value) bool {
 	found := &violations{}
 	if c.validate != nil {
-		c.validate.check(bodyInput, v, found)
+		c.validate.check(bodyInput, v, addedTo(nil, nil), found)
 	}
 	return len(found.list) == 0
 }
@@ -208,7 +211,7 @@ func (b *body) complete(o *Operation, args *Arguments, found *violations) {
 	if !b.choose(o, args, found) || args.sent.bytes != nil {
 		return
 	}
-	c := args.sent.content
+	c, given := args.sent.content, args.body
 	if args.body == nil && c.defaults != nil && (b.required || len(c.defaults.properties) > 0) {
 		made := c.defaults.apply(jsontext.Value("{}"))
 		if len(made) > len("{}") && (b.required || c.allows(made)) {
@@ -224,10 +227,11 @@ func (b *body) complete(o *Operation, args *Arguments, found *violations) {
 	if c.isWritten(args.body) {
 		return
 	}
-	args.body = c.defaults.apply(args.body)
+	completed := c.defaults.apply(args.body)
 	if c.validate != nil {
-		c.validate.check(bodyInput, args.body, found)
+		c.validate.check(bodyInput, completed, addedTo(given, prescribedIn(given, args.prescribed(bodyInput))), found)
 	}
+	args.body = completed
 }
 
 // write encodes the body into the request.

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,6 +23,8 @@ func TestChoosingARepresentation(t *testing.T) {
 	const all = `must be one of "application/json", "text/plain", "application/merge-patch+json", "image/*", "application/x-www-form-urlencoded"`
 	header := &parameter{Name: "content-type", Location: inHeader, Schema: []byte(`{"type":"string"}`)}
 	choice := &parameter{Name: "content-type", Location: inHeader, Schema: []byte(`{"type":"string","enum":["text/csv","text/plain"]}`)}
+	plain := []*connectorv1.MediaType{{MediaType: "application/json", Kind: connectorv1.BodyKind_BODY_KIND_JSON}}
+	form := &parameter{Name: "content-type", Location: inHeader, Schema: []byte(`{"type":"string","default":"application/x-www-form-urlencoded"}`)}
 	tests := []struct {
 		name     string
 		contents []*connectorv1.MediaType
@@ -42,6 +45,8 @@ func TestChoosingARepresentation(t *testing.T) {
 		{"a declared input that nothing fits", several, header, `{"content-type":"text/csv","body":"hi"}`, "content-type: " + all},
 		{"a declared input with a choice that the body does not have", several, choice, `{"content-type":"text/csv","body":"a,b"}`, "a,b of text/csv"},
 		{"a declared input with a choice that the body has", several, choice, `{"content-type":"text/plain","body":"hi"}`, "hi of text/plain"},
+		{"a declared input makes a text a form that is written already", plain, form, `{"content-type":"application/x-www-form-urlencoded","body":"a=b&c=d"}`, "a=b&c=d of application/x-www-form-urlencoded"},
+		{"a declared input makes an object a form", plain, form, `{"content-type":"application/x-www-form-urlencoded","body":{"a":"b c"}}`, "a=b+c of application/x-www-form-urlencoded"},
 		{"content chooses text", several, nil, `{"body":{"$content":"aGk=","$content-type":"text/plain"}}`, "hi of text/plain"},
 		{"content chooses JSON", several, nil, `{"body":{"$content":"eyJhIjoxfQ==","$content-type":"application/json"}}`, `{"a":1} of application/json`},
 		{"content is checked as JSON", several, nil, `{"body":{"$content":"e30=","$content-type":"application/json"}}`, "body.a: is required"},
@@ -76,5 +81,59 @@ func TestChoosingARepresentation(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestRangesOfMediaTypesAreNotSent: a range says what an API takes; a body is of one
+// media type (RFC 9110, sections 8.3.1 and 12.5.1).
+func TestRangesOfMediaTypesAreNotSent(t *testing.T) {
+	const (
+		json   = connectorv1.BodyKind_BODY_KIND_JSON
+		text   = connectorv1.BodyKind_BODY_KIND_TEXT
+		xml    = connectorv1.BodyKind_BODY_KIND_XML
+		binary = connectorv1.BodyKind_BODY_KIND_BINARY
+		parts  = connectorv1.BodyKind_BODY_KIND_MULTIPART
+	)
+	for _, row := range []struct {
+		name, ranges string
+		kind         connectorv1.BodyKind
+		input, want  string
+	}{
+		{"anything", "*/*", json, `{"body":{"a":1}}`, "application/json"},
+		{"any application", "application/*", json, `{"body":{"a":1}}`, "application/json"},
+		{"any kind of JSON", "application/*+json", json, `{"body":{"a":1}}`, "application/json"},
+		{"any kind of XML", "application/*+xml", xml, `{"body":"<a/>"}`, "application/xml"},
+		{"any text", "text/*", text, `{"body":"a"}`, "text/plain"},
+		{"any image", "image/*", binary, `{"body":{"$content":"aGk="}}`, "application/octet-stream"},
+		{"any image, of which the content says more", "image/*", binary, `{"body":{"$content":"aGk=","$content-type":"image/gif"}}`, "image/gif"},
+		{"a parameter of a range", "text/*; charset=utf-8", text, `{"body":"a"}`, "text/plain; charset=utf-8"},
+		{"any multipart", "multipart/*", parts, `{"body":{"a":"b"}}`, "multipart/form-data"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			def := operation("/")
+			def.Operations[0].RequestBody = &connectorv1.RequestBody{Contents: []*connectorv1.MediaType{{MediaType: row.ranges, Kind: row.kind}}}
+			req, err := build(t, def, row.input)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, _, _ := strings.Cut(req.HeaderValue("Content-Type"), "; boundary=")
+			if got != row.want {
+				t.Errorf("media type %q, want %q", got, row.want)
+			}
+		})
+	}
+}
+
+func TestAChoiceFromARangeOfJSONIsSent(t *testing.T) {
+	def := operation("/")
+	def.Operations[0].RequestBody = &connectorv1.RequestBody{Contents: []*connectorv1.MediaType{
+		{MediaType: "text/json", Kind: connectorv1.BodyKind_BODY_KIND_JSON}, {MediaType: "application/*+json", Kind: connectorv1.BodyKind_BODY_KIND_JSON},
+	}}
+	req, err := build(t, def, `{"Content-Type":"application/merge-patch+json","body":{"a":1}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := req.HeaderValue("Content-Type"); got != "application/merge-patch+json" {
+		t.Errorf("media type %q", got)
 	}
 }

@@ -125,13 +125,14 @@ func (s *shape) addEnum(v jsontext.Value) {
 	}
 }
 
-// check reports a value of another type or outside the list.
-func (s *shape) check(field string, v jsontext.Value, found *violations) {
+// check reports a value of another type or outside the list, unless it is the
+// author's word.
+func (s *shape) check(field string, v jsontext.Value, authored authored, found *violations) {
 	if !s.fits(v) {
 		found.add(field, "must be "+article(s.types)+", not "+typeOf(v))
 		return
 	}
-	if len(s.enum) == 0 {
+	if len(s.enum) == 0 || authored != nil && authored(nil) {
 		return
 	}
 	plain := text(v)

@@ -19,29 +19,23 @@ import (
 type validator struct{ schema *jsonschema.Schema }
 
 // check reports everything that is wrong with a value, by path below field.
-func (v *validator) check(field string, value jsontext.Value, found *violations) {
+func (v *validator) check(field string, value jsontext.Value, authored authored, found *violations) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(value))
 	if err != nil {
 		return // it was valid JSON when it was read
 	}
-	v.checkTree(field, unwrap(doc), found)
+	v.checkAt(&explainer{func(location []string) string { return join(field, location) }, authored, found}, unwrap(doc))
 }
 
-// checkTree reports everything that is wrong with a document, by path below
-// field.
-func (v *validator) checkTree(field string, doc any, found *violations) {
-	v.checkAt(func(location []string) string { return join(field, location) }, doc, found)
-}
-
-// checkAt is checkTree with paths of another form. It lets a value pass that would
+// checkAt is check with paths of another form. It lets a value pass that would
 // take too long to check.
-func (v *validator) checkAt(place func(location []string) string, doc any, found *violations) {
+func (v *validator) checkAt(e *explainer, doc any) {
 	if !affordable(v.schema, doc) {
 		return
 	}
 	err := v.schema.Validate(doc)
 	if failure, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
-		explain(place, failure, found)
+		e.explain(failure)
 	}
 }
 
@@ -63,11 +57,18 @@ func unwrap(doc any) any {
 	return doc
 }
 
+// explainer turns failures into violations.
+type explainer struct {
+	place    func(location []string) string
+	authored authored // nil: all values are the caller's
+	found    *violations
+}
+
 // explain turns a tree of failures into violations: its leaves, but an
 // alternative of which no branch fits is one violation, not one per branch.
-func explain(place func(location []string) string, failure *jsonschema.ValidationError, found *violations) {
-	path := place(failure.InstanceLocation)
-	inside := func(name string) string { return place(append(slices.Clip(failure.InstanceLocation), name)) }
+func (e *explainer) explain(failure *jsonschema.ValidationError) {
+	path, found := e.place(failure.InstanceLocation), e.found
+	inside := func(name string) string { return e.place(append(slices.Clip(failure.InstanceLocation), name)) }
 	switch k := failure.ErrorKind.(type) {
 	case *kind.RefCycle: // the description's mistake, not the caller's
 		return
@@ -86,7 +87,9 @@ func explain(place func(location []string) string, failure *jsonschema.Validatio
 		return
 	}
 	if len(failure.Causes) == 0 {
-		found.add(path, describe(failure.ErrorKind))
+		if !ofValues(failure.ErrorKind) || e.authored == nil || !e.authored(failure.InstanceLocation) {
+			found.add(path, describe(failure.ErrorKind))
+		}
 		return
 	}
 	// The library walks objects in the order of a Go map: without an order of
@@ -96,7 +99,7 @@ func explain(place func(location []string) string, failure *jsonschema.Validatio
 		return slices.CompareFunc(a.InstanceLocation, b.InstanceLocation, compareTokens)
 	})
 	for _, cause := range failure.Causes {
-		explain(place, cause, found)
+		e.explain(cause)
 	}
 }
 
