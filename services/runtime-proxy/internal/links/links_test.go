@@ -22,7 +22,7 @@ func maker(change ...func(*links.Maker)) *links.Maker {
 		Connection:  resource.Connection{Environment: "default", ID: "crm"},
 		Key:         bytes.Repeat([]byte{7}, links.KeySize),
 		Base:        request.Base{Scheme: "https", Host: "api.example", Path: "/v2"},
-		Allowed:     func(b request.Base) bool { return b.AllowedBy([]string{"files.example", "files.example:8443"}) },
+		Allowed:     func(b request.Base) bool { return b.AllowedBy([]string{"https://files.example", "https://files.example:8443"}) },
 		SecretQuery: []string{"api_key"},
 		Redact:      func(text string) string { return strings.ReplaceAll(text, "s3cret", "[redacted]") },
 	}
