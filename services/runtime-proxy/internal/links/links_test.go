@@ -18,11 +18,13 @@ const ours = "https://ferrule.example/v1/environments/default/connections/crm/pr
 
 func maker(change ...func(*links.Maker)) *links.Maker {
 	m := &links.Maker{
-		PublicURL:   "https://ferrule.example",
-		Connection:  resource.Connection{Environment: "default", ID: "crm"},
-		Key:         bytes.Repeat([]byte{7}, links.KeySize),
-		Base:        request.Base{Scheme: "https", Host: "api.example", Path: "/v2"},
-		Allowed:     func(b request.Base) bool { return b.AllowedBy([]string{"https://files.example", "https://files.example:8443"}) },
+		PublicURL:  "https://ferrule.example",
+		Connection: resource.Connection{Environment: "default", ID: "crm"},
+		Key:        bytes.Repeat([]byte{7}, links.KeySize),
+		Base:       request.Base{Scheme: "https", Host: "api.example", Path: "/v2"},
+		Allowed: func(b request.Base) bool {
+			return b.AllowedBy([]string{"https://files.example", "https://files.example:8443"})
+		},
 		SecretQuery: []string{"api_key"},
 		Redact:      func(text string) string { return strings.ReplaceAll(text, "s3cret", "[redacted]") },
 	}
