@@ -124,11 +124,39 @@ func (v *Vault) CreateClient(ctx context.Context, caller Caller, d ClientDraft) 
 		c.Name = resource.OAuthClient{Environment: d.Environment, ID: cmp.Or(d.ID, d.Connector.ID)}
 		return c, nil
 	}
+	if err := v.mayServe(ctx, caller, c.Connector); err != nil {
+		return OAuthClient{}, err
+	}
 	if c, err = v.insertClient(ctx, caller, c, d.ID, secrets); err != nil {
 		return OAuthClient{}, err
 	}
 	v.retry(ctx, c.Connector)
 	return c, nil
+}
+
+// clientsPage is how many clients are read at once.
+const clientsPage = 100
+
+// mayServe refuses a maker who wants to put a client beside that of another one: the
+// more specific one serves, so that he would decide to whom sign-ins, secrets and
+// tokens of those go who have chosen the first.
+func (v *Vault) mayServe(ctx context.Context, caller Caller, connector resource.Connector) error {
+	q := ClientQuery{Environment: connector.Environment, Connector: connector.ID, Limit: clientsPage}
+	for more := true; more; more = q.After != "" {
+		page, next, err := v.store.Clients(ctx, q)
+		if err != nil {
+			return fmt.Errorf("read the OAuth clients of %s: %w", connector, err)
+		}
+		for _, c := range page {
+			if !c.Registered && !caller.created(c) {
+				return fault.Denied(fault.ReasonPermissionDenied,
+					"connector %q has an OAuth client of another maker already, %q: only whoever created that one or an administrator may add another; a connection may bring a client id of its own",
+					connector.ID, c.Name.ID).With("oauth_client", c.Name.String())
+			}
+		}
+		q.After = next
+	}
+	return nil
 }
 
 // namesOf returns the names of the secrets that there are when those sent have

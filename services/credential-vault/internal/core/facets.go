@@ -81,9 +81,10 @@ func refreshedBy(outline []oauth.Facet, stated, found *oauth.Profile) string {
 		oauth.Facet{Name: "revocation", Value: stated.Endpoints.Revocation}, oauth.Facet{Name: "metadata", Value: stated.Endpoints.Metadata},
 		oauth.Facet{Name: "resource", Value: stated.Endpoints.Resource}, oauth.Facet{Name: "json", Value: strconv.FormatBool(stated.JSONBody)},
 	)
-	for _, raw := range []string{found.Endpoints.Token, found.Endpoints.Refresh} {
-		o, _ := endpointOrigin(raw)
-		facets = append(facets, oauth.Facet{Name: "origin", Value: o})
+	// With their paths: where the API and the provider share a host, another path is
+	// another recipient, whoever's metadata name it.
+	for _, raw := range []string{found.Endpoints.Token, found.Endpoints.Refresh, found.Endpoints.Revocation} {
+		facets = append(facets, oauth.Facet{Name: "found", Value: raw})
 	}
 	sum := digestOf(facetTexts(facets))
 	return hex.EncodeToString(sum[:])

@@ -76,10 +76,10 @@ func (v *Vault) gather(ctx context.Context, conn Connection, def *connectorv1.De
 		return signIn{}, fmt.Errorf("read the OAuth client of %s: %w", conn.Connector, err)
 	}
 	in.client = &client
-	in.given.Client = &provider.Client{Settings: client.Settings}
 	if in.own {
-		return in, nil // the maker's secrets are none of its business
+		return in, nil // neither the maker's secrets nor his settings are its business
 	}
+	in.given.Client = &provider.Client{Settings: client.Settings}
 	in.given.Client.Registration, err = v.registration(ctx, client, sealed)
 	return in, err
 }

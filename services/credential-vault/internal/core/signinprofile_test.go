@@ -313,6 +313,32 @@ func TestOnlyItsCreatorOrAnAdministratorWritesAClient(t *testing.T) {
 	}
 }
 
+// TestNobodyPutsAClientInFrontOfAnotherMakers: the more specific one would serve at
+// once, also those who are signed in already.
+func TestNobodyPutsAClientInFrontOfAnotherMakers(t *testing.T) {
+	front := core.ClientDraft{Environment: "default", ID: "front", Connector: crmConnector(), ParameterSet: "oauth", ClientID: "front"}
+	for who, c := range map[string]struct {
+		caller core.Caller
+		first  bool // there is a client already, made by the maker
+		want   fault.Reason
+	}{
+		"another maker":              {mallory(), true, fault.ReasonPermissionDenied},
+		"the same maker":             {maker(), true, ""},
+		"an administrator":           {admin(), true, ""},
+		"a maker who is there first": {mallory(), false, ""},
+	} {
+		t.Run(who, func(t *testing.T) {
+			l := newLogin(t)
+			if c.first {
+				l.client()
+			}
+			if _, err := l.vault.CreateClient(t.Context(), c.caller, front); fault.ReasonOf(err) != c.want || (err == nil) != (c.want == "") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 func TestARedirectURLStandsForTheAPIAndForWhoVouches(t *testing.T) {
 	clientOf := func(t *testing.T, who core.Caller, change func(*login, *core.ClientDraft)) string {
 		l := newLogin(t)

@@ -1,6 +1,8 @@
 package provider
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -55,6 +57,15 @@ func (s *Set) Outline(def *connectorv1.Definition, set *connectorv1.ParameterSet
 	}
 	if src.dynamic() {
 		add("API that names its provider", others.outline(firstOf(v.get("serverUrl"), given.ServerURL, src.server)))
+	}
+	add("issuer", others.get("issuer"))
+	add("code challenges", others.get("pkce"))
+	for _, layer := range []map[string]string{src.custom, others.client} {
+		for _, name := range slices.Sorted(maps.Keys(layer)) {
+			if where, _, named := strings.Cut(strings.ToLower(name), ":"); named && slices.Contains([]string{"authorize", "token", "refresh"}, where) {
+				add("parameter "+strings.ToLower(name), layer[name])
+			}
+		}
 	}
 	t := src.requestTemplates()
 	add(AuthorizationQuery, t.AuthorizeQuery)

@@ -119,6 +119,7 @@ func (v *values) delimiter() string {
 // protected are parameters that hold a sign-in together. No setting replaces
 // them.
 var protected = []string{
+	"grant_type", "response_type", "request", "request_uri",
 	"client_id", "client_secret", "redirect_uri", "state", "nonce", "code", "code_challenge", "code_challenge_method",
 	"code_verifier", "refresh_token", "client_assertion", "assertion", "subject_token", "device_code", "username", "password",
 }
