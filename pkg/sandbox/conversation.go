@@ -53,8 +53,9 @@ func (c *conversation) admissible() error {
 func (c *conversation) run(ctx context.Context, w *process) error {
 	stop := context.AfterFunc(ctx, w.kill)
 	failed, err := c.exchange(ctx, w)
-	if !stop() && ctx.Err() != nil {
-		// The worker is being killed, or was, whatever came of the call.
+	if stop(); ctx.Err() != nil {
+		// Whether the end of the context has killed the worker yet or not: it may be
+		// in the middle of the call, and would end it as the next one.
 		w.kill()
 	}
 	switch {

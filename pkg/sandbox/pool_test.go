@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -143,6 +144,38 @@ func TestACallEndsWithItsContext(t *testing.T) {
 		close(release)
 		wg.Wait()
 	})
+	if got, err := evaluate(t, p, nil, `return 1`); err != nil || got != "1" {
+		t.Errorf("the next call gave %q, %v", got, err)
+	}
+}
+
+// late is a context that has ended and has told nobody yet: between the two, others
+// see it as ended, and what was to be called at its end has not been.
+type late struct {
+	context.Context
+	ended atomic.Bool
+}
+
+func (l *late) Err() error {
+	if l.ended.Load() {
+		return context.Canceled
+	}
+	return l.Context.Err()
+}
+
+// A worker in the middle of a call would give the end of that call as the answer to
+// the next one, which may be somebody else's.
+func TestAWorkerInTheMiddleOfACallIsNotUsedAgain(t *testing.T) {
+	p := newPool(t, sandbox.Options{Size: 1})
+	ctx := &late{Context: t.Context()}
+	i := handling(sendsOnce)
+	i.Host = &host{respond: func(context.Context, *sandbox.Request) (*sandbox.Response, error) {
+		ctx.ended.Store(true)
+		return &sandbox.Response{Status: 200}, nil
+	}}
+	if _, err := p.Run(ctx, i); !errors.Is(err, context.Canceled) {
+		t.Errorf("the call that ended gave %v", err)
+	}
 	if got, err := evaluate(t, p, nil, `return 1`); err != nil || got != "1" {
 		t.Errorf("the next call gave %q, %v", got, err)
 	}
