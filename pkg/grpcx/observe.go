@@ -18,9 +18,9 @@ import (
 // to the caller.
 const requestIDHeader = "x-request-id"
 
-// wellFormedID reports whether the id of a caller is taken over: long enough to be
+// WellFormedID reports whether the id of a caller is taken over: long enough to be
 // one of a kind, and nothing that could spoil a log.
-func wellFormedID(id string) bool {
+func WellFormedID(id string) bool {
 	if len(id) < 8 || len(id) > 64 || !letterOrDigit(id[0]) {
 		return false
 	}
@@ -88,7 +88,7 @@ func (c *requestContext) Value(key any) any {
 // identifyRequest takes over the caller's request id or makes one, and tells it to
 // the caller.
 func identifyRequest(ctx context.Context, c *call, next next) error {
-	if ids := metadata.ValueFromIncomingContext(ctx, requestIDHeader); len(ids) == 1 && wellFormedID(ids[0]) {
+	if ids := metadata.ValueFromIncomingContext(ctx, requestIDHeader); len(ids) == 1 && WellFormedID(ids[0]) {
 		c.id = ids[0]
 	} else {
 		// It fails only where there is no randomness, which Go does not survive anyway.

@@ -19,6 +19,10 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 )
 
+// ReasonHeader is the header with the reason of an error, by which clients tell an
+// error of ours from an answer of an API without reading its body.
+const ReasonHeader = "Ferrule-Error-Reason"
+
 // tooLarge are the reasons that have an HTTP status of their own.
 var tooLarge = map[fault.Reason]bool{
 	fault.ReasonInputTooLarge:    true,
@@ -43,11 +47,12 @@ func Write(w http.ResponseWriter, err error) { WriteStatus(w, Status(fault.From(
 // WriteStatus is [Write] with an HTTP status that the error alone does not tell.
 func WriteStatus(w http.ResponseWriter, code int, err error) {
 	status := grpcx.ToStatus(err).Proto()
-	f := fault.From(err)
+	f := grpcx.FromStatus(err)
 	header := w.Header()
 	header.Set("Content-Type", "application/json")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Del("Content-Length")
+	header.Set(ReasonHeader, string(f.Reason()))
 	if f.Code() == fault.CodeUnauthenticated {
 		header.Set("WWW-Authenticate", "Bearer")
 	}

@@ -294,7 +294,8 @@ func TestManyCallsShareFewWorkers(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if s := p.Status(); s.Workers != 2 || s.Idle != 2 || s.Started != 2 || s.Killed != 0 {
+	// A call that waits for its answer lets another one begin, up to half of the processes.
+	if s := p.Status(); s.Workers != 2 || s.Idle != 2 || s.Started < 2 || s.Started > 16 || s.Killed != 0 {
 		t.Errorf("%+v", s)
 	}
 }

@@ -25,6 +25,7 @@ type conversation struct {
 	limits     Limits
 	invocation *Invocation // nil for a check
 	clock      clock.Clock
+	place      *place // the slot that it runs in
 
 	exports Exports
 	result  Result
@@ -108,8 +109,8 @@ func (c *conversation) exchange(ctx context.Context, w *process) (*failure, erro
 				return nil, err
 			}
 		case frameCall:
-			reply, body := c.answer(ctx, f)
-			if err := ctx.Err(); err != nil {
+			reply, body, err := c.answer(ctx, f)
+			if err != nil {
 				return nil, err
 			}
 			if err := c.write(w, frameReply, reply, body); err != nil {

@@ -6,14 +6,44 @@ import (
 	"fmt"
 )
 
-// answer puts a script's question to the host. Over the limits, it is not put:
-// the call stops.
-func (c *conversation) answer(ctx context.Context, f frame) (replyHead, []byte) {
+// answer answers a script's question. The script does not run while others are
+// asked for the answer, and it goes on when its turn has come again.
+func (c *conversation) answer(ctx context.Context, f frame) (replyHead, []byte, error) {
 	var head callHead
-	var a argument
 	if err := json.Unmarshal(f.head, &head); err != nil {
-		return refusal(err)
+		reply, body := refusal(err)
+		return reply, body, nil
 	}
+	waits := head.waits()
+	if waits {
+		c.place.pause()
+	}
+	reply, body := c.settle(ctx, f, head)
+	if err := ctx.Err(); err != nil {
+		return reply, nil, err
+	}
+	if waits {
+		if err := c.place.resume(ctx); err != nil {
+			return reply, nil, err
+		}
+	}
+	return reply, body, nil
+}
+
+// waits reports whether the answer comes from beyond the host: everything else is
+// computed in no time.
+func (h *callHead) waits() bool {
+	switch h.Name {
+	case "send", "callbackUrl", "state.get", "state.set", "state.delete":
+		return true
+	}
+	return false
+}
+
+// settle puts a script's question to the host. Over the limits, it is not put:
+// the call stops.
+func (c *conversation) settle(ctx context.Context, f frame, head callHead) (replyHead, []byte) {
+	var a argument
 	if c.invocation == nil {
 		return refusal(fmt.Errorf("a check has no host"))
 	}

@@ -5,7 +5,8 @@
 // sockets, environment and most system calls, and then serves one call after the
 // other over a pair of pipes. A [Pool] starts workers on demand, hands each call
 // to one that is free, and kills what overruns its [Limits]; the death of a worker
-// is the failure of one call. Each call gets a context of its own: nothing that a
+// is the failure of one call. Few scripts compute at once; more of them wait for an
+// answer, each in its process, and nobody ([Share]) gets everything (slots.go). Each call gets a context of its own: nothing that a
 // script leaves in globals or prototypes is seen by the next one.
 //
 // What a script may ask for it asks its [Host] for: sending requests, connection

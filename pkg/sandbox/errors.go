@@ -9,6 +9,10 @@ import (
 // ErrClosed is the error of calls of a pool that was closed.
 var ErrClosed = errors.New("the pool of script workers is closed")
 
+// ErrBusy is the error of calls whose turn did not come: so many scripts run, or
+// wait, that another try is better made later.
+var ErrBusy = errors.New("too much custom code runs at once")
+
 // Kind tells why a script gave no result; see [program.Kind].
 type Kind = program.Kind
 

@@ -76,6 +76,8 @@ type Invocation struct {
 	// ctx.connection.id.
 	OperationID  string
 	ConnectionID string
+	// Share is who the call counts for.
+	Share Share
 	// Limits bounds this call; fields that are zero take the pool's.
 	Limits Limits
 	// Host answers what the script asks for. Required. Its methods are called one

@@ -8,9 +8,16 @@ import (
 
 // Options says how a pool works.
 type Options struct {
-	// Size is the greatest number of workers, and so of calls at the same time.
-	// Further calls wait. Zero means 4.
+	// Size is how many scripts run at the same time. A script that waits for what
+	// its host asks of others does not run. Zero means 4.
 	Size int
+	// Processes is how many calls are under way, those that wait for their host
+	// included; each has a process. As many more as Size are kept without work.
+	// Zero means 16 for each of Size; never less than Size.
+	Processes int
+	// Wait is how long a new call waits for its turn until it is refused with
+	// [ErrBusy]. Zero means five seconds.
+	Wait time.Duration
 	// Limits is what calls get that ask for nothing else; zero fields are
 	// [DefaultLimits].
 	Limits Limits
@@ -20,7 +27,8 @@ type Options struct {
 	// CallsPerWorker is after how many calls a worker is replaced. Zero means
 	// 10,000.
 	CallsPerWorker int
-	// Clock tells how long workers are idle; nil means that of the machine. The time
+	// Clock tells how long workers are idle and calls wait; nil means that of the
+	// machine. The time
 	// of scripts is always that of the machine.
 	Clock clock.Clock
 }
@@ -29,6 +37,13 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Size <= 0 {
 		o.Size = 4
+	}
+	if o.Processes <= 0 {
+		o.Processes = 16 * o.Size
+	}
+	o.Processes = max(o.Processes, o.Size)
+	if o.Wait <= 0 {
+		o.Wait = 5 * time.Second
 	}
 	if o.IdleAfter <= 0 {
 		o.IdleAfter = time.Minute
@@ -82,6 +97,8 @@ type Isolation struct {
 type Status struct {
 	// Workers is how many processes live, Idle how many of them wait for work.
 	Workers, Idle int
+	// Running is how many scripts run, Waiting how many calls wait for their turn.
+	Running, Waiting int
 	// Started and Killed count processes since the pool was made; Killed those
 	// that were ended because of a call.
 	Started, Killed int64

@@ -13,7 +13,7 @@ import (
 // it closes it.
 type Pool struct {
 	options Options
-	slots   chan struct{} // one for each worker that may run
+	slots   *slots
 	closing chan struct{} // closed by Close
 
 	mu     sync.Mutex
@@ -27,28 +27,25 @@ type Pool struct {
 // New returns a pool. It starts no worker before one is needed.
 func New(o Options) *Pool {
 	o = o.withDefaults()
-	return &Pool{
-		options: o,
-		slots:   make(chan struct{}, o.Size),
-		closing: make(chan struct{}),
-		busy:    map[*process]bool{},
-	}
+	closing := make(chan struct{})
+	return &Pool{options: o, slots: newSlots(o, closing), closing: closing, busy: map[*process]bool{}}
 }
 
 // Check compiles a program, runs its top level, under the same limits as a call,
 // and tells which functions it defines. What is wrong with it is an [*Error] of
 // kind [KindCompile] or [KindLimit]; a program that defines nothing is not an
-// error here.
+// error here. A program is its own [Share].
 func (p *Pool) Check(ctx context.Context, program Program) (Exports, error) {
 	c := conversation{program: program, limits: p.options.Limits}
-	err := p.converse(ctx, &c)
+	err := p.converse(ctx, &c, Share{Member: keyOf(program)})
 	return c.exports, err
 }
 
 // Run calls one function of a program and waits for its end, or for that of the
-// context, which kills the worker. A free worker is waited for as long as the
-// context lasts. Errors are [*Error], [ErrClosed] or that of the context; the
-// result holds the log in any case.
+// context, which kills the worker. It waits for its turn first, and only a call of
+// after does so as long as the context lasts; while the host asks others, another
+// script runs. Errors are [*Error], [ErrBusy], [ErrClosed] or
+// that of the context; the result holds the log in any case.
 func (p *Pool) Run(ctx context.Context, i Invocation) (Result, error) {
 	if err := i.check(); err != nil {
 		return Result{}, err
@@ -56,7 +53,7 @@ func (p *Pool) Run(ctx context.Context, i Invocation) (Result, error) {
 	c := conversation{program: i.Program, limits: i.Limits.or(p.options.Limits), invocation: &i}
 	// The process was given memory for the pool's limit.
 	c.limits.Memory = min(c.limits.Memory, p.options.Limits.Memory)
-	err := p.converse(ctx, &c)
+	err := p.converse(ctx, &c, i.Share)
 	return c.result, err
 }
 
@@ -77,14 +74,26 @@ func (i *Invocation) check() error {
 }
 
 // converse has a conversation with a worker, and sees to the worker afterwards.
-func (p *Pool) converse(ctx context.Context, c *conversation) error {
+func (p *Pool) converse(ctx context.Context, c *conversation, share Share) error {
 	if err := c.admissible(); err != nil {
 		return err
 	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("wait for a script worker: %w", context.Cause(ctx))
+	}
+	// A call of after is about an answer that is there: the request was made, and
+	// whoever is told to try again would make it twice.
+	own, err := p.slots.enter(ctx, share, c.invocation != nil && c.invocation.Function == After)
+	if err != nil {
+		return err
+	}
+	defer own.leave()
 	w, err := p.acquire(ctx, c.program.Name)
 	if err != nil {
 		return err
 	}
+	defer p.users.Done()
+	c.place = own
 	c.clock = clock.System() // deadlines of pipes are on no other
 	err = c.run(ctx, w)
 	p.release(w)
@@ -94,25 +103,16 @@ func (p *Pool) converse(ctx context.Context, c *conversation) error {
 	return err
 }
 
-// acquire returns a worker for one call, an idle one or a new one.
+// acquire returns a worker for one call, an idle one or a new one, and makes the
+// call one of the pool's users.
 func (p *Pool) acquire(ctx context.Context, program string) (*process, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("wait for a script worker: %w", context.Cause(ctx))
-	}
-	select {
-	case p.slots <- struct{}{}:
-	case <-p.closing:
-		return nil, ErrClosed
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for a script worker: %w", context.Cause(ctx))
-	}
 	w, err := p.reuse()
 	if w != nil || err != nil {
 		return w, err
 	}
 	w, err = start(ctx, p.options)
 	if err != nil {
-		p.leave()
+		p.users.Done()
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("start a script worker: %w", context.Cause(ctx))
 		}
@@ -135,7 +135,6 @@ func (p *Pool) reuse() (*process, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		<-p.slots
 		return nil, ErrClosed
 	}
 	p.users.Add(1)
@@ -152,15 +151,8 @@ func (p *Pool) reuse() (*process, error) {
 	return nil, nil //nolint:nilnil // No idle worker is not an error: one is started.
 }
 
-// leave gives the place of a user back.
-func (p *Pool) leave() {
-	<-p.slots
-	p.users.Done()
-}
-
 // release takes a worker back, or ends it if it is not to be used again.
 func (p *Pool) release(w *process) {
-	defer p.leave()
 	w.calls++
 	w.idleSince = p.options.Clock.Now()
 	p.mu.Lock()
@@ -168,7 +160,7 @@ func (p *Pool) release(w *process) {
 	if w.killed.Load() {
 		p.status.Killed++
 	}
-	keep := !p.closed && !w.killed.Load() && w.alive() && w.calls < p.options.CallsPerWorker
+	keep := !p.closed && !w.killed.Load() && w.alive() && w.calls < p.options.CallsPerWorker && len(p.idle) < p.options.Size
 	if keep {
 		p.idle = append(p.idle, w)
 	}
@@ -215,6 +207,7 @@ func (p *Pool) Status() Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.status
+	s.Running, s.Waiting = p.slots.counts()
 	s.Idle = len(p.idle)
 	s.Workers = s.Idle + len(p.busy)
 	return s

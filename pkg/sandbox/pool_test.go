@@ -130,19 +130,12 @@ func TestACallEndsWithItsContext(t *testing.T) {
 		}
 	})
 	t.Run("while it waits for a worker", func(t *testing.T) {
-		h, reached, release := waiting()
-		i := handling(sendsOnce)
-		i.Host = h
-		var wg sync.WaitGroup
-		wg.Go(func() { _, _ = p.Run(t.Context(), i) })
-		<-reached
+		occupy(t, p, 1, handling(forEver), func(s sandbox.Status) bool { return s.Running == 1 })
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
 		if _, err := p.Run(ctx, handling(`export function handle() {}`)); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v", err)
 		}
-		close(release)
-		wg.Wait()
 	})
 	if got, err := evaluate(t, p, nil, `return 1`); err != nil || got != "1" {
 		t.Errorf("the next call gave %q, %v", got, err)
@@ -189,7 +182,7 @@ func TestCloseEndsCallsAndWorkersAndWaits(t *testing.T) {
 		return &sandbox.Response{Status: 200}, nil
 	}
 	i := handling(`export function handle(request) { send(request); for (;;) {} }`)
-	i.Host = h
+	i.Host, i.Share = h, sandbox.Share{Group: "loops"}
 	var err error
 	var wg sync.WaitGroup
 	wg.Go(func() { _, err = p.Run(t.Context(), i) })

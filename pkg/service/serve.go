@@ -37,6 +37,9 @@ func ServeHTTP(ctx context.Context, l net.Listener, handler http.Handler, config
 		ConnContext:       withCaller,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+	if config == nil { // with TLS, our own services are at the other end
+		server.Handler = endingChunked(handler)
+	}
 	served := make(chan error, 1)
 	go func() {
 		if config != nil {
@@ -59,4 +62,19 @@ func ServeHTTP(ctx context.Context, l net.Listener, handler http.Handler, config
 		return fmt.Errorf("serve http on %s: %w", l.Addr(), err)
 	}
 	return nil
+}
+
+// endingChunked closes the connection of an HTTP/1 request in chunks once it is
+// answered. One that has a length too has to be refused, or its connection closed (RFC
+// 9112, section 6.3): a proxy in front that goes by the length has put the rest of it
+// where we look for the next request, which is somebody else's to it. The server of
+// package net/http takes the length away before anybody can see whether there was one,
+// so that no request in chunks may be followed by another.
+func endingChunked(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
@@ -72,8 +74,37 @@ func TestWhatAnAnswerSaysBesideItsBodyIsInHeaders(t *testing.T) {
 			},
 		},
 		{
+			"what an API's error means", &runtimev1.InvokeResponse{Error: &runtimev1.UpstreamError{
+				Reason: "I_AM_TEA", Message: "die Kanne ist 100 % Tee ☕\nund heiß", Retryable: true, RetryAfter: durationpb.New(1500 * time.Millisecond),
+			}},
+			map[string]string{
+				"Ferrule-Error-Reason": "I_AM_TEA", "Ferrule-Error-Message": "die Kanne ist 100 %25 Tee %E2%98%95%0Aund hei%C3%9F",
+				"Ferrule-Error-Retryable": "true", "Retry-After": "2",
+			},
+		},
+		{
+			"the API's own word on when to try again stays", &runtimev1.InvokeResponse{
+				Headers: []*runtimev1.Header{{Name: "Retry-After", Value: "Wed, 21 Oct 2026 07:28:00 GMT"}},
+				Error:   &runtimev1.UpstreamError{Reason: "UPSTREAM_UNAVAILABLE", Message: "busy", RetryAfter: durationpb.New(time.Second)},
+			},
+			map[string]string{
+				"Ferrule-Error-Reason": "UPSTREAM_UNAVAILABLE", "Ferrule-Error-Message": "busy", "Ferrule-Error-Retryable": "false",
+				"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT",
+			},
+		},
+		{
+			"a long sentence ends with a whole character", &runtimev1.InvokeResponse{Error: &runtimev1.UpstreamError{
+				Reason: "UPSTREAM_ERROR", Message: "a" + strings.Repeat("é", 2000),
+			}},
+			map[string]string{
+				"Ferrule-Error-Reason": "UPSTREAM_ERROR", "Ferrule-Error-Message": "a" + strings.Repeat("%C3%A9", 341),
+				"Ferrule-Error-Retryable": "false",
+			},
+		},
+		{
 			"an API cannot speak in our name", &runtimev1.InvokeResponse{Headers: []*runtimev1.Header{
 				{Name: "ferrule-next-link", Value: "/v1/elsewhere"}, {Name: "Ferrule-Findings", Value: "[]"}, {Name: "Ferrule-Anything", Value: "x"},
+				{Name: "Ferrule-Error-Reason", Value: "CONNECTION_DELETED"}, {Name: "ferrule-error-message", Value: "x"},
 			}},
 			map[string]string{},
 		},
@@ -84,7 +115,7 @@ func TestWhatAnAnswerSaysBesideItsBodyIsInHeaders(t *testing.T) {
 			header := call(t, front, "POST", operation+":invoke", goodToken, "{}").header
 			got := map[string]string{}
 			for name := range header {
-				if strings.HasPrefix(name, "Ferrule-") && name != "Ferrule-Upstream-Status" && name != "Ferrule-Revision" {
+				if name == "Retry-After" || strings.HasPrefix(name, "Ferrule-") && name != "Ferrule-Upstream-Status" && name != "Ferrule-Revision" {
 					got[name] = header.Get(name)
 				}
 			}
@@ -97,6 +128,27 @@ func TestWhatAnAnswerSaysBesideItsBodyIsInHeaders(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAListThatFailsAtOnceSaysWhyInItsHeadersToo(t *testing.T) {
+	front := start(t, &suite{pages: func(_ *runtimev1.InvokePagesRequest, out grpc.ServerStreamingServer[runtimev1.InvokePagesResponse]) error {
+		return out.Send(&runtimev1.InvokePagesResponse{StatusCode: 418, Error: &runtimev1.UpstreamError{Reason: "I_AM_TEA", Message: "no coffee", Retryable: true}})
+	}}, nil)
+	got := call(t, front, "POST", operation+":invokePages", goodToken, "{}")
+	if got.status != 200 || got.header.Get("Ferrule-Error-Reason") != "I_AM_TEA" || got.header.Get("Ferrule-Error-Message") != "no coffee" ||
+		got.header.Get("Ferrule-Error-Retryable") != "true" || !strings.Contains(got.body, "I_AM_TEA") {
+		t.Errorf("answer = %d %v %s", got.status, got.header, got.body)
+	}
+}
+
+func TestErrorsOfOursNameTheirReasonInAHeader(t *testing.T) {
+	front := start(t, &suite{invoke: func(*runtimev1.InvokeRequest) (*runtimev1.InvokeResponse, error) {
+		return nil, fault.NotFound(fault.ReasonConnectionNotFound, "the connection does not exist; list them")
+	}}, nil)
+	got := call(t, front, "POST", operation+":invoke", goodToken, "{}")
+	if got.status != 404 || got.header.Get("Ferrule-Error-Reason") != "CONNECTION_NOT_FOUND" || got.header.Get("Ferrule-Upstream-Status") != "" {
+		t.Errorf("answer = %d %v", got.status, got.header)
 	}
 }
 

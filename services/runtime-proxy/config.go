@@ -43,11 +43,14 @@ type Config struct {
 	RateConnection, RateConnector, RateEnvironment string
 	// RateProcesses is how many processes share the limits while the bus is away.
 	RateProcesses int
-	// ScriptWorkers is how many programs of custom code run at once, ScriptTime how
-	// long each may compute, ScriptMemory how many bytes it may use.
-	ScriptWorkers int
-	ScriptTime    time.Duration
-	ScriptMemory  int64
+	// ScriptWorkers is how many programs of custom code compute at once,
+	// ScriptProcesses how many are under way, those included that wait for an
+	// answer; 0 means 16 times as many. ScriptTime is how long each may compute,
+	// ScriptMemory how many bytes it may use.
+	ScriptWorkers   int
+	ScriptProcesses int
+	ScriptTime      time.Duration
+	ScriptMemory    int64
 	// PublicURL is where callers reach the gateway, for the links in answers.
 	PublicURL string
 }
@@ -67,7 +70,8 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.RateConnector, "rate-connector", "", "calls of all connections of each connector in a time")
 	fs.StringVar(&c.RateEnvironment, "rate-environment", "", "calls of each environment in a time")
 	fs.IntVar(&c.RateProcesses, "rate-processes", 3, "processes that share the limits while the bus is away")
-	fs.IntVar(&c.ScriptWorkers, "script-workers", 4, "custom code that runs at once")
+	fs.IntVar(&c.ScriptWorkers, "script-workers", 4, "custom code that computes at once")
+	fs.IntVar(&c.ScriptProcesses, "script-processes", 0, "custom code that is under way, also while it waits for an answer: each has a process; 0 means 16 for each of --script-workers")
 	fs.DurationVar(&c.ScriptTime, "script-time", 5*time.Second, "time that custom code may compute in one call, without what it waits for")
 	fs.Int64Var(&c.ScriptMemory, "script-memory", 64<<20, "memory of custom code in one call, in bytes")
 	service.PublicURLFlag(fs, &c.PublicURL)
@@ -108,6 +112,7 @@ func (c *Config) Validate() error {
 	check(c.CacheAnswerBytes > 0, "cache-answer-bytes", "more than 0")
 	check(c.RateProcesses > 0, "rate-processes", "at least 1")
 	check(c.ScriptWorkers > 0, "script-workers", "at least 1")
+	check(c.ScriptProcesses == 0 || c.ScriptProcesses >= c.ScriptWorkers, "script-processes", "0, or at least as many as --script-workers")
 	check(c.ScriptTime > 0 && c.ScriptTime <= time.Minute, "script-time", "more than 0 and at most 1m")
 	check(c.ScriptMemory >= 1<<20, "script-memory", "at least 1048576")
 	for flag, text := range map[string]string{"rate-connection": c.RateConnection, "rate-connector": c.RateConnector, "rate-environment": c.RateEnvironment} {

@@ -75,7 +75,9 @@ func TestWhichFieldsOfARequestGoThrough(t *testing.T) {
 		{"what Connection names", []string{"Connection: x-one, X-Two", "Connection: x-three", "X-One: 1", "X-Two: 2", "X-Three: 3", "X-Four: 4"}, []string{"X-Four: 4"}},
 		{"the credential cannot be taken out that way", []string{"Connection: X-Api-Key, Host"}, nil},
 		{"nor doubled", []string{"X-Api-Key: mine", "x-api-key: again"}, nil},
-		{"nor by a name that only looks like it", []string{"X_Api_Key: mine"}, []string{"X_api_key: mine"}},
+		{"nor by a name that only looks like it", []string{"X_Api_Key: mine", "X_Api-Key: mine"}, nil},
+		{"names that only look alike", []string{"X-A_B: 1", "X-A-B: 2", "X_C: 3"}, []string{"X-A-B: 2", "X_c: 3"}},
+		{"what is between the caller and us, by such a name", []string{"X_Forwarded_For: 1", "Transfer_Encoding: chunked", "Content_Length: 9", "Ferrule_X: 1"}, nil},
 		{"trailers are welcome", []string{"TE: gzip, Trailers;q=0.5"}, []string{"Te: trailers"}},
 		{"where the caller is, and who", []string{"Forwarded: for=1", "X-Forwarded-For: 1", "X-Forwarded-Proto: https", "X-Forwarded-Anything: 1", "X-Real-IP: 1", "Via: 1.1 x", "Ferrule-Error: 1"}, nil},
 		{"our cookies, however they are written", []string{"Cookie: ferrule=1; __Secure-Ferrule_session=2; a=ferrule", "Cookie: b=2"}, []string{"Cookie: a=ferrule; b=2"}},
@@ -175,7 +177,7 @@ func TestWhichFieldsOfAnAnswerGoThrough(t *testing.T) {
 	tests := []struct {
 		name string
 		send []string
-		want []string // besides the date
+		want []string // besides the date and our id
 	}{
 		{
 			"what means something to a caller",
@@ -183,7 +185,8 @@ func TestWhichFieldsOfAnAnswerGoThrough(t *testing.T) {
 			[]string{"Content-Encoding: br", "Content-Length: 2", "Content-Type: text/plain", "Etag: W/\"1\"", "Vary: A", "Vary: B"},
 		},
 		{"hop by hop, and what Connection names", []string{"Connection: X-Hop", "X-Hop: 1", "Keep-Alive: 1", "Proxy-Authenticate: Basic", "Upgrade: h2c", "X: 1"}, []string{"Content-Length: 2", "X: 1"}},
-		{"what acts on the origin", []string{"Set-Cookie: a=1", "Set-Cookie2: a", "Strict-Transport-Security: max-age=1", "Alt-Svc: h3=\":443\"", "Clear-Site-Data: \"*\""}, []string{"Content-Length: 2"}},
+		{"what acts on the origin", []string{"Set-Cookie: a=1", "Set-Cookie2: a", "Strict-Transport-Security: max-age=1", "Alt-Svc: h3=\":443\"", "Clear-Site-Data: \"*\"", "Service-Worker-Allowed: /"}, []string{"Content-Length: 2"}},
+		{"what has our name", []string{"Ferrule-Next-Link: https://evil.example", "ferrule-upstream-status: 200"}, []string{"Content-Length: 2"}},
 		{"the secret, in any of its spellings", []string{"X-A: " + canary, "X-B: key=canary-7f3a%2B%2F%3D%209c1e!", "X-C: canary-7f3a%2b%2f%3d+9c1e"}, []string{"Content-Length: 2", "X-A: [redacted]", "X-B: key=[redacted]!", "X-C: [redacted]"}},
 		{"no type is made up", nil, []string{"Content-Length: 2"}},
 	}
@@ -192,7 +195,9 @@ func TestWhichFieldsOfAnAnswerGoThrough(t *testing.T) {
 			address, _ := wiretap(t, strings.Join(append([]string{"HTTP/1.1 200 OK", "Content-Length: 2", "Date: Fri, 01 May 2026 12:00:00 GMT"}, tt.send...), "\r\n")+"\r\n\r\nok")
 			s := start(t, address, nil)
 			_, got := fields(t, s.raw(head("GET", "/x", "Connection: close")))
-			got = slices.DeleteFunc(got, func(f string) bool { return f == "Connection: close" || strings.HasPrefix(f, "Date:") })
+			got = slices.DeleteFunc(got, func(f string) bool {
+				return f == "Connection: close" || strings.HasPrefix(f, "Date:") || strings.HasPrefix(f, "Ferrule-Request-Id:")
+			})
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("fields (-want +got):\n%s", diff)
 			}

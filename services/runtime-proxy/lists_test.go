@@ -235,7 +235,8 @@ func TestLinksLeadBackToUs(t *testing.T) {
 		begins     string // of the link; empty: there is none
 		body       string // of what it leads to
 	}{
-		{"below the API", "HOST/api/plain?page=2&key=" + strings.ReplaceAll(canary, " ", "%20"), "https://ferrule.example.com/x/v1/" + connection + "/proxy/plain?page=2", `{"value":["second"]}`},
+		{"at its own path", "HOST/api/items?page=2&key=" + strings.ReplaceAll(canary, " ", "%20"), "https://ferrule.example.com/x/v1/" + connection + "/proxy/items?page=2", `{"value":["second"]}`},
+		{"at the path of another operation", "HOST/api/plain?page=2&key=" + strings.ReplaceAll(canary, " ", "%20"), "https://ferrule.example.com/x/v1/" + connection + "/proxy/~/", `{"value":["second"]}`},
 		{"on another host of the connection", elsewhere.url + "/list?x=1", "https://ferrule.example.com/x/v1/" + connection + "/proxy/~/", `["elsewhere"]`},
 		{"on a host that is not the connection's", "http://attacker.example/list", "", ""},
 		{"no url of the web", "javascript:alert(1)", "", ""},

@@ -67,7 +67,7 @@ func newParts(env service.Env, cfg *Config) (*parts, error) {
 		uses:   uses.New(vaultv1.NewVaultServiceClient(env.Client(service.Vault)), env.Clock, env.Log),
 		guard:  resilience.New(resilience.Options{Concurrency: cfg.MaxConcurrency, Attempts: cfg.MaxAttempts}, env.Clock),
 		pool: sandbox.New(sandbox.Options{
-			Size: cfg.ScriptWorkers, Clock: env.Clock, Limits: sandbox.Limits{Time: cfg.ScriptTime, Memory: cfg.ScriptMemory},
+			Size: cfg.ScriptWorkers, Processes: cfg.ScriptProcesses, Clock: env.Clock, Limits: sandbox.Limits{Time: cfg.ScriptTime, Memory: cfg.ScriptMemory},
 		}),
 	}
 	meter := env.Meter.Meter(scope)

@@ -3,6 +3,8 @@ package cli
 import (
 	"encoding/base64"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,6 +71,32 @@ func TestCommandsOfCalls(t *testing.T) {
 		{name: "a line that is none", args: invoke("--all"), code: 1, answers: map[string]string{list + ":invokePages": "<html>\n"}, says: []string{"read a page"}},
 		{name: "limits without a list", args: invoke("--max-pages", "2"), code: 2, says: []string{"--max-pages is a limit of --all"}},
 		{name: "a list compared with a schema", args: invoke("--all", "--validate"), code: 2, says: []string{"--validate is for a single call"}},
+		{
+			name: "a comparison may stand apart from its flag", answers: map[string]string{list + ":invoke": `200|{}`},
+			args: invoke("--validate", "strict"), asked: "response_validation=RESPONSE_VALIDATION_STRICT",
+		},
+		{
+			name: "between the arguments too", answers: map[string]string{list + ":invoke": `200|{}`},
+			args: []string{"invoke", "--validate", "report", "shop", "List/All"}, asked: "response_validation=RESPONSE_VALIDATION_REPORT",
+		},
+		{
+			name: "and leaves a connection of that name alone", answers: map[string]string{"POST /v1/environments/default/connections/strict/operations/List%2FAll:invoke": `200|{}`},
+			args: []string{"invoke", "strict", "List/All", "--validate", "report"}, asked: "response_validation=RESPONSE_VALIDATION_REPORT",
+		},
+		{name: "three arguments are too many without it", args: invoke("strict"), code: 2, says: []string{"takes 2 argument"}},
+		{
+			name: "an error says when to try again", args: invoke(), code: 1,
+			answers: map[string]string{list + ":invoke": `{"code":8,"message":"too many calls; try again after the given time","details":[` +
+				`{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"RATE_LIMITED","domain":"ferrule.dev"},` +
+				`{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"11.2s"}]}`},
+			says: []string{"too many calls", "try again after 12 s"},
+		},
+		{
+			name: "an error of code comes with what the code logged", args: invoke("--logs"), code: 1,
+			answers: map[string]string{list + ":invoke": `{"code":9,"message":"the code failed","details":[` +
+				`{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"SCRIPT_FAILED","domain":"ferrule.dev","metadata":{"log_02":"error second","log_01":"info first: line","log_lines_left_out":"3"}}]}`},
+			says: []string{"3 lines before these were left out\ninfo: first: line\nerror: second\nerror: the code failed"},
+		},
 		{name: "a comparison that is none", args: invoke("--validate=loosely"), code: 2, says: []string{"report or strict"}},
 		{
 			name: "choices", args: []string{"choices", "shop", "List/All", "/folder", "-p", "account=a"},
@@ -180,6 +208,40 @@ func TestWhatTheServerKnowsOfAnAnswerIsToldToPeople(t *testing.T) {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("it does not say %q:\n%s", want, said.String())
 		}
+	}
+}
+
+func TestWhatAnErrorOfTheAPIMeansIsToldToPeople(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		status int
+		header map[string]string
+		fails  bool
+		want   string
+	}{
+		{"a rule of the connector", 418, map[string]string{
+			errorReason: "I_AM_TEA", errorMessage: "die Kanne ist 100 %25 Tee %E2%98%95", errorRetryable: "true", "Retry-After": "30",
+		}, true, "the API answered 418 I'm a teapot: die Kanne ist 100 % Tee ☕\n  reason: I_AM_TEA\n  try again after 30 s\n"},
+		{"a date", 503, map[string]string{
+			errorReason: "UPSTREAM_UNAVAILABLE", errorMessage: "away", errorRetryable: "true", "Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT",
+		}, true, "the API answered 503 Service Unavailable: away\n  reason: UPSTREAM_UNAVAILABLE\n  try again after Wed, 21 Oct 2026 07:28:00 GMT\n"},
+		{"nobody knows when", 503, map[string]string{errorReason: "UPSTREAM_UNAVAILABLE", errorMessage: "away", errorRetryable: "true"}, true, "  the same call may succeed later\n"},
+		{"trying again is of no use", 404, map[string]string{errorReason: "UPSTREAM_NOT_FOUND", errorMessage: "gone", errorRetryable: "false", "Retry-After": "5"}, true, "  reason: UPSTREAM_NOT_FOUND\n"},
+		{"an answer of 200 that the connector calls a failure", 200, map[string]string{errorReason: "SHOP_CLOSED", errorMessage: "closed", errorRetryable: "false"}, true, "the API answered 200 OK: closed\n  reason: SHOP_CLOSED\n"},
+		{"an older server", 404, nil, true, "the API answered 404 Not Found\n"},
+		{"no failure", 200, nil, false, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var said strings.Builder
+			res := &http.Response{StatusCode: row.status, Status: fmt.Sprint(row.status, " ", http.StatusText(row.status)), Header: http.Header{upstreamStatus: {"1"}}, Body: http.NoBody}
+			for name, value := range row.header {
+				res.Header.Set(name, value)
+			}
+			err := (&app{Streams: Streams{Out: io.Discard, Err: &said}}).printAnswer(res, false)
+			if (err != nil) != row.fails || !strings.HasSuffix(said.String(), row.want) {
+				t.Errorf("%v, it says\n%s, want\n%s", err, said.String(), row.want)
+			}
+		})
 	}
 }
 

@@ -11,8 +11,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -224,7 +226,11 @@ func (a *app) printError(err error) {
 		a.progress("error: %v", err)
 		return
 	}
+	a.printScriptLogs(f)
 	a.progress("error: %s", f.Message())
+	if wait, ok := f.Retry(); ok {
+		a.progress("  %s", tryAgain(wait))
+	}
 	for _, v := range f.Violations() {
 		a.progress("  %s: %s", v.Field, v.Description)
 	}
@@ -237,5 +243,30 @@ func (a *app) printError(err error) {
 	a.progress("  reason: %s", f.Reason())
 	if id := f.ID(); id != "" && f.Code() == fault.CodeInternal {
 		a.progress("  error id: %s (the server's log has the cause)", id)
+	}
+}
+
+// tryAgain says when the same call may succeed.
+func tryAgain(wait time.Duration) string {
+	if wait <= 0 {
+		return "try again at once"
+	}
+	return fmt.Sprintf("try again after %d s", int(math.Ceil(wait.Seconds())))
+}
+
+// printScriptLogs prints what custom code logged before it failed: an error holds the
+// last lines as log_01 and so on, if they were asked for.
+func (a *app) printScriptLogs(f *fault.Error) {
+	meta := f.Meta()
+	if left := meta["log_lines_left_out"]; left != "" {
+		a.progress("%s lines before these were left out", left)
+	}
+	for n := 1; ; n++ {
+		line, ok := meta[fmt.Sprintf("log_%02d", n)]
+		if !ok {
+			return
+		}
+		level, text, _ := strings.Cut(line, " ")
+		a.progress("%s: %s", level, text)
 	}
 }

@@ -116,6 +116,36 @@ func TestCommandsAskTheEdgeAndPrintForPeople(t *testing.T) {
 			out: []string{"limit", "query", "integer (int32)"},
 		},
 		{
+			name: "inputs are shown with defaults and choices, and what the connector fills in is not required", args: []string{"describe", "crm", "ListItems"},
+			answers: map[string]string{
+				connectors + "/crm": connectorJSON,
+				"GET " + revision + "/operations": `{"operations":[{"operationId":"ListItems","method":"GET","path":"/items","parameters":[
+					{"name":"limit","required":true,"location":"PARAMETER_LOCATION_QUERY","description":"how many","schema":"` + encode(`{"type":"integer","default":20}`) + `"},
+					{"name":"state","required":true,"location":"PARAMETER_LOCATION_QUERY","schema":"` + encode(`{"type":"string","enum":["open","closed"]}`) + `"},
+					{"name":"version","required":true,"visibility":"VISIBILITY_INTERNAL","location":"PARAMETER_LOCATION_QUERY","schema":"` + encode(`{"type":"string","default":"v2"}`) + `"}],
+					"requestBody":{"contents":[{"mediaType":"application/json","schema":"` +
+					encode(`{"required":["kind","secret"],"properties":{"kind":{"type":"string","enum":["a"],"default":"a"},"secret":{"type":"string","x-ms-visibility":"internal"}}}`) + `"}]}}]}`,
+				"GET " + revision + "?view=REVISION_VIEW_FULL": `{"definition":{}}`,
+			},
+			out: []string{
+				"limit      query  integer            how many (default 20)\n", "state      query  string   yes       (one of \"open\", \"closed\")\n",
+				"version    query  string   internal  (default \"v2\")\n", ".kind           string    (one of \"a\"; default \"a\")\n",
+				".secret         string  internal\n",
+			},
+		},
+		{
+			name: "errors of code are shown with their place when it is imported", args: []string{"import", "https://api.example/crm.json"},
+			answers: map[string]string{"POST /v1/environments/default/connectors:import": `{"connector":{"name":"environments/default/connectors/crm","title":"CRM"},"created":true,
+				"revision":{"name":"environments/default/connectors/crm/revisions/abc","findings":[
+				{"severity":"SEVERITY_ERROR","code":"ScriptInvalid","path":"script.js","line":3,"column":7,"message":"the custom code cannot run: unexpected token","remedy":"correct the code"},
+				{"severity":"SEVERITY_ERROR","code":"ScriptInvalid","pointer":"/scripts/0/source","message":"the custom code cannot run: script.js:1:2: no","remedy":"correct the code"},
+				{"severity":"SEVERITY_WARNING","code":"SummaryMissing","message":"an operation has no summary"}]}}`},
+			out: []string{
+				"  script.js:3:7: the custom code cannot run: unexpected token; correct the code\n",
+				"  /scripts/0/source: the custom code cannot run: script.js:1:2: no; correct the code\n", "2 errors, 1 warning",
+			},
+		},
+		{
 			name: "the members of a body are shown in their order", args: []string{"describe", "crm", "Create"},
 			answers: map[string]string{
 				connectors + "/crm": connectorJSON,

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -276,8 +277,9 @@ func (a *app) printInputs(op *connectorv1.Operation, schemas []*connectorv1.Sche
 	rows := [][]string{{"INPUT", "IN", "TYPE", "REQUIRED", "WHAT"}}
 	for _, p := range op.GetParameters() {
 		rows = append(rows, []string{
-			p.GetName(), enumWord(p.GetLocation(), "PARAMETER_LOCATION_"), schemaType(p.GetSchema()), yes(p.GetRequired()),
-			short(strings.TrimSpace(p.GetSummary()+" "+p.GetDescription()), 64),
+			p.GetName(), enumWord(p.GetLocation(), "PARAMETER_LOCATION_"), schemaType(p.GetSchema()),
+			needed(p.GetSchema(), p.GetRequired(), p.GetVisibility() == connectorv1.Visibility_VISIBILITY_INTERNAL),
+			what(p.GetSummary()+" "+p.GetDescription(), p.GetSchema()),
 		})
 	}
 	if body := op.GetRequestBody(); body != nil {
@@ -299,7 +301,10 @@ func bodyRows(body *connectorv1.RequestBody, schemas []*connectorv1.Schema) [][]
 	}
 	rows := [][]string{{"body", "body", first.GetMediaType(), yes(body.GetRequired()), short(body.GetDescription(), 64)}}
 	for _, p := range properties(first.GetSchema(), schemas) {
-		rows = append(rows, []string{"  ." + p.name, "", schemaType(p.schema), yes(p.required), short(schemaText(p.schema), 64)})
+		schema := resolved(p.schema, schemas)
+		rows = append(rows, []string{
+			"  ." + p.name, "", schemaType(schema), needed(schema, p.required, false), what(cmp.Or(schemaText(p.schema), schemaText(schema)), schema),
+		})
 	}
 	return rows
 }

@@ -201,8 +201,34 @@ func (a *app) printImport(res *registryv1.ImportConnectorResponse, dryRun bool) 
 			a.printf("  %s; %s\n", f.GetMessage(), f.GetRemedy())
 		}
 	}
+	a.printCodeErrors(r.GetFindings())
 	if n := countFindings(r.GetFindings()); n != "" {
 		a.printf("  %s; `ferrule validate` shows them\n", n)
+	}
+}
+
+// codeScript is the finding about custom code that cannot run.
+const codeScript = "ScriptInvalid"
+
+// shownCodeErrors is how many errors of custom code are printed after an import.
+const shownCodeErrors = 5
+
+// printCodeErrors prints the errors of custom code with their places: whoever wrote
+// it has to see them first.
+func (a *app) printCodeErrors(findings []*registryv1.Finding) {
+	shown := 0
+	for _, f := range findings {
+		if f.GetCode() != codeScript || f.GetSeverity() != registryv1.Severity_SEVERITY_ERROR {
+			continue
+		}
+		if shown++; shown > shownCodeErrors {
+			return
+		}
+		at := cmp.Or(f.GetPath(), f.GetPointer(), "custom code")
+		if f.GetLine() > 0 {
+			at = fmt.Sprintf("%s:%d:%d", at, f.GetLine(), f.GetColumn())
+		}
+		a.printf("  %s: %s; %s\n", at, f.GetMessage(), f.GetRemedy())
 	}
 }
 

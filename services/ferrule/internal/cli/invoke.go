@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,6 +56,22 @@ func (f *invokeFlags) declare(cmd *cobra.Command) {
 func inputFlags(cmd *cobra.Command, text *string, params *[]string) {
 	cmd.Flags().StringVarP(text, "input", "i", "", "input as JSON, @FILE, or - for standard input")
 	cmd.Flags().StringArrayVarP(params, "param", "p", nil, "one member of the input, name=value or name:=JSON (repeatable)")
+}
+
+// positional returns the arguments without the word of a "--validate strict": its
+// value may be left out, so that the parser takes a word that stands apart from it
+// for an argument.
+func (f *invokeFlags) positional(args []string) []string {
+	if len(args) != 3 || f.validate == "" {
+		return args
+	}
+	for n, arg := range slices.Backward(args) {
+		if arg == "report" || arg == "strict" {
+			f.validate = arg
+			return slices.Concat(args[:n], args[n+1:])
+		}
+	}
+	return args
 }
 
 // check reports flags that do not fit together.
@@ -131,14 +148,16 @@ same key is known, the API is asked once, and the first answer is given again.
 Differences, links to next pages and logs go to standard error; with -o json they
 are in headers of the answer, which --headers shows.
 
-The exit code is 1 if the API answered with a status of 400 or more.`,
+The exit code is 1 if the API answered with a status of 400 or more, or if the
+connector knows its answer as a failure. Standard error says what it means.`,
 		Example: `  ferrule invoke shop ListItems --param limit=5
   ferrule invoke shop ListItems --all --max-items 500 > items.jsonl
   ferrule invoke shop CreateItem --input '{"body": {"name": "bolt"}}'
   ferrule invoke shop CreateItem --input @item.json --idempotency-key order-4711
   ferrule invoke shop CreateItem --input @item.json --revision latest --validate --logs`,
-		Args: exactArgs(2),
+		Args: func(cmd *cobra.Command, args []string) error { return exactArgs(2)(cmd, f.positional(args)) },
 		RunE: func(cmd *cobra.Command, args []string) error {
+			args = f.positional(args)
 			if err := f.check(cmd); err != nil {
 				return err
 			}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
@@ -22,6 +23,9 @@ const (
 	findings         = "Ferrule-Findings"
 	scriptLogs       = "Ferrule-Logs"
 	truncated        = "Ferrule-Truncated"
+	errorReason      = "Ferrule-Error-Reason"
+	errorMessage     = "Ferrule-Error-Message" // percent-encoded
+	errorRetryable   = "Ferrule-Error-Retryable"
 )
 
 // printAnswer prints what the API answered, or returns what failed on our side.
@@ -51,8 +55,8 @@ func (a *app) printAnswer(res *http.Response, headers bool) error {
 	}
 	to := cmp.Or(res.Header.Get(upstreamLocation), res.Header.Get("Location"))
 	switch {
-	case res.StatusCode >= http.StatusBadRequest:
-		a.progress("the API answered %s", res.Status)
+	case res.StatusCode >= http.StatusBadRequest || res.Header.Get(errorReason) != "":
+		a.printProblem(res)
 		return errReported
 	case res.StatusCode/100 == 3 && to != "":
 		a.progress("the API answered %s and points to %s; not followed", res.Status, to)
@@ -60,6 +64,34 @@ func (a *app) printAnswer(res *http.Response, headers bool) error {
 		a.progress("the API answered %s", res.Status)
 	}
 	return nil
+}
+
+// printProblem tells people what an answer means that reports a failure, and what to
+// do about it.
+func (a *app) printProblem(res *http.Response) {
+	said := res.Header.Get(errorMessage)
+	if text, err := url.PathUnescape(said); err == nil {
+		said = text
+	}
+	if said == "" {
+		a.progress("the API answered %s", res.Status)
+	} else {
+		a.progress("the API answered %s: %s", res.Status, said)
+	}
+	if reason := res.Header.Get(errorReason); reason != "" {
+		a.progress("  reason: %s", reason)
+	}
+	if res.Header.Get(errorRetryable) != "true" {
+		return
+	}
+	switch wait := res.Header.Get("Retry-After"); {
+	case wait == "":
+		a.progress("  the same call may succeed later")
+	case strings.Trim(wait, "0123456789") == "":
+		a.progress("  try again after %s s", wait)
+	default:
+		a.progress("  try again after %s", wait)
+	}
 }
 
 // printAside tells people what the server knows beside the API's own words.

@@ -79,6 +79,9 @@ func (r *pageReader) read(body io.Reader) error {
 func (r *pageReader) page(page *runtimev1.InvokePagesResponse) error {
 	if page.GetStatusCode() >= http.StatusBadRequest {
 		r.app.progress("the API answered %d: %s", page.GetStatusCode(), page.GetError().GetMessage())
+		if wait := page.GetError().GetRetryAfter(); wait != nil && page.GetError().GetRetryable() {
+			r.app.progress("  %s", tryAgain(wait.AsDuration()))
+		}
 		r.resume()
 		return errReported
 	}

@@ -30,12 +30,8 @@ type property struct {
 // schema's order; none if it describes something else.
 func properties(schema []byte, named []*connectorv1.Schema) []property {
 	var o object
-	for range maxReferences {
-		o = object{}
-		if json.Unmarshal(schema, &o) != nil || o.Ref == "" {
-			break
-		}
-		schema = schemaNamed(o.Ref, named)
+	if json.Unmarshal(resolved(schema, named), &o) != nil {
+		return nil
 	}
 	var list []property
 	for _, name := range memberNames(o.Properties) {
@@ -49,6 +45,67 @@ func properties(schema []byte, named []*connectorv1.Schema) []property {
 		list[n].schema = members[list[n].name]
 	}
 	return list
+}
+
+// resolved returns the schema that a schema refers to, itself if it does not.
+func resolved(schema []byte, named []*connectorv1.Schema) []byte {
+	for range maxReferences {
+		var o object
+		if json.Unmarshal(schema, &o) != nil || o.Ref == "" {
+			break
+		}
+		schema = schemaNamed(o.Ref, named)
+	}
+	return schema
+}
+
+// values is what a schema says about the values themselves.
+type values struct {
+	Default    json.RawMessage   `json:"default"`
+	Enum       []json.RawMessage `json:"enum"`
+	Visibility string            `json:"x-ms-visibility"`
+}
+
+// needed says whether callers have to give an input: what has a default is filled
+// in, and what is internal is the connector's own.
+func needed(schema []byte, required, internal bool) string {
+	var v values
+	_ = json.Unmarshal(schema, &v) // a schema that is none says nothing
+	switch {
+	case internal || v.Visibility == "internal":
+		return "internal"
+	case len(v.Default) > 0:
+		return ""
+	}
+	return yes(required)
+}
+
+// The lengths of what is shown about one input, in characters.
+const (
+	maxWhat    = 64
+	maxChoices = 96
+)
+
+// what is a text about an input, with its default and the values that it takes.
+func what(text string, schema []byte) string {
+	var v values
+	_ = json.Unmarshal(schema, &v) // a schema that is none says nothing
+	text = short(text, maxWhat)
+	var parts []string
+	if len(v.Enum) > 0 {
+		choices := make([]string, len(v.Enum))
+		for n, choice := range v.Enum {
+			choices[n] = string(choice)
+		}
+		parts = append(parts, "one of "+short(strings.Join(choices, ", "), maxChoices))
+	}
+	if len(v.Default) > 0 {
+		parts = append(parts, "default "+short(string(v.Default), maxWhat))
+	}
+	if len(parts) == 0 {
+		return text
+	}
+	return strings.TrimSpace(text + " (" + strings.Join(parts, "; ") + ")")
 }
 
 // schemaNamed finds what a reference of the form "#/$defs/{name}" means.

@@ -34,6 +34,7 @@ const maxAnnotation = 8 << 10
 
 // annotate sets the headers that an answer has a reason for.
 func annotate(header http.Header, answer invocation) {
+	explain(header, answer.GetError())
 	if link := answer.GetNextLink(); link != "" {
 		header.Set(NextLink, link)
 	}

@@ -93,6 +93,7 @@ type invocation interface {
 	GetNextLink() string
 	GetReplayed() bool
 	GetAttempts() int32
+	GetError() *runtimev1.UpstreamError
 	GetFindings() []*runtimev1.ResponseFinding
 	GetLogs() []*runtimev1.LogLine
 }

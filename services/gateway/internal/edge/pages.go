@@ -51,6 +51,7 @@ func streamPages(mux *runtime.ServeMux, calls runtimev1.RuntimeServiceClient) ru
 func forwardPages(w http.ResponseWriter, stream runtimev1.RuntimeService_InvokePagesClient, page *runtimev1.InvokePagesResponse) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Cache-Control", "no-store")
+	explain(w.Header(), page.GetError())
 	w.WriteHeader(http.StatusOK)
 	out := http.NewResponseController(w)
 	for page != nil {

@@ -78,7 +78,11 @@ func (s *Server) Invoke(ctx context.Context, req *runtimev1.InvokeRequest) (*run
 	if req.GetAllPages() != nil {
 		return s.allPages(ctx, &call, req)
 	}
-	if err := s.pipeline.Invoke(ctx, &call); err != nil {
+	err = s.pipeline.Invoke(ctx, &call)
+	switch {
+	case err != nil && req.GetIncludeLogs():
+		return nil, withLogs(err, &call)
+	case err != nil:
 		return nil, err
 	}
 	out := answer(&call)

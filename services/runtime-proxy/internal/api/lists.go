@@ -18,8 +18,10 @@ type Calls interface {
 	Bound(ctx context.Context, c *pipeline.Call) (*pipeline.Binding, error)
 	// Invoke runs a call, see [pipeline.Pipeline.Invoke].
 	Invoke(ctx context.Context, c *pipeline.Call) error
-	// Links makes and opens the links of a connection; op decides the base.
-	Links(b *pipeline.Binding, op *connectorv1.Operation) (*links.Maker, error)
+	// Linked finds out what a caller's link is called as, see [pipeline.Pipeline.Linked].
+	Linked(ctx context.Context, b *pipeline.Binding, operationID, link string) (pipeline.Linked, error)
+	// LinksOf makes the links that answers of an operation hold.
+	LinksOf(ctx context.Context, b *pipeline.Binding, operationID string) (*links.Maker, error)
 }
 
 // list is one list that is followed.
@@ -33,23 +35,26 @@ type list struct {
 }
 
 // open prepares a list: who asks, which operation, where it begins. link is the
-// caller's, empty for none.
+// caller's, empty for none; the operation becomes that of the link.
 func open(ctx context.Context, calls Calls, template pipeline.Call, link string, limits *runtimev1.PageLimits) (*list, error) {
 	bound, err := calls.Bound(ctx, &template)
 	if err != nil {
 		return nil, err
 	}
-	op := operationOf(bound.Revision.Definition(), template.OperationID)
-	maker, err := calls.Links(bound, op)
+	first := paging.Ask{Input: template.Input}
+	if link != "" && !bound.Mock {
+		linked, err := calls.Linked(ctx, bound, template.OperationID, link)
+		if err != nil {
+			return nil, err
+		}
+		first.Link, template.OperationID = linked.URL, linked.OperationID
+	}
+	maker, err := calls.LinksOf(ctx, bound, template.OperationID)
 	if err != nil {
 		return nil, err
 	}
-	l := &list{calls: calls, template: template, maker: maker, first: paging.Ask{Input: template.Input}}
-	if link != "" {
-		if l.first.Link, err = maker.Open(link); err != nil {
-			return nil, err
-		}
-	}
+	op := operationOf(bound.Revision.Definition(), template.OperationID)
+	l := &list{calls: calls, template: template, maker: maker, first: first}
 	l.walker = paging.Walker{
 		Operation: op, Call: l.call,
 		Limits: paging.Limits{Items: int(limits.GetMaxItems()), Pages: int(limits.GetMaxPages())},

@@ -89,7 +89,16 @@ func (c *calls) Invoke(ctx context.Context, call *pipeline.Call) error {
 	return err
 }
 
-func (c *calls) Links(b *pipeline.Binding, _ *connectorv1.Operation) (*links.Maker, error) {
+func (c *calls) Linked(ctx context.Context, b *pipeline.Binding, operation, link string) (pipeline.Linked, error) {
+	maker, err := c.LinksOf(ctx, b, operation)
+	if err != nil {
+		return pipeline.Linked{}, err
+	}
+	url, err := maker.Open(link)
+	return pipeline.Linked{URL: url, OperationID: operation, Method: http.MethodGet}, err
+}
+
+func (c *calls) LinksOf(_ context.Context, b *pipeline.Binding, _ string) (*links.Maker, error) {
 	return &links.Maker{
 		PublicURL: "https://ferrule.example", Connection: b.Connection,
 		Base: request.Base{Scheme: "https", Host: "api.example", Path: "/v2"},

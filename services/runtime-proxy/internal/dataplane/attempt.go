@@ -59,7 +59,7 @@ func (b *body) read(in *http.Request, use inject.BodyUse) error {
 	content, err := io.ReadAll(io.LimitReader(in.Body, inject.MaxBody+1))
 	switch {
 	case err != nil:
-		return errBroken // the caller is gone
+		return unreadable()
 	case len(content) <= inject.MaxBody:
 		b.buffered, b.content = true, content
 		return nil
@@ -129,7 +129,7 @@ func (h *Handler) send(ctx context.Context, x *exchange) error {
 	var err error
 	x.answer, err = h.deps.Client.Stream(ctx, &x.request, x.streaming(), attempt) //nolint:bodyclose // forward closes it
 	if err != nil {
-		return err
+		return x.blame(ctx, err)
 	}
 	again, err := x.handles.Challenged(ctx, &x.request, h.deps.Clock.Now(), inject.Answered{
 		Status: x.answer.StatusCode, Header: x.answer.Header, Streamed: x.body.streamed(),
@@ -144,7 +144,7 @@ func (h *Handler) send(ctx context.Context, x *exchange) error {
 	}
 	h.deps.Pipeline.NoteUse(&x.handles, x.ask, x.binding.Endpoint(x.request.Base))
 	x.answer, err = h.deps.Client.Stream(ctx, &x.request, x.streaming(), attempt) //nolint:bodyclose // forward closes it
-	return err
+	return x.blame(ctx, err)
 }
 
 // newAttempt describes the request for its failures. The first description is a part

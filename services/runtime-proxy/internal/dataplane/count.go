@@ -2,11 +2,13 @@ package dataplane
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"sync/atomic"
 	"time"
 
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/usage"
 )
 
@@ -26,17 +28,21 @@ func (c *countedWriter) Write(p []byte) (int, error) {
 // Unwrap is for [http.ResponseController].
 func (c *countedWriter) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
-// countedBody counts the bytes of a request. A transport may still read it when
+// countedBody counts the bytes of a request, and notes whether it broke off. A transport may still read it when
 // the call has ended.
 type countedBody struct {
 	io.ReadCloser
 
-	read atomic.Int64
+	read   atomic.Int64
+	broken atomic.Bool // by its sender: its end did not come
 }
 
 func (c *countedBody) Read(p []byte) (int, error) {
 	n, err := c.ReadCloser.Read(p)
 	c.read.Add(int64(n))
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, http.ErrBodyReadAfterClose) {
+		c.broken.Store(true)
+	}
 	return n, err
 }
 
@@ -51,11 +57,31 @@ func (x *exchange) countBodies(w http.ResponseWriter) {
 	}
 }
 
-// count records the outcome of an exchange. Errors of ours are not part of an
-// answer, and not counted as such.
-func (h *Handler) count(ctx context.Context, x *exchange, elapsed time.Duration) {
+// unreadable refuses a body whose end did not come. Nobody may be there any more to
+// be told.
+func unreadable() error {
+	return fault.Invalid(fault.ReasonInvalidArgument,
+		"the body of the request cannot be read to its end: its chunks are not well-formed, or it broke off; the API has got a part of it at most, send it again").
+		Field("body", "must be as long as its header or its chunks say")
+}
+
+// blame says whose fault the failure of a request is: that of who sent the body, if
+// its end did not come.
+func (x *exchange) blame(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() == nil && x.upload != nil && x.upload.broken.Load() {
+		return unreadable()
+	}
+	return err
+}
+
+// count records the outcome of an exchange. If it is an error of ours, the call has
+// failed, whatever the API answered; an answer that broke off keeps its status.
+func (h *Handler) count(ctx context.Context, x *exchange, err error, elapsed time.Duration) {
 	series := h.unbound
 	sample := usage.Sample{Status: x.status, Elapsed: elapsed, ResponseBytes: x.answers.written, Replayed: x.kept.replayed}
+	if err != nil && !errors.Is(err, errBroken) {
+		sample.Status = 0
+	}
 	if x.through.Series != nil {
 		series, sample.Connection = x.through.Series, x.target.connection.ID
 	}

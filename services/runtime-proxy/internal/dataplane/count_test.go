@@ -62,7 +62,7 @@ func TestBodiesOfExchangesAreCounted(t *testing.T) {
 			if err := http.NewResponseController(x.out).Flush(); err != nil || !recorded.Flushed || recorded.Body.String() != "answer" {
 				t.Errorf("the answer = %q, flushed %v, %v", recorded.Body, recorded.Flushed, err)
 			}
-			(&Handler{unbound: recorder.Series("", "", usage.PassThrough)}).count(t.Context(), x, time.Second)
+			(&Handler{unbound: recorder.Series("", "", usage.PassThrough)}).count(t.Context(), x, nil, time.Second)
 			want := []int64{1, tt.request, 6}
 			if diff := cmp.Diff(want, counted(t, totals, noon)); diff != "" {
 				t.Errorf("calls, bytes sent and answered (-want +got):\n%s", diff)

@@ -69,8 +69,7 @@ func repeatable(method string) bool {
 func (h *Handler) answerHeader(ctx context.Context, x *exchange, resp *http.Response) error {
 	upstream.CleanHeader(resp.Header)
 	x.binding.Credential.RedactAll(resp.Header)
-	h.relocate(x, resp.Header)
-	resp.Header.Del("Refresh") // it is a Location for browsers
+	h.lead(ctx, x, resp.Header, "")
 	if len(x.through.Policies.Response) > 0 {
 		e := &policy.Exchange{Request: &request.Request{Header: map[string][]string{}}, Response: &upstream.Response{Status: resp.StatusCode, Header: resp.Header}, Parameter: x.handles.Parameter}
 		if err := policy.Run(ctx, x.through.Policies.Response, e); err != nil {

@@ -6,12 +6,12 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/links"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/requestlog"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/resilience"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/usage"
@@ -21,7 +21,8 @@ import (
 const sealedPath = "/~/"
 
 // openLink makes the request one of the link that it names, if it is a sealed one:
-// those lead out of the API's own path.
+// those lead out of the API's own path, or belong to an operation whose path it is
+// not.
 func (h *Handler) openLink(_ context.Context, x *exchange) error {
 	if !strings.HasPrefix(x.target.path, sealedPath) {
 		return nil
@@ -34,15 +35,19 @@ func (h *Handler) openLink(_ context.Context, x *exchange) error {
 	if x.target.query != "" {
 		raw += "?" + x.target.query
 	}
-	opened, err := maker.Open(raw)
+	opened, err := maker.Read(raw)
 	if err != nil {
 		return err
 	}
-	base, path, query, err := maker.Place(opened)
+	head := x.in.Method == http.MethodHead && opened.Method == http.MethodGet
+	if opened.Operation != "" && opened.Method != x.in.Method && !head {
+		return links.Invalid("it is for the method %s", opened.Method)
+	}
+	base, path, query, err := maker.Place(opened.URL)
 	if err != nil {
 		return err
 	}
-	x.target.base, x.target.path, x.target.query = &base, path, query
+	x.target.base, x.target.path, x.target.query, x.linked = &base, path, query, opened.Operation
 	return nil
 }
 
@@ -151,57 +156,4 @@ func (r *record) end(err error, start, now time.Time) {
 		r.entry.ResponseBody, r.entry.ResponseBytes = r.response.Seen()
 	}
 	r.tap.Exchange(context.Background(), &r.entry) // it only queues
-}
-
-// relocate makes a Location one that the caller can follow with our credential,
-// where it leads to the API. What is left of it must not lead to us: a client that
-// follows by itself would carry our token to any path of ours that an API names.
-func (h *Handler) relocate(x *exchange, header http.Header) {
-	location := header.Get("Location")
-	if location == "" {
-		return
-	}
-	absolute, ok := x.resolve(location)
-	if !ok {
-		header.Del("Location")
-		return
-	}
-	if maker, err := h.deps.Pipeline.Links(x.binding, nil); err == nil {
-		if link, ok := maker.Make(absolute.String()); ok {
-			header.Set("Location", link)
-			return
-		}
-	}
-	if x.near(absolute.Hostname()) {
-		header.Del("Location")
-		return
-	}
-	header.Set("Location", absolute.String())
-}
-
-// near reports whether a host is the one under which the caller reaches us, on
-// whatever port, or a name below it: clients carry tokens to those by themselves.
-func (x *exchange) near(host string) bool {
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	for own := range strings.SplitSeq(x.in.Host+","+x.in.Header.Get("X-Forwarded-Host"), ",") {
-		u := url.URL{Host: strings.ToLower(strings.TrimSpace(own))}
-		if name := strings.TrimSuffix(u.Hostname(), "."); name != "" && (host == name || strings.HasSuffix(host, "."+name)) {
-			return true
-		}
-	}
-	return false
-}
-
-// resolve makes a reference of the API absolute.
-func (x *exchange) resolve(reference string) (*url.URL, bool) {
-	to, err := url.Parse(reference)
-	if err != nil {
-		return nil, false
-	}
-	from, err := url.Parse(x.base.String() + x.target.path)
-	if err != nil {
-		return nil, false
-	}
-	absolute := from.ResolveReference(to)
-	return absolute, absolute.Host != ""
 }

@@ -22,8 +22,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
@@ -88,10 +86,12 @@ func New(deps Deps) (*Handler, error) {
 // exchange is one request and its answer on their way.
 type exchange struct {
 	in      *http.Request
+	id      string // see [RequestID]
 	out     http.ResponseWriter
 	life    life // its context
 	caller  asking
 	target  target
+	linked  string // the operation for which a link was sealed; empty for none
 	ask     binding.Ask
 	token   string // our caller's
 	binding *pipeline.Binding
@@ -119,6 +119,7 @@ type exchange struct {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := h.deps.Clock.Now()
 	x := &exchange{in: r, start: start}
+	x.mark(w)
 	x.countBodies(w)
 	h.lives.begin(&x.life, r)
 	defer h.lives.end(&x.life)
@@ -126,14 +127,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	err := h.serve(ctx, x)
 	x.leave(x.outcome(err))
 	x.record.end(err, start, h.deps.Clock.Now())
-	h.count(ctx, x, h.deps.Clock.Now().Sub(start))
+	h.count(ctx, x, err, h.deps.Clock.Now().Sub(start))
 	switch {
 	case err == nil:
 	case errors.Is(err, errBroken):
 		_ = http.NewResponseController(w).Flush() // what has arrived is for the client to see
 		panic(http.ErrAbortHandler)               // the only way to tell the client that the answer is not complete
 	default:
-		h.fail(ctx, w, err)
+		h.fail(ctx, x, w, err)
 	}
 }
 
@@ -166,6 +167,7 @@ func (h *Handler) attempt(ctx context.Context, x *exchange) error {
 		askAbout,
 		placeHandles,
 		applyRequestPolicies,
+		dropAlike,
 		checkDestination,
 		takeBody,
 		h.enter,
@@ -206,6 +208,10 @@ func (x *exchange) asCaller(ctx context.Context) context.Context {
 }
 
 func (h *Handler) findPolicies(ctx context.Context, x *exchange) (err error) {
+	if x.linked != "" {
+		x.through, err = x.binding.Revision.ThroughLink(ctx, x.linked, x.in.Method)
+		return err
+	}
 	x.through, err = x.binding.Revision.Through(ctx, x.in.Method, x.target.path)
 	return err
 }
@@ -243,15 +249,13 @@ func (h *Handler) proveRequest(ctx context.Context, x *exchange) error {
 	return x.handles.Finish(ctx, &x.request, h.deps.Clock.Now(), x.body.streamed())
 }
 
-// fail answers with an error of ours. Only what nobody foresaw is logged: all
+// fail answers with an error of ours, under the id of the exchange. Only what nobody foresaw is logged: all
 // else is the caller's or the API's business, and counted.
-func (h *Handler) fail(ctx context.Context, w http.ResponseWriter, err error) {
+func (h *Handler) fail(ctx context.Context, x *exchange, w http.ResponseWriter, err error) {
 	f := grpcx.FromStatus(err)
 	if f.Code() == fault.CodeInternal {
-		if f.ID() == "" {
-			f = f.Identified(uuid.NewString())
-		}
-		h.deps.Log.ErrorContext(ctx, "pass-through call failed", "error", err, "error_id", f.ID())
+		h.deps.Log.ErrorContext(ctx, "pass-through call failed", "error", err, "error_id", x.id, "first_id", f.ID())
 	}
+	f = f.Identified(x.id)
 	httperr.Write(w, f)
 }

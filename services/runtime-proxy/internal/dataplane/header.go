@@ -48,6 +48,7 @@ func outgoingHeader(in http.Header) map[string][]string {
 		}
 	}
 	deleteNamed(out, in["Connection"])
+	request.DropAmbiguous(out)
 	for _, line := range in["Te"] {
 		if strings.Contains(strings.ToLower(line), "trailers") {
 			out["Te"] = []string{"trailers"} // the one that means something to an API: gRPC needs it
@@ -112,8 +113,19 @@ func (t *trailing) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// stays reports whether a field is between the caller and us.
+// dropAlike takes out what the caller sent beside a field of the credential's or of a
+// policy's, under a name that some servers take for the same.
+func dropAlike(_ context.Context, x *exchange) error {
+	request.DropAlike(x.request.Header, x.in.Header)
+	return nil
+}
+
+// stays reports whether a field is between the caller and us, also by a name that some
+// servers take for the same.
 func stays(name string) bool {
+	if strings.IndexByte(name, '_') >= 0 {
+		name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	}
 	switch name {
 	case "Authorization", // our token: an API must never see it
 		"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",

@@ -46,8 +46,7 @@ func (h *Handler) forwardWhole(ctx context.Context, x *exchange) error {
 	defer answer.Close()
 	x.binding, x.kept.replayed = call.Binding, call.Replayed // perhaps with another token
 	x.clean(answer.Header)
-	h.placeLocation(x, answer.Header)
-	answer.Header.Del("Refresh")
+	h.lead(ctx, x, answer.Header, call.NextLink)
 	x.status = answer.Status
 	return x.write(answer)
 }
@@ -139,7 +138,7 @@ func (x *exchange) wholeBody(ctx context.Context) ([]byte, error) {
 	case err != nil && ctx.Err() != nil:
 		return nil, fault.From(ctx.Err())
 	case err != nil:
-		return nil, errBroken // the caller is gone
+		return nil, unreadable()
 	case len(body) > plan.MaxInput:
 		return nil, tooLong()
 	}
@@ -186,14 +185,4 @@ func decoded(header http.Header, body []byte) ([]byte, error) {
 	}
 	header.Del("Content-Encoding")
 	return body, nil
-}
-
-// placeLocation makes a Location one for the caller. One that a policy has made ours
-// stays.
-func (h *Handler) placeLocation(x *exchange, header http.Header) {
-	location := header.Get("Location")
-	if maker, err := h.deps.Pipeline.Links(x.binding, nil); err == nil && location != "" && maker.Ours(location) {
-		return
-	}
-	h.relocate(x, header)
 }

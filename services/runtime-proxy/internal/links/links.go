@@ -13,9 +13,13 @@
 //
 //	{public}/v1/environments/{e}/connections/{c}/proxy/~/{base64url(url)}.{base64url(HMAC-SHA256)}
 //
-// [Maker.Open] takes both back, with or without the part before /v1, and also the
-// API's own URL where it lies below the base. [Maker.Place] says what request an
-// opened link is. A link never carries a secret: what the credential writes into
+// A page that only one operation can go on with ([Maker.Operation]) is sealed too,
+// wherever it lies, together with the operation and the method to call it with.
+//
+// [Maker.Read] takes all of them back, with or without the part before /v1, and also
+// the API's own URL where it lies below the base; as which operation a link without
+// a seal may be called is for its caller to find out. [Maker.Place] says what request
+// an opened link is. A link never carries a secret: what the credential writes into
 // queries is taken out, since it is written again when the link is followed.
 package links
 
@@ -59,6 +63,26 @@ type Maker struct {
 	// Redact removes the credential's secrets from text; a link that it would
 	// change is not made. Nil means that there are none.
 	Redact func(string) string
+	// Operation is what the links are made for: sealed ones are bound to it, and to
+	// Method. Empty binds them to none.
+	Operation string
+	// Method is how sealed links of the operation are called.
+	Method string
+	// Known reports whether a path below the base needs no seal, since whoever reads
+	// it finds the operation by it; nil is for all paths. Without a key there are no
+	// seals, and nothing is asked.
+	Known func(path string) bool
+}
+
+// Opened is what a link means.
+type Opened struct {
+	// URL is where it leads, absolute.
+	URL string
+	// Operation is what it was sealed for; empty if it is bound to none, whether it
+	// has a seal or not.
+	Operation string
+	// Method is how to call it; empty where Operation is.
+	Method string
 }
 
 // Make turns an absolute URL that an API wrote into a link for callers. It is
@@ -79,10 +103,10 @@ func (m *Maker) Make(absolute string) (string, bool) {
 	rest, below := m.rest(place)
 	var out string
 	switch {
-	case below && !strings.HasPrefix(rest, sealed):
+	case below && !strings.HasPrefix(rest, sealed) && (len(m.Key) != KeySize || m.Known == nil || m.Known(rest)):
 		out = m.address() + rest + place.queryPart()
 	case len(m.Key) == KeySize && (below || m.allows(place.base)):
-		out = m.address() + sealed + seal(m.Key, m.Connection, place.String())
+		out = m.address() + sealed + seal(m.Key, m.Connection, m.bind(place.String()))
 	default:
 		return "", false
 	}
@@ -92,60 +116,68 @@ func (m *Maker) Make(absolute string) (string, bool) {
 	return out, true
 }
 
-// Open returns the absolute URL at the API that a link means. Whatever was not
-// made here for this connection is LINK_INVALID, except the API's own URLs below
-// the base.
+// Open returns the absolute URL at the API that a link means, for those who have
+// it from the API. Its errors are those of [Maker.Read].
 func (m *Maker) Open(link string) (string, error) {
+	opened, err := m.Read(link)
+	return opened.URL, err
+}
+
+// Read returns what a link means. Whatever was not made here for this connection is
+// LINK_INVALID, except the API's own URLs below the base.
+func (m *Maker) Read(link string) (Opened, error) {
 	if len(link) > MaxLink {
-		return "", invalid("it is longer than %d bytes", MaxLink)
+		return Opened{}, Invalid("it is longer than %d bytes", MaxLink)
 	}
 	for i := range len(link) {
 		if c := link[i]; c <= ' ' || c == 0x7f || c == '#' {
-			return "", invalid("it has a fragment, or characters that have to be percent-encoded")
+			return Opened{}, Invalid("it has a fragment, or characters that have to be percent-encoded")
 		}
 	}
 	if path, ours := m.cutPublic(link); ours {
-		return m.openOwn(path)
+		return m.readOwn(path)
 	}
 	place, err := split(link)
 	if err != nil {
-		return "", err
+		return Opened{}, err
 	}
 	if _, below := m.rest(place); !below {
-		return "", invalid("it leads elsewhere than to the connection's API")
+		return Opened{}, Invalid("it leads elsewhere than to the connection's API")
 	}
-	return place.String(), nil
+	return Opened{URL: place.String()}, nil
 }
 
-// openOwn opens the part of a link from "/v1/" on.
-func (m *Maker) openOwn(path string) (string, error) {
+// readOwn reads the part of a link from "/v1/" on.
+func (m *Maker) readOwn(path string) (Opened, error) {
 	rest, ok := strings.CutPrefix(path, m.path())
 	if !ok || (rest != "" && rest[0] != '/' && rest[0] != '?') {
-		return "", invalid("it was made for another connection than %q", m.Connection.String())
+		return Opened{}, Invalid("it was made for another connection than %q", m.Connection.String())
 	}
 	if token, ok := strings.CutPrefix(rest, sealed); ok {
 		return m.unseal(token)
 	}
 	place, err := split(m.Base.String() + rest)
 	if err != nil {
-		return "", err
+		return Opened{}, err
 	}
-	return place.String(), nil
+	return Opened{URL: place.String()}, nil
 }
 
-func (m *Maker) unseal(token string) (string, error) {
+func (m *Maker) unseal(token string) (Opened, error) {
 	if len(m.Key) != KeySize {
-		return "", invalid("it is sealed, and the connection has no key for links any more")
+		return Opened{}, Invalid("it is sealed, and the connection has no key for links any more")
 	}
-	absolute, ok := unseal(m.Key, m.Connection, token)
+	text, ok := unseal(m.Key, m.Connection, token)
 	if !ok {
-		return "", invalid("its seal does not fit; it was changed on its way")
+		return Opened{}, Invalid("its seal does not fit; it was changed on its way")
 	}
-	place, err := split(absolute)
+	opened := unbind(text)
+	place, err := split(opened.URL)
 	if err != nil {
-		return "", err
+		return Opened{}, err
 	}
-	return place.String(), nil
+	opened.URL = place.String()
+	return opened, nil
 }
 
 // Place says what an opened link is as a request: the base that it lies below (the
@@ -218,8 +250,9 @@ func (m *Maker) withoutSecrets(query string) string {
 	return strings.Trim(req.Query, "&")
 }
 
-// invalid makes the one kind of error that a link can be.
-func invalid(format string, args ...any) error {
+// Invalid makes the one kind of error that a link can be. The format says in one
+// clause what is wrong with it.
+func Invalid(format string, args ...any) error {
 	return fault.Invalid(fault.ReasonLinkInvalid, "the link cannot be followed: "+format+"; use a link as an answer of this connection gave it", args...).
 		Field("link", "must be a link that an answer of this connection held")
 }

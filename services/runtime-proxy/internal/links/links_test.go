@@ -222,6 +222,41 @@ func TestWithoutAPublicAddressLinksArePaths(t *testing.T) {
 	}
 }
 
+// bound makes the links of one operation, whose own path is /items.
+func bound(m *links.Maker) {
+	m.Operation, m.Method, m.Known = "List\nItems", "POST", func(path string) bool { return path == "/items" }
+}
+
+func TestLinksOfAnOperationAreBoundToIt(t *testing.T) {
+	free := links.Opened{}
+	for _, row := range []struct {
+		name, written string
+		change        func(*links.Maker)
+		sealed        bool
+		want          links.Opened
+	}{
+		{"at its own path", "https://api.example/v2/items?page=2", bound, false, free},
+		{"at another path", "https://api.example/v2/next/abc?x=1", bound, true, links.Opened{Operation: "List\nItems", Method: "POST"}},
+		{"at the base itself", "https://api.example/v2", bound, true, links.Opened{Operation: "List\nItems", Method: "POST"}},
+		{"elsewhere", "https://files.example/a", bound, true, links.Opened{Operation: "List\nItems", Method: "POST"}},
+		{"at another path, of no operation", "https://api.example/v2/next", func(*links.Maker) {}, false, free},
+		{"elsewhere, of no operation", "https://files.example/a", func(*links.Maker) {}, true, free},
+		{"at another path, without a key", "https://api.example/v2/next", func(m *links.Maker) { bound(m); m.Key = nil }, false, free},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			link, ok := maker(row.change).Make(row.written)
+			if !ok || strings.HasPrefix(link, ours+"/~/") != row.sealed {
+				t.Fatalf("link %q, %v", link, ok)
+			}
+			row.want.URL = row.written
+			opened, err := maker().Read(link) // whoever reads it need not know the operation
+			if diff := cmp.Diff(row.want, opened); diff != "" || err != nil {
+				t.Errorf("read with %v (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}
+
 func TestPlaceSaysWhatIsRequested(t *testing.T) {
 	own := request.Base{Scheme: "https", Host: "api.example", Path: "/v2"}
 	for _, row := range []struct {

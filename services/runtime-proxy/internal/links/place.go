@@ -35,7 +35,7 @@ func split(text string) (place, error) {
 	scheme, after, ok := strings.Cut(text, "://")
 	scheme = strings.ToLower(scheme)
 	if !ok || (scheme != "http" && scheme != "https") {
-		return place{}, invalid("it is no http or https URL")
+		return place{}, Invalid("it is no http or https URL")
 	}
 	end := strings.IndexAny(after, "/?#\\")
 	if end < 0 {
@@ -43,19 +43,19 @@ func split(text string) (place, error) {
 	}
 	authority, target := after[:end], after[end:]
 	if strings.ContainsAny(authority, "@%") || strings.ContainsAny(target, "\\#") {
-		return place{}, invalid("it holds a user name, a fragment or a backslash")
+		return place{}, Invalid("it holds a user name, a fragment or a backslash")
 	}
 	base, err := request.ParseBase(scheme + "://" + authority)
 	if err != nil || strings.HasSuffix(authority, ":") {
-		return place{}, invalid("its host cannot be read")
+		return place{}, Invalid("its host cannot be read")
 	}
 	path, query, _ := strings.Cut(target, "?")
 	if request.Climbs(path) {
-		return place{}, invalid("its path has '..' between slashes, encoded or not")
+		return place{}, Invalid("its path has '..' between slashes, encoded or not")
 	}
 	for i := range len(target) {
 		if c := target[i]; c <= ' ' || c == 0x7f {
-			return place{}, invalid("it has characters that have to be percent-encoded")
+			return place{}, Invalid("it has characters that have to be percent-encoded")
 		}
 	}
 	return place{base: base, path: path, query: query}, nil
@@ -97,7 +97,27 @@ func ascii(text string) bool {
 
 var encoding = base64.RawURLEncoding.Strict()
 
-// seal returns a URL with the proof that it was written here.
+// bind writes what a seal is for: the URL alone or, bound to an operation, method,
+// operation and URL in lines of their own. A method is never the scheme of a URL,
+// and a URL has no line breaks, so neither reads as the other.
+func (m *Maker) bind(absolute string) string {
+	if m.Operation == "" {
+		return absolute
+	}
+	return m.Method + "\n" + m.Operation + "\n" + absolute
+}
+
+// unbind reads what bind wrote.
+func unbind(text string) Opened {
+	method, rest, bound := strings.Cut(text, "\n")
+	last := strings.LastIndexByte(rest, '\n')
+	if !bound || last < 0 {
+		return Opened{URL: text}
+	}
+	return Opened{URL: rest[last+1:], Operation: rest[:last], Method: method}
+}
+
+// seal returns a URL, bound or not, with the proof that it was written here.
 func seal(key []byte, connection resource.Connection, absolute string) string {
 	return encoding.EncodeToString([]byte(absolute)) + "." + encoding.EncodeToString(mac(key, connection, absolute))
 }

@@ -12,26 +12,34 @@ func relNext(lines []string) string {
 	for _, line := range lines {
 		rest := line[:min(len(line), maxLinkHeader)]
 		for rest != "" {
-			var target string
-			var next bool
-			target, next, rest = oneLink(rest)
-			if next && target != "" {
-				return target
+			var one linkValue
+			one, rest = oneLink(rest)
+			if one.target != "" && !one.anchored && one.is("next") {
+				return one.target
 			}
 		}
 	}
 	return ""
 }
 
+// linkValue is one link of a Link field.
+type linkValue struct {
+	text     string // as it was written, with what stands before it
+	target   string // empty if there is none
+	rel      string // its relations; only the first parameter rel counts (section 3.3)
+	anchored bool   // it speaks of something else than the answer (section 3.2)
+}
+
 // oneLink reads the first link-value of a field value.
-func oneLink(s string) (target string, next bool, rest string) {
+func oneLink(s string) (one linkValue, rest string) {
+	whole := s
 	s = strings.TrimLeft(s, " \t,")
 	if strings.HasPrefix(s, "<") {
 		if end := strings.IndexByte(s, '>'); end > 0 {
-			target, s = strings.TrimSpace(s[1:end]), s[end+1:]
+			one.target, s = strings.TrimSpace(s[1:end]), s[end+1:]
 		}
 	}
-	related := false // only the first rel counts (section 3.3)
+	related := false
 	for s != "" && s[0] != ',' {
 		if s[0] != ';' {
 			s = s[1:]
@@ -41,13 +49,13 @@ func oneLink(s string) (target string, next bool, rest string) {
 		name, value, s = oneParameter(s[1:])
 		switch {
 		case name == "rel" && !related:
-			related = true
-			next = hasNext(value)
+			related, one.rel = true, value
 		case name == "anchor":
-			target = "" // speaks of something else than the answer (section 3.2)
+			one.anchored = true
 		}
 	}
-	return target, next, strings.TrimPrefix(s, ",")
+	one.text = whole[:len(whole)-len(s)]
+	return one, strings.TrimPrefix(s, ",")
 }
 
 // oneParameter reads a link-param behind its ";".
@@ -79,13 +87,4 @@ func oneParameter(s string) (name, value, rest string) {
 		out.WriteByte(s[i])
 	}
 	return name, "", "" // quotes that nobody closes
-}
-
-func hasNext(relations string) bool {
-	for one := range strings.FieldsSeq(relations) {
-		if strings.EqualFold(one, "next") {
-			return true
-		}
-	}
-	return false
 }

@@ -52,7 +52,8 @@ type Call struct {
 	// Subject is the caller's own token at the provider, if it sent one.
 	Subject binding.Subject
 	// Link is called instead of what the input makes, unless it is empty: a link
-	// that an answer for this connection held.
+	// that an answer for this connection held. The operation becomes that of the link,
+	// see [Pipeline.Linked].
 	Link string
 	// Follow is an absolute URL that the API itself has given in an answer to the
 	// caller's own call; it is called like Link.
@@ -95,6 +96,7 @@ type Call struct {
 	request    request.Request  // being built; emptied once it was sent
 	seen       request.Request  // as it was before secrets were put in, if somebody wants to know
 	policies   *policy.Exchange // of both sections; nil without policies
+	linked     Linked           // what Link means
 	raw        *request.Request // sent instead of what the input makes, without a base
 	sent       int64            // bytes of bodies, of all attempts
 	wish       cache.Wish       // of a raw request

@@ -3,9 +3,7 @@ package pipeline
 import (
 	"context"
 
-	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
-	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/links"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/requestlog"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/resilience"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
@@ -49,17 +47,4 @@ func (p *Pipeline) Bound(ctx context.Context, c *Call) (*Binding, error) {
 		return p.bind(ctx, c, func(context.Context, *Call) error { return nil })
 	})
 	return c.Binding, err
-}
-
-// Links makes and opens the links of a connection. op decides the base; nil is for
-// that of the connector.
-func (p *Pipeline) Links(bound *Binding, op *connectorv1.Operation) (*links.Maker, error) {
-	base, err := bound.BaseOf(op)
-	if err != nil {
-		return nil, err
-	}
-	return &links.Maker{
-		PublicURL: p.publicURL, Connection: bound.Connection, Key: bound.LinkKey, Base: base, Allowed: bound.Allows,
-		SecretQuery: bound.Credential.QueryNames(), Redact: bound.Credential.Redact,
-	}, nil
 }

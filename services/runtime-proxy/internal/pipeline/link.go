@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"context"
+	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/paging"
@@ -48,21 +50,23 @@ func (p *Pipeline) followLink(c *Call) error {
 	if err != nil {
 		return err
 	}
-	target := c.Link
+	target := c.linked
 	if c.Follow != "" {
-		target = c.Follow
-	}
-	opened, err := maker.Open(target)
-	if err != nil {
-		if c.Follow == "" {
-			return err
+		target = Linked{URL: c.Follow, Method: c.operation.followMethod()} // the API's own word; where it leads is checked like any request
+		if opened, err := maker.Open(c.Follow); err == nil {               // or a policy has made it ours
+			target.URL = opened
 		}
-		opened = c.Follow // the API's own word; where it leads is checked like any request
 	}
 	if c.arguments == nil {
 		c.operation.plan.Follow(&c.request)
 	}
-	c.request.Base, c.request.Path, c.request.Query, err = maker.Place(opened)
+	if c.request.Method != target.Method {
+		c.request.Method, c.request.Body = target.Method, nil
+		for _, name := range [...]string{"Content-Type", "Content-Encoding"} {
+			delete(c.request.Header, name)
+		}
+	}
+	c.request.Base, c.request.Path, c.request.Query, err = maker.Place(target.URL)
 	return err
 }
 
@@ -78,9 +82,49 @@ func placeLocation(ctx context.Context, c *Call, next Next) error {
 	return next(ctx, c)
 }
 
+// linkBody makes a link of ours of the one that the description of an operation's
+// pages names, for raw requests: their callers know nothing of the operation, and
+// follow what the body says.
+func (p *Pipeline) linkBody(ctx context.Context, c *Call, next Next) error {
+	if c.raw == nil || c.Response.Rest != nil || c.Response.Status >= http.StatusMultipleChoices {
+		return next(ctx, c)
+	}
+	maker, err := p.linksOf(c.Binding, c.operation)
+	if err != nil {
+		return err
+	}
+	body, link := paging.Relink(c.operation.plan.Source(), c.Response.Body, func(found string) (string, bool) {
+		if maker.Ours(found) {
+			return "", false // a policy made it
+		}
+		if absolute, ok := resolve(c.URL, found); ok && found != "" {
+			found = absolute
+		}
+		return maker.Make(found)
+	})
+	if link != "" {
+		c.Response.Body, c.NextLink = body, link
+		for _, name := range [...]string{"Content-Length", "Content-Md5", "Digest", "Content-Digest", "Repr-Digest"} {
+			delete(c.Response.Header, name) // they speak of the body as it was
+		}
+	}
+	return next(ctx, c)
+}
+
+// absoluteLink makes a link absolute that an API wrote without its host.
+func absoluteLink(base, link string) string {
+	if !strings.HasPrefix(link, "?") && (!strings.HasPrefix(link, "/") || strings.HasPrefix(link, "//")) {
+		return link // or a token that is none
+	}
+	if absolute, ok := resolve(base, link); ok {
+		return absolute
+	}
+	return link
+}
+
 // linkAnswer makes where a list goes on a link of ours.
 func (p *Pipeline) linkAnswer(ctx context.Context, c *Call, next Next) error {
-	if c.URL == "" {
+	if c.URL == "" || c.NextLink != "" {
 		return next(ctx, c)
 	}
 	found := paging.NextLink(c.operation.plan.Source(), &paging.Answer{
@@ -89,7 +133,7 @@ func (p *Pipeline) linkAnswer(ctx context.Context, c *Call, next Next) error {
 	if found == "" {
 		return next(ctx, c)
 	}
-	maker, err := p.Links(c.Binding, c.operation.plan.Source())
+	maker, err := p.linksOf(c.Binding, c.operation)
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,9 @@ func (p *Pipeline) Pass(ctx context.Context, in *Passed) (*Call, error) {
 	if in.Through.asGet {
 		raw.Method = http.MethodGet
 	}
+	if err := op.readRawBody(&raw); err != nil {
+		return nil, err
+	}
 	c := &Call{
 		Connection: in.Ask.Connection, OperationID: op.plan.ID(), Subject: in.Ask.Subject, Binding: in.Binding,
 		principal: in.Ask.Principal, operation: op, raw: &raw, wish: cache.WishOf(raw.Header), leave: op.leave,

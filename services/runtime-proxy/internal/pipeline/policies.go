@@ -21,11 +21,11 @@ func (p *Pipeline) applied(c *Call) *policy.Exchange {
 	}
 	e.Fetch = p.fetch(c)
 	e.Link = func(absolute string) (string, bool) {
-		maker, err := p.Links(c.Binding, c.operation.plan.Source())
+		maker, err := p.linksOf(c.Binding, c.operation)
 		if err != nil {
 			return "", false
 		}
-		return maker.Make(absolute)
+		return maker.Make(absoluteLink(c.URL, absolute))
 	}
 	e.Unauthenticated = func(status int) { c.unauthenticated = status }
 	return e

@@ -11,6 +11,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/cache"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/mock"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/paging"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/plan"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/policy"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/rate"
@@ -49,6 +50,7 @@ type operation struct {
 
 	whole        bool // something works on whole bodies, or needs a call
 	wholeAnswer  bool // something works on whole answers
+	linksBody    bool // answers to raw requests hold a link that is made ours
 	safe         bool // changes nothing
 	cacheable    bool // answers may be kept
 	polls        bool // a call is a poll by the policy pollingtrigger
@@ -122,8 +124,9 @@ func (op *operation) settle() {
 	op.polls = op.policies.Polling() && source.GetKind() == connectorv1.OperationKind_OPERATION_KIND_POLLING_TRIGGER
 	changes := op.script != nil && op.script.Has(after)
 	op.lookedBackAt = len(op.policies.Response) > 0 || op.polls || changes
-	op.whole = op.whole || op.polls
-	op.wholeAnswer = op.policies.NeedsResponseBody || op.polls || changes
+	op.linksBody = paging.NamesLink(source)
+	op.whole = op.whole || op.polls || op.linksBody
+	op.wholeAnswer = op.policies.NeedsResponseBody || op.polls || changes || op.linksBody
 	// Code that makes or sends requests decides itself what is asked; by the API's
 	// own word nothing is known about its answers.
 	coded := op.script != nil && (op.script.Has(before) || op.script.Has(handle))

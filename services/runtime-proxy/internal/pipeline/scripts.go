@@ -2,9 +2,11 @@ package pipeline
 
 import (
 	"context"
+	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/sandbox"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/requestlog"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/script"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
 )
@@ -28,11 +30,43 @@ func (p *Pipeline) running(c *Call) *script.Run {
 	}
 }
 
+// codeRun is one run of custom code that has ended.
+type codeRun struct {
+	start   time.Time
+	request *request.Request // what it was given, with handles
+	err     error
+}
+
+// noteCode keeps what code logged. A run that failed gets an entry of its own in
+// the request log, with what was logged up to then: the code may have sent nothing,
+// and what it logged after the answer is in the entry of no request.
+func (p *Pipeline) noteCode(ctx context.Context, c *Call, run *script.Run, r codeRun) {
+	c.Logs = append(c.Logs, run.Logs...)
+	tap := p.tap(c.Connection)
+	if r.err == nil || tap == nil {
+		return
+	}
+	entry := requestlog.Exchange{
+		Time: r.start, Operation: c.OperationID, Principal: c.principal.Name, Method: r.request.Method, URL: r.request.URL(),
+		Err: r.err, Latency: p.clock.Now().Sub(r.start), Redact: c.handles.Conceal, Secret: c.Binding.Credential.Names(),
+	}
+	entry.Logs = c.logged()
+	tap.Exchange(ctx, &entry)
+}
+
+// logged returns the lines that custom code logged so far.
+func (c *Call) logged() (lines []string) {
+	for _, line := range c.Logs {
+		lines = append(lines, line.Text)
+	}
+	return lines
+}
+
 // runBefore lets custom code change the request, or answer it.
 func (p *Pipeline) runBefore(ctx context.Context, c *Call, next Next) error {
-	run := p.running(c)
+	run, start := p.running(c), p.clock.Now()
 	answered, err := p.scripts.Before(ctx, run, &c.request)
-	c.Logs = append(c.Logs, run.Logs...)
+	p.noteCode(ctx, c, run, codeRun{start: start, request: &c.request, err: err})
 	if err != nil {
 		return err
 	}
@@ -50,9 +84,9 @@ func (p *Pipeline) runHandle(ctx context.Context, c *Call, _ Next) error {
 	if c.operation.lookedBackAt {
 		c.seen = c.request.Clone()
 	}
-	run := p.running(c)
+	run, start := p.running(c), p.clock.Now()
 	answered, err := p.scripts.Handle(ctx, run, &c.request)
-	c.Logs = append(c.Logs, run.Logs...)
+	p.noteCode(ctx, c, run, codeRun{start: start, request: &c.request, err: err})
 	if err != nil {
 		return err
 	}
@@ -62,9 +96,9 @@ func (p *Pipeline) runHandle(ctx context.Context, c *Call, _ Next) error {
 
 // runAfter lets custom code change the answer.
 func (p *Pipeline) runAfter(ctx context.Context, c *Call, next Next) error {
-	run := p.running(c)
+	run, start := p.running(c), p.clock.Now()
 	made, err := p.scripts.After(ctx, run, &c.seen, c.Response)
-	c.Logs = append(c.Logs, run.Logs...)
+	p.noteCode(ctx, c, run, codeRun{start: start, request: &c.seen, err: err})
 	if err != nil {
 		return err
 	}

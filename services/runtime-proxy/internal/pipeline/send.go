@@ -56,9 +56,7 @@ func (p *Pipeline) attempt(ctx context.Context, c *Call, req *request.Request, r
 			RequestHeader: req.Header, RequestBody: req.Body, RequestBytes: int64(len(req.Body)), Err: err,
 			Latency: p.clock.Now().Sub(start), Attempt: number, Redact: c.handles.Conceal, Secret: c.Binding.Credential.Names(),
 		}
-		for _, line := range c.Logs {
-			entry.Logs = append(entry.Logs, line.Text)
-		}
+		entry.Logs = c.logged()
 		if resp != nil {
 			entry.Status, entry.ResponseHeader, entry.ResponseBody = resp.Status, resp.Header, resp.Body
 			entry.ResponseBytes = int64(len(resp.Body))

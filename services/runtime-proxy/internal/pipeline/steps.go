@@ -5,6 +5,7 @@ import (
 
 	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/usage"
 )
 
@@ -16,7 +17,7 @@ func (p *Pipeline) everyCall() Next {
 		p.limitTime,
 		authenticate,
 		p.bind, // authorises: the vault decides who may use a connection
-		findOperation,
+		p.findOperation,
 	)
 }
 
@@ -45,6 +46,7 @@ func (p *Pipeline) exchangeSteps(op *operation) Next {
 		when(len(op.policies.Response) > 0, p.applyResponsePolicies),
 		when(op.polls, p.settlePoll),
 		when(op.script != nil && op.script.Has(after), p.runAfter),
+		when(op.linksBody, p.linkBody),
 		p.linkAnswer,
 		p.reportState,
 		hideSecrets,
@@ -61,6 +63,7 @@ func (p *Pipeline) attemptSteps(op *operation) Next {
 		when(len(op.policies.Request) > 0, p.applyRequestPolicies),
 		when(op.script != nil && op.script.Has(before), p.runBefore),
 		when(op.script != nil && op.script.Has(handle), p.runHandle), // answers: the steps below are for its requests
+		dropAlike,
 		noteRequest,
 		requireProof,
 		p.transmit,
@@ -92,6 +95,9 @@ func (p *Pipeline) countCall(ctx context.Context, c *Call, next Next) error {
 	}
 	if c.Response != nil {
 		sample.Status, sample.ResponseBytes = c.Response.Status, int64(len(c.Response.Body))
+	}
+	if err != nil {
+		sample.Status = 0 // whatever the API answered, the caller has no answer
 	}
 	series.Record(ctx, sample)
 	return err
@@ -133,8 +139,16 @@ func (p *Pipeline) bind(ctx context.Context, c *Call, next Next) error {
 	return next(ctx, c)
 }
 
-// findOperation finds the compiled operation and goes on with its own steps.
-func findOperation(ctx context.Context, c *Call, _ Next) error {
+// findOperation finds the compiled operation, of a link that which it belongs to, and
+// goes on with its own steps. A mock follows nothing.
+func (p *Pipeline) findOperation(ctx context.Context, c *Call, _ Next) error {
+	if c.Link != "" && !c.Binding.Mock {
+		var err error
+		if c.linked, err = p.Linked(ctx, c.Binding, c.OperationID, c.Link); err != nil {
+			return err
+		}
+		c.OperationID = c.linked.OperationID
+	}
 	op, err := c.Binding.Revision.operation(ctx, c.OperationID)
 	if err != nil {
 		return err
@@ -181,6 +195,16 @@ func placeHandles(ctx context.Context, c *Call, next Next) error {
 func requireProof(ctx context.Context, c *Call, next Next) error {
 	if c.unmet != nil && !c.handles.Used() {
 		return c.unmet
+	}
+	return next(ctx, c)
+}
+
+// dropAlike takes out of a raw request what its caller sent beside a field of the
+// credential's, a policy's or the code's, under a name that some servers take for the
+// same. What an operation describes is for its author to decide.
+func dropAlike(ctx context.Context, c *Call, next Next) error {
+	if c.raw != nil {
+		request.DropAlike(c.request.Header, c.raw.Header)
 	}
 	return next(ctx, c)
 }

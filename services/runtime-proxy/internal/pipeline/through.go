@@ -8,6 +8,7 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/paging"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/plan"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/policy"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/rate"
@@ -22,6 +23,7 @@ type through struct {
 	rates  []rate.Rule
 	err    error
 	routed bool     // something is only for some operations, or works on whole bodies
+	paged  bool     // some operations name the member of their answers that is made a link of ours
 	whole  bool     // policies for all operations work on whole bodies
 	coded  bool     // custom code is for all operations
 	others sync.Map // method → *operation: of paths that no operation describes
@@ -29,7 +31,7 @@ type through struct {
 
 // Through is how a pass-through call is treated.
 type Through struct {
-	// Series counts it.
+	// Series counts it: that of the operation whose policies and code it passes.
 	Series *usage.Series
 	// Policies are applied to it.
 	Policies policy.Program
@@ -70,6 +72,9 @@ func (r *Revision) Through(ctx context.Context, method, path string) (Through, e
 		return Through{}, t.err
 	}
 	if !t.routed {
+		if op, asGet := r.pagedAt(ctx, method, path); op != nil {
+			return Through{Series: op.series, Policies: op.policies, Rates: t.rates, Cost: op.cost, revision: r, operation: op, asGet: asGet}, nil
+		}
 		return Through{Series: t.series, Policies: t.all, Rates: t.rates, Cost: 1, revision: r}, nil
 	}
 	if plan.Ambiguous(path) {
@@ -84,7 +89,43 @@ func (r *Revision) Through(ctx context.Context, method, path string) (Through, e
 	if err != nil {
 		return Through{}, err
 	}
-	return Through{Series: t.series, Policies: op.policies, Rates: t.rates, Cost: op.cost, revision: r, operation: op, asGet: asGet}, nil
+	return Through{Series: op.series, Policies: op.policies, Rates: t.rates, Cost: op.cost, revision: r, operation: op, asGet: asGet}, nil
+}
+
+// ThroughLink returns how a request for a link is treated that was sealed for an
+// operation.
+func (r *Revision) ThroughLink(ctx context.Context, id, method string) (Through, error) {
+	t := &r.through
+	t.once.Do(func() { r.compileThrough(t) })
+	if t.err != nil {
+		return Through{}, t.err
+	}
+	op, err := r.operation(ctx, id)
+	if err != nil {
+		return Through{}, err
+	}
+	return Through{
+		Series: op.series, Policies: op.policies, Rates: t.rates, Cost: op.cost, revision: r, operation: op,
+		asGet: method == http.MethodHead && op.plan.Method() != http.MethodHead,
+	}, nil
+}
+
+// pagedAt returns the operation of a request if it names the link in its answers; nil
+// if it does not. Nothing but that link depends on it, so that a path of which nobody
+// knows what it is is none.
+func (r *Revision) pagedAt(ctx context.Context, method, path string) (op *operation, asGet bool) {
+	if !r.through.paged || plan.Ambiguous(path) {
+		return nil, false
+	}
+	id, asGet, ok := r.match(method, path)
+	if !ok {
+		return nil, false
+	}
+	op, err := r.operation(ctx, id)
+	if err != nil || !op.linksBody {
+		return nil, false
+	}
+	return op, asGet
 }
 
 // match finds the operation of a method and a path. An API answers HEAD as it
@@ -154,6 +195,7 @@ func (r *Revision) compileThrough(t *through) {
 		t.coded = t.coded || len(script.GetOperationIds()) == 0
 	}
 	for _, op := range r.Definition().GetOperations() {
+		t.paged = t.paged || paging.NamesLink(op)
 		t.routed = t.routed || op.GetRequiresScript() || op.GetCost() > 1 || op.GetCache() != nil
 	}
 	if t.rates, t.err = rate.Compile(r.Definition()); t.err != nil {

@@ -27,6 +27,15 @@ func (r *Revision) Match(method, path string) (id string, ok bool) {
 	return id, ok
 }
 
+// Fits reports whether a percent-encoded path below the server's own is one of the
+// operation's.
+func (o *Operation) Fits(path string) bool {
+	template, _, _ := strings.Cut(o.source.GetPath(), "?")
+	template, _, _ = strings.Cut(template, "#")
+	path, _, _ = strings.Cut(path, "?")
+	return fitsTemplate(template, path)
+}
+
 // Ambiguous reports whether servers may read a percent-encoded path in different
 // ways: with empty or dot segments, with separators that are escaped or that are
 // some servers' own, or with parameters in a segment (RFC 3986, section 3.3).

@@ -49,10 +49,11 @@ type member struct {
 	value  *node
 }
 
-// parseDocument returns the tree of a body, nil if it is no JSON. Names that
+// parseDocument returns the tree of a body, nil if it is no JSON. A byte order mark
+// in front of it is no part of it. Names that
 // occur twice are let through as they are; the last one counts.
 func parseDocument(body []byte) *node {
-	text := bytes.Trim(body, " \t\r\n")
+	text := bytes.Trim(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), " \t\r\n")
 	if len(text) == 0 || !jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
 		return nil
 	}

@@ -100,8 +100,14 @@ func TestValuesAreTakenOut(t *testing.T) {
 	}
 }
 
+func TestAByteOrderMarkIsNoPartOfADocument(t *testing.T) {
+	if root := parseDocument([]byte("\xef\xbb\xbf {\"a\":1}")); root == nil || string(root.append(nil)) != `{"a":1}` {
+		t.Errorf("root = %v", root)
+	}
+}
+
 func TestWhatIsNoDocument(t *testing.T) {
-	for _, text := range []string{"", " ", "{", "[1,]", "{'a':1}", "{}{}", "NaN", "01", "\xef\xbb\xbf{}", "a=b", "{} \f", "\"\x01\""} {
+	for _, text := range []string{"", " ", "{", "[1,]", "{'a':1}", "{}{}", "NaN", "01", "\xef\xbb\xbf", "{}\xef\xbb\xbf", "a=b", "{} \f", "\"\x01\""} {
 		if parseDocument([]byte(text)) != nil {
 			t.Errorf("%q was taken for JSON", text)
 		}
@@ -114,11 +120,11 @@ func TestWhatMayBeJSON(t *testing.T) {
 		"application/x-json-stream": true, "application/octet-stream": false, "image/svg+xml": false, "multipart/form-data; boundary=x": false, "application/x-www-form-urlencoded": false,
 		"application/json; charset=\"": true, "application/xml; x=\"": false,
 	} {
-		if got := jsonType([]string{kind}); got != want {
+		if got := MayBeJSON([]string{kind}); got != want {
 			t.Errorf("%q: %v", kind, got)
 		}
 	}
-	if !jsonType(nil) {
+	if !MayBeJSON(nil) {
 		t.Error("a body without a type may be JSON")
 	}
 }

@@ -64,7 +64,7 @@ func (e *Exchange) document(section connectorv1.PolicySection) *document {
 	}
 	if !d.read {
 		*d = document{read: true}
-		if jsonType(header["Content-Type"]) {
+		if MayBeJSON(header["Content-Type"]) {
 			d.root = parseDocument(body)
 		}
 	}
@@ -93,10 +93,10 @@ func (e *Exchange) writeBack() error {
 	return nil
 }
 
-// jsonType reports whether a body may be JSON by what its header says: some
-// APIs call it text, or nothing at all. A file that happens to be JSON is not
+// MayBeJSON reports whether a body may be JSON by what its Content-Type fields say,
+// so that policies work on it if it is: some APIs call it text, or nothing at all. A file that happens to be JSON is not
 // for policies to change.
-func jsonType(contentType []string) bool {
+func MayBeJSON(contentType []string) bool {
 	if len(contentType) == 0 || contentType[0] == "" {
 		return true
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 )
 
 // expression is a compiled value of a policy: text with calls such as
@@ -134,6 +135,21 @@ func (x *expression) encoded(s *scope, encode encoder) (string, error) {
 		}
 	}
 	return out.String(), nil
+}
+
+// blames reports whether what cannot stand in a header is of the exchange; if not, it
+// is the connection's.
+func (x *expression) blames(s *scope) bool {
+	for i := range x.parts {
+		switch p := &x.parts[i]; p.function {
+		case queryParameter, header, bodyPath, argument:
+			if value, err := p.value(s); err == nil && !request.ValidFieldValue(value) {
+				return true
+			}
+		case literal, connectionParameter, environmentVariable:
+		}
+	}
+	return false
 }
 
 // value returns what a call means.

@@ -30,7 +30,8 @@
 //   - A source that is missing leaves everything as it is; nothing empty is made.
 //   - A body that is not JSON is left alone by body policies, and @body() is
 //     missing. JSON is what parses as JSON and is not declared to be something
-//     else (see jsonType).
+//     else (see [MayBeJSON]); a byte order mark before it is
+//     taken off.
 //   - A missing parameter without a default is empty text.
 //   - A query parameter that routerequesttoendpoint reads for its path has been
 //     moved and is not sent as well; later expressions still see it.

@@ -180,7 +180,7 @@ func TestHostileValuesStayValues(t *testing.T) {
 				Argument: func(string) (string, bool) { return value, true },
 			}
 			if err := policy.Run(t.Context(), program.Request[i:i+1], e); err != nil {
-				if reason := fault.ReasonOf(err); reason != fault.ReasonPolicyFailed && reason != fault.ReasonConnectionParametersInvalid {
+				if reason := fault.ReasonOf(err); reason != fault.ReasonPolicyFailed && reason != fault.ReasonConnectionParametersInvalid && reason != fault.ReasonInputInvalid {
 					t.Errorf("%q: %v", value, err)
 				}
 				continue

@@ -102,6 +102,14 @@ func (s *settings) headerText(x *expression, e *Exchange, name string) (string, 
 		}
 	}
 	if !request.ValidFieldValue(text) {
+		switch scope := s.scope(e); {
+		case !x.blames(&scope):
+		case s.section == sectionRequest:
+			return "", fault.Invalid(fault.ReasonInputInvalid,
+				"the connector puts a value of this call into header %q, and it holds characters that cannot be sent there; send it without line breaks and other control characters", name)
+		default:
+			return "", s.failed("what is put into header %q of the answer holds characters that cannot stand there; the API has to be asked why", name)
+		}
 		return "", fault.Precondition(fault.ReasonConnectionParametersInvalid,
 			"the value of header %q holds characters that cannot be sent; look at the parameters it is made of", name)
 	}

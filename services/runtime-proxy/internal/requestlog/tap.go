@@ -75,7 +75,8 @@ type Exchange struct {
 	Err error
 	// Latency is how long it took.
 	Latency time.Duration
-	// Attempt is which attempt of the call it was; the first is 1.
+	// Attempt is which attempt of the call it was; the first is 1. It is 0 for
+	// custom code that failed, which is no request.
 	Attempt int
 	// Logs are the lines that custom code logged.
 	Logs []string

@@ -3,6 +3,7 @@ package script_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"testing"
 	"time"
@@ -56,6 +57,51 @@ func TestAProgramIsCheckedOnce(t *testing.T) {
 	}
 	if pool.checks != 2 {
 		t.Errorf("checked %d times", pool.checks)
+	}
+}
+
+// busy is a pool that has no turn for anybody.
+type busy struct{ *sandbox.Pool }
+
+func (busy) Run(context.Context, sandbox.Invocation) (sandbox.Result, error) {
+	return sandbox.Result{}, fmt.Errorf("wait: %w", sandbox.ErrBusy)
+}
+
+func TestACallWhoseCodeHasNoTurnSaysWhenToTryAgain(t *testing.T) {
+	pool := sandbox.New(sandbox.Options{Size: 1})
+	t.Cleanup(func() { must(t, pool.Close()) })
+	runner, err := newRunnerOf(t, busy{pool})
+	must(t, err)
+	_, err = newRig(t, runner).handle("return send(request)")
+	f := failing(t, err, fault.ReasonConcurrencyLimited, "try again in a moment")
+	if wait, ok := f.Retry(); f.Code() != fault.CodeResourceExhausted || !ok || wait != time.Second || f.Meta()["operation"] != "Op" {
+		t.Errorf("fault = %v %v, again after %v", f.Code(), f.Meta(), wait)
+	}
+}
+
+// noting is a pool that notes for whom it runs code.
+type noting struct {
+	*sandbox.Pool
+
+	share sandbox.Share
+}
+
+func (n *noting) Run(ctx context.Context, i sandbox.Invocation) (sandbox.Result, error) {
+	n.share = i.Share
+	return n.Pool.Run(ctx, i)
+}
+
+func TestCodeCountsForItsConnectionAndConnector(t *testing.T) {
+	pool := &noting{Pool: sandbox.New(sandbox.Options{Size: 1})}
+	t.Cleanup(func() { must(t, pool.Close()) })
+	runner, err := newRunnerOf(t, pool)
+	must(t, err)
+	if _, err := newRig(t, runner).value("return 1"); err != nil {
+		t.Fatal(err)
+	}
+	want := sandbox.Share{Group: "environments/default/connectors/crm", Member: "environments/default/connections/crm"}
+	if pool.share != want {
+		t.Errorf("share = %+v, want %+v", pool.share, want)
 	}
 }
 

@@ -161,6 +161,7 @@ func (r *Runner) run(ctx context.Context, run *Run, f sandbox.Function, req *req
 	i := sandbox.Invocation{
 		Program: run.Program.source, Function: f, Request: requestFor(req, run.Operation),
 		OperationID: run.Operation, ConnectionID: run.Connection.ID, Host: &host{runner: r, run: run},
+		Share: sandbox.Share{Group: run.Connector.String(), Member: run.Connection.String()},
 	}
 	if resp != nil {
 		i.Response = responseFor(resp, run.Handles)
@@ -186,6 +187,9 @@ func concealed(lines []sandbox.Line, handles *inject.Handles) []sandbox.Line {
 // explain makes a fault of why code gave no result. last is why the last question
 // of the code was refused: code that lets such an error pass means it.
 func explain(err error, operation string, last error) error {
+	if errors.Is(err, sandbox.ErrBusy) {
+		return crowded(operation).Because(err)
+	}
 	failure, ok := errors.AsType[*sandbox.Error](err)
 	if !ok {
 		return err
@@ -221,6 +225,17 @@ func explain(err error, operation string, last error) error {
 		return f // the cause of the refusal says more
 	}
 	return f.Because(err)
+}
+
+// crowded is the fault of a call whose code had no turn. Nothing of it has run.
+func crowded(operation string) *fault.Error {
+	f := fault.Exhausted(fault.ReasonConcurrencyLimited,
+		"so much custom code of this connection, or of all of them, runs or waits that this call had no turn; make fewer calls at once, or try again in a moment").
+		RetryAfter(time.Second)
+	if operation != "" {
+		f = f.With("operation", operation)
+	}
+	return f
 }
 
 func allowed(failure *sandbox.Error) string {

@@ -22,7 +22,8 @@ const (
 	timedOut
 	reset
 	garbage
-	refused // the client certificate, or that there is none
+	oversized // the header of an answer
+	refused   // the client certificate, or that there is none
 )
 
 // Explain turns the failure of a request into a fault with a stable reason. The
@@ -63,6 +64,8 @@ func (k kind) String() string {
 		return "the API took too long"
 	case garbage:
 		return "the API answered something that is not HTTP"
+	case oversized:
+		return "the header of the API's answer is longer than 64 KiB"
 	case reset, unreachable, untrusted, refused:
 	}
 	return "the API closed the connection"
@@ -76,6 +79,8 @@ func (k kind) fault(host string) *fault.Error {
 		return fault.Unavailable(fault.ReasonUpstreamReset, "the API at %q closed the connection before its answer was complete; try again", host)
 	case garbage:
 		return fault.Unavailable(fault.ReasonUpstreamInvalidResponse, "the API at %q answered something that is not http; check the server url", host)
+	case oversized:
+		return fault.Unavailable(fault.ReasonUpstreamInvalidResponse, "the API at %q answered with a header that is longer than the limit of 64 KiB; ask it for less, or tell those who run it", host)
 	case untrusted:
 		return fault.Unavailable(fault.ReasonUpstreamUnreachable, "no trusted connection to the API at %q can be made: its certificate or its tls settings are not accepted", host).With("tls", "untrusted")
 	case unreachable, refused:
@@ -99,6 +104,9 @@ func classify(ctx context.Context, err error, written bool) kind {
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return unreachable
 	}
+	if isOversized(err.Error()) {
+		return oversized
+	}
 	if phrase := nonsense(err.Error()); phrase != "" && !isBroken(err) {
 		return garbage
 	}
@@ -106,6 +114,12 @@ func classify(ctx context.Context, err error, written bool) kind {
 		return timedOut
 	}
 	return reset
+}
+
+// isOversized reports whether an error is about the length of an answer's header, in
+// the words of HTTP/1 and HTTP/2.
+func isOversized(text string) bool {
+	return strings.Contains(text, "server response headers exceeded") || strings.Contains(text, "response header list larger")
 }
 
 // nonsense returns the phrase by which net/http says that what it got is not

@@ -41,16 +41,20 @@ func removeNamed(header http.Header) {
 	}
 }
 
+// ownPrefix is how the names of our own fields begin. An API's field of such a name
+// would pass for a word of ours.
+const ownPrefix = "Ferrule-"
+
 // isOfOrigin tells fields that act on the origin that sends them, which would be
-// ours. Cookies are among them: a cookie is between an API and its host, and our
+// ours, and those of our own name. Cookies are among them: a cookie is between an API and its host, and our
 // host is that of all connections, so that one API's cookie would go to the
 // next.
 func isOfOrigin(name string) bool {
 	switch name {
-	case "Set-Cookie", "Set-Cookie2", "Strict-Transport-Security", "Alt-Svc", "Clear-Site-Data", "Public-Key-Pins":
+	case "Set-Cookie", "Set-Cookie2", "Strict-Transport-Security", "Alt-Svc", "Clear-Site-Data", "Public-Key-Pins", "Service-Worker-Allowed":
 		return true
 	}
-	return false
+	return strings.HasPrefix(name, ownPrefix)
 }
 
 // beforeBody are fields that a recipient needs before the content, and that must
@@ -74,7 +78,8 @@ func CleanTrailer(trailer http.Header) {
 }
 
 // CleanHeader removes from an answer what callers must not get: the fields of
-// the single connection, and those that act on an origin, such as Set-Cookie.
+// the single connection, those that act on an origin, such as Set-Cookie, and those
+// that have our own name.
 func CleanHeader(header http.Header) {
 	removeNamed(header)
 	for name := range header {
