@@ -74,7 +74,7 @@ func (p *process) victimSubscribes() core.Subscription {
 			Environment: "default", ID: id, Operation: operation, Connection: resource.Connection{Environment: "default", ID: "shop"},
 		}
 		if operation == inventorytest.Polling {
-			draft.Interval = p.limits.MinInterval
+			draft.Recurrence.Interval = p.limits.MinInterval
 		}
 		testkit.Await(p.t, "the subscription "+id, func() bool {
 			_, err := p.service.triggers.Create(p.t.Context(), ann, draft)

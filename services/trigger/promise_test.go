@@ -67,7 +67,7 @@ func (s *story) subscribe(id, operation string) {
 		Environment: "default", ID: id, Operation: operation, Connection: resource.Connection{Environment: "default", ID: "shop"},
 	}
 	if operation == inventorytest.Polling {
-		draft.Interval = s.limits.MinInterval
+		draft.Recurrence.Interval = s.limits.MinInterval
 	}
 	caller := core.Caller{Principal: authn.Principal{Kind: authn.KindUser, Name: "ann", Roles: []authn.Role{authn.RoleUser}}}
 	testkit.Await(s.t, "the subscription "+id, func() bool {

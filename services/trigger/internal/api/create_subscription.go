@@ -21,10 +21,10 @@ func (s *Server) CreateSubscription(ctx context.Context, req *triggerv1.CreateSu
 	}
 	draft := core.Draft{
 		Environment: parent.ID, ID: req.GetSubscriptionId(), Connection: connection, Operation: sub.GetOperationId(),
-		Input: sub.GetInput(), UnsignedAccepted: sub.GetUnsignedAccepted(), Interval: sub.GetInterval().AsDuration(),
+		Input: sub.GetInput(), UnsignedAccepted: sub.GetUnsignedAccepted(), Recurrence: recurrenceOf(sub),
 	}
-	for _, sink := range sub.GetSinks() {
-		draft.Sinks = append(draft.Sinks, sink.GetHttp().GetUrl())
+	if draft.Sinks, err = sinksOf(sub); err != nil {
+		return nil, err
 	}
 	created, err := s.triggers.Create(ctx, caller(ctx), draft)
 	if err != nil {

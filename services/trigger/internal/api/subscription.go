@@ -9,6 +9,7 @@ import (
 
 	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/recurrence"
 )
 
 // toProto translates a subscription.
@@ -21,13 +22,41 @@ func (s *Server) toProto(sub core.Subscription) *triggerv1.Subscription {
 		CallbackUrl: s.triggers.CallbackURL(sub),
 	}
 	for _, sink := range sub.Sinks {
-		out.Sinks = append(out.Sinks, &triggerv1.Sink{Kind: &triggerv1.Sink_Http{Http: &triggerv1.HttpSink{Url: sink.URL}}})
+		out.Sinks = append(out.Sinks, sinkToProto(sink))
 	}
 	if sub.Polling != nil {
-		out.Interval = durationpb.New(sub.Polling.Interval)
-		out.NextPollTime = timestamp(sub.Polling.Cursor.Next)
+		showRecurrence(out, sub.Polling.Recurrence)
+		if !sub.Polling.Cursor.Ended {
+			out.NextPollTime = timestamp(sub.Polling.Cursor.Next)
+		}
 	}
 	return out
+}
+
+// recurrenceOf reads when a subscription is to be polled.
+func recurrenceOf(sub *triggerv1.Subscription) recurrence.Options {
+	o := recurrence.Options{Interval: sub.GetInterval().AsDuration(), Cron: sub.GetCron(), Zone: sub.GetTimeZone()}
+	if sub.GetJitter() != nil {
+		o.Jitter = new(sub.GetJitter().AsDuration())
+	}
+	if sub.GetStartTime() != nil {
+		o.Start = sub.GetStartTime().AsTime()
+	}
+	if sub.GetEndTime() != nil {
+		o.End = sub.GetEndTime().AsTime()
+	}
+	return o
+}
+
+// showRecurrence writes when a subscription is polled.
+func showRecurrence(out *triggerv1.Subscription, o recurrence.Options) {
+	out.Cron, out.TimeZone, out.StartTime, out.EndTime = o.Cron, o.Zone, timestamp(o.Start), timestamp(o.End)
+	if o.Cron == "" {
+		out.Interval = durationpb.New(o.Interval)
+	}
+	if o.Jitter != nil {
+		out.Jitter = durationpb.New(*o.Jitter)
+	}
 }
 
 // etag changes with every change, polls included.

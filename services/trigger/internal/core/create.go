@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strconv"
-	"time"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/polling"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/recurrence"
 )
 
 const (
@@ -37,11 +36,10 @@ type Draft struct {
 	Operation        string
 	Input            string
 	UnsignedAccepted bool
-	// Interval is the time between two polls; 0 means [DefaultInterval]. Only
-	// for polling triggers.
-	Interval time.Duration
-	// Sinks are the URLs of HTTP endpoints.
-	Sinks []string
+	// Recurrence says when to poll. Only for polling triggers.
+	Recurrence recurrence.Options
+	// Sinks are where events go. Those without an id are given one.
+	Sinks []Sink
 }
 
 // Create starts to use a trigger on behalf of the caller, to whom the
@@ -75,8 +73,8 @@ func (t *Triggers) Create(ctx context.Context, caller Caller, d Draft) (Subscrip
 		Operation: d.Operation, Revision: revision, Input: d.Input, UnsignedAccepted: d.UnsignedAccepted,
 		Owner: caller.Principal.Name, CreateTime: t.Clock.Now(),
 	}
-	for _, target := range d.Sinks {
-		s.Sinks = append(s.Sinks, Sink{URL: target})
+	if s.Sinks, err = t.identified(d.Sinks); err != nil {
+		return Subscription{}, err
 	}
 	if op.GetTrigger().GetPolling() != nil {
 		return t.createPolling(ctx, s, d, op.GetTrigger().GetPolling())
@@ -116,16 +114,14 @@ func (t *Triggers) check(ctx context.Context, d Draft) error {
 	if _, err := parseInput(d.Input); err != nil {
 		return err
 	}
-	if d.Interval != 0 && (d.Interval < t.cfg.MinInterval || d.Interval > MaxInterval) {
-		return invalidDraft("interval", fmt.Sprintf("must be between %s and 500 days", t.cfg.MinInterval))
-	}
-	if len(d.Sinks) > MaxSinks {
-		return invalidDraft("sinks", fmt.Sprintf("must be at most %d", MaxSinks))
-	}
-	for i, target := range d.Sinks {
-		if why := badSink(target); why != "" {
-			return invalidDraft(fmt.Sprintf("sinks[%d].http.url", i), why)
+	if _, err := recurrence.New(d.Recurrence, t.cfg.MinInterval); err != nil {
+		if problem, ok := recurrence.IsOptionError(err); ok {
+			return invalidDraft(problem.Field, problem.Problem)
 		}
+		return err
+	}
+	if err := checkSinks(d.Sinks); err != nil {
+		return err
 	}
 	return t.checkID(ctx, d)
 }
@@ -150,18 +146,6 @@ func (t *Triggers) checkID(ctx context.Context, d Draft) error {
 	return fmt.Errorf("read %s: %w", name, err)
 }
 
-// badSink says what is wrong with the URL of a sink, "" if nothing is.
-func badSink(text string) string {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || len(text) > MaxSinkURL || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		return fmt.Sprintf("must be an absolute http or https URL of at most %d bytes", MaxSinkURL)
-	case u.User != nil:
-		return "must not hold a user name or password: it is shown to whoever sees the subscription"
-	}
-	return ""
-}
-
 func invalidDraft(field, description string) error {
 	return fault.Invalid(fault.ReasonInvalidArgument, "the subscription's %s %s", field, description).
 		Field("subscription."+field, description)
@@ -176,11 +160,12 @@ func exists(name resource.Subscription) error {
 // with the subscription, so that there is no moment at which one exists without
 // the other.
 func (t *Triggers) createPolling(ctx context.Context, s Subscription, d Draft, p *connectorv1.PollingTrigger) (Subscription, error) {
-	interval := d.Interval
-	if interval == 0 {
-		interval = DefaultInterval
+	rule, err := recurrence.New(d.Recurrence, t.cfg.MinInterval)
+	if err != nil {
+		return Subscription{}, err // cannot be: it was checked
 	}
-	s.Polling = &Polling{Interval: interval, Cursor: Cursor{Rules: polling.RulesOf(p), Revision: s.Revision}}
+	s.Polling = &Polling{Recurrence: rule.Options(), Cursor: Cursor{Rules: polling.RulesOf(p), Revision: s.Revision}}
+	interval := rule.Interval(t.Clock.Now())
 	now := t.Clock.Now()
 	sight, err := t.look(ctx, s, BehalfOfCaller)
 	why, recoverable := troubleOf(err)

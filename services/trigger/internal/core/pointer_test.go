@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/recurrence"
 )
 
 func TestPlacing(t *testing.T) {
@@ -56,7 +58,7 @@ func TestPlacing(t *testing.T) {
 }
 
 func TestPausesNeverOverflowAndNeverFallShortOfTheInterval(t *testing.T) {
-	for _, interval := range []time.Duration{time.Millisecond, time.Second, time.Hour, MaxInterval} {
+	for _, interval := range []time.Duration{time.Millisecond, time.Second, time.Hour, recurrence.MaxInterval} {
 		before := time.Duration(0)
 		for failures := 1; failures < 200; failures++ {
 			for _, why := range []trouble{{}, {retryable: true}, {retryAfter: time.Minute}} {

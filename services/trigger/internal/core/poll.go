@@ -11,6 +11,7 @@ import (
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/polling"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/recurrence"
 )
 
 // Poll asks the API of a subscription for what is new, if that has not been done
@@ -74,11 +75,15 @@ func (t *Triggers) commit(ctx context.Context, s Subscription, p Poll) (time.Tim
 // outcome decides what a poll means.
 func (t *Triggers) outcome(ctx context.Context, s Subscription, sight sight, failure error, started time.Time) (Poll, error) {
 	old, now := s.Polling.Cursor, t.Clock.Now()
+	rule, err := recurrence.New(s.Polling.Recurrence, 0)
+	if err != nil {
+		return Poll{}, fmt.Errorf("read when %s is due: %w", s.Name, err)
+	}
 	p := Poll{UID: s.UID}
 	if failure != nil {
 		why, _ := troubleOf(failure)
 		// From now: an API that took long to fail has had less of a pause.
-		p.Cursor = old.failed(why, later(now, started).Add(t.jittered(pause(s.Polling.Interval, old.Failures+1, why))))
+		p.Cursor = old.failed(why, later(now, started).Add(t.jittered(pause(rule.Interval(now), old.Failures+1, why))))
 		p.Announce = old.Failures == 0
 		return p, nil
 	}
@@ -88,8 +93,9 @@ func (t *Triggers) outcome(ctx context.Context, s Subscription, sight sight, fai
 	}
 	// After an API that took longer than the interval as soon as possible, but
 	// never two at once.
-	next := later(started.Add(t.jittered(s.Polling.Interval)), now)
-	p.Cursor = old.succeeded(sight, now, next)
+	due, ok := rule.Next(started, t.Dice())
+	p.Cursor = old.succeeded(sight, now, later(due, now))
+	p.Cursor.Ended = !ok
 	p.Announce = old.Failures > 0 || !old.Baseline
 	fresh := sight.fresh(old, seen)
 	if len(fresh) > 0 || sight.rules != old.Rules {

@@ -5,22 +5,21 @@ import (
 
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/polling"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/recurrence"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/signature"
 )
 
 // Limits and defaults of a subscription.
 const (
-	// DefaultInterval is the time between two polls that nobody chose.
-	DefaultInterval = time.Minute
-	// MinInterval and MaxInterval bound the time between two polls.
-	MinInterval = time.Second
-	MaxInterval = 500 * 24 * time.Hour
 	// MaxInput is the largest input in bytes.
 	MaxInput = 1 << 20
-	// MaxSinks is the largest number of sinks.
-	MaxSinks = 8
-	// MaxSinkURL is the longest URL of a sink in bytes.
-	MaxSinkURL = 2048
+	// MaxSecret is the longest secret of a signature in bytes.
+	MaxSecret = 16 << 10
+	// MinSuspendAfter, DefaultSuspendAfter and MaxSuspendAfter are after how long
+	// without a success a subscription is suspended.
+	MinSuspendAfter     = 5 * time.Minute
+	DefaultSuspendAfter = 72 * time.Hour
+	MaxSuspendAfter     = 500 * 24 * time.Hour
 )
 
 // State is where a subscription stands.
@@ -37,6 +36,24 @@ const (
 	StateError
 	// StateDeleting means that it is being removed at the API.
 	StateDeleting
+	// StatePaused means that its owner has paused it.
+	StatePaused
+	// StateSuspended means that it has failed for so long that nothing is tried
+	// any more.
+	StateSuspended
+	// StateEnded means that its time is over.
+	StateEnded
+)
+
+// Split says what of a batch is one event.
+type Split int
+
+// The ways to split, with the numbers of the interface.
+const (
+	// SplitItems makes an event of each item.
+	SplitItems Split = iota
+	// SplitWhole makes one event of the whole answer or notification.
+	SplitWhole
 )
 
 // Subscription is one live use of a trigger.
@@ -69,8 +86,26 @@ type Subscription struct {
 	UnsignedAccepted bool
 	// Owner is the principal that it belongs to.
 	Owner string
-	// CreateTime is when it was created.
-	CreateTime time.Time
+	// Description says what it is for.
+	Description string
+	// CreateTime is when it was created, and UpdateTime when its owner last changed
+	// it; zero if never.
+	CreateTime, UpdateTime time.Time
+	// Split says what of a batch is one event.
+	Split Split
+	// SuspendAfter is after how long without a success it is suspended; 0 means
+	// [DefaultSuspendAfter].
+	SuspendAfter time.Duration
+	// Signature is the owner's rule for notifications, instead of the connector's;
+	// nil if there is none.
+	Signature *signature.Rule
+	// Secret is the sealed secret that the API or a person has chosen; nil if the
+	// API is told ours.
+	Secret []byte
+	// Paused is true while its owner wants nothing of it.
+	Paused bool
+	// Suspended says why nothing is tried any more, one sentence; empty if it is.
+	Suspended string
 	// Deleting is true from the moment on in which somebody wanted it gone.
 	Deleting bool
 	// Polling is set for a polling trigger, and Webhook for the other kind.
@@ -78,18 +113,13 @@ type Subscription struct {
 	Webhook *Webhook
 }
 
-// Sink is a place where events go.
-type Sink struct {
-	// URL is an HTTP endpoint.
-	URL string
-	// Gone is true after the endpoint said 410 (RFC 9110, section 15.5.11).
-	Gone bool
-}
-
 // Polling is the polling of one subscription.
 type Polling struct {
-	// Interval is the time between two polls.
-	Interval time.Duration
+	// Recurrence says when it is due.
+	Recurrence recurrence.Options
+	// Given are the owner's rules for reading answers, instead of the connector's;
+	// nil if there are none.
+	Given *polling.Rules
 	// Cursor is how far it has come.
 	Cursor Cursor
 }
@@ -107,6 +137,16 @@ type Cursor struct {
 	Last time.Time
 	// Next is when the next poll is due.
 	Next time.Time
+	// Ended is true once nothing is due any more.
+	Ended bool
+	// State is the link to the API's next answer, where the API keeps the state of
+	// a poll (protocols NATIVE and POLICY); empty before the first answer.
+	State string
+	// Values are the values of the inputs that carry something of the last answer
+	// into the next call, by parameter.
+	Values map[string]string
+	// FailingSince is when the first of the failures was.
+	FailingSince time.Time
 	// Failures counts the polls that failed since.
 	Failures int
 	// Reason says why the last one failed, one sentence; empty if it did not.
@@ -158,6 +198,12 @@ func (s Subscription) State() (State, string) {
 		return StateDeleting, s.Webhook.Reason
 	case s.Deleting:
 		return StateDeleting, ""
+	case s.Suspended != "":
+		return StateSuspended, s.Suspended
+	case s.Paused:
+		return StatePaused, ""
+	case s.Polling != nil && s.Polling.Cursor.Ended:
+		return StateEnded, "the end time has passed"
 	case s.Webhook != nil && !s.Webhook.Registered:
 		return StateCreating, ""
 	case s.Webhook != nil:
@@ -173,8 +219,8 @@ func (s Subscription) State() (State, string) {
 // webhookState is the state of a subscription that works.
 func (s Subscription) webhookState() (State, string) {
 	for _, sink := range s.Sinks {
-		if sink.Gone {
-			return StateActive, "a sink answered 410 Gone and gets no more events: " + sink.URL
+		if sink.Disabled && sink.DisabledReason != "" {
+			return StateActive, "a sink gets no more events, " + sink.DisabledReason + ": " + sink.Target()
 		}
 	}
 	return StateActive, ""

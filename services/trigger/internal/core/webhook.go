@@ -12,6 +12,7 @@ import (
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/polling"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/recurrence"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/signature"
 )
 
@@ -31,7 +32,7 @@ type target struct {
 // dies in between leaves an intention, which [Triggers.Settle] finds and undoes,
 // at the API too.
 func (t *Triggers) createWebhook(ctx context.Context, s Subscription, d Draft, at target) (Subscription, error) {
-	if d.Interval != 0 {
+	if d.Recurrence != (recurrence.Options{}) {
 		return Subscription{}, invalidDraft("interval", "is for polling triggers; the API calls this one back")
 	}
 	var err error

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
+	"slices"
 	"sync"
 	"time"
 
@@ -138,10 +138,10 @@ func (d *Deliverer) attempt(ctx context.Context, m jetstream.Msg) verdict {
 	case err != nil:
 		d.Log.WarnContext(ctx, "the sink of a delivery could not be looked up", "subject", m.Subject(), "error", err)
 		return later(minDelay)
-	case sub.Sinks[sink].Gone:
-		return verdict{done: true, dead: "the endpoint has answered 410 Gone"}
+	case sink.Disabled:
+		return verdict{done: true, dead: "the sink is disabled: " + sink.DisabledReason}
 	}
-	target := sub.Sinks[sink].URL
+	target := sink.HTTP.URL
 	release, wait := d.endpoints.admit(target)
 	switch {
 	case wait > 0 && age > patience && d.endpoints.failingFor(target) > patience:
@@ -161,12 +161,12 @@ func (d *Deliverer) attempt(ctx context.Context, m jetstream.Msg) verdict {
 }
 
 // judge decides by the endpoint's answer.
-func (d *Deliverer) judge(ctx context.Context, sub core.Subscription, sink int, result Result, age time.Duration) verdict {
+func (d *Deliverer) judge(ctx context.Context, sub core.Subscription, sink core.Sink, result Result, age time.Duration) verdict {
 	switch result.Outcome {
 	case Accepted:
 		return verdict{done: true}
 	case Gone:
-		if err := d.close(ctx, sub.UID, sink); err != nil {
+		if err := d.close(ctx, sub.UID, sink.ID, result.Reason); err != nil {
 			d.Log.WarnContext(ctx, "an endpoint that is gone could not be noted", "subscription", sub.Name.String(), "error", err)
 			return later(minDelay)
 		}
@@ -177,17 +177,19 @@ func (d *Deliverer) judge(ctx context.Context, sub core.Subscription, sink int, 
 		// Only now: what waited because nobody was here to try deserves its attempt.
 		return verdict{done: true, dead: "no attempt succeeded for " + patience.String() + "; at last: " + result.Reason}
 	}
-	d.Log.InfoContext(ctx, "a delivery failed and will be tried again", "subscription", sub.Name.String(), "sink", sink, "reason", result.Reason)
+	d.Log.InfoContext(ctx, "a delivery failed and will be tried again", "subscription", sub.Name.String(), "sink", sink.ID, "reason", result.Reason)
 	// As old as it is, so long it waits: the pauses double.
 	delay := min(max(age, minDelay), maxDelay)
 	return later(d.endpoints.jittered(max(delay, result.RetryAfter)))
 }
 
 // close notes that an endpoint wants no more events.
-func (d *Deliverer) close(ctx context.Context, uid string, sink int) error {
+func (d *Deliverer) close(ctx context.Context, uid, sink, why string) error {
 	_, err := d.Subscriptions.Alter(context.WithoutCancel(ctx), uid, func(s *core.Subscription) error {
-		if sink < len(s.Sinks) {
-			s.Sinks[sink].Gone = true
+		for i := range s.Sinks {
+			if s.Sinks[i].ID == sink {
+				s.Sinks[i].Disabled, s.Sinks[i].DisabledReason = true, why
+			}
 		}
 		return nil
 	})
@@ -197,21 +199,18 @@ func (d *Deliverer) close(ctx context.Context, uid string, sink int) error {
 	return err
 }
 
-// sinkOf returns the subscription of a delivery and the number of its sink. What
-// does not exist any more is core.ErrNotFound.
-func (d *Deliverer) sinkOf(ctx context.Context, m jetstream.Msg) (core.Subscription, int, error) {
-	sink, err := strconv.Atoi(m.Headers().Get(headerSink))
-	if err != nil {
-		return core.Subscription{}, 0, core.ErrNotFound // nobody of ours made it
-	}
+// sinkOf returns the subscription of a delivery and its sink. What does not exist
+// any more is core.ErrNotFound.
+func (d *Deliverer) sinkOf(ctx context.Context, m jetstream.Msg) (core.Subscription, core.Sink, error) {
 	sub, err := d.Subscriptions.ByUID(ctx, m.Headers().Get(events.HeaderSubscription))
 	if err != nil {
-		return core.Subscription{}, 0, err
+		return core.Subscription{}, core.Sink{}, err
 	}
-	if sub.Deleting || sink < 0 || sink >= len(sub.Sinks) {
-		return core.Subscription{}, 0, core.ErrNotFound
+	i := slices.IndexFunc(sub.Sinks, func(s core.Sink) bool { return s.ID == m.Headers().Get(headerSink) })
+	if sub.Deleting || i < 0 || sub.Sinks[i].HTTP == nil {
+		return core.Subscription{}, core.Sink{}, core.ErrNotFound
 	}
-	return sub, sink, nil
+	return sub, sub.Sinks[i], nil
 }
 
 // bury keeps a delivery as a dead letter.

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -117,10 +118,10 @@ func (f *fixture) subscribe(id string, urls ...string) core.Subscription {
 	s := core.Subscription{
 		Name: resource.Subscription{Environment: "default", ID: id}, UID: fmt.Sprintf("%032x", len(id)*1000+int(id[0])), Operation: "On",
 		Connection: resource.Connection{Environment: "default", ID: "shop"},
-		Connector:  resource.Connector{Environment: "default", ID: "inventory"}, Polling: &core.Polling{Interval: time.Minute},
+		Connector:  resource.Connector{Environment: "default", ID: "inventory"}, Polling: &core.Polling{},
 	}
 	for _, u := range urls {
-		s.Sinks = append(s.Sinks, core.Sink{URL: u})
+		s.Sinks = append(s.Sinks, core.Sink{ID: strconv.Itoa(len(s.Sinks)), HTTP: &core.HTTPSink{URL: u}})
 	}
 	if err := f.store.Insert(f.t.Context(), s, polling.Seen{}); err != nil {
 		f.t.Fatal(err)
@@ -248,7 +249,7 @@ func TestAnEndpointThatIsGoneGetsNoMoreEvents(t *testing.T) {
 		t.Errorf("the endpoint was called %d times", len(gone.bodies()))
 	}
 	stored, err := f.store.ByUID(t.Context(), s.UID)
-	if err != nil || !stored.Sinks[0].Gone || stored.Sinks[1].Gone {
+	if err != nil || !stored.Sinks[0].Disabled || stored.Sinks[1].Disabled {
 		t.Errorf("stored %+v, %v", stored.Sinks, err)
 	}
 	if state, why := stored.State(); state != core.StateCreating && !strings.Contains(why, gone.URL) {

@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -28,7 +27,7 @@ import (
 )
 
 const (
-	// headerSink is the header with the number of the sink in its subscription.
+	// headerSink is the header with the id of the sink in its subscription.
 	headerSink = "Ferrule-Sink"
 
 	// ackWait is how long a message stays with a process that has died. One that
@@ -111,18 +110,18 @@ func (d *Dispatcher) dispatch(ctx context.Context, m jetstream.Msg) error {
 		return err
 	}
 	id := m.Headers().Get(jetstream.MsgIDHeader)
-	for i, sink := range sub.Sinks {
-		if sink.Gone || sub.Deleting {
+	for _, sink := range sub.Sinks {
+		if sink.Disabled || sub.Deleting || sink.HTTP == nil {
 			continue
 		}
 		err := d.Publisher.Publish(bus.TraceContext(ctx, m.Headers()), outbox.Message{
-			ID:      id + "-" + strconv.Itoa(i),
+			ID:      id + "." + sink.ID,
 			Subject: address(sub).Subject(),
 			Data:    m.Data(),
-			Header:  map[string]string{events.HeaderSubscription: uid, headerSink: strconv.Itoa(i)},
+			Header:  map[string]string{events.HeaderSubscription: uid, headerSink: sink.ID},
 		})
 		if err != nil {
-			return fmt.Errorf("queue for sink %d of %s: %w", i, sub.Name, err)
+			return fmt.Errorf("queue for sink %s of %s: %w", sink.ID, sub.Name, err)
 		}
 	}
 	return nil

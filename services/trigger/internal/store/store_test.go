@@ -20,6 +20,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/polling"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/recurrence"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/signature"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/store"
 )
@@ -108,8 +109,8 @@ func polled(n int, id, owner string) core.Subscription {
 		Connection: resource.Connection{Environment: "default", ID: "shop"}, ConnectionOwner: "alice",
 		Connector: resource.Connector{Environment: "default", ID: "inventory"},
 		Operation: "OnItemListed", Revision: "r1", Input: `{"limit":1}`, Owner: owner, CreateTime: now,
-		Sinks: []core.Sink{{URL: "https://example.com/a"}, {URL: "https://example.com/b", Gone: true}},
-		Polling: &core.Polling{Interval: time.Minute, Cursor: core.Cursor{
+		Sinks: []core.Sink{{ID: "a", HTTP: &core.HTTPSink{URL: "https://example.com/a"}}, {ID: "b", HTTP: &core.HTTPSink{URL: "https://example.com/b"}, Disabled: true}},
+		Polling: &core.Polling{Recurrence: recurrence.Options{Interval: time.Minute}, Cursor: core.Cursor{
 			Version: 1, Baseline: true, Revision: "r1", Last: now, Next: now.Add(time.Minute), Failures: 2, Reason: "why",
 			Rules: polling.Rules{Protocol: connectorv1.PollingProtocol_POLLING_PROTOCOL_LIST, Items: "a", Key: "b", NewestFirst: true},
 		}},
