@@ -30,6 +30,7 @@ import (
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/delivery"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/events"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/jwks"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/remote"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/store"
 )
@@ -38,6 +39,9 @@ var _ service.Service = (*Service)(nil)
 
 // keyFile is the name of the file with the key that callbacks are derived from.
 const keyFile = "webhook.key"
+
+// scope is the name of the service's metrics.
+const scope = "github.com/ferrule-dev/ferrule/services/trigger"
 
 // checkTime bounds what [New] does with the store.
 const checkTime = 10 * time.Second
@@ -51,6 +55,7 @@ type Service struct {
 	scheduler  *schedule.Scheduler
 	dispatcher *delivery.Dispatcher
 	deliverer  *delivery.Deliverer
+	archive    *delivery.Archive
 	reader     *events.Reader
 	watch      *events.Watch
 	stopping   chan struct{} // closed when Run is told to end
@@ -85,8 +90,11 @@ func build(env service.Env, cfg Config, limits core.Config) (*Service, error) {
 		return nil, fmt.Errorf("check the webhook key: %w", err)
 	}
 	limits.PublicURL = cfg.base()
-	s.triggers = core.New(limits, s.ports(subscriptions, keys))
-	s.buildDelivery(subscriptions)
+	ports := s.ports(subscriptions, keys)
+	s.triggers = core.New(limits, ports)
+	if err := s.buildDelivery(subscriptions, keys, ports.Runtime); err != nil {
+		return nil, err
+	}
 	env.Health.Register(healthTarget)
 	return s, nil
 }
@@ -94,15 +102,19 @@ func build(env service.Env, cfg Config, limits core.Config) (*Service, error) {
 // ports connects the core to everything around it.
 func (s *Service) ports(subscriptions *store.Store, keys *callback.Keys) core.Ports {
 	registry := registryv1.NewRegistryServiceClient(s.env.Client(service.Registry))
+	runtime := remote.NewRuntime(runtimev1.NewRuntimeServiceClient(s.env.Client(service.Runtime)))
 	return core.Ports{
 		Store:        subscriptions,
-		Runtime:      remote.NewRuntime(runtimev1.NewRuntimeServiceClient(s.env.Client(service.Runtime))),
+		Runtime:      runtime,
+		Lists:        runtime,
 		Connections:  remote.NewConnections(vaultv1.NewVaultServiceClient(s.env.Client(service.Vault))),
 		Definitions:  remote.NewDefinitions(registry),
 		Environments: remote.NewEnvironments(registry, s.env.Clock),
 		Events:       events.NewLog(s.env.Bus),
+		Past:         events.NewReader(s.env.Bus.JetStream(), s.env.Log, s.env.Clock),
 		Schedules:    schedules{s.scheduler},
 		Keys:         keys,
+		KeySets:      jwks.New(s.env.Guard, s.env.Clock),
 		Clock:        s.env.Clock,
 		NewUID:       newUID,
 		Dice:         rand2.Float64,
@@ -112,12 +124,21 @@ func (s *Service) ports(subscriptions *store.Store, keys *callback.Keys) core.Po
 	}
 }
 
-func (s *Service) buildDelivery(subscriptions *store.Store) {
-	ports := delivery.Ports{
-		JetStream: s.env.Bus.JetStream(), Publisher: s.env.Bus, Subscriptions: subscriptions, Clock: s.env.Clock, Log: s.env.Log,
+func (s *Service) buildDelivery(subscriptions *store.Store, keys *callback.Keys, runtime core.Runtime) error {
+	metrics, err := delivery.NewMetrics(s.env.Meter.Meter(scope))
+	if err != nil {
+		return err
 	}
-	s.dispatcher = delivery.NewDispatcher(ports)
-	s.deliverer = delivery.NewDeliverer(ports, delivery.NewHTTP(s.env.Guard, s.env.Clock), s.cfg.SinkWorkers, rand2.Float64)
+	queue := delivery.NewQueue(delivery.Ports{
+		JetStream: s.env.Bus.JetStream(), Publisher: s.env.Bus, Subscriptions: subscriptions, Clock: s.env.Clock, Log: s.env.Log,
+		Dice: rand2.Float64, Metrics: metrics,
+	})
+	s.archive = delivery.NewArchive(queue)
+	s.dispatcher = delivery.NewDispatcher(queue)
+	s.deliverer = delivery.NewDeliverer(queue.Ports, newUID(), []delivery.Sender{
+		delivery.NewHTTP(s.env.Guard, keys, s.env.Clock), delivery.NewAction(runtime),
+	}, s.cfg.SinkWorkers)
+	return nil
 }
 
 // newUID returns 32 random hexadecimal digits.
@@ -143,7 +164,7 @@ func (s schedules) PutIfAbsent(ctx context.Context, uid string, at time.Time) er
 
 // Register adds the service's gRPC implementation.
 func (s *Service) Register(to grpc.ServiceRegistrar) {
-	api.Register(to, s.triggers, s.reader, s.watch, s.stopping)
+	api.Register(to, s.triggers, s.reader, s.archive, s.watch, s.stopping)
 }
 
 // Rules keeps the ingress of webhooks to the gateway.

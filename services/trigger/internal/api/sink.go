@@ -33,6 +33,14 @@ func sinksOf(sub *triggerv1.Subscription) ([]core.Sink, error) {
 	return sinks, nil
 }
 
+// authorizationsOf returns what the sinks' owner has given, by place.
+func authorizationsOf(sub *triggerv1.Subscription) (given []string) {
+	for _, sink := range sub.GetSinks() {
+		given = append(given, sink.GetHttp().GetAuthorization())
+	}
+	return given
+}
+
 // sinkToProto translates a sink, without its secrets.
 func sinkToProto(s core.Sink) *triggerv1.Sink {
 	out := &triggerv1.Sink{

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"fmt"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -18,15 +17,27 @@ func (s *Server) toProto(sub core.Subscription) *triggerv1.Subscription {
 	out := &triggerv1.Subscription{
 		Name: sub.Name.String(), Connection: sub.Connection.String(), OperationId: sub.Operation, Input: sub.Input,
 		UnsignedAccepted: sub.UnsignedAccepted, State: triggerv1.SubscriptionState(state), StateReason: reason,
-		ActivityTime: timestamp(sub.Activity()), Owner: sub.Owner, CreateTime: timestamp(sub.CreateTime), Etag: etag(sub),
-		CallbackUrl: s.triggers.CallbackURL(sub),
+		ActivityTime: timestamp(sub.Activity()), Owner: sub.Owner, CreateTime: timestamp(sub.CreateTime), Etag: sub.Etag(),
+		CallbackUrl: s.triggers.CallbackURL(sub), Split: triggerv1.Split(sub.Split),
+		Signature: sub.Signature.Proto(), SecretGiven: sub.Secret != nil,
+	}
+	if token := s.triggers.PendingToken(sub); token != "" && reason == "" {
+		out.StateReason = "the API asks for this verification token: " + token
+	}
+	out.Description, out.UpdateTime = sub.Description, timestamp(sub.UpdateTime)
+	if w := sub.Webhook; w != nil {
+		out.EndTime, out.RegistrationExpireTime = timestamp(w.End), timestamp(w.Upkeep.Expires)
 	}
 	for _, sink := range sub.Sinks {
 		out.Sinks = append(out.Sinks, sinkToProto(sink))
 	}
+	if sub.SuspendAfter != 0 {
+		out.SuspendAfter = durationpb.New(sub.SuspendAfter)
+	}
 	if sub.Polling != nil {
+		out.Polling, out.FailingSince = sub.Polling.Given.Proto(), timestamp(sub.Polling.Cursor.FailingSince)
 		showRecurrence(out, sub.Polling.Recurrence)
-		if !sub.Polling.Cursor.Ended {
+		if sub.Polls() {
 			out.NextPollTime = timestamp(sub.Polling.Cursor.Next)
 		}
 	}
@@ -57,15 +68,6 @@ func showRecurrence(out *triggerv1.Subscription, o recurrence.Options) {
 	if o.Jitter != nil {
 		out.Jitter = durationpb.New(*o.Jitter)
 	}
-}
-
-// etag changes with every change, polls included.
-func etag(s core.Subscription) string {
-	polls := uint64(0)
-	if s.Polling != nil {
-		polls = s.Polling.Cursor.Version
-	}
-	return fmt.Sprintf("%s-%d-%d", s.UID, s.Change, polls)
 }
 
 // timestamp translates a time; the zero time is absent.

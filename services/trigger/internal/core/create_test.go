@@ -28,7 +28,12 @@ func TestWhatCannotBeSubscribedToIsRefusedWithoutATrace(t *testing.T) {
 		{name: "a connection that does not exist, or is not the caller's", change: func(d *core.Draft, _ *rig) { d.Connection.ID = "other" }, reason: fault.ReasonConnectionNotFound},
 		{name: "an operation that does not exist", change: func(d *core.Draft, _ *rig) { d.Operation = "Nothing" }, reason: fault.ReasonOperationNotFound, says: "OnItemListed, OnItemMoved"},
 		{name: "an action", change: func(d *core.Draft, _ *rig) { d.Operation = inventorytest.Action }, reason: fault.ReasonTriggerNotSupported, says: "its triggers are OnItemListed, OnItemMoved"},
-		{name: "a polling protocol that is not supported", change: func(d *core.Draft, _ *rig) { d.Operation = inventorytest.Native }, reason: fault.ReasonTriggerNotSupported, says: "NATIVE"},
+		{
+			name: "a polling protocol that is not supported", reason: fault.ReasonTriggerNotSupported, says: "UNSPECIFIED",
+			change: func(_ *core.Draft, r *rig) {
+				r.definition.GetOperations()[0].GetTrigger().GetPolling().Protocol = connectorv1.PollingProtocol_POLLING_PROTOCOL_UNSPECIFIED
+			},
+		},
 		{name: "a webhook that nobody signs", change: func(d *core.Draft, _ *rig) { d.Operation = inventorytest.Open }, reason: fault.ReasonWebhookSecretRequired, says: "unsigned_accepted"},
 		{name: "an interval that is too short", change: func(d *core.Draft, _ *rig) { d.Recurrence.Interval = time.Second - 1 }, reason: fault.ReasonInvalidArgument, says: "interval"},
 		{name: "an interval that is too long", change: func(d *core.Draft, _ *rig) { d.Recurrence.Interval = recurrence.MaxInterval + 1 }, reason: fault.ReasonInvalidArgument},
@@ -76,7 +81,10 @@ func TestWhatCannotBeSubscribedToIsRefusedWithoutATrace(t *testing.T) {
 		},
 		{
 			name: "a trigger that needs custom code", reason: fault.ReasonCustomCodeRequired,
-			change: func(_ *core.Draft, r *rig) { r.definition.GetOperations()[0].RequiresScript = true },
+			change: func(d *core.Draft, r *rig) {
+				d.Operation = inventorytest.Webhook
+				r.definition.GetOperations()[2].RequiresScript = true
+			},
 		},
 		{
 			name: "a webhook without a place for its callback", reason: fault.ReasonTriggerNotSupported,

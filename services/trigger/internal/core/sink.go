@@ -2,7 +2,6 @@ package core
 
 import (
 	"fmt"
-	"net/url"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/resource"
@@ -91,34 +90,6 @@ func (s Sink) Target() string {
 		return s.HTTP.URL
 	}
 	return s.Action.Operation + " of " + s.Action.Connection.String()
-}
-
-// checkSinks refuses sinks that are wrong whatever their connector says.
-func checkSinks(sinks []Sink) error {
-	if len(sinks) > MaxSinks {
-		return invalidDraft("sinks", fmt.Sprintf("must be at most %d", MaxSinks))
-	}
-	for i, sink := range sinks {
-		if sink.HTTP == nil {
-			continue
-		}
-		if why := badURL(sink.HTTP.URL); why != "" {
-			return invalidDraft(fmt.Sprintf("sinks[%d].http.url", i), why)
-		}
-	}
-	return nil
-}
-
-// badURL says what is wrong with the URL of a sink, "" if nothing is.
-func badURL(text string) string {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || len(text) > MaxSinkURL || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		return fmt.Sprintf("must be an absolute http or https URL of at most %d bytes", MaxSinkURL)
-	case u.User != nil:
-		return "must not hold a user name or password: it is shown to whoever sees the subscription"
-	}
-	return ""
 }
 
 // sinkIDSize is how many random digits a sink's id has that nobody chose.

@@ -39,9 +39,11 @@ type Triggers struct {
 	cfg Config
 	Ports
 
-	activity activity
-	kick     chan struct{} // there is something to settle
-	missing  chan struct{} // a schedule could not be set
+	activity  activity
+	listeners listeners
+	entries   *barrier
+	kick      chan struct{} // there is something to settle
+	missing   chan struct{} // a schedule could not be set
 }
 
 // New returns the use cases.
@@ -55,7 +57,7 @@ func New(cfg Config, p Ports) *Triggers {
 	if cfg.PollTime == 0 {
 		cfg.PollTime = DefaultPollTime
 	}
-	return &Triggers{cfg: cfg, Ports: p, kick: make(chan struct{}, 1), missing: make(chan struct{}, 1)}
+	return &Triggers{cfg: cfg, Ports: p, entries: newBarrier(), kick: make(chan struct{}, 1), missing: make(chan struct{}, 1)}
 }
 
 // wake makes the reader of a channel look, now or when it is done.

@@ -40,6 +40,8 @@ type subscriptionRecord struct {
 	SuspendAfter     time.Duration   `json:"suspend_after,omitempty"`
 	Signature        *signature.Rule `json:"signature,omitempty"`
 	Secret           []byte          `json:"secret,omitempty"`
+	OldSecret        []byte          `json:"old_secret,omitempty"`
+	OldSecretUntil   time.Time       `json:"old_secret_until,omitzero"`
 	Paused           bool            `json:"paused,omitempty"`
 	Suspended        string          `json:"suspended,omitempty"`
 	Polling          *pollingRecord  `json:"polling,omitempty"`
@@ -49,12 +51,19 @@ type subscriptionRecord struct {
 type pollingRecord struct {
 	Recurrence recurrence.Options `json:"recurrence"`
 	Given      *polling.Rules     `json:"given,omitempty"`
+	Poked      time.Time          `json:"poked,omitzero"`
+	Companion  string             `json:"companion,omitempty"`
+	Unpoked    string             `json:"unpoked,omitempty"`
 }
 
 type webhookRecord struct {
 	CallbackPointer string          `json:"callback_pointer"`
 	SecretPointer   string          `json:"secret_pointer,omitempty"`
 	Signature       *signature.Rule `json:"signature,omitempty"`
+	Handshakes      []string        `json:"handshakes,omitempty"`
+	Batch           bool            `json:"batch,omitempty"`
+	Items           string          `json:"items,omitempty"`
+	Pokes           string          `json:"pokes,omitempty"`
 	IDHeader        string          `json:"id_header,omitempty"`
 	Registered      bool            `json:"registered,omitempty"`
 	Unsubscribe     *removalRecord  `json:"unsubscribe,omitempty"`
@@ -62,6 +71,7 @@ type webhookRecord struct {
 	NextAttempt     time.Time       `json:"next_attempt,omitzero"`
 	Reason          string          `json:"reason,omitempty"`
 	Notified        time.Time       `json:"notified,omitzero"`
+	lifeRecord
 }
 
 type removalRecord struct {
@@ -82,6 +92,7 @@ type cursorRecord struct {
 	FailingSince time.Time         `json:"failing_since,omitzero"`
 	Failures     int               `json:"failures,omitempty"`
 	Reason       string            `json:"reason,omitempty"`
+	Refused      bool              `json:"refused,omitempty"`
 }
 
 func encodeSubscription(s core.Subscription) ([]byte, error) {
@@ -90,16 +101,17 @@ func encodeSubscription(s core.Subscription) ([]byte, error) {
 		Operation: s.Operation, Revision: s.Revision, Input: s.Input, UnsignedAccepted: s.UnsignedAccepted,
 		Owner: s.Owner, CreateTime: s.CreateTime.UTC(), Deleting: s.Deleting, Description: s.Description, UpdateTime: s.UpdateTime.UTC(),
 		Split: int(s.Split), SuspendAfter: s.SuspendAfter, Signature: s.Signature, Secret: s.Secret, Paused: s.Paused, Suspended: s.Suspended,
-		Sinks: sinkRecords(s.Sinks),
+		Sinks: sinkRecords(s.Sinks), OldSecret: s.OldSecret, OldSecretUntil: s.OldSecretUntil.UTC(),
 	}
 	if s.Polling != nil {
-		r.Polling = &pollingRecord{Recurrence: s.Polling.Recurrence, Given: s.Polling.Given}
+		r.Polling = &pollingRecord{Recurrence: s.Polling.Recurrence, Given: s.Polling.Given, Poked: s.Polling.Poked.UTC(), Companion: s.Polling.Companion, Unpoked: s.Polling.Unpoked}
 	}
 	if w := s.Webhook; w != nil {
 		r.Webhook = &webhookRecord{
 			CallbackPointer: w.CallbackPointer, SecretPointer: w.SecretPointer, Signature: w.Signature, IDHeader: w.IDHeader,
+			Handshakes: w.Handshakes, Batch: w.Batch, Items: w.Items, Pokes: w.Pokes,
 			Registered: w.Registered, Unsubscribe: (*removalRecord)(w.Unsubscribe),
-			Attempts: w.Attempts, NextAttempt: w.NextAttempt.UTC(), Reason: w.Reason, Notified: w.Notified.UTC(),
+			Attempts: w.Attempts, NextAttempt: w.NextAttempt.UTC(), Reason: w.Reason, Notified: w.Notified.UTC(), lifeRecord: lifeOf(w),
 		}
 	}
 	return encode(r)
@@ -123,6 +135,7 @@ func decodeSubscription(uid string, data []byte) (core.Subscription, error) {
 		Operation: r.Operation, Revision: r.Revision, Input: r.Input, UnsignedAccepted: r.UnsignedAccepted,
 		Owner: r.Owner, CreateTime: r.CreateTime, Deleting: r.Deleting, Description: r.Description, UpdateTime: r.UpdateTime,
 		Split: core.Split(r.Split), SuspendAfter: r.SuspendAfter, Signature: r.Signature, Secret: r.Secret, Paused: r.Paused, Suspended: r.Suspended,
+		OldSecret: r.OldSecret, OldSecretUntil: r.OldSecretUntil,
 	}
 	if s.Sinks, err = readSinks(r.Sinks); err != nil {
 		return core.Subscription{}, err
@@ -130,12 +143,14 @@ func decodeSubscription(uid string, data []byte) (core.Subscription, error) {
 	if w := r.Webhook; w != nil {
 		s.Webhook = &core.Webhook{
 			CallbackPointer: w.CallbackPointer, SecretPointer: w.SecretPointer, Signature: w.Signature, IDHeader: w.IDHeader,
+			Handshakes: w.Handshakes, Batch: w.Batch, Items: w.Items, Pokes: w.Pokes,
 			Registered: w.Registered, Unsubscribe: (*core.Removal)(w.Unsubscribe),
 			Attempts: w.Attempts, NextAttempt: w.NextAttempt, Reason: w.Reason, Notified: w.Notified,
 		}
+		w.read(s.Webhook)
 	}
 	if p := r.Polling; p != nil {
-		s.Polling = &core.Polling{Recurrence: p.Recurrence, Given: p.Given}
+		s.Polling = &core.Polling{Recurrence: p.Recurrence, Given: p.Given, Poked: p.Poked, Companion: p.Companion, Unpoked: p.Unpoked}
 	}
 	return s, nil
 }
