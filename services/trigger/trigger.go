@@ -56,7 +56,9 @@ type Service struct {
 	dispatcher *delivery.Dispatcher
 	deliverer  *delivery.Deliverer
 	archive    *delivery.Archive
+	queue      *delivery.Queue
 	reader     *events.Reader
+	retention  *events.Retention
 	watch      *events.Watch
 	stopping   chan struct{} // closed when Run is told to end
 }
@@ -90,11 +92,14 @@ func build(env service.Env, cfg Config, limits core.Config) (*Service, error) {
 		return nil, fmt.Errorf("check the webhook key: %w", err)
 	}
 	limits.PublicURL = cfg.base()
-	ports := s.ports(subscriptions, keys)
-	s.triggers = core.New(limits, ports)
-	if err := s.buildDelivery(subscriptions, keys, ports.Runtime); err != nil {
+	if err := s.buildQueue(subscriptions); err != nil {
 		return nil, err
 	}
+	ports := s.ports(subscriptions, keys)
+	s.triggers = core.New(limits, ports)
+	s.buildDelivery(keys, ports.Runtime)
+	bounds := remote.EventBounds(registryv1.NewRegistryServiceClient(env.Client(service.Registry)))
+	s.retention = events.NewRetention(s.reader, bounds, env.Clock, env.Log, rand2.Float64)
 	env.Health.Register(healthTarget)
 	return s, nil
 }
@@ -111,7 +116,8 @@ func (s *Service) ports(subscriptions *store.Store, keys *callback.Keys) core.Po
 		Definitions:  remote.NewDefinitions(registry),
 		Environments: remote.NewEnvironments(registry, s.env.Clock),
 		Events:       events.NewLog(s.env.Bus),
-		Past:         events.NewReader(s.env.Bus.JetStream(), s.env.Log, s.env.Clock),
+		Past:         s.reader,
+		Replays:      replays{Replay: events.Replay{Reader: s.reader}, queue: s.queue},
 		Schedules:    schedules{s.scheduler},
 		Keys:         keys,
 		KeySets:      jwks.New(s.env.Guard, s.env.Clock),
@@ -124,21 +130,26 @@ func (s *Service) ports(subscriptions *store.Store, keys *callback.Keys) core.Po
 	}
 }
 
-func (s *Service) buildDelivery(subscriptions *store.Store, keys *callback.Keys, runtime core.Runtime) error {
+// buildQueue makes the way that events take to their sinks.
+func (s *Service) buildQueue(subscriptions *store.Store) error {
 	metrics, err := delivery.NewMetrics(s.env.Meter.Meter(scope))
 	if err != nil {
 		return err
 	}
-	queue := delivery.NewQueue(delivery.Ports{
+	s.queue = delivery.NewQueue(delivery.Ports{
 		JetStream: s.env.Bus.JetStream(), Publisher: s.env.Bus, Subscriptions: subscriptions, Clock: s.env.Clock, Log: s.env.Log,
 		Dice: rand2.Float64, Metrics: metrics,
 	})
-	s.archive = delivery.NewArchive(queue)
-	s.dispatcher = delivery.NewDispatcher(queue)
-	s.deliverer = delivery.NewDeliverer(queue.Ports, newUID(), []delivery.Sender{
+	return nil
+}
+
+// buildDelivery makes what works on the queue.
+func (s *Service) buildDelivery(keys *callback.Keys, runtime core.Runtime) {
+	s.archive = delivery.NewArchive(s.queue)
+	s.dispatcher = delivery.NewDispatcher(s.queue)
+	s.deliverer = delivery.NewDeliverer(s.queue.Ports, newUID(), []delivery.Sender{
 		delivery.NewHTTP(s.env.Guard, keys, s.env.Clock), delivery.NewAction(runtime),
 	}, s.cfg.SinkWorkers)
-	return nil
 }
 
 // newUID returns 32 random hexadecimal digits.
@@ -160,6 +171,23 @@ func (s schedules) Put(ctx context.Context, uid string, at time.Time) error {
 func (s schedules) PutIfAbsent(ctx context.Context, uid string, at time.Time) error {
 	_, err := s.Scheduler.PutIfAbsent(ctx, uid, at, nil)
 	return err
+}
+
+// replays lets the core queue what it reads again.
+type replays struct {
+	events.Replay
+
+	queue *delivery.Queue
+}
+
+// Queue implements core.Replays.
+func (r replays) Queue(ctx context.Context, s core.Subscription, sink core.Sink, e core.Recorded, again string) (bool, error) {
+	return r.queue.Put(ctx, s, sink, delivery.Event{ID: e.ID, Data: e.Message, Sequence: e.Sequence}, again)
+}
+
+// Wake implements core.Replays.
+func (r replays) Wake(ctx context.Context, s core.Subscription, sink core.Sink) error {
+	return r.queue.Wake(ctx, s, sink)
 }
 
 // Register adds the service's gRPC implementation.

@@ -281,7 +281,9 @@ type Ports struct {
 	Environments Environments
 	Events       Events
 	// Past knows the events of before.
-	Past      Past
+	Past Past
+	// Replays queues events of before again.
+	Replays   Replays
 	Schedules Schedules
 	// Keys derives callback tokens and secrets.
 	Keys *callback.Keys

@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"mime"
 	"strings"
 	"time"
 	"unicode"
@@ -76,7 +77,7 @@ func exactly(ctx context.Context, e core.Event, omitted int) (outbox.Message, er
 	sub := e.Subscription
 	v := envelope{
 		SpecVersion: "1.0", ID: e.ID, Source: sub.Connection.String(), Type: typePrefix + sub.Connector.ID + "." + sub.Operation,
-		Subject: attribute(e.Key), Time: e.Time.UTC(), ContentType: attribute(e.ContentType), Subscription: sub.Name.String(),
+		Subject: attribute(e.Key), Time: e.Time.UTC(), ContentType: mediaType(e.ContentType), Subscription: sub.Name.String(),
 		Revision: e.Revision, TraceParent: traceParent(ctx), OmittedBytes: omitted,
 	}
 	if !e.JSON {
@@ -126,12 +127,26 @@ func subject(s core.Subscription) string {
 }
 
 // attribute returns text that may be the value of an attribute (CloudEvents
-// 1.0.2, section 3.1): nothing if there are control characters in it.
+// 1.0.2, section 3.1): nothing if there are control characters in it, or code points
+// that are no characters.
 func attribute(text string) string {
-	if strings.ContainsFunc(text, unicode.IsControl) {
+	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Noncharacter_Code_Point, r) }) {
 		return ""
 	}
 	return text
+}
+
+// mediaType returns text that may be the value of "datacontenttype" (RFC 2046):
+// nothing if an API sent something else.
+func mediaType(text string) string {
+	if text == "application/json" {
+		return text // nearly all are
+	}
+	parsed, _, err := mime.ParseMediaType(text)
+	if err != nil || !strings.Contains(parsed, "/") {
+		return ""
+	}
+	return attribute(text)
 }
 
 func traceParent(ctx context.Context) string {
@@ -148,6 +163,11 @@ type Record struct {
 	ID, Source, Type      string
 	Time                  time.Time
 	Revision, ContentType string
+	// Subject is the item's key and TraceParent what led to the event; empty if there
+	// is none.
+	Subject, TraceParent string
+	// OmittedBytes is the size of data that was left out.
+	OmittedBytes int64
 	// Data is JSON text if JSON is set, otherwise bytes.
 	Data []byte
 	JSON bool
@@ -180,6 +200,7 @@ func parse(data []byte, header nats.Header, sequence uint64) (Record, error) {
 		Name: resource.Event{Environment: sub.Environment, Subscription: sub.ID, ID: v.ID},
 		ID:   v.ID, Source: v.Source, Type: v.Type, Time: v.Time, Revision: v.Revision, ContentType: v.ContentType,
 		Data: v.Data, JSON: v.DataBase64 == nil, Sequence: sequence, UID: header.Get(HeaderSubscription),
+		Subject: v.Subject, TraceParent: v.TraceParent, OmittedBytes: int64(v.OmittedBytes),
 	}
 	if !r.JSON {
 		r.Data = v.DataBase64

@@ -796,10 +796,11 @@ type WebhookSignature struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A preset by name ("github", "stripe", "slack", …), whose values the other
 	// fields replace where they are set; or one of "hmac", "ed25519",
-	// "ecdsa-p256", "jwt", "basic" and "token". "hmac-sha256" is "hmac" with that
-	// algorithm.
+	// "ecdsa-p256", "jwt", "basic", "token" and "hash" (a digest of a content that
+	// holds the secret). "hmac-sha256" is "hmac" with that algorithm.
 	Scheme string `protobuf:"bytes,1,opt,name=scheme,proto3" json:"scheme,omitempty"`
-	// Header that carries the signature.
+	// Header that carries the signature; several with commas between them where any
+	// of them may. For "token" also "{json:PATH}", a member of the body.
 	Header string `protobuf:"bytes,2,opt,name=header,proto3" json:"header,omitempty"`
 	// Text in front of the signature, for instance "sha256=".
 	Prefix string `protobuf:"bytes,3,opt,name=prefix,proto3" json:"prefix,omitempty"`
@@ -814,7 +815,7 @@ type WebhookSignature struct {
 	Algorithm string `protobuf:"bytes,7,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
 	// What is signed, with {body}, {timestamp}, {id}, {method}, {url}, {path},
 	// {query}, {form} (parameters of a form, sorted by name, names and values one
-	// behind the other) and {header:NAME}. Empty means the body's raw bytes.
+	// behind the other), {body_sha256} and {header:NAME}. Empty means the body's raw bytes.
 	Content string `protobuf:"bytes,8,opt,name=content,proto3" json:"content,omitempty"`
 	// Header with the time of signing; empty if there is none.
 	TimestampHeader string `protobuf:"bytes,9,opt,name=timestamp_header,json=timestampHeader,proto3" json:"timestamp_header,omitempty"`

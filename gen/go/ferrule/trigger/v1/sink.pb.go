@@ -326,7 +326,8 @@ func (x *HttpSink) GetAuthorizationGiven() bool {
 
 // ActionSink calls an action of a connector for each event, with the rights of the
 // subscription's owner. An answer of the API below 400 accepts the event. The
-// event's id is the call's idempotency key.
+// call's idempotency key is made of the event, the sink and, where the delivery is
+// repeated by hand, the repetition.
 type ActionSink struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Connection, "environments/{environment}/connections/{connection}", of the

@@ -108,7 +108,8 @@ type Split int32
 const (
 	// Each item.
 	Split_SPLIT_UNSPECIFIED Split = 0
-	// The whole answer or notification, as the API told it.
+	// The whole answer or notification, as the API told it; of a list that is polled,
+	// the array of its new items.
 	Split_SPLIT_WHOLE Split = 1
 )
 
@@ -477,14 +478,14 @@ var File_ferrule_trigger_v1_subscription_proto protoreflect.FileDescriptor
 
 const file_ferrule_trigger_v1_subscription_proto_rawDesc = "" +
 	"\n" +
-	"%ferrule/trigger/v1/subscription.proto\x12\x12ferrule.trigger.v1\x1a\x1bbuf/validate/validate.proto\x1a\"ferrule/connector/v1/trigger.proto\x1a\x1dferrule/trigger/v1/sink.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\r\n" +
+	"%ferrule/trigger/v1/subscription.proto\x12\x12ferrule.trigger.v1\x1a\x1bbuf/validate/validate.proto\x1a\"ferrule/connector/v1/trigger.proto\x1a\x1dferrule/trigger/v1/sink.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xef\r\n" +
 	"\fSubscription\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12I\n" +
 	"\n" +
 	"connection\x18\x02 \x01(\tB)\xe0A\x02\xe0A\x05\xfaA\x18\n" +
 	"\x16ferrule.dev/Connection\xbaH\x05r\x03\x18\x80\x02R\n" +
-	"connection\x123\n" +
-	"\foperation_id\x18\x03 \x01(\tB\x10\xe0A\x02\xe0A\x05\xbaH\ar\x05\x10\x01\x18\x80\x04R\voperationId\x12\x1f\n" +
+	"connection\x121\n" +
+	"\foperation_id\x18\x03 \x01(\tB\x0e\xe0A\x02\xe0A\x05\xbaH\x05r\x03\x18\x80\x04R\voperationId\x12\x1f\n" +
 	"\x05input\x18\x04 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@R\x05input\x12H\n" +
 	"\binterval\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x11\xbaH\x0e\xaa\x01\v\"\x05\b\x80\xdc\xcc\x142\x02\b\x01R\binterval\x128\n" +
 	"\x05sinks\x18\x06 \x03(\v2\x18.ferrule.trigger.v1.SinkB\b\xbaH\x05\x92\x01\x02\x10\bR\x05sinks\x12+\n" +
