@@ -8,19 +8,23 @@ import (
 
 // This file declares everything that exists on the bus: every stream, every
 // durable consumer, every subject, every key-value bucket. What is not here does
-// not exist.
+// not exist. The addresses of deliveries are in delivery.go.
 //
 //	ferrule.change.{kind}.{environment}.{id}                              FERRULE_CHANGES
 //	ferrule.event.{environment}.{connector}.{operation}.{subscription}    FERRULE_EVENTS
 //	ferrule.connection.{environment}.{connector}.{connection}             FERRULE_EVENTS
+//	ferrule.subscription.{environment}.{connector}.{subscription}         FERRULE_EVENTS
 //	ferrule.poll.sched.{id}     when to poll next                         FERRULE_POLLS
 //	ferrule.poll.fire.{id}      it is time to poll                        FERRULE_POLLS
-//	ferrule.delivery.{sink}.{environment}.{subscription}                  FERRULE_DELIVERIES
-//	ferrule.deadletter.{sink}.{environment}.{subscription}                FERRULE_DEAD_LETTERS
+//	ferrule.delivery.{environment}.{subscription}.{sink}                  FERRULE_DELIVERIES
+//	ferrule.sinkwork.{environment}.{subscription}.{sink}                  FERRULE_SINK_WORK
+//	ferrule.deadletter.{environment}.{subscription}.{sink}                FERRULE_DEAD_LETTERS
+//	ferrule.attempt.{environment}.{subscription}                          FERRULE_ATTEMPTS
 //	ferrule.usage.{environment}.{hour}.{connector}.{connection}.{process} FERRULE_USAGE
 //	ferrule.requestlog.{environment}.{connection}                         FERRULE_REQUEST_LOG
 //
-// Every {…} is one token, encoded by [Token].
+// Every {…} is one token, encoded by [Token]. On the way to a sink {subscription} is
+// its unique id, elsewhere the id in its name.
 
 // The streams.
 const (
@@ -33,8 +37,14 @@ const (
 	// StreamPolls holds, for each polling subscription, when it is due next,
 	// and the queue of those that are due now.
 	StreamPolls = "FERRULE_POLLS"
-	// StreamDeliveries is the queue of events on their way to a sink.
+	// StreamDeliveries holds the events on their way to sinks, each sink's on a
+	// subject of its own and in their order, until they are accepted or dead.
 	StreamDeliveries = "FERRULE_DELIVERIES"
+	// StreamSinkWork says which sinks there is something to do for: one message for
+	// each, whatever the number of its deliveries.
+	StreamSinkWork = "FERRULE_SINK_WORK"
+	// StreamAttempts keeps what attempts to deliver led to, for people.
+	StreamAttempts = "FERRULE_ATTEMPTS"
 	// StreamDeadLetters keeps deliveries that failed for good, until they are
 	// replayed or too old.
 	StreamDeadLetters = "FERRULE_DEAD_LETTERS"
@@ -57,6 +67,9 @@ const (
 	// BucketRequestLogs says whose requests are kept, and until when,
 	// "{environment}.{connection}".
 	BucketRequestLogs = "FERRULE_REQUEST_LOGS"
+	// BucketSinks holds which process delivers to a sink, how far it has come and
+	// what waits for its next attempt, "{environment}.{subscription}.{sink}".
+	BucketSinks = "FERRULE_SINKS"
 )
 
 // ConsumerPolls is the durable consumer that all pollers of an installation
@@ -69,12 +82,9 @@ const ConsumerPolls = "pollers"
 const (
 	// ConsumerSinks reads the log of events and queues deliveries.
 	ConsumerSinks = "sinks"
-	// ConsumerHTTPSink takes deliveries to HTTP sinks.
-	ConsumerHTTPSink = "http-sink"
+	// ConsumerSinkWork takes sinks for which there is something to do.
+	ConsumerSinkWork = "sink-workers"
 )
-
-// SinkHTTP is the kind of HTTP sinks in a [DeliveryAddress].
-const SinkHTTP = "http"
 
 // Ages and windows that are part of the promises of the bus.
 const (
@@ -86,6 +96,10 @@ const (
 	DedupWindow = 10 * time.Minute
 	// DeadLettersMaxAge is how long a failed delivery can be replayed.
 	DeadLettersMaxAge = 30 * 24 * time.Hour
+	// AttemptsMaxAge is how long an attempt to deliver can be looked at, and
+	// AttemptsPerSubscription how many of a subscription.
+	AttemptsMaxAge          = 7 * 24 * time.Hour
+	AttemptsPerSubscription = 1000
 	// UsageMaxAge is how long calls are counted back.
 	UsageMaxAge = 90 * 24 * time.Hour
 	// RequestLogMaxAge is how long a logged request is kept.
@@ -112,7 +126,7 @@ type Topology struct {
 	// 0 means 4 GiB.
 	DeliveriesMaxBytes int64
 	// DeadLettersMaxBytes bounds the failed deliveries; past it the oldest go
-	// first. 0 means 2 GiB.
+	// first. 0 means 1.75 GiB.
 	DeadLettersMaxBytes int64
 }
 
@@ -129,7 +143,7 @@ func (t Topology) withDefaults() Topology {
 	}
 	orElse(&t.EventsMaxBytes, 8<<30)
 	orElse(&t.DeliveriesMaxBytes, 4<<30)
-	orElse(&t.DeadLettersMaxBytes, 2<<30)
+	orElse(&t.DeadLettersMaxBytes, 7<<28)
 	return t
 }
 
@@ -140,8 +154,8 @@ func (t Topology) withDefaults() Topology {
 func (t Topology) Streams() []jetstream.StreamConfig {
 	t = t.withDefaults()
 	streams := []jetstream.StreamConfig{
-		changesStream(), t.eventsStream(), pollsStream(), t.deliveriesStream(), t.deadLettersStream(),
-		usageStream(), requestLogStream(),
+		changesStream(), t.eventsStream(), pollsStream(), t.deliveriesStream(), sinkWorkStream(), t.deadLettersStream(),
+		attemptsStream(), usageStream(), requestLogStream(),
 	}
 	for i := range streams {
 		streams[i].Replicas = t.Replicas
@@ -168,8 +182,8 @@ func changesStream() jetstream.StreamConfig {
 func (t Topology) eventsStream() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:        StreamEvents,
-		Description: "Events that subscriptions produced, and what owners of connections have to know.",
-		Subjects:    []string{"ferrule.event.>", "ferrule.connection.>"},
+		Description: "Events that subscriptions produced, and what owners of connections and subscriptions have to know.",
+		Subjects:    []string{"ferrule.event.>", "ferrule.connection.>", "ferrule.subscription.>"},
 		Retention:   jetstream.LimitsPolicy,
 		MaxAge:      t.EventsMaxAge,
 		MaxBytes:    t.EventsMaxBytes,
@@ -203,16 +217,33 @@ func pollsStream() jetstream.StreamConfig {
 	}
 }
 
-// deliveriesStream is a work queue: a delivery goes when it was acknowledged.
+// deliveriesStream has no consumer: what waits in it costs nothing but its place,
+// however much that is. Deliveries are read by subject and removed one by one.
 // DiscardNew makes a full queue push back instead of forgetting.
 func (t Topology) deliveriesStream() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:        StreamDeliveries,
 		Description: "Events on their way to a sink.",
 		Subjects:    []string{"ferrule.delivery.>"},
+		// Limits that are never reached but by the bytes would do as well; the server
+		// refuses to change the retention of a stream that exists.
 		Retention:   jetstream.WorkQueuePolicy,
 		MaxBytes:    t.DeliveriesMaxBytes,
 		Discard:     jetstream.DiscardNew,
+		AllowDirect: true,
+	}
+}
+
+// sinkWorkStream holds one message for each sink: a new one takes the place of the
+// one before, which also ends the pause that the one before was in.
+func sinkWorkStream() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              StreamSinkWork,
+		Description:       "Sinks for which there is something to do.",
+		Subjects:          []string{"ferrule.sinkwork.>"},
+		Retention:         jetstream.WorkQueuePolicy,
+		MaxMsgsPerSubject: 1,
+		Discard:           jetstream.DiscardOld,
 	}
 }
 
@@ -226,6 +257,20 @@ func (t Topology) deadLettersStream() jetstream.StreamConfig {
 		MaxBytes:    t.DeadLettersMaxBytes,
 		Discard:     jetstream.DiscardOld,
 		AllowDirect: true,
+	}
+}
+
+func attemptsStream() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              StreamAttempts,
+		Description:       "What attempts to deliver led to.",
+		Subjects:          []string{"ferrule.attempt.>"},
+		Retention:         jetstream.LimitsPolicy,
+		MaxAge:            AttemptsMaxAge,
+		MaxMsgsPerSubject: AttemptsPerSubscription,
+		MaxBytes:          128 << 20,
+		Discard:           jetstream.DiscardOld,
+		AllowDirect:       true,
 	}
 }
 
@@ -283,6 +328,10 @@ func (t Topology) Buckets() []jetstream.KeyValueConfig {
 			Bucket: BucketRequestLogs, Description: "Whose requests are kept, and until when.",
 			MaxBytes: 16 << 20, LimitMarkerTTL: time.Minute,
 		},
+		{
+			Bucket: BucketSinks, Description: "Who delivers to a sink, and what waits for its next attempt.",
+			MaxValueSize: 256 << 10, MaxBytes: 256 << 20, LimitMarkerTTL: time.Minute,
+		},
 	}
 	for i := range buckets {
 		buckets[i].Replicas = t.Replicas
@@ -325,21 +374,19 @@ func SinksConsumer(ackWait time.Duration, ahead int) jetstream.ConsumerConfig {
 	}
 }
 
-// HTTPSinkConsumer returns the configuration of the consumer of deliveries to HTTP
-// sinks. ackWait is how long an attempt may go without a sign of life before
-// another process makes it again.
-func HTTPSinkConsumer(ackWait time.Duration) jetstream.ConsumerConfig {
+// SinkWorkConsumer returns the configuration of the consumer of sinks for which
+// there is something to do. ackWait is how long one may stay with a process without
+// a sign of life before another gets it.
+func SinkWorkConsumer(ackWait time.Duration) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
-		Durable:       ConsumerHTTPSink,
-		Description:   "Posts events to HTTP sinks.",
-		FilterSubject: DeliveryAddress{Sink: SinkHTTP}.Filter(),
+		Durable:       ConsumerSinkWork,
+		Description:   "Takes sinks for which there is something to do.",
+		FilterSubject: "ferrule.sinkwork.>",
 		AckPolicy:     jetstream.AckExplicitPolicy,
 		AckWait:       ackWait,
-		// Never given up by the server: a message would stay in the queue and be
-		// delivered to nobody. The deliverer gives up itself, into the dead letters.
-		MaxDeliver: -1,
-		// Unbounded: what waits for its next attempt counts as pending, so with a
-		// bound one broken endpoint would stop all others.
+		MaxDeliver:    -1, // never given up
+		// Unbounded: sinks that wait for their next attempt count as pending. There is
+		// one message for each of them, not for each delivery.
 		MaxAckPending: -1,
 	}
 }
@@ -396,6 +443,13 @@ func ConnectionSubject(environment, connector, connection string) string {
 	return join("ferrule.connection", environment, connector, connection)
 }
 
+// SubscriptionSubject returns where events about a subscription itself are published,
+// such as that it is suspended. They are CloudEvents; {subscription} is the id in its
+// name.
+func SubscriptionSubject(environment, connector, subscription string) string {
+	return join("ferrule.subscription", environment, connector, subscription)
+}
+
 // UsageAddress says whose calls are counted in which hour, by which process.
 type UsageAddress struct{ Environment, Hour, Connector, Connection, Process string }
 
@@ -439,48 +493,4 @@ func ParseFiring(subject string) (id string, err error) {
 		return "", err
 	}
 	return v[0], nil
-}
-
-// DeliveryAddress says to which kind of sink a delivery goes, and for which
-// subscription.
-type DeliveryAddress struct{ Sink, Environment, Subscription string }
-
-// Subject returns where deliveries with this address are queued.
-func (a DeliveryAddress) Subject() string {
-	return join("ferrule.delivery", a.Sink, a.Environment, a.Subscription)
-}
-
-// Filter returns a filter for queued deliveries: empty fields match everything.
-// The filters of two consumers of the queue must not overlap.
-func (a DeliveryAddress) Filter() string {
-	return joinFilter("ferrule.delivery", a.Sink, a.Environment, a.Subscription)
-}
-
-// ParseDelivery undoes [DeliveryAddress.Subject].
-func ParseDelivery(subject string) (DeliveryAddress, error) {
-	return parseDelivery(subject, "ferrule.delivery")
-}
-
-// DeadLetterSubject returns where a delivery goes that failed for good.
-func (a DeliveryAddress) DeadLetterSubject() string {
-	return join("ferrule.deadletter", a.Sink, a.Environment, a.Subscription)
-}
-
-// DeadLetterFilter returns a filter for failed deliveries: empty fields match
-// everything.
-func (a DeliveryAddress) DeadLetterFilter() string {
-	return joinFilter("ferrule.deadletter", a.Sink, a.Environment, a.Subscription)
-}
-
-// ParseDeadLetter undoes [DeliveryAddress.DeadLetterSubject].
-func ParseDeadLetter(subject string) (DeliveryAddress, error) {
-	return parseDelivery(subject, "ferrule.deadletter")
-}
-
-func parseDelivery(subject, prefix string) (DeliveryAddress, error) {
-	v, err := split(subject, prefix, 3)
-	if err != nil {
-		return DeliveryAddress{}, err
-	}
-	return DeliveryAddress{Sink: v[0], Environment: v[1], Subscription: v[2]}, nil
 }

@@ -16,20 +16,24 @@ import (
 
 func TestSubjects(t *testing.T) {
 	event := bus.EventAddress{Environment: "prod", Connector: "shop", Operation: "orders.new", Subscription: "s1"}
-	delivery := bus.DeliveryAddress{Sink: "http", Environment: "prod", Subscription: "s1"}
+	delivery := bus.DeliveryAddress{Environment: "prod", Subscription: "s1", Sink: "mine"}
 	for _, row := range []struct{ name, got, want string }{
 		{"a change", bus.ChangeSubject(bus.ChangeConnection, "prod", "c1"), "ferrule.change.connection.prod.c1"},
 		{"what an owner has to know", bus.ConnectionSubject("prod", "shop", "c1"), "ferrule.connection.prod.shop.c1"},
+		{"what the owner of a subscription has to know", bus.SubscriptionSubject("prod", "shop", "s1"), "ferrule.subscription.prod.shop.s1"},
 		{"changes of a kind", bus.ChangeFilter(bus.ChangeGrant), "ferrule.change.grant.>"},
 		{"changes of every kind", bus.ChangeFilter(bus.ChangeAny), "ferrule.change.>"},
 		{"an event of an operation with a dot", event.Subject(), "ferrule.event.prod.shop.orders%2Enew.s1"},
 		{"events of one subscription", bus.EventAddress{Environment: "prod", Subscription: "s1"}.Filter(), "ferrule.event.prod.*.*.s1"},
 		{"the definition of a schedule", bus.ScheduleSubject("prod/s1"), "ferrule.poll.sched.prod%2Fs1"},
 		{"the firing of a schedule", bus.FiringSubject("prod/s1"), "ferrule.poll.fire.prod%2Fs1"},
-		{"a delivery", delivery.Subject(), "ferrule.delivery.http.prod.s1"},
-		{"deliveries to a kind of sink", bus.DeliveryAddress{Sink: "http"}.Filter(), "ferrule.delivery.http.*.*"},
-		{"a dead letter", delivery.DeadLetterSubject(), "ferrule.deadletter.http.prod.s1"},
-		{"dead letters of an environment", bus.DeliveryAddress{Environment: "prod"}.DeadLetterFilter(), "ferrule.deadletter.*.prod.*"},
+		{"a delivery", delivery.Subject(), "ferrule.delivery.prod.s1.mine"},
+		{"deliveries of an environment", bus.DeliveryAddress{Environment: "prod"}.Filter(), "ferrule.delivery.prod.*.*"},
+		{"work for a sink", delivery.WorkSubject(), "ferrule.sinkwork.prod.s1.mine"},
+		{"the key of a sink", delivery.Key(), "prod.s1.mine"},
+		{"a dead letter", delivery.DeadLetterSubject(), "ferrule.deadletter.prod.s1.mine"},
+		{"dead letters of an environment", bus.DeliveryAddress{Environment: "prod"}.DeadLetterFilter(), "ferrule.deadletter.prod.*.*"},
+		{"attempts of a subscription", delivery.AttemptSubject(), "ferrule.attempt.prod.s1"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if row.got != row.want {
@@ -67,7 +71,7 @@ func TestSubjectsCanBeReadBack(t *testing.T) {
 		}
 	})
 	t.Run("a delivery and its dead letter", func(t *testing.T) {
-		want := bus.DeliveryAddress{Sink: "http", Environment: odd, Subscription: "s"}
+		want := bus.DeliveryAddress{Sink: "mine", Environment: odd, Subscription: "s"}
 		got, err := bus.ParseDelivery(want.Subject())
 		if err != nil || got != want {
 			t.Errorf("delivery: got %+v, %v", got, err)
@@ -75,6 +79,10 @@ func TestSubjectsCanBeReadBack(t *testing.T) {
 		got, err = bus.ParseDeadLetter(want.DeadLetterSubject())
 		if err != nil || got != want {
 			t.Errorf("dead letter: got %+v, %v", got, err)
+		}
+		got, err = bus.ParseSinkWork(want.WorkSubject())
+		if err != nil || got != want {
+			t.Errorf("work: got %+v, %v", got, err)
 		}
 	})
 }
@@ -152,8 +160,9 @@ func TestEnsureByManyAtOnceAndAgain(t *testing.T) {
 	}
 	wg.Wait()
 	want := []string{
-		bus.StreamChanges, bus.StreamDeadLetters, bus.StreamDeliveries, bus.StreamEvents, bus.StreamPolls, bus.StreamRequestLog, bus.StreamUsage,
-		"KV_" + bus.BucketIdempotency, "KV_" + bus.BucketRateBudgets, "KV_" + bus.BucketRequestLogs, "KV_" + bus.BucketScriptState,
+		bus.StreamAttempts, bus.StreamChanges, bus.StreamDeadLetters, bus.StreamDeliveries, bus.StreamEvents, bus.StreamPolls, bus.StreamRequestLog,
+		bus.StreamSinkWork, bus.StreamUsage,
+		"KV_" + bus.BucketIdempotency, "KV_" + bus.BucketRateBudgets, "KV_" + bus.BucketRequestLogs, "KV_" + bus.BucketScriptState, "KV_" + bus.BucketSinks,
 	}
 	if diff := cmp.Diff(want, names(t, testkit.Connect(t, srv))); diff != "" {
 		t.Errorf("streams (-want +got):\n%s", diff)

@@ -18,7 +18,7 @@ func each(md protoreflect.MessageDescriptor, seen map[protoreflect.FullName]bool
 	for i := range md.Fields().Len() {
 		fd := md.Fields().Get(i)
 		f(fd)
-		if fd.Kind() == protoreflect.MessageKind {
+		if fd.Kind() == protoreflect.MessageKind && !isDuration(fd.Message()) {
 			each(fd.Message(), seen, f)
 		}
 	}

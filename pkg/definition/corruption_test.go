@@ -59,7 +59,7 @@ func corrupt(md protoreflect.MessageDescriptor, object map[string]any, at string
 		}
 		pointer := at + "/" + key
 		f(fd, object, key, pointer)
-		if fd.Kind() != protoreflect.MessageKind || fd.IsMap() {
+		if fd.Kind() != protoreflect.MessageKind || fd.IsMap() || isLength(fd) {
 			continue
 		}
 		if !fd.IsList() {
@@ -72,6 +72,11 @@ func corrupt(md protoreflect.MessageDescriptor, object map[string]any, at string
 	}
 }
 
+// isLength reports whether a field is a length of time.
+func isLength(fd protoreflect.FieldDescriptor) bool {
+	return fd.Kind() == protoreflect.MessageKind && fd.Message().FullName() == "google.protobuf.Duration"
+}
+
 // wrongs are values that a field cannot have, with where the fault is, behind the
 // field itself.
 func wrongs(fd protoreflect.FieldDescriptor) map[string]any {
@@ -81,6 +86,8 @@ func wrongs(fd protoreflect.FieldDescriptor) map[string]any {
 		return map[string]any{"": []any{}, "/a": map[string]any{"a": 1}, "/~1": map[string]any{"/": nil}}
 	case fd.Kind() == protoreflect.BytesKind:
 		return nil // anything goes, unless it is a list
+	case isLength(fd):
+		wrong = map[string]any{"": "300"}
 	case fd.Kind() == protoreflect.MessageKind:
 		wrong = map[string]any{"": "text", "/nobody knows~1this": map[string]any{"nobody knows/this": 1}}
 	case fd.Kind() == protoreflect.EnumKind:

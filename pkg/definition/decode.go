@@ -118,6 +118,9 @@ func kindName(k jsontext.Kind) string {
 }
 
 func (d decoder) message(m protoreflect.Message, where outermost) error {
+	if isDuration(m.Descriptor()) {
+		return d.duration(m)
+	}
 	if err := d.expect('{', "an object"); err != nil {
 		return err
 	}

@@ -109,6 +109,9 @@ func (e encoder) textMap(m protoreflect.Map) error {
 func (e encoder) value(fd protoreflect.FieldDescriptor, v protoreflect.Value) error {
 	switch fd.Kind() {
 	case protoreflect.MessageKind:
+		if isDuration(fd.Message()) {
+			return e.duration(v.Message())
+		}
 		if err := e.tokens(jsontext.BeginObject); err != nil {
 			return err
 		}

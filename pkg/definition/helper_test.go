@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/definition"
@@ -145,6 +146,10 @@ func edited(t *testing.T, from, to string) string {
 
 // filled sets every field of a message to something that is not its default.
 func filled(r *rand.Rand, m protoreflect.Message) {
+	if d, ok := m.Interface().(*durationpb.Duration); ok {
+		d.Seconds = 1 + r.Int64N(86400)
+		return
+	}
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
 		fd := fields.Get(i)

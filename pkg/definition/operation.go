@@ -134,16 +134,12 @@ func (v *validation) kind(at string, op *connectorv1.Operation) {
 		if t.GetPolling() == nil {
 			v.wrong(at+"/trigger/polling", "must say how the polling trigger works")
 		}
-		if id := t.GetPolling().GetNotificationOperationId(); id != "" {
-			v.refers(at+"/trigger/polling/notificationOperationId", id)
-		}
+		v.polling(at+"/trigger/polling", t.GetPolling())
 	case connectorv1.OperationKind_OPERATION_KIND_WEBHOOK_TRIGGER:
 		if t.GetWebhook() == nil {
 			v.wrong(at+"/trigger/webhook", "must say how the webhook trigger works")
 		}
-		if id := t.GetWebhook().GetUnsubscribeOperationId(); id != "" {
-			v.refers(at+"/trigger/webhook/unsubscribeOperationId", id)
-		}
+		v.webhook(at+"/trigger/webhook", t.GetWebhook())
 	default:
 		v.wrong(at+"/kind", "must be given, for instance \"ACTION\"")
 	}

@@ -2,6 +2,8 @@ package gateway_test
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -208,6 +210,46 @@ func TestPagesStreamAsLinesOfJSON(t *testing.T) {
 			for n, text := range row.want {
 				if !strings.Contains(lines[n], text) {
 					t.Errorf("line %d is %q, want %q", n, lines[n], text)
+				}
+			}
+		})
+	}
+}
+
+func TestEventsAreServerSentToWhoAsksForThem(t *testing.T) {
+	front := start(t, &suite{}, nil)
+	for _, row := range []struct {
+		name, subscription, last string
+		status                   int
+		holds                    []string
+	}{
+		{"from the beginning", "new", "", 200, []string{"retry: 3000\n\n", "id: 1\n", "id: 3\n", `"sequence":"2"`}},
+		{"broken after an event", "broken", "7", 200, []string{"id: 8\n", "event: error\n", "SERVICE_UNAVAILABLE"}},
+		{"with an id that is none", "new", "last", 400, []string{"INVALID_ARGUMENT"}},
+		{"of no subscription", "none", "", 404, []string{"SUBSCRIPTION_NOT_FOUND"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, front.URL+"/v1/environments/default/subscriptions/"+row.subscription+"/events:stream?after_sequence=2", http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", "Bearer "+goodToken)
+			req.Header.Set("Accept", "text/event-stream")
+			if row.last != "" {
+				req.Header.Set("Last-Event-Id", row.last)
+			}
+			res, err := front.Client().Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = res.Body.Close() }()
+			body, err := io.ReadAll(res.Body)
+			if err != nil || res.StatusCode != row.status {
+				t.Fatalf("%d %s, %v", res.StatusCode, body, err)
+			}
+			for _, part := range row.holds {
+				if !strings.Contains(string(body), part) && !strings.Contains(strings.ReplaceAll(string(body), " ", ""), part) {
+					t.Errorf("%q is not in %q", part, body)
 				}
 			}
 		})

@@ -63,7 +63,7 @@ var (
 // New builds the gateway. passThrough serves the data plane: the runtime's own
 // handler where it lives in the same process, or [Remote].
 func New(ctx context.Context, env service.Env, passThrough http.Handler) (*Gateway, error) {
-	rest, err := edge.New(ctx, env.Client)
+	rest, err := edge.New(ctx, env.Client, env.Clock)
 	if err != nil {
 		return nil, fmt.Errorf("build gateway: %w", err)
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
@@ -136,5 +138,46 @@ func TestOnlyAdminsChangeEnvironments(t *testing.T) {
 		if method == "DeleteEnvironment" {
 			r.createProd()
 		}
+	}
+}
+
+func TestEnvironmentsBoundTheirEvents(t *testing.T) {
+	r := newRig(t, memory(t))
+	admin := r.as(authn.RoleAdmin)
+	made := r.createProd()
+	if made.GetEventMaxAge() != nil || made.GetEventMaxBytes() != 0 {
+		t.Errorf("made with bounds: %v", made)
+	}
+	update := func(e *registryv1.Environment, paths ...string) (*registryv1.Environment, error) {
+		e.Name = prod
+		return r.UpdateEnvironment(admin, &registryv1.UpdateEnvironmentRequest{Environment: e, UpdateMask: &fieldmaskpb.FieldMask{Paths: paths}})
+	}
+	day := durationpb.New(24 * time.Hour)
+	if _, err := update(&registryv1.Environment{EventMaxAge: day}, "event_max_age"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := update(&registryv1.Environment{EventMaxBytes: 1 << 20}, "event_max_bytes"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := r.GetEnvironment(admin, &registryv1.GetEnvironmentRequest{Name: prod})
+	if err != nil || got.GetEventMaxAge().AsDuration() != 24*time.Hour || got.GetEventMaxBytes() != 1<<20 || got.GetTitle() != "Production" {
+		t.Errorf("read %v, %v", got, err)
+	}
+	for name, e := range map[string]*registryv1.Environment{
+		"too short": {EventMaxAge: durationpb.New(time.Second)}, "too long": {EventMaxAge: durationpb.New(11 * 365 * 24 * time.Hour)},
+		"negative": {EventMaxBytes: -1},
+	} {
+		_, err := update(e, "event_max_age", "event_max_bytes")
+		wantReason(t, name, err, fault.ReasonInvalidArgument)
+	}
+	got, err = update(&registryv1.Environment{Title: "T"}) // without a mask, everything
+	if err != nil || got.GetEventMaxAge() != nil || got.GetEventMaxBytes() != 0 {
+		t.Errorf("without bounds: %v, %v", got, err)
+	}
+	got, err = r.CreateEnvironment(admin, &registryv1.CreateEnvironmentRequest{
+		EnvironmentId: "short", Environment: &registryv1.Environment{EventMaxAge: day, EventMaxBytes: 5},
+	})
+	if err != nil || got.GetEventMaxAge().AsDuration() != 24*time.Hour || got.GetEventMaxBytes() != 5 {
+		t.Errorf("made %v, %v", got, err)
 	}
 }

@@ -28,7 +28,8 @@ const (
 )
 
 // Run does the background work until ctx ends: it polls, relays what is in the
-// outbox, delivers to sinks, and repairs what processes that died left behind.
+// outbox, delivers to sinks, removes events that nobody wants to keep, and repairs what
+// processes that died left behind.
 func (s *Service) Run(ctx context.Context) error {
 	group := run.New(run.Config{})
 	group.Add("relay", s.relay.Run)
@@ -38,6 +39,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Add("dispatcher", s.dispatcher.Run)
 	group.Add("deliverer", s.deliverer.Run)
 	group.Add("activity", s.flush)
+	group.Add("retention", s.retention.Run)
 	group.Add("changes", func(ctx context.Context) error {
 		return s.env.Bus.WatchChanges(ctx, bus.ChangeSubscription, s.watch.Changed, s.watch.Resync)
 	})

@@ -20,7 +20,7 @@ type Config struct {
 	PublicURL string
 	// PollWorkers is how many polls are made at the same time.
 	PollWorkers int
-	// SinkWorkers is how many events are posted to sinks at the same time.
+	// SinkWorkers is how many sinks are served at the same time.
 	SinkWorkers int
 }
 
@@ -28,7 +28,7 @@ type Config struct {
 func (c *Config) Flags(flags *pflag.FlagSet) {
 	service.PublicURLFlag(flags, &c.PublicURL)
 	flags.IntVar(&c.PollWorkers, "poll-workers", 16, "how many polls are made at the same time")
-	flags.IntVar(&c.SinkWorkers, "sink-workers", 32, "how many events are posted to sinks at the same time")
+	flags.IntVar(&c.SinkWorkers, "sink-workers", 128, "how many sinks are served at the same time")
 }
 
 // Validate returns all that is wrong with c, nil if nothing is.

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/metric/noop"
 	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -146,7 +148,7 @@ func (w *world) begin(store kv.Store) *process {
 	neighbors := w.dial(w.neighbor, service.Trigger)
 	p := &process{world: w, health: health.New(w.log)}
 	p.service, err = build(service.Env{
-		Name: service.Trigger, Log: w.log, Clock: clock.System(), Store: store, Bus: b, Guard: guard, Health: p.health,
+		Name: service.Trigger, Log: w.log, Clock: clock.System(), Store: store, Bus: b, Guard: guard, Health: p.health, Meter: noop.NewMeterProvider(),
 		DataDir: w.dir, Verifier: w.verifier, Client: func(string) grpc.ClientConnInterface { return neighbors },
 	}, Config{PublicURL: "https://ferrule.example.com/", PollWorkers: 4, SinkWorkers: 4}, w.limits)
 	if err != nil {
@@ -223,8 +225,9 @@ func (p *process) notify(hook inventorytest.Hook, id, body string) (*triggerv1.I
 func (p *process) notification(hook inventorytest.Hook, id, body string) *triggerv1.IngestWebhookRequest {
 	mac := hmac.New(sha256.New, []byte(hook.Secret))
 	_, _ = io.WriteString(mac, body)
+	token, query, _ := strings.Cut(path.Base(hook.CallbackURL), "?")
 	return &triggerv1.IngestWebhookRequest{
-		Token: path.Base(hook.CallbackURL), Method: http.MethodPost, Body: []byte(body), Headers: []*triggerv1.WebhookHeader{
+		Token: token, Query: []byte(query), Method: http.MethodPost, Body: []byte(body), Headers: []*triggerv1.WebhookHeader{
 			{Name: "X-Inventory-Signature", Value: []byte("sha256=" + hex.EncodeToString(mac.Sum(nil)))},
 			{Name: "X-Inventory-Delivery", Value: []byte(id)},
 			{Name: "Content-Type", Value: []byte("application/json")},
@@ -315,6 +318,20 @@ type runtimeFake struct {
 	api *inventorytest.API
 }
 
+func (r runtimeFake) InvokePages(req *runtimev1.InvokePagesRequest, stream grpc.ServerStreamingServer[runtimev1.InvokePagesResponse]) error {
+	call := core.Call{Operation: req.GetOperationId(), Input: string(req.GetInput())}
+	var failure error
+	err := r.api.Pages(stream.Context(), call, int(req.GetLimits().GetMaxPages()), func(p core.ListPage) bool {
+		page := &runtimev1.InvokePagesResponse{StatusCode: int32(p.Status)}
+		for _, item := range p.Items {
+			page.Items = append(page.Items, item)
+		}
+		failure = stream.Send(page)
+		return failure == nil
+	})
+	return errors.Join(err, failure)
+}
+
 func (r runtimeFake) Invoke(ctx context.Context, req *runtimev1.InvokeRequest) (*runtimev1.InvokeResponse, error) {
 	who, _ := authn.FromContext(ctx)
 	behalf := core.BehalfOfCaller
@@ -323,13 +340,14 @@ func (r runtimeFake) Invoke(ctx context.Context, req *runtimev1.InvokeRequest) (
 	}
 	answer, err := r.api.Invoke(ctx, core.Call{
 		Behalf: behalf, Owner: req.GetOnBehalfOf(), Operation: req.GetOperationId(), Input: string(req.GetInput().GetData()), Revision: req.GetRevision(),
+		Link: req.GetLink(), Fresh: req.GetNoCache(),
 		Connection: resource.Connection{Environment: "default", ID: strings.TrimPrefix(req.GetConnection(), environment+"/connections/")},
 	})
 	if err != nil {
 		return nil, err
 	}
 	res := &runtimev1.InvokeResponse{
-		StatusCode: int32(answer.Status), Revision: answer.Revision,
+		StatusCode: int32(answer.Status), Revision: answer.Revision, NextLink: answer.NextLink,
 		Body: &httpbody.HttpBody{ContentType: "application/json", Data: answer.Body},
 	}
 	for name, values := range answer.Header {

@@ -36,6 +36,10 @@ const (
 	acceptedFile = "accepted"
 )
 
+// victims are the subscriptions of the process that is killed: a list, the API's own
+// links, a list with a cursor that comes in pages, a webhook.
+var victims = []string{"items", "moved", "numbered", "hook"}
+
 // TestVictim is no test: it is the process that TestSIGKILL kills. The service
 // runs on a store and a message bus in files; the API's items are in a file that
 // the killer writes, and the API repeats each notification until it is accepted.
@@ -55,12 +59,17 @@ func TestVictim(t *testing.T) {
 		}
 		return listed(lines(t, filepath.Join(dir, happenedFile)))
 	}
+	w.api.Source = func() []string { return lines(t, filepath.Join(dir, happenedFile)) }
 	p := w.begin(engine)
 	hook := p.victimSubscribes()
 	fmt.Println("ready")
 	for {
 		p.victimNotifies(dir, hook)
-		fmt.Println("count", len(logged(t, p.service.env.Bus, "items")), len(logged(t, p.service.env.Bus, "hook")))
+		counts := []any{"count"}
+		for _, id := range victims {
+			counts = append(counts, len(logged(t, p.service.env.Bus, id)))
+		}
+		fmt.Println(counts...)
 	}
 }
 
@@ -69,12 +78,14 @@ func (p *process) victimSubscribes() core.Subscription {
 	p.t.Helper()
 	ann := core.Caller{Principal: authn.Principal{Kind: authn.KindUser, Name: "ann", Roles: []authn.Role{authn.RoleUser}}}
 	var sub core.Subscription
-	for id, operation := range map[string]string{"items": inventorytest.Polling, "hook": inventorytest.Webhook} {
+	for id, operation := range map[string]string{
+		"items": inventorytest.Polling, "moved": inventorytest.Native, "numbered": inventorytest.Numbered, "hook": inventorytest.Webhook,
+	} {
 		draft := core.Draft{
 			Environment: "default", ID: id, Operation: operation, Connection: resource.Connection{Environment: "default", ID: "shop"},
 		}
-		if operation == inventorytest.Polling {
-			draft.Interval = p.limits.MinInterval
+		if operation != inventorytest.Webhook {
+			draft.Recurrence.Interval = p.limits.MinInterval
 		}
 		testkit.Await(p.t, "the subscription "+id, func() bool {
 			_, err := p.service.triggers.Create(p.t.Context(), ann, draft)
@@ -221,11 +232,12 @@ func TestSIGKILL(t *testing.T) {
 		present.kill()
 		present = start(t, dir)
 	}
-	present.await(t, fmt.Sprint("count ", len(want), " ", len(want)))
+	present.await(t, strings.TrimSpace("count "+strings.Repeat(fmt.Sprint(len(want), " "), len(victims))))
 	present.kill()
 
 	nats := testkit.StartNATS(t, filepath.Join(dir, "nats"))
 	b := testkit.Connect(t, nats)
-	equal(t, "items", logged(t, b, "items"), want)
-	equal(t, "notifications", logged(t, b, "hook"), want)
+	for _, id := range victims {
+		equal(t, id, logged(t, b, id), want)
+	}
 }

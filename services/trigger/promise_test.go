@@ -32,6 +32,7 @@ type story struct {
 	*world
 
 	process  *process
+	polled   []string       // the polling subscriptions
 	store    *faultkv.Store // the present process's store, which may crash
 	deaths   int
 	items    []string
@@ -66,8 +67,9 @@ func (s *story) subscribe(id, operation string) {
 	draft := core.Draft{
 		Environment: "default", ID: id, Operation: operation, Connection: resource.Connection{Environment: "default", ID: "shop"},
 	}
-	if operation == inventorytest.Polling {
-		draft.Interval = s.limits.MinInterval
+	if operation != inventorytest.Webhook {
+		draft.Recurrence.Interval = s.limits.MinInterval
+		s.polled = append(s.polled, id)
 	}
 	caller := core.Caller{Principal: authn.Principal{Kind: authn.KindUser, Name: "ann", Roles: []authn.Role{authn.RoleUser}}}
 	testkit.Await(s.t, "the subscription "+id, func() bool {
@@ -146,9 +148,16 @@ func (s *story) end() {
 	s.t.Helper()
 	testkit.Await(s.t, "the last item", func() bool {
 		s.survive()
-		return len(s.logged("items")) >= len(s.items)
+		for _, id := range s.polled {
+			if len(s.logged(id)) < len(s.items) {
+				return false
+			}
+		}
+		return true
 	})
-	equal(s.t, "items", s.logged("items"), s.items)
+	for _, id := range s.polled {
+		equal(s.t, id, s.logged(id), s.items)
+	}
 	equal(s.t, "notifications", s.logged("hook"), s.accepted)
 	if hooks := s.api.Hooks(); len(hooks) != 1 {
 		s.t.Errorf("%d registrations at the API, want 1", len(hooks))
@@ -158,6 +167,8 @@ func (s *story) end() {
 // whole is the story from the beginning to the end.
 func (s *story) whole() {
 	s.subscribe("items", inventorytest.Polling)
+	s.subscribe("moved", inventorytest.Native)
+	s.subscribe("numbered", inventorytest.Numbered)
 	s.subscribe("hook", inventorytest.Webhook)
 	for i := range 3 {
 		s.happen(fmt.Sprint("n", i))

@@ -30,6 +30,7 @@ import (
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/delivery"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/events"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/jwks"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/remote"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/store"
 )
@@ -38,6 +39,9 @@ var _ service.Service = (*Service)(nil)
 
 // keyFile is the name of the file with the key that callbacks are derived from.
 const keyFile = "webhook.key"
+
+// scope is the name of the service's metrics.
+const scope = "github.com/ferrule-dev/ferrule/services/trigger"
 
 // checkTime bounds what [New] does with the store.
 const checkTime = 10 * time.Second
@@ -51,7 +55,10 @@ type Service struct {
 	scheduler  *schedule.Scheduler
 	dispatcher *delivery.Dispatcher
 	deliverer  *delivery.Deliverer
+	archive    *delivery.Archive
+	queue      *delivery.Queue
 	reader     *events.Reader
+	retention  *events.Retention
 	watch      *events.Watch
 	stopping   chan struct{} // closed when Run is told to end
 }
@@ -85,8 +92,14 @@ func build(env service.Env, cfg Config, limits core.Config) (*Service, error) {
 		return nil, fmt.Errorf("check the webhook key: %w", err)
 	}
 	limits.PublicURL = cfg.base()
-	s.triggers = core.New(limits, s.ports(subscriptions, keys))
-	s.buildDelivery(subscriptions)
+	if err := s.buildQueue(subscriptions); err != nil {
+		return nil, err
+	}
+	ports := s.ports(subscriptions, keys)
+	s.triggers = core.New(limits, ports)
+	s.buildDelivery(keys, ports.Runtime)
+	bounds := remote.EventBounds(registryv1.NewRegistryServiceClient(env.Client(service.Registry)))
+	s.retention = events.NewRetention(s.reader, bounds, env.Clock, env.Log, rand2.Float64)
 	env.Health.Register(healthTarget)
 	return s, nil
 }
@@ -94,15 +107,20 @@ func build(env service.Env, cfg Config, limits core.Config) (*Service, error) {
 // ports connects the core to everything around it.
 func (s *Service) ports(subscriptions *store.Store, keys *callback.Keys) core.Ports {
 	registry := registryv1.NewRegistryServiceClient(s.env.Client(service.Registry))
+	runtime := remote.NewRuntime(runtimev1.NewRuntimeServiceClient(s.env.Client(service.Runtime)))
 	return core.Ports{
 		Store:        subscriptions,
-		Runtime:      remote.NewRuntime(runtimev1.NewRuntimeServiceClient(s.env.Client(service.Runtime))),
+		Runtime:      runtime,
+		Lists:        runtime,
 		Connections:  remote.NewConnections(vaultv1.NewVaultServiceClient(s.env.Client(service.Vault))),
 		Definitions:  remote.NewDefinitions(registry),
 		Environments: remote.NewEnvironments(registry, s.env.Clock),
 		Events:       events.NewLog(s.env.Bus),
+		Past:         s.reader,
+		Replays:      replays{Replay: events.Replay{Reader: s.reader}, queue: s.queue},
 		Schedules:    schedules{s.scheduler},
 		Keys:         keys,
+		KeySets:      jwks.New(s.env.Guard, s.env.Clock),
 		Clock:        s.env.Clock,
 		NewUID:       newUID,
 		Dice:         rand2.Float64,
@@ -112,12 +130,26 @@ func (s *Service) ports(subscriptions *store.Store, keys *callback.Keys) core.Po
 	}
 }
 
-func (s *Service) buildDelivery(subscriptions *store.Store) {
-	ports := delivery.Ports{
-		JetStream: s.env.Bus.JetStream(), Publisher: s.env.Bus, Subscriptions: subscriptions, Clock: s.env.Clock, Log: s.env.Log,
+// buildQueue makes the way that events take to their sinks.
+func (s *Service) buildQueue(subscriptions *store.Store) error {
+	metrics, err := delivery.NewMetrics(s.env.Meter.Meter(scope))
+	if err != nil {
+		return err
 	}
-	s.dispatcher = delivery.NewDispatcher(ports)
-	s.deliverer = delivery.NewDeliverer(ports, delivery.NewHTTP(s.env.Guard, s.env.Clock), s.cfg.SinkWorkers, rand2.Float64)
+	s.queue = delivery.NewQueue(delivery.Ports{
+		JetStream: s.env.Bus.JetStream(), Publisher: s.env.Bus, Subscriptions: subscriptions, Clock: s.env.Clock, Log: s.env.Log,
+		Dice: rand2.Float64, Metrics: metrics,
+	})
+	return nil
+}
+
+// buildDelivery makes what works on the queue.
+func (s *Service) buildDelivery(keys *callback.Keys, runtime core.Runtime) {
+	s.archive = delivery.NewArchive(s.queue)
+	s.dispatcher = delivery.NewDispatcher(s.queue)
+	s.deliverer = delivery.NewDeliverer(s.queue.Ports, newUID(), []delivery.Sender{
+		delivery.NewHTTP(s.env.Guard, keys, s.env.Clock), delivery.NewAction(runtime),
+	}, s.cfg.SinkWorkers)
 }
 
 // newUID returns 32 random hexadecimal digits.
@@ -141,9 +173,26 @@ func (s schedules) PutIfAbsent(ctx context.Context, uid string, at time.Time) er
 	return err
 }
 
+// replays lets the core queue what it reads again.
+type replays struct {
+	events.Replay
+
+	queue *delivery.Queue
+}
+
+// Queue implements core.Replays.
+func (r replays) Queue(ctx context.Context, s core.Subscription, sink core.Sink, e core.Recorded, again string) (bool, error) {
+	return r.queue.Put(ctx, s, sink, delivery.Event{ID: e.ID, Data: e.Message, Sequence: e.Sequence}, again)
+}
+
+// Wake implements core.Replays.
+func (r replays) Wake(ctx context.Context, s core.Subscription, sink core.Sink) error {
+	return r.queue.Wake(ctx, s, sink)
+}
+
 // Register adds the service's gRPC implementation.
 func (s *Service) Register(to grpc.ServiceRegistrar) {
-	api.Register(to, s.triggers, s.reader, s.watch, s.stopping)
+	api.Register(to, s.triggers, s.reader, s.archive, s.watch, s.stopping)
 }
 
 // Rules keeps the ingress of webhooks to the gateway.

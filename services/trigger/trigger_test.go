@@ -15,15 +15,19 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
+	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
 	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/service"
 	"github.com/ferrule-dev/ferrule/pkg/testkit"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/inventorytest"
 )
 
@@ -372,5 +376,34 @@ func TestConfiguration(t *testing.T) {
 	}
 	if _, err := New(service.Env{}, Config{}); err == nil {
 		t.Error("a service was built with no workers")
+	}
+}
+
+func TestHowASubscriptionIsPolledIsShownAsItWasGiven(t *testing.T) {
+	p := newWorld(t)
+	process := p.begin(p.kv)
+	req := request("items", inventorytest.Search)
+	req.Subscription.Polling = &connectorv1.PollingTrigger{
+		Protocol: connectorv1.PollingProtocol_POLLING_PROTOCOL_LIST, ItemsPath: "items", KeyPath: "id", MaxPages: 4,
+		Order: connectorv1.ListOrder_LIST_ORDER_NEWEST_FIRST, Report: connectorv1.ItemChange_ITEM_CHANGE_CREATED_OR_CHANGED,
+		Cursors: []*connectorv1.PollingCursor{{Parameter: "page", ValuePath: "id", Template: "{value}"}},
+	}
+	req.Subscription.SuspendAfter, req.Subscription.Split = durationpb.New(time.Hour), triggerv1.Split_SPLIT_WHOLE
+	sub, err := process.client.CreateSubscription(p.ann(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(req.GetSubscription().GetPolling(), sub.GetPolling(), protocmp.Transform()); diff != "" {
+		t.Error(diff)
+	}
+	if sub.GetSuspendAfter().AsDuration() != time.Hour || sub.GetSplit() != triggerv1.Split_SPLIT_WHOLE || sub.GetFailingSince() != nil || sub.GetNextPollTime() == nil {
+		t.Errorf("shown as %v", sub)
+	}
+	p.api.Set(func(a *inventorytest.API) {
+		a.Refuse = func(core.Call) *core.Answer { x := inventorytest.Refusal(http.StatusBadGateway, true); return &x }
+	})
+	failing, err := process.client.CreateSubscription(p.ann(), request("failing", inventorytest.Polling))
+	if err != nil || failing.GetFailingSince() == nil || failing.GetState() != triggerv1.SubscriptionState_SUBSCRIPTION_STATE_ERROR {
+		t.Errorf("%v, %v", failing, err)
 	}
 }

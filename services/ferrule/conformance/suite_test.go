@@ -19,6 +19,7 @@ import (
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
 	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
+	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/suite"
 )
@@ -30,6 +31,7 @@ type clients struct {
 	registry registryv1.RegistryServiceClient
 	vault    vaultv1.VaultServiceClient
 	runtime  runtimev1.RuntimeServiceClient
+	triggers triggerv1.TriggerServiceClient
 }
 
 // startSuite runs all services in this process until the test ends.
@@ -79,6 +81,7 @@ func dial(t *testing.T, at suite.Endpoints) clients {
 	t.Cleanup(func() { _ = conn.Close() })
 	return clients{
 		registryv1.NewRegistryServiceClient(conn), vaultv1.NewVaultServiceClient(conn), runtimev1.NewRuntimeServiceClient(conn),
+		triggerv1.NewTriggerServiceClient(conn),
 	}
 }
 

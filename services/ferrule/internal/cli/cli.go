@@ -126,7 +126,7 @@ Start a server, then try it:
 		a.export(), a.apply(), a.environments(), a.promote(),
 		a.providers(), a.oauthClients(),
 		a.connect(), a.authorize(), a.revoke(), a.connections(), a.test(), a.invoke(), a.choices(), a.schema(),
-		a.subscribe(), a.subscriptions(), a.events(),
+		a.trigger(), a.subscribe(), a.subscriptions(), a.events(), a.deliveries(), a.sinkSecret(),
 		a.usageReport(), a.requests(), a.audit(), a.keys(),
 	)
 	documentFlags(root)

@@ -17,7 +17,6 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
-	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
 )
@@ -29,76 +28,109 @@ const (
 	resumePause = time.Second
 )
 
+// eventFlags are the flags of events.
+type eventFlags struct {
+	follow   bool
+	from, to string
+	after    uint64
+	count    int
+}
+
 func (a *app) events() *cobra.Command {
-	var follow bool
-	var from string
-	var count int
+	var f eventFlags
 	cmd := &cobra.Command{
 		Use:   "events SUBSCRIPTION",
-		Short: "Show what happened",
+		Short: "Show what happened, and send it to the sinks again",
 		Long: `Events prints the events of a subscription, oldest first. With --follow it goes
 on with new ones as they happen, and continues where it was if the server goes
-away for a while.`,
+away for a while. When it is stopped it says which --after continues there.
+
+"ferrule events replay" sends events to the subscription's sinks again.`,
 		Example: `  ferrule events new-items
-  ferrule events new-items --follow --from 10m`,
+  ferrule events new-items --follow --from 10m
+  ferrule events new-items --follow --after 4711 -o json
+  ferrule events replay new-items --from 24h`,
 		Args: exactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
-			start, err := startTime(from, clock.System().Now())
-			if err != nil {
-				return err
-			}
-			name := a.resource("subscriptions", args[0])
-			r := &eventReader{app: a, client: client, name: name, left: count, unlimited: count == 0}
-			if err := r.list(cmd.Context(), start); err != nil || !follow || r.done() {
-				return err
-			}
-			return r.follow(cmd.Context())
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return a.showEvents(cmd, args[0], f) },
 	}
 	flags := cmd.Flags()
-	flags.BoolVarP(&follow, "follow", "f", false, "go on with new events as they happen")
-	flags.StringVar(&from, "from", "", "only events since this time: RFC 3339, or how long ago, such as 10m")
-	flags.IntVarP(&count, "count", "n", 0, "stop after this many events; 0 means all")
+	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with new events as they happen")
+	flags.StringVar(&f.from, "from", "", "only events since this time: RFC 3339, or how long ago, such as 10m")
+	flags.StringVar(&f.to, "to", "", "only events before this time: RFC 3339, or how long ago")
+	flags.Uint64Var(&f.after, "after", 0, "with --follow, begin behind the event with this sequence")
+	flags.IntVarP(&f.count, "count", "n", 0, "stop after this many events; 0 means all")
+	cmd.AddCommand(a.replayEvents())
 	return cmd
 }
 
-// startTime reads --from.
-func startTime(from string, now time.Time) (string, error) {
-	if from == "" {
+func (a *app) showEvents(cmd *cobra.Command, idOrName string, f eventFlags) error {
+	switch {
+	case f.follow && f.to != "":
+		return usage("--follow goes on with what happens, which --to excludes; leave one out")
+	case f.after > 0 && (!f.follow || f.from != ""):
+		return usage("--after goes with --follow, and without --from")
+	}
+	client, err := a.client()
+	if err != nil {
+		return err
+	}
+	r := &eventReader{
+		app: a, client: client, name: a.resource("subscriptions", idOrName),
+		last: f.after, left: f.count, unlimited: f.count == 0,
+	}
+	now := a.clock.Now()
+	if r.start, err = pastTime("from", f.from, now); err != nil {
+		return err
+	}
+	if r.end, err = pastTime("to", f.to, now); err != nil {
+		return err
+	}
+	if f.after == 0 {
+		if err := r.list(cmd.Context()); err != nil || !f.follow || r.done() {
+			return err
+		}
+	}
+	return r.follow(cmd.Context())
+}
+
+// pastTime reads a flag that names a time: RFC 3339, or how long ago. Nothing is
+// no time.
+func pastTime(flag, text string, now time.Time) (string, error) {
+	if text == "" {
 		return "", nil
 	}
-	if ago, err := time.ParseDuration(from); err == nil {
-		return now.Add(-ago).UTC().Format(time.RFC3339Nano), nil
+	var ago period
+	if ago.Set(text) == nil {
+		return now.Add(-time.Duration(ago)).UTC().Format(time.RFC3339Nano), nil
 	}
-	t, err := time.Parse(time.RFC3339, from)
+	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return "", usage("--from takes a time such as 2026-05-01T12:00:00Z or a duration such as 10m, not %q", from)
+		return "", usage("--%s takes a time such as 2026-05-01T12:00:00Z (RFC 3339) or how long ago, such as 10m or 7d, not %q", flag, text)
 	}
 	return t.UTC().Format(time.RFC3339Nano), nil
 }
 
 // eventReader prints the events of one subscription, each once.
 type eventReader struct {
-	app       *app
-	client    *rest.Client
-	name      string
-	last      uint64 // sequence of the last event printed
-	left      int    // events still wanted
-	unlimited bool
+	app        *app
+	client     *rest.Client
+	name       string
+	start, end string // times between which events are wanted; empty without bound
+	last       uint64 // sequence of the last event printed
+	left       int    // events still wanted
+	unlimited  bool
 }
 
 func (r *eventReader) done() bool { return !r.unlimited && r.left <= 0 }
 
 // list prints what has happened so far.
-func (r *eventReader) list(ctx context.Context, start string) error {
+func (r *eventReader) list(ctx context.Context) error {
 	return everyPage(func(token string) (string, error) {
 		query := url.Values{"page_token": {token}, "page_size": {"500"}}
-		if start != "" {
-			query.Set("start_time", start)
+		for name, value := range map[string]string{"start_time": r.start, "end_time": r.end} {
+			if value != "" {
+				query.Set(name, value)
+			}
 		}
 		var res triggerv1.ListEventsResponse
 		if err := r.client.Call(ctx, http.MethodGet, rest.Path(r.name, "events"), query, nil, &res); err != nil {
@@ -121,6 +153,9 @@ func (r *eventReader) follow(ctx context.Context) error {
 	for {
 		err := r.stream(ctx)
 		if ctx.Err() != nil || r.done() {
+			if r.last > 0 {
+				r.app.progress("`ferrule events %s --follow --after %d` continues here", id(r.name), r.last)
+			}
 			return nil //nolint:nilerr // the user has seen enough
 		}
 		if err != nil {
@@ -130,7 +165,7 @@ func (r *eventReader) follow(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-clock.System().After(resumePause):
+		case <-r.app.clock.After(resumePause):
 		}
 	}
 }
@@ -138,11 +173,7 @@ func (r *eventReader) follow(ctx context.Context) error {
 // stream prints one stream of events. It returns nil when the stream was cut
 // off, so that it can be continued, and an error when that makes no sense.
 func (r *eventReader) stream(ctx context.Context) error {
-	query := url.Values{}
-	if r.last > 0 {
-		query.Set("after_sequence", strconv.FormatUint(r.last, 10))
-	}
-	res, err := r.client.Do(ctx, http.MethodGet, rest.Path(r.name, "events")+":stream", query, nil)
+	res, err := r.client.Do(ctx, http.MethodGet, rest.Path(r.name, "events")+":stream", r.position(), nil)
 	if err != nil {
 		return nil // the server may come back
 	}
@@ -164,6 +195,19 @@ func (r *eventReader) stream(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// position says where the stream begins. Nothing that happened between the list and
+// the stream is left out: without an event to go on after, that is where the list
+// began.
+func (r *eventReader) position() url.Values {
+	switch {
+	case r.last > 0:
+		return url.Values{"after_sequence": {strconv.FormatUint(r.last, 10)}}
+	case r.start != "":
+		return url.Values{"start_time": {r.start}}
+	}
+	return url.Values{"start_time": {time.Unix(0, 0).UTC().Format(time.RFC3339)}}
 }
 
 // line takes one line of the stream: {"result": event} or {"error": status}.

@@ -138,3 +138,17 @@ func guess(value string) json.RawMessage {
 	quoted, _ := json.Marshal(value) // a string cannot fail
 	return quoted
 }
+
+// readOnce refuses a command line that reads standard input for more than one value.
+func readOnce(values ...string) error {
+	readers := 0
+	for _, value := range values {
+		if value == "-" {
+			readers++
+		}
+	}
+	if readers > 1 {
+		return usage("standard input can be read once; give the other values as @FILE")
+	}
+	return nil
+}

@@ -22,6 +22,7 @@ import (
 	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
 	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
+	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/pkg/httperr"
 	"github.com/ferrule-dev/ferrule/pkg/service"
 )
@@ -60,8 +61,8 @@ const (
 )
 
 // New returns the handler of all REST paths. client returns the connection to a
-// service.
-func New(ctx context.Context, client func(service string) grpc.ClientConnInterface) (http.Handler, error) {
+// service, clk says when a quiet stream has to give a sign of life.
+func New(ctx context.Context, client func(service string) grpc.ClientConnInterface, clk clock.Clock) (http.Handler, error) {
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
 		runtime.WithForwardResponseOption(mirror),
@@ -87,7 +88,7 @@ func New(ctx context.Context, client func(service string) grpc.ClientConnInterfa
 		func() error {
 			return triggerv1.RegisterTriggerServiceHandlerClient(ctx, mux, trigger)
 		},
-		func() error { return mux.HandlePath(http.MethodGet, eventsPath, streamEvents(mux, trigger)) },
+		func() error { return mux.HandlePath(http.MethodGet, eventsPath, streamEvents(mux, trigger, clk)) },
 		func() error { return mux.HandlePath(http.MethodPost, pagesPath, streamPages(mux, calls)) },
 	} {
 		if err := register(); err != nil {

@@ -10,7 +10,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
-	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 	"github.com/ferrule-dev/ferrule/pkg/httperr"
 )
 
@@ -42,29 +41,14 @@ func streamPages(mux *runtime.ServeMux, calls runtimev1.RuntimeServiceClient) ru
 			httperr.Write(w, classify(err))
 			return
 		}
-		forwardPages(w, stream, first)
-	}
-}
-
-// forwardPages writes pages as they come, beginning with one that is there
-// already; nil if there is none.
-func forwardPages(w http.ResponseWriter, stream runtimev1.RuntimeService_InvokePagesClient, page *runtimev1.InvokePagesResponse) {
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	w.Header().Set("Cache-Control", "no-store")
-	explain(w.Header(), page.GetError())
-	w.WriteHeader(http.StatusOK)
-	out := http.NewResponseController(w)
-	for page != nil {
-		if _, err := w.Write(wrap(`{"result":`, page)); err != nil || out.Flush() != nil {
-			return
-		}
-		var err error
-		switch page, err = stream.Recv(); {
-		case errors.Is(err, io.EOF):
-			return
-		case err != nil:
-			_, _ = w.Write(failure(grpcx.ToStatus(classify(err)).Proto())) // nobody is left to tell
-			return
-		}
+		explain(w.Header(), first.GetError())
+		waiting := true
+		forwardLines(w, func() (*runtimev1.InvokePagesResponse, error) {
+			if waiting {
+				waiting = false
+				return first, err // there already
+			}
+			return stream.Recv()
+		})
 	}
 }

@@ -58,7 +58,25 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		httperr.Write(w, err)
 		return
 	}
+	answer(w, r, res)
+}
+
+// answer writes what the trigger service says. What it reflects of a stranger's
+// handshake must never become a page: browsers are told not to guess, and a body
+// without a type is text.
+func answer(w http.ResponseWriter, r *http.Request, res *triggerv1.IngestWebhookResponse) {
+	h := w.Header()
+	for _, line := range res.GetHeaders() {
+		h.Add(line.GetName(), string(line.GetValue()))
+	}
+	h.Set("X-Content-Type-Options", "nosniff")
+	if len(res.GetBody()) > 0 && h.Get("Content-Type") == "" {
+		h.Set("Content-Type", "text/plain; charset=utf-8")
+	}
 	w.WriteHeader(int(res.GetStatusCode()))
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(res.GetBody()) // who does not read the answer asks again
+	}
 }
 
 func read(w http.ResponseWriter, r *http.Request) (*triggerv1.IngestWebhookRequest, error) {

@@ -2,8 +2,8 @@ package api
 
 import (
 	"context"
-	"slices"
 
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -20,9 +20,11 @@ func (s *Server) CreateEnvironment(ctx context.Context, req *registryv1.CreateEn
 		return nil, err
 	}
 	e, err := s.core.CreateEnvironment(ctx, core.Environment{
-		Name:        resource.Environment{ID: req.GetEnvironmentId()},
-		Title:       req.GetEnvironment().GetTitle(),
-		Description: req.GetEnvironment().GetDescription(),
+		Name:          resource.Environment{ID: req.GetEnvironmentId()},
+		Title:         req.GetEnvironment().GetTitle(),
+		Description:   req.GetEnvironment().GetDescription(),
+		EventMaxAge:   req.GetEnvironment().GetEventMaxAge().AsDuration(),
+		EventMaxBytes: req.GetEnvironment().GetEventMaxBytes(),
 	})
 	if err != nil {
 		return nil, err
@@ -73,28 +75,43 @@ func (s *Server) UpdateEnvironment(ctx context.Context, req *registryv1.UpdateEn
 	if err != nil {
 		return nil, err
 	}
-	paths := req.GetUpdateMask().GetPaths()
-	for _, p := range paths {
-		if p != "title" && p != "description" {
-			return nil, fault.Invalid(fault.ReasonInvalidArgument,
-				"the update mask names %q; an environment has a title and a description to change", p).
-				Field("update_mask", "may name title and description")
-		}
-	}
-	update := core.EnvironmentUpdate{Etag: req.GetEnvironment().GetEtag()}
-	if len(paths) == 0 || slices.Contains(paths, "title") {
-		title := req.GetEnvironment().GetTitle()
-		update.Title = &title
-	}
-	if len(paths) == 0 || slices.Contains(paths, "description") {
-		description := req.GetEnvironment().GetDescription()
-		update.Description = &description
+	update, err := environmentUpdate(req)
+	if err != nil {
+		return nil, err
 	}
 	e, err := s.core.UpdateEnvironment(ctx, name, update)
 	if err != nil {
 		return nil, err
 	}
 	return environmentTo(e), nil
+}
+
+// environmentUpdate reads what is to be changed: all, without a mask.
+func environmentUpdate(req *registryv1.UpdateEnvironmentRequest) (core.EnvironmentUpdate, error) {
+	e := req.GetEnvironment()
+	title, description, bytes, age := e.GetTitle(), e.GetDescription(), e.GetEventMaxBytes(), e.GetEventMaxAge().AsDuration()
+	update := core.EnvironmentUpdate{Etag: e.GetEtag()}
+	paths := req.GetUpdateMask().GetPaths()
+	if len(paths) == 0 {
+		paths = []string{"title", "description", "event_max_age", "event_max_bytes"}
+	}
+	for _, path := range paths {
+		switch path {
+		case "title":
+			update.Title = &title
+		case "description":
+			update.Description = &description
+		case "event_max_age":
+			update.EventMaxAge = &age
+		case "event_max_bytes":
+			update.EventMaxBytes = &bytes
+		default:
+			return core.EnvironmentUpdate{}, fault.Invalid(fault.ReasonInvalidArgument,
+				"the update mask names %q; an environment has a title, a description and bounds of events to change", path).
+				Field("update_mask", "may name title, description, event_max_age and event_max_bytes")
+		}
+	}
+	return update, nil
 }
 
 // DeleteEnvironment implements RegistryService.
@@ -113,7 +130,10 @@ func (s *Server) DeleteEnvironment(ctx context.Context, req *registryv1.DeleteEn
 }
 
 func environmentTo(e core.Environment) *registryv1.Environment {
-	out := &registryv1.Environment{Name: e.Name.String(), Title: e.Title, Description: e.Description, Etag: e.Etag()}
+	out := &registryv1.Environment{Name: e.Name.String(), Title: e.Title, Description: e.Description, EventMaxBytes: e.EventMaxBytes, Etag: e.Etag()}
+	if e.EventMaxAge != 0 {
+		out.EventMaxAge = durationpb.New(e.EventMaxAge)
+	}
 	if !e.Created.IsZero() { // the default environment was not made by anybody
 		out.CreateTime = timestamppb.New(e.Created)
 	}

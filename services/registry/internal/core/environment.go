@@ -22,6 +22,10 @@ const (
 	MaxEnvironmentTitle = 128
 	// MaxEnvironmentDescription is the greatest length of a description in bytes.
 	MaxEnvironmentDescription = 4096
+	// MinEventAge is the shortest time for which events can be kept.
+	MinEventAge = time.Minute
+	// MaxEventAge is the longest.
+	MaxEventAge = 10 * 365 * 24 * time.Hour
 )
 
 // Environment is a boundary for names: a stage, or a tenant.
@@ -31,6 +35,10 @@ type Environment struct {
 	// Title and Description are for people.
 	Title       string
 	Description string
+	// EventMaxAge and EventMaxBytes bound the events that can be read again: for how
+	// long they are kept, and how many bytes of them; 0 means no bound of its own.
+	EventMaxAge   time.Duration `json:",omitzero"`
+	EventMaxBytes int64         `json:",omitzero"`
 	// Created and Updated are when it was made and last changed; zero for the
 	// default environment as long as nobody has changed it.
 	Created time.Time
@@ -98,7 +106,7 @@ func (g *Registry) CreateEnvironment(ctx context.Context, e Environment) (Enviro
 	return e, nil
 }
 
-// check returns what is wrong with the texts.
+// check returns what is wrong with the texts and bounds.
 func (e Environment) check() error {
 	for _, text := range []struct {
 		field, value string
@@ -111,6 +119,14 @@ func (e Environment) check() error {
 			return fault.Invalid(fault.ReasonInvalidArgument, "%s has more than %d bytes; shorten it", text.field, text.limit).
 				Field(text.field, "must have at most "+strconv.Itoa(text.limit)+" bytes")
 		}
+	}
+	if e.EventMaxAge != 0 && (e.EventMaxAge < MinEventAge || e.EventMaxAge > MaxEventAge) {
+		return fault.Invalid(fault.ReasonInvalidArgument, "environment.event_max_age is out of bounds; give 1 minute to 10 years, or leave it out").
+			Field("environment.event_max_age", "must be 1 minute to 10 years")
+	}
+	if e.EventMaxBytes < 0 {
+		return fault.Invalid(fault.ReasonInvalidArgument, "environment.event_max_bytes is negative; give a number of bytes, or 0 for no bound").
+			Field("environment.event_max_bytes", "must not be negative")
 	}
 	return nil
 }
@@ -172,11 +188,31 @@ func environments(r Reader, after string, limit int) ([]Environment, error) {
 type EnvironmentUpdate struct {
 	// Title and Description are the new texts.
 	Title, Description *string
+	// EventMaxAge and EventMaxBytes are the new bounds of events.
+	EventMaxAge   *time.Duration
+	EventMaxBytes *int64
 	// Etag, if not empty, is the one that the environment must have.
 	Etag string
 }
 
-// UpdateEnvironment changes the texts of an environment: ETAG_MISMATCH if it is
+// applied returns the environment with what the update changes.
+func (u EnvironmentUpdate) applied(e Environment) Environment {
+	if u.Title != nil {
+		e.Title = *u.Title
+	}
+	if u.Description != nil {
+		e.Description = *u.Description
+	}
+	if u.EventMaxAge != nil {
+		e.EventMaxAge = *u.EventMaxAge
+	}
+	if u.EventMaxBytes != nil {
+		e.EventMaxBytes = *u.EventMaxBytes
+	}
+	return e
+}
+
+// UpdateEnvironment changes the texts and bounds of an environment: ETAG_MISMATCH if it is
 // no longer the one that was read.
 func (g *Registry) UpdateEnvironment(ctx context.Context, name resource.Environment, u EnvironmentUpdate) (e Environment, err error) {
 	err = g.deps.Store.Update(ctx, func(tx Tx) error {
@@ -186,12 +222,7 @@ func (g *Registry) UpdateEnvironment(ctx context.Context, name resource.Environm
 		if err := sameEtag("environment", name.ID, u.Etag, e.Etag()); err != nil {
 			return err
 		}
-		if u.Title != nil {
-			e.Title = *u.Title
-		}
-		if u.Description != nil {
-			e.Description = *u.Description
-		}
+		e = u.applied(e)
 		if err := e.check(); err != nil {
 			return err
 		}

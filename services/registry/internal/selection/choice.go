@@ -182,7 +182,8 @@ func (c *choice) removed(pointer, what, id string) {
 func (c *choice) needs(op *connectorv1.Operation) []string {
 	t := op.GetTrigger()
 	ids := []string{
-		t.GetWebhook().GetUnsubscribeOperationId(), t.GetPolling().GetNotificationOperationId(), t.GetSimulation().GetOperationId(),
+		t.GetWebhook().GetUnsubscribeOperationId(), t.GetWebhook().GetListOperationId(), t.GetWebhook().GetGetOperationId(),
+		t.GetWebhook().GetRenewal().GetOperationId(), t.GetPolling().GetNotificationOperationId(), t.GetSimulation().GetOperationId(),
 	}
 	for _, d := range op.GetDynamics() {
 		if !slices.ContainsFunc(targets(d), c.excludes) {
@@ -275,6 +276,21 @@ func (c *choice) operation(i int, op *connectorv1.Operation) *connectorv1.Operat
 		out.Trigger = cloned(out.Trigger)
 		out.Trigger.GetWebhook().UnsubscribeOperationId = ""
 		c.removed(op.GetSourcePointer(), what("the way to unsubscribe"), id)
+	}
+	if id := op.GetTrigger().GetWebhook().GetListOperationId(); c.gone(id) {
+		out.Trigger = cloned(out.Trigger)
+		out.Trigger.GetWebhook().ListOperationId = ""
+		c.removed(op.GetSourcePointer(), what("the list of registrations"), id)
+	}
+	if id := op.GetTrigger().GetWebhook().GetGetOperationId(); c.gone(id) {
+		out.Trigger = cloned(out.Trigger)
+		out.Trigger.GetWebhook().GetOperationId = ""
+		c.removed(op.GetSourcePointer(), what("the way to look after the registration"), id)
+	}
+	if id := op.GetTrigger().GetWebhook().GetRenewal().GetOperationId(); c.gone(id) {
+		out.Trigger = cloned(out.Trigger)
+		out.Trigger.GetWebhook().GetRenewal().OperationId = "" // it is registered anew instead
+		c.removed(op.GetSourcePointer(), what("the renewal"), id)
 	}
 	if id := op.GetTrigger().GetPolling().GetNotificationOperationId(); c.gone(id) {
 		out.Trigger = cloned(out.Trigger)

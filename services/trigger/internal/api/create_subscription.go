@@ -6,6 +6,7 @@ import (
 	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/signature"
 )
 
 // CreateSubscription implements triggerv1.TriggerServiceServer.
@@ -19,16 +20,26 @@ func (s *Server) CreateSubscription(ctx context.Context, req *triggerv1.CreateSu
 	if err != nil {
 		return nil, err
 	}
-	draft := core.Draft{
-		Environment: parent.ID, ID: req.GetSubscriptionId(), Connection: connection, Operation: sub.GetOperationId(),
-		Input: sub.GetInput(), UnsignedAccepted: sub.GetUnsignedAccepted(), Interval: sub.GetInterval().AsDuration(),
+	draft, err := draftOf(sub)
+	if err != nil {
+		return nil, err
 	}
-	for _, sink := range sub.GetSinks() {
-		draft.Sinks = append(draft.Sinks, sink.GetHttp().GetUrl())
-	}
+	draft.Environment, draft.ID, draft.Connection = parent.ID, req.GetSubscriptionId(), connection
 	created, err := s.triggers.Create(ctx, caller(ctx), draft)
 	if err != nil {
 		return nil, err
 	}
 	return s.toProto(created), nil
+}
+
+// draftOf reads what somebody wants of a subscription, without its name and
+// connection.
+func draftOf(sub *triggerv1.Subscription) (core.Draft, error) {
+	sinks, err := sinksOf(sub)
+	return core.Draft{
+		Operation: sub.GetOperationId(), Input: sub.GetInput(), UnsignedAccepted: sub.GetUnsignedAccepted(), Recurrence: recurrenceOf(sub),
+		Authorizations: authorizationsOf(sub), Polling: sub.GetPolling(), SuspendAfter: sub.GetSuspendAfter().AsDuration(),
+		Split: core.Split(sub.GetSplit()), Signature: signature.RuleOf(sub.GetSignature()), Secret: []byte(sub.GetSecret()),
+		Sinks: sinks, Description: sub.GetDescription(),
+	}, err
 }

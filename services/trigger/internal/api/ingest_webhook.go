@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 
 	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
@@ -10,15 +12,21 @@ import (
 
 // IngestWebhook implements triggerv1.TriggerServiceServer.
 func (s *Server) IngestWebhook(ctx context.Context, req *triggerv1.IngestWebhookRequest) (*triggerv1.IngestWebhookResponse, error) {
-	header := http.Header{}
+	header := make(http.Header, len(req.GetHeaders()))
 	for _, h := range req.GetHeaders() {
 		header.Add(h.GetName(), string(h.GetValue())) // need not be UTF-8
 	}
-	status, err := s.triggers.Ingest(ctx, core.Notification{
-		Token: req.GetToken(), Method: req.GetMethod(), Header: header, Body: req.GetBody(),
+	reply, err := s.triggers.Ingest(ctx, core.Notification{
+		Token: req.GetToken(), Method: req.GetMethod(), Query: string(req.GetQuery()), Header: header, Body: req.GetBody(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &triggerv1.IngestWebhookResponse{StatusCode: int32(status)}, nil
+	res := &triggerv1.IngestWebhookResponse{StatusCode: int32(reply.Status), Body: reply.Body}
+	for _, name := range slices.Sorted(maps.Keys(reply.Header)) {
+		for _, value := range reply.Header[name] {
+			res.Headers = append(res.Headers, &triggerv1.WebhookHeader{Name: name, Value: []byte(value)})
+		}
+	}
+	return res, nil
 }

@@ -21,8 +21,8 @@ func (s *Server) ListEvents(ctx context.Context, req *triggerv1.ListEventsReques
 		return nil, err
 	}
 	// The unique id: a token does not reach into another subscription's events.
-	scope := page.Scope("events", sub.UID, req.GetStartTime().String())
-	want := events.Range{Subscription: sub, Start: startTime(req.GetStartTime())}
+	scope := page.Scope("events", sub.UID, bound(req.GetStartTime()), bound(req.GetEndTime()))
+	want := events.Range{Subscription: sub, Start: startTime(req.GetStartTime()), End: startTime(req.GetEndTime())}
 	if want.After, err = position(scope, req.GetPageToken()); err != nil {
 		return nil, err
 	}
@@ -39,6 +39,14 @@ func (s *Server) ListEvents(ctx context.Context, req *triggerv1.ListEventsReques
 		res.NextPageToken = page.Encode(scope, strconv.FormatUint(last, 10))
 	}
 	return res, nil
+}
+
+// bound is a time as a part of a scope; empty for none.
+func bound(t *timestamppb.Timestamp) string {
+	if t == nil {
+		return ""
+	}
+	return t.AsTime().Format(time.RFC3339Nano)
 }
 
 // position reads a page token: the sequence to continue after.
@@ -70,6 +78,6 @@ func eventToProto(r events.Record) *triggerv1.Event {
 	}
 	return &triggerv1.Event{
 		Name: r.Name.String(), Id: r.ID, Source: r.Source, Type: r.Type, Time: timestamp(r.Time), Revision: r.Revision,
-		DataContentType: r.ContentType, Data: data, Sequence: r.Sequence,
+		DataContentType: r.ContentType, Data: data, Sequence: r.Sequence, Subject: r.Subject, Traceparent: r.TraceParent, OmittedBytes: r.OmittedBytes,
 	}
 }

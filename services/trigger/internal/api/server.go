@@ -10,6 +10,7 @@ import (
 	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
 	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/delivery"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/events"
 )
 
@@ -24,14 +25,15 @@ type Server struct {
 
 	triggers *core.Triggers
 	reader   *events.Reader
+	archive  *delivery.Archive
 	watch    *events.Watch
 	stopping <-chan struct{}
 }
 
 // Register adds the service to a gRPC server. When stopping is closed, streams
 // end so that the server can stop.
-func Register(to grpc.ServiceRegistrar, triggers *core.Triggers, reader *events.Reader, watch *events.Watch, stopping <-chan struct{}) {
-	triggerv1.RegisterTriggerServiceServer(to, &Server{triggers: triggers, reader: reader, watch: watch, stopping: stopping})
+func Register(to grpc.ServiceRegistrar, triggers *core.Triggers, reader *events.Reader, archive *delivery.Archive, watch *events.Watch, stopping <-chan struct{}) {
+	triggerv1.RegisterTriggerServiceServer(to, &Server{triggers: triggers, reader: reader, archive: archive, watch: watch, stopping: stopping})
 }
 
 // caller returns who asks; nobody if the server did not find out.

@@ -1,7 +1,9 @@
 // Package callback derives what a webhook needs and nobody else may know: the
-// unguessable part of its callback URL, and the secret that its API signs with.
+// unguessable part of its callback URL, the secret that its API signs with, and
+// the secrets with which deliveries to sinks are signed. It also seals the secrets
+// that people give.
 //
-// Both are computed from the key of the installation and the subscription's
+// What is derived is computed from the key of the installation and the subscription's
 // unique id, and stored nowhere. Whoever has the database alone can neither
 // call a callback nor sign for an API; whoever has the key file and the database
 // can, so the key file is kept like any other private key.
@@ -34,8 +36,8 @@ var encoding = base64.RawURLEncoding.Strict()
 // Keys derives tokens and secrets. It is immutable and safe for concurrent use,
 // and prints as nothing but its name.
 type Keys struct {
-	token, secret []byte
-	id            string
+	token, secret, seal, sink []byte
+	id                        string
 }
 
 // New returns the keys that are derived from a master key of 32 bytes.
@@ -45,14 +47,17 @@ func New(master []byte) (*Keys, error) {
 	}
 	derived := map[string][]byte{}
 	// One key per purpose: what is known of one says nothing about another.
-	for _, purpose := range []string{"token", "secret", "id"} {
+	for _, purpose := range []string{"token", "secret", "seal", "sink", "id"} {
 		key, err := hkdf.Key(sha256.New, master, nil, "ferrule webhook "+purpose, keySize)
 		if err != nil {
 			return nil, fmt.Errorf("derive the webhook key for %s: %w", purpose, err)
 		}
 		derived[purpose] = key
 	}
-	return &Keys{token: derived["token"], secret: derived["secret"], id: hex.EncodeToString(derived["id"][:8])}, nil
+	return &Keys{
+		token: derived["token"], secret: derived["secret"], seal: derived["seal"], sink: derived["sink"],
+		id: hex.EncodeToString(derived["id"][:8]),
+	}, nil
 }
 
 // ID tells keys apart. It is not secret.

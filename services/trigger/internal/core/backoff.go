@@ -1,6 +1,11 @@
 package core
 
-import "time"
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
 
 const (
 	// maxPause is the longest pause between two polls that fail, unless the
@@ -25,18 +30,21 @@ type trouble struct {
 	reason     string
 	retryable  bool
 	retryAfter time.Duration
+	// refused is true if the API does not know the state of the trigger any more.
+	refused bool
 }
 
 // pause returns how long to wait after the nth failure in a row, from 1. It
-// begins with the interval and doubles; where repeating the call cannot help by
-// itself, because the credentials are wrong for instance, it grows fourfold.
+// begins with the interval, or with [maxPause] if that is shorter, and doubles; where
+// repeating the call cannot help by itself, because the credentials are wrong for
+// instance, it grows fourfold.
 func pause(interval time.Duration, failures int, why trouble) time.Duration {
 	longest := max(maxPause, interval)
 	steps := failures - 1
 	if !why.retryable {
 		steps *= 2
 	}
-	d := interval
+	d := min(interval, maxPause)
 	for range steps {
 		if d >= longest/2 {
 			d = longest
@@ -45,4 +53,39 @@ func pause(interval time.Duration, failures int, why trouble) time.Duration {
 		d *= 2
 	}
 	return max(d, min(why.retryAfter, maxRetryAfter))
+}
+
+// minFailures is how many polls have to fail before a subscription is suspended,
+// however much time has passed: this service may have been off in between.
+const minFailures = 3
+
+// exhausted reports whether a subscription has failed for so long that nothing is
+// tried any more.
+func (s Subscription) exhausted(c Cursor, now time.Time) bool {
+	bound := s.SuspendAfter
+	if bound == 0 {
+		bound = DefaultSuspendAfter
+	}
+	return c.Failures >= minFailures && now.Sub(c.FailingSince) >= bound
+}
+
+// retryAfter returns how long an API asks to wait before the next call, by the header
+// Retry-After (RFC 9110, section 10.2.3), at least the shortest interval and at most a
+// day; false if it does not.
+func (t *Triggers) retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
+	text := strings.TrimSpace(h.Get("Retry-After"))
+	if text == "" {
+		return 0, false
+	}
+	var wait time.Duration
+	if seconds, err := strconv.ParseUint(text, 10, 64); err == nil {
+		wait = time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
+	} else if at, err := http.ParseTime(text); err == nil {
+		wait = at.Sub(now)
+	} else if strings.Trim(text, "0123456789") != "" {
+		return 0, false // neither: as if it had not been said
+	} else {
+		wait = maxRetryAfter // a number beyond measure
+	}
+	return min(max(wait, t.cfg.MinInterval), maxRetryAfter), true
 }

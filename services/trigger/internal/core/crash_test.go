@@ -22,6 +22,7 @@ type life struct {
 	*rig
 
 	on       kv.Store
+	polled   string // the operation
 	restarts int
 	added    []string // items after the creation was confirmed
 }
@@ -68,7 +69,7 @@ func (l *life) happen(items ...string) {
 }
 
 func (l *life) subscribe() error {
-	_, err := l.Create(l.t.Context(), ann, draft("items", inventorytest.Polling))
+	_, err := l.Create(l.t.Context(), ann, draft("items", l.polled))
 	if err != nil && strings.Contains(err.Error(), "exists already") {
 		return nil // the death came after the commit
 	}
@@ -119,7 +120,13 @@ func (l *life) finish() {
 // lives returns a life on a store that can crash.
 func lives(t *testing.T) (*life, *faultkv.Store) {
 	t.Helper()
-	l := &life{rig: newRig(t)}
+	return livesOf(t, inventorytest.Polling)
+}
+
+// livesOf is lives with another operation.
+func livesOf(t *testing.T, operation string) (*life, *faultkv.Store) {
+	t.Helper()
+	l := &life{rig: newRig(t), polled: operation}
 	f := faultkv.New(l.kv)
 	l.on = f
 	l.restart(f)
@@ -132,43 +139,51 @@ func kill(store *faultkv.Store) {
 	_ = store.View(context.Background(), func(kv.Reader) error { return nil })
 }
 
+// protocols are operations that are polled in different ways: a list, the API's own
+// links, a list with a cursor that comes in pages.
+var protocols = []string{inventorytest.Polling, inventorytest.Native, inventorytest.Numbered}
+
 func TestACrashOfTheStoreAtEveryStepLosesAndDoublesNothing(t *testing.T) {
-	calm, store := lives(t)
-	calm.run(polls)
-	passed := store.Passed(faultkv.Any)
-	calm.finish()
-	if passed < 60 {
-		t.Fatalf("only %d moments to crash at: the test looks at too little", passed)
-	}
-	for n := 1; n <= passed; n++ {
-		t.Run(fmt.Sprint("at moment ", n), func(t *testing.T) {
-			l, store := lives(t)
-			store.Crash(faultkv.Any, n)
-			l.run(polls)
-			if l.restarts == 0 && n < passed-2 { // the relay's last look may go unnoticed
-				t.Fatal("nothing died")
-			}
-			l.on = l.kv
-			l.restart(l.kv)
-			l.finish()
-		})
+	for _, operation := range protocols {
+		calm, store := livesOf(t, operation)
+		calm.run(polls)
+		passed := store.Passed(faultkv.Any)
+		calm.finish()
+		if passed < 60 {
+			t.Fatalf("only %d moments to crash at: the test looks at too little", passed)
+		}
+		for n := 1; n <= passed; n++ {
+			t.Run(fmt.Sprint(operation, " at moment ", n), func(t *testing.T) {
+				l, store := livesOf(t, operation)
+				store.Crash(faultkv.Any, n)
+				l.run(polls)
+				if l.restarts == 0 && n < passed-2 { // the relay's last look may go unnoticed
+					t.Fatal("nothing died")
+				}
+				l.on = l.kv
+				l.restart(l.kv)
+				l.finish()
+			})
+		}
 	}
 }
 
 func TestAFailureOfTheStoreAtEveryStepLosesAndDoublesNothing(t *testing.T) {
-	calm, store := lives(t)
-	calm.run(polls)
-	passed := store.Passed(faultkv.Any)
-	for n := 1; n <= passed; n++ {
-		t.Run(fmt.Sprint("at moment ", n), func(t *testing.T) {
-			l, store := lives(t)
-			store.Fail(faultkv.Any, n, errBroken)
-			l.run(polls[:3]) // the relay has its own suite; here it would wait for its pause
-			l.on = l.kv
-			l.restart(l.kv)
-			l.run(polls[3:])
-			l.finish()
-		})
+	for _, operation := range protocols {
+		calm, store := livesOf(t, operation)
+		calm.run(polls)
+		passed := store.Passed(faultkv.Any)
+		for n := 1; n <= passed; n++ {
+			t.Run(fmt.Sprint(operation, " at moment ", n), func(t *testing.T) {
+				l, store := livesOf(t, operation)
+				store.Fail(faultkv.Any, n, errBroken)
+				l.run(polls[:3]) // the relay has its own suite; here it would wait for its pause
+				l.on = l.kv
+				l.restart(l.kv)
+				l.run(polls[3:])
+				l.finish()
+			})
+		}
 	}
 }
 
@@ -207,22 +222,24 @@ func TestACrashAroundThePublishingOfEveryMessageLosesAndDoublesNothing(t *testin
 }
 
 func TestACrashAfterTheAnswerOfTheAPIIsRepeatedAsIfItHadNotBeen(t *testing.T) {
-	for n := 1; n <= 4; n++ {
-		t.Run(fmt.Sprint("call ", n), func(t *testing.T) {
-			l, store := lives(t)
-			count := 0
-			l.api.After = func(core.Call) error {
-				count++
-				if count == n {
-					kill(store)
+	for _, operation := range protocols {
+		for n := 1; n <= 8; n++ { // the pages of one poll count each
+			t.Run(fmt.Sprint(operation, " call ", n), func(t *testing.T) {
+				l, store := livesOf(t, operation)
+				count := 0
+				l.api.After = func(core.Call) error {
+					count++
+					if count == n {
+						kill(store)
+					}
+					return nil
 				}
-				return nil
-			}
-			l.run(polls)
-			l.on = l.kv
-			l.restart(l.kv)
-			l.finish()
-		})
+				l.run(polls)
+				l.on = l.kv
+				l.restart(l.kv)
+				l.finish()
+			})
+		}
 	}
 }
 

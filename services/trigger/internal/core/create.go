@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -12,6 +11,8 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/polling"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/recurrence"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/signature"
 )
 
 const (
@@ -37,11 +38,34 @@ type Draft struct {
 	Operation        string
 	Input            string
 	UnsignedAccepted bool
-	// Interval is the time between two polls; 0 means [DefaultInterval]. Only
-	// for polling triggers.
-	Interval time.Duration
-	// Sinks are the URLs of HTTP endpoints.
-	Sinks []string
+	// Recurrence says when to poll. Only for polling triggers.
+	Recurrence recurrence.Options
+	// Sinks are where events go. Those without an id are given one.
+	Sinks []Sink
+	// Authorizations are the values of the header Authorization for the sinks at the
+	// same places; empty for none.
+	Authorizations []string
+	// Split says what of a batch is one event.
+	Split Split
+	// Signature is the owner's rule for notifications, instead of the connector's;
+	// nil if there is none. Only for webhooks.
+	Signature *signature.Rule
+	// Polling are the owner's rules for reading answers, instead of the connector's;
+	// nil if there are none. With them any operation that answers with a list can be
+	// polled.
+	Polling *connectorv1.PollingTrigger
+	// SuspendAfter and Description are as in [Subscription].
+	SuspendAfter time.Duration
+	Description  string
+	// Secret is what the API signs with, where the API or a person has chosen it;
+	// empty otherwise. Only for webhooks.
+	Secret []byte
+
+	// pokes is the unique id of the polling subscription that its notifications make
+	// poll; empty if they are events.
+	pokes string
+	// companion is the unique id of the webhook that makes it poll; empty for none.
+	companion string
 }
 
 // Create starts to use a trigger on behalf of the caller, to whom the
@@ -66,26 +90,41 @@ func (t *Triggers) Create(ctx context.Context, caller Caller, d Draft) (Subscrip
 	if err != nil {
 		return Subscription{}, err
 	}
-	op, err := triggerOf(def, d.Operation)
+	op, rules, err := draftedTrigger(def, d)
 	if err != nil {
 		return Subscription{}, err
 	}
 	s := Subscription{
 		UID: t.NewUID(), Change: 1, Connection: d.Connection, ConnectionOwner: conn.Owner, Connector: conn.Connector,
 		Operation: d.Operation, Revision: revision, Input: d.Input, UnsignedAccepted: d.UnsignedAccepted,
-		Owner: caller.Principal.Name, CreateTime: t.Clock.Now(),
+		Owner: caller.Principal.Name, CreateTime: t.Clock.Now(), Split: d.Split, SuspendAfter: d.SuspendAfter,
+		Description: d.Description,
 	}
-	for _, target := range d.Sinks {
-		s.Sinks = append(s.Sinks, Sink{URL: target})
+	if s.Sinks, err = t.identified(d.Sinks); err != nil {
+		return Subscription{}, err
 	}
-	if op.GetTrigger().GetPolling() != nil {
-		return t.createPolling(ctx, s, d, op.GetTrigger().GetPolling())
+	if err := t.checkActions(ctx, caller, d.Environment, s.Sinks); err != nil {
+		return Subscription{}, err
+	}
+	if err := t.sealed(s.UID, s.Sinks, d.Authorizations); err != nil {
+		return Subscription{}, err
+	}
+	if rules != nil {
+		if d.Signature != nil || len(d.Secret) > 0 {
+			return Subscription{}, invalidDraft("signature", "and its secret are for webhooks; this trigger is polled: leave them out")
+		}
+		return t.createAccompanied(ctx, s, d, *rules, target{def: def, op: op, conn: conn, revision: revision})
 	}
 	return t.createWebhook(ctx, s, d, target{def: def, op: op, conn: conn})
 }
 
 // definition returns the definition that a connection uses, and its revision.
 func (t *Triggers) definition(ctx context.Context, conn Connection) (*connectorv1.Definition, string, error) {
+	return t.definitionFor(ctx, conn, BehalfOfCaller)
+}
+
+// definitionFor is definition on behalf of a party.
+func (t *Triggers) definitionFor(ctx context.Context, conn Connection, behalf Behalf) (*connectorv1.Definition, string, error) {
 	revision := published
 	if conn.PinnedRevision != "" {
 		pinned, err := resource.ParseRevision(conn.PinnedRevision)
@@ -94,7 +133,7 @@ func (t *Triggers) definition(ctx context.Context, conn Connection) (*connectorv
 		}
 		revision = pinned.ID
 	}
-	def, revision, err := t.Definitions.Definition(ctx, conn.Connector, revision, BehalfOfCaller)
+	def, revision, err := t.Definitions.Definition(ctx, conn.Connector, revision, behalf)
 	if err != nil {
 		return nil, "", fmt.Errorf("read the definition of %s: %w", conn.Connector, err)
 	}
@@ -109,6 +148,14 @@ func (t *Triggers) check(ctx context.Context, d Draft) error {
 	if d.Connection.Environment != d.Environment {
 		return invalidDraft("connection", "must be a connection of the same environment")
 	}
+	if err := t.checkDraft(d); err != nil {
+		return err
+	}
+	return t.checkID(ctx, d)
+}
+
+// checkDraft refuses values that are wrong wherever they are used.
+func (t *Triggers) checkDraft(d Draft) error {
 	if len(d.Input) > MaxInput {
 		return fault.Invalid(fault.ReasonInputTooLarge, "the input has %d bytes, up to %d are accepted", len(d.Input), MaxInput).
 			With("limit", strconv.Itoa(MaxInput)).Field("subscription.input", "is too large")
@@ -116,18 +163,25 @@ func (t *Triggers) check(ctx context.Context, d Draft) error {
 	if _, err := parseInput(d.Input); err != nil {
 		return err
 	}
-	if d.Interval != 0 && (d.Interval < t.cfg.MinInterval || d.Interval > MaxInterval) {
-		return invalidDraft("interval", fmt.Sprintf("must be between %s and 500 days", t.cfg.MinInterval))
-	}
-	if len(d.Sinks) > MaxSinks {
-		return invalidDraft("sinks", fmt.Sprintf("must be at most %d", MaxSinks))
-	}
-	for i, target := range d.Sinks {
-		if why := badSink(target); why != "" {
-			return invalidDraft(fmt.Sprintf("sinks[%d].http.url", i), why)
+	if _, err := recurrence.New(d.Recurrence, t.cfg.MinInterval); err != nil {
+		if problem, ok := recurrence.IsOptionError(err); ok {
+			return invalidDraft(problem.Field, problem.Problem)
 		}
+		return err
 	}
-	return t.checkID(ctx, d)
+	if !d.Recurrence.End.IsZero() && !d.Recurrence.End.After(t.Clock.Now()) {
+		return invalidDraft("end_time", "must be later than now")
+	}
+	if d.SuspendAfter != 0 && (d.SuspendAfter < MinSuspendAfter || d.SuspendAfter > MaxSuspendAfter) {
+		return invalidDraft("suspend_after", "must be between 5 minutes and 500 days")
+	}
+	if err := checkSinks(d.Sinks); err != nil {
+		return err
+	}
+	if len(d.Secret) > MaxSecret {
+		return invalidDraft("secret", fmt.Sprintf("has %d bytes, up to %d are accepted", len(d.Secret), MaxSecret))
+	}
+	return nil
 }
 
 // checkID refuses an id that is malformed or taken, before anything is asked of
@@ -150,18 +204,6 @@ func (t *Triggers) checkID(ctx context.Context, d Draft) error {
 	return fmt.Errorf("read %s: %w", name, err)
 }
 
-// badSink says what is wrong with the URL of a sink, "" if nothing is.
-func badSink(text string) string {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || len(text) > MaxSinkURL || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		return fmt.Sprintf("must be an absolute http or https URL of at most %d bytes", MaxSinkURL)
-	case u.User != nil:
-		return "must not hold a user name or password: it is shown to whoever sees the subscription"
-	}
-	return ""
-}
-
 func invalidDraft(field, description string) error {
 	return fault.Invalid(fault.ReasonInvalidArgument, "the subscription's %s %s", field, description).
 		Field("subscription."+field, description)
@@ -172,29 +214,56 @@ func exists(name resource.Subscription) error {
 		"a subscription %q exists already; choose another id", name.ID).With("subscription", name.String())
 }
 
+// draftedTrigger returns the operation to subscribe to, and how it is polled: by the
+// owner's rules or else the connector's; nil if it is a webhook.
+func draftedTrigger(def *connectorv1.Definition, d Draft) (*connectorv1.Operation, *polling.Rules, error) {
+	if d.Polling == nil {
+		op, err := triggerOf(def, d.Operation)
+		if err != nil || op.GetTrigger().GetPolling() == nil {
+			return op, nil, err
+		}
+		return op, new(polling.RulesOf(op)), nil
+	}
+	op := operationOf(def, d.Operation)
+	switch {
+	case op == nil:
+		return nil, nil, fault.NotFound(fault.ReasonOperationNotFound,
+			"the connector has no operation %q; %s", d.Operation, offered(def)).With("operation", d.Operation)
+	case op.GetTrigger().GetWebhook() != nil:
+		return nil, nil, invalidDraft("polling", "is for operations that answer with a list; this one is a webhook: leave it out")
+	}
+	rules, err := polling.Given(d.Polling, op)
+	if problem, ok := errors.AsType[*polling.RuleError](err); ok {
+		return nil, nil, invalidDraft(problem.Field, problem.Problem)
+	}
+	return op, &rules, err
+}
+
 // createPolling takes the first answer as the baseline and stores it together
 // with the subscription, so that there is no moment at which one exists without
-// the other.
-func (t *Triggers) createPolling(ctx context.Context, s Subscription, d Draft, p *connectorv1.PollingTrigger) (Subscription, error) {
-	interval := d.Interval
-	if interval == 0 {
-		interval = DefaultInterval
+// the other. One that starts later takes it then.
+func (t *Triggers) createPolling(ctx context.Context, s Subscription, d Draft, rules polling.Rules) (Subscription, error) {
+	rule, err := recurrence.New(d.Recurrence, t.cfg.MinInterval)
+	if err != nil {
+		return Subscription{}, err // cannot be: it was checked
 	}
-	s.Polling = &Polling{Interval: interval, Cursor: Cursor{Rules: polling.RulesOf(p), Revision: s.Revision}}
-	now := t.Clock.Now()
-	sight, err := t.look(ctx, s, BehalfOfCaller)
-	why, recoverable := troubleOf(err)
-	switch {
-	case err == nil:
-		s.Polling.Cursor = s.Polling.Cursor.succeeded(sight, t.Clock.Now(), now.Add(t.jittered(interval)))
-	case recoverable:
-		s.Polling.Cursor = s.Polling.Cursor.failed(why, now.Add(t.jittered(pause(interval, 1, why))))
-	default:
+	s.Polling = &Polling{Recurrence: rule.Options(), Companion: d.companion, Cursor: Cursor{Rules: rules, Revision: s.Revision}}
+	if d.Polling != nil {
+		s.Polling.Given = &rules
+	}
+	var seen polling.Seen
+	if now := t.Clock.Now(); now.Before(d.Recurrence.Start) {
+		due, ok := rule.Next(now, t.Dice())
+		s.Polling.Cursor.Next, s.Polling.Cursor.Ended = due, !ok
+	} else if seen, err = t.baseline(ctx, &s, rule); err != nil {
 		return Subscription{}, err
 	}
-	if s, err = t.insert(ctx, s, d, polling.Seen{}.With(sight.items)); err != nil {
+	if s, err = t.insert(ctx, s, d, seen); err != nil {
 		wake(t.missing) // it may be stored all the same
 		return Subscription{}, err
+	}
+	if !s.Polls() {
+		return s, nil
 	}
 	if err := t.Schedules.Put(ctx, s.UID, s.Polling.Cursor.Next); err != nil {
 		// The subscription is stored: from here on it is up to the reconciliation.
@@ -202,6 +271,25 @@ func (t *Triggers) createPolling(ctx context.Context, s Subscription, d Draft, p
 		wake(t.missing)
 	}
 	return s, nil
+}
+
+// baseline makes the first poll, and returns what it has seen.
+func (t *Triggers) baseline(ctx context.Context, s *Subscription, rule recurrence.Rule) (polling.Seen, error) {
+	now, cursor := t.Clock.Now(), s.Polling.Cursor
+	sight, err := t.look(ctx, *s, polling.Seen{}, BehalfOfCaller)
+	_, recoverable := troubleOf(err)
+	switch {
+	case err == nil:
+		s.Polling.Cursor = t.succeeded(cursor, rule, sight, now, t.Clock.Now())
+		if seen := sight.remembered(cursor, polling.Seen{}, true, t.Clock.Now()); seen != nil {
+			return *seen, nil
+		}
+		return polling.Seen{}, nil
+	case recoverable:
+		s.Polling.Cursor = t.failed(cursor, rule, err, now)
+		return polling.Seen{}, nil
+	}
+	return polling.Seen{}, err
 }
 
 // insert stores a subscription under the id that was asked for, or the first

@@ -11,6 +11,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/inventorytest"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/recurrence"
 )
 
 func TestWhatCannotBeSubscribedToIsRefusedWithoutATrace(t *testing.T) {
@@ -27,12 +28,17 @@ func TestWhatCannotBeSubscribedToIsRefusedWithoutATrace(t *testing.T) {
 		{name: "a connection that does not exist, or is not the caller's", change: func(d *core.Draft, _ *rig) { d.Connection.ID = "other" }, reason: fault.ReasonConnectionNotFound},
 		{name: "an operation that does not exist", change: func(d *core.Draft, _ *rig) { d.Operation = "Nothing" }, reason: fault.ReasonOperationNotFound, says: "OnItemListed, OnItemMoved"},
 		{name: "an action", change: func(d *core.Draft, _ *rig) { d.Operation = inventorytest.Action }, reason: fault.ReasonTriggerNotSupported, says: "its triggers are OnItemListed, OnItemMoved"},
-		{name: "a polling protocol that is not supported", change: func(d *core.Draft, _ *rig) { d.Operation = inventorytest.Native }, reason: fault.ReasonTriggerNotSupported, says: "NATIVE"},
+		{
+			name: "a polling protocol that is not supported", reason: fault.ReasonTriggerNotSupported, says: "UNSPECIFIED",
+			change: func(_ *core.Draft, r *rig) {
+				r.definition.GetOperations()[0].GetTrigger().GetPolling().Protocol = connectorv1.PollingProtocol_POLLING_PROTOCOL_UNSPECIFIED
+			},
+		},
 		{name: "a webhook that nobody signs", change: func(d *core.Draft, _ *rig) { d.Operation = inventorytest.Open }, reason: fault.ReasonWebhookSecretRequired, says: "unsigned_accepted"},
-		{name: "an interval that is too short", change: func(d *core.Draft, _ *rig) { d.Interval = time.Second - 1 }, reason: fault.ReasonInvalidArgument, says: "interval"},
-		{name: "an interval that is too long", change: func(d *core.Draft, _ *rig) { d.Interval = core.MaxInterval + 1 }, reason: fault.ReasonInvalidArgument},
-		{name: "a negative interval", change: func(d *core.Draft, _ *rig) { d.Interval = -time.Minute }, reason: fault.ReasonInvalidArgument},
-		{name: "an interval for a webhook", change: func(d *core.Draft, _ *rig) { d.Operation, d.Interval = inventorytest.Webhook, time.Minute }, reason: fault.ReasonInvalidArgument},
+		{name: "an interval that is too short", change: func(d *core.Draft, _ *rig) { d.Recurrence.Interval = time.Second - 1 }, reason: fault.ReasonInvalidArgument, says: "interval"},
+		{name: "an interval that is too long", change: func(d *core.Draft, _ *rig) { d.Recurrence.Interval = recurrence.MaxInterval + 1 }, reason: fault.ReasonInvalidArgument},
+		{name: "a negative interval", change: func(d *core.Draft, _ *rig) { d.Recurrence.Interval = -time.Minute }, reason: fault.ReasonInvalidArgument},
+		{name: "an interval for a webhook", change: func(d *core.Draft, _ *rig) { d.Operation, d.Recurrence.Interval = inventorytest.Webhook, time.Minute }, reason: fault.ReasonInvalidArgument},
 		{name: "input that is no JSON", change: func(d *core.Draft, _ *rig) { d.Input = "{" }, reason: fault.ReasonInputInvalid},
 		{name: "input that is no object", change: func(d *core.Draft, _ *rig) { d.Input = "[]" }, reason: fault.ReasonInputInvalid},
 		{name: "input that is null", change: func(d *core.Draft, _ *rig) { d.Input = "null" }, reason: fault.ReasonInputInvalid},
@@ -55,11 +61,15 @@ func TestWhatCannotBeSubscribedToIsRefusedWithoutATrace(t *testing.T) {
 			change: func(d *core.Draft, _ *rig) { d.Operation, d.Input = inventorytest.Webhook, `{"body":"x"}` },
 		},
 		{name: "an id that is not well-formed", change: func(d *core.Draft, _ *rig) { d.ID = "Items" }, reason: fault.ReasonInvalidName},
-		{name: "a sink that is no URL", change: func(d *core.Draft, _ *rig) { d.Sinks = []string{"ftp://example.com"} }, reason: fault.ReasonInvalidArgument, says: "sinks[0]"},
-		{name: "a sink without a host", change: func(d *core.Draft, _ *rig) { d.Sinks = []string{"https:///x"} }, reason: fault.ReasonInvalidArgument},
-		{name: "a sink with a password", change: func(d *core.Draft, _ *rig) { d.Sinks = []string{"https://a:b@example.com/"} }, reason: fault.ReasonInvalidArgument},
-		{name: "a sink that is too long", change: func(d *core.Draft, _ *rig) { d.Sinks = []string{"https://example.com/" + strings.Repeat("x", 2048)} }, reason: fault.ReasonInvalidArgument},
-		{name: "nine sinks", change: func(d *core.Draft, _ *rig) { d.Sinks = make([]string, 9) }, reason: fault.ReasonInvalidArgument},
+		{name: "a sink that is no URL", change: func(d *core.Draft, _ *rig) { d.Sinks = []core.Sink{{HTTP: &core.HTTPSink{URL: "ftp://example.com"}}} }, reason: fault.ReasonInvalidArgument, says: "sinks[0]"},
+		{name: "a sink without a host", change: func(d *core.Draft, _ *rig) { d.Sinks = []core.Sink{{HTTP: &core.HTTPSink{URL: "https:///x"}}} }, reason: fault.ReasonInvalidArgument},
+		{name: "a sink with a password", change: func(d *core.Draft, _ *rig) {
+			d.Sinks = []core.Sink{{HTTP: &core.HTTPSink{URL: "https://a:b@example.com/"}}}
+		}, reason: fault.ReasonInvalidArgument},
+		{name: "a sink that is too long", change: func(d *core.Draft, _ *rig) {
+			d.Sinks = []core.Sink{{HTTP: &core.HTTPSink{URL: "https://example.com/" + strings.Repeat("x", 2048)}}}
+		}, reason: fault.ReasonInvalidArgument},
+		{name: "nine sinks", change: func(d *core.Draft, _ *rig) { d.Sinks = make([]core.Sink, 9) }, reason: fault.ReasonInvalidArgument},
 		{name: "a caller who is a service", caller: suite, change: func(*core.Draft, *rig) {}, reason: fault.ReasonPermissionDenied},
 		{name: "a caller without a role", caller: core.Caller{}, change: func(*core.Draft, *rig) {}, reason: fault.ReasonPermissionDenied},
 		{
@@ -71,7 +81,10 @@ func TestWhatCannotBeSubscribedToIsRefusedWithoutATrace(t *testing.T) {
 		},
 		{
 			name: "a trigger that needs custom code", reason: fault.ReasonCustomCodeRequired,
-			change: func(_ *core.Draft, r *rig) { r.definition.GetOperations()[0].RequiresScript = true },
+			change: func(d *core.Draft, r *rig) {
+				d.Operation = inventorytest.Webhook
+				r.definition.GetOperations()[2].RequiresScript = true
+			},
 		},
 		{
 			name: "a webhook without a place for its callback", reason: fault.ReasonTriggerNotSupported,
@@ -149,11 +162,11 @@ func TestAnIDIsMadeOfTheOperationAndNeverTaken(t *testing.T) {
 
 func TestTheDefaultIntervalIsAMinuteAndASecondIsAllowed(t *testing.T) {
 	r := newRig(t)
-	if s := r.create("items", inventorytest.Polling); s.Polling.Interval != time.Minute {
-		t.Errorf("interval %v", s.Polling.Interval)
+	if s := r.create("items", inventorytest.Polling); s.Polling.Recurrence.Interval != time.Minute {
+		t.Errorf("interval %v", s.Polling.Recurrence.Interval)
 	}
 	d := draft("fast", inventorytest.Polling)
-	d.Interval = time.Second
+	d.Recurrence.Interval = time.Second
 	if _, err := r.Create(t.Context(), ann, d); err != nil {
 		t.Error(err)
 	}

@@ -33,13 +33,13 @@ func TestWhereASubscriptionStandsAndWhy(t *testing.T) {
 		{"a webhook that is being removed", core.Subscription{Deleting: true, Webhook: &core.Webhook{Reason: "why"}}, core.StateDeleting, "why"},
 		{
 			"a sink that is gone",
-			core.Subscription{Webhook: &core.Webhook{Registered: true}, Sinks: []core.Sink{{URL: "a"}, {URL: "b", Gone: true}}},
-			core.StateActive, "a sink answered 410 Gone and gets no more events: b",
+			core.Subscription{Webhook: &core.Webhook{Registered: true}, Sinks: []core.Sink{{HTTP: &core.HTTPSink{URL: "a"}}, {HTTP: &core.HTTPSink{URL: "b"}, Disabled: true, DisabledReason: "the endpoint answered 410 Gone"}}},
+			core.StateActive, "a sink gets no more events, the endpoint answered 410 Gone: b",
 		},
 		{
 			"a sink of a poll that is gone",
-			core.Subscription{Polling: &core.Polling{Cursor: done}, Sinks: []core.Sink{{URL: "b", Gone: true}}},
-			core.StateActive, "a sink answered 410 Gone and gets no more events: b",
+			core.Subscription{Polling: &core.Polling{Cursor: done}, Sinks: []core.Sink{{HTTP: &core.HTTPSink{URL: "b"}, Disabled: true, DisabledReason: "the endpoint answered 410 Gone"}}},
+			core.StateActive, "a sink gets no more events, the endpoint answered 410 Gone: b",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

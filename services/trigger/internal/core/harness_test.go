@@ -41,9 +41,10 @@ type rig struct {
 	lost bool // the registry cannot be asked for environments
 	*core.Triggers
 
-	t          *testing.T
+	t          testing.TB
 	clock      *clocktest.Fake
 	kv         kv.Store
+	store      *store.Store
 	api        *inventorytest.API
 	bus        *log
 	schedules  *schedules
@@ -57,6 +58,12 @@ type rig struct {
 }
 
 func newRig(t *testing.T) *rig {
+	t.Helper()
+	return newRigOn(t)
+}
+
+// newRigOn is newRig for benchmarks too.
+func newRigOn(t testing.TB) *rig {
 	t.Helper()
 	keys, err := callback.New([]byte(strings.Repeat("k", 32)))
 	if err != nil {
@@ -74,9 +81,10 @@ func newRig(t *testing.T) *rig {
 
 // restart makes a new process on a store.
 func (r *rig) restart(on kv.Store) {
+	r.store = store.New(on, events.Message, func() {})
 	r.Triggers = core.New(r.config, core.Ports{
-		Store: store.New(on, events.Message, func() {}), Runtime: r.api, Connections: r, Definitions: r, Environments: places{r},
-		Events: events.NewLog(r.bus), Schedules: r.schedules, Keys: r.keys, Clock: r.clock,
+		Store: r.store, Runtime: r.api, Lists: r.api, Connections: r, Definitions: r, Environments: places{r},
+		Events: events.NewLog(r.bus), Past: past{r}, Schedules: r.schedules, Keys: r.keys, Clock: r.clock,
 		NewUID: func() string { r.uids++; return fmt.Sprintf("%032x", r.uids) },
 		Dice:   func() float64 { return 0 },
 		Trouble: func(_ context.Context, what string, _ core.Subscription, err error) {
@@ -118,6 +126,17 @@ func (r *rig) Definition(_ context.Context, _ resource.Connector, revision strin
 		revision = inventorytest.Revision
 	}
 	return r.definition, revision, nil
+}
+
+// past implements core.Past with what the bus has.
+type past struct{ r *rig }
+
+func (p past) Latest(_ context.Context, s core.Subscription) (core.Event, bool, error) {
+	all := p.r.bus.events()
+	if len(all) == 0 {
+		return core.Event{}, false, nil
+	}
+	return core.Event{ID: "latest", Subscription: s, Data: []byte(all[len(all)-1]), JSON: true}, true, nil
 }
 
 // log is a bus in memory that drops messages by their ids, as the real one does.
@@ -320,8 +339,14 @@ func (r *rig) notification(s core.Subscription, id, body string) core.Notificati
 	return n
 }
 
+// ingest takes a notification and returns the status of the answer.
+func (r *rig) ingest(n core.Notification) (int, error) {
+	reply, err := r.Ingest(r.t.Context(), n)
+	return reply.Status, err
+}
+
 // wantReason fails unless err is a fault with that reason.
-func wantReason(t *testing.T, err error, want fault.Reason) {
+func wantReason(t testing.TB, err error, want fault.Reason) {
 	t.Helper()
 	if got := fault.ReasonOf(err); got != want {
 		t.Fatalf("reason %q, want %q (%v)", got, want, err)
@@ -331,7 +356,7 @@ func wantReason(t *testing.T, err error, want fault.Reason) {
 var errBroken = errors.New("broken")
 
 // equal fails unless the lists are the same.
-func equal(t *testing.T, what string, got, want []string) {
+func equal(t testing.TB, what string, got, want []string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
 		t.Fatalf("%s:\n got %q\nwant %q", what, got, want)

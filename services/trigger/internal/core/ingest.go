@@ -2,14 +2,10 @@ package core
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/signature"
@@ -29,6 +25,8 @@ type Notification struct {
 	Token string
 	// Method is the HTTP method.
 	Method string
+	// Query is the query string as it arrived, without "?".
+	Query string
 	// Header holds the header fields under their canonical names. Values are bytes
 	// as they arrived, which need not be UTF-8 (RFC 9110, section 5.5).
 	Header http.Header
@@ -36,42 +34,100 @@ type Notification struct {
 	Body []byte
 }
 
-// Ingest makes an event of a notification and returns the HTTP status to answer
-// with: 202 once the event is on the bus, 410 if the subscription is being
-// removed. An error means that nothing was kept and the API should try again, or
-// had better not have called.
+// Reply is how to answer at a callback URL.
+type Reply struct {
+	// Status is the HTTP status.
+	Status int
+	// Header are header fields under their canonical names; nil for none.
+	Header http.Header
+	// Body is the body; empty for none.
+	Body []byte
+}
+
+// Ingest makes an event of a notification, or one of each of its elements, and
+// returns how to answer: with 202, or what the API's preset says, once all events are
+// on the bus; 410 if the subscription is being removed or its time is over. While it
+// is paused or suspended what is signed is accepted and dropped, because APIs give up
+// callbacks that refuse. An error means that not everything was kept and the API
+// should try again, or had better not have called.
 //
-// With an id header the event's id is computed from it, so that the repetitions
-// of an API are dropped. Without one every accepted notification is an event of
-// its own, because nothing tells a repetition from a second happening.
-func (t *Triggers) Ingest(ctx context.Context, n Notification) (int, error) {
-	s, err := t.listener(ctx, n.Token)
+// Handshakes that the subscription names are answered here too.
+//
+// The event's id is computed from the notification's own id, where it has one that
+// the API declares, else from the body and the time of signing, where that is proven:
+// so what comes again is dropped. Where there is neither, every accepted
+// notification is an event of its own, because nothing tells a repetition from a
+// second happening.
+func (t *Triggers) Ingest(ctx context.Context, n Notification) (Reply, error) {
+	// Whoever pauses or deletes the subscription waits until this one is done.
+	defer t.entries.enter(n.Token)()
+	s, err := t.subscriptionAt(ctx, n.Token)
 	if err != nil {
-		return 0, err
+		return Reply{}, err
+	}
+	if err := checkSize(n); err != nil {
+		return Reply{}, err
+	}
+	l, err := t.listenerOf(s, t.Clock.Now())
+	if err != nil {
+		return Reply{}, err
+	}
+	if reply, met, err := t.shake(ctx, s, l, n); met || err != nil {
+		return reply, err
 	}
 	switch {
-	case s.Deleting:
-		return http.StatusGone, nil
+	case s.leaving(), s.Webhook.over(t.Clock.Now()):
+		return Reply{Status: http.StatusGone}, nil
 	case n.Method != http.MethodPost && n.Method != http.MethodPut:
-		return http.StatusMethodNotAllowed, nil
-	case len(n.Body) > MaxNotification:
-		return 0, tooLarge(MaxNotification)
-	case headerBytes(n.Header) > MaxHeader:
-		return 0, fault.Invalid(fault.ReasonWebhookTooLarge,
-			"the notification's header lines have more than %d bytes together", MaxHeader).With("limit", strconv.Itoa(MaxHeader))
+		return Reply{Status: http.StatusMethodNotAllowed, Header: http.Header{"Allow": {"POST, PUT"}}}, nil
 	}
-	if err := t.verify(s, n); err != nil {
-		return 0, err
+	proof, err := l.verify(ctx, t.messageOf(n), t.Clock.Now())
+	if err != nil {
+		return Reply{}, err
 	}
-	err = t.Events.Publish(ctx, t.notified(s, n))
-	switch {
-	case errors.Is(err, ErrEventTooLarge):
-		return 0, tooLarge(MaxNotification).Because(err)
-	case err != nil:
-		return 0, fmt.Errorf("publish a notification of %s: %w", s.Name, err)
+	if err := t.take(ctx, s, l, n, proof); err != nil {
+		return Reply{}, err
+	}
+	return Reply{Status: l.accept}, nil
+}
+
+// take does what a notification means that was verified.
+func (t *Triggers) take(ctx context.Context, s Subscription, l *listener, n Notification, proof signature.Proof) error {
+	if state, _ := s.State(); state == StatePaused || state == StateSuspended {
+		return nil
+	}
+	if s.Webhook.Pokes != "" {
+		if err := t.Poke(ctx, s.Webhook.Pokes); err != nil {
+			return err
+		}
+		t.activity.note(s.UID, t.Clock.Now())
+		return nil
+	}
+	// One after the other: they keep their order, and what is repeated after a
+	// failure is dropped by its id.
+	for _, e := range t.notified(s, l, n, proof) {
+		err := t.Events.Publish(ctx, e)
+		switch {
+		case errors.Is(err, ErrEventTooLarge):
+			return tooLarge(MaxNotification).Because(err)
+		case err != nil:
+			return fmt.Errorf("publish a notification of %s: %w", s.Name, err)
+		}
 	}
 	t.activity.note(s.UID, t.Clock.Now())
-	return http.StatusAccepted, nil
+	return nil
+}
+
+// checkSize refuses what is larger than can be kept.
+func checkSize(n Notification) error {
+	if len(n.Body) > MaxNotification {
+		return tooLarge(MaxNotification)
+	}
+	if headerBytes(n.Header) > MaxHeader {
+		return fault.Invalid(fault.ReasonWebhookTooLarge,
+			"the notification's header lines have more than %d bytes together", MaxHeader).With("limit", strconv.Itoa(MaxHeader))
+	}
+	return nil
 }
 
 // headerBytes counts the names and values of all header lines.
@@ -84,8 +140,18 @@ func headerBytes(header http.Header) (n int) {
 	return n
 }
 
-// listener returns the subscription that a token belongs to.
-func (t *Triggers) listener(ctx context.Context, token string) (Subscription, error) {
+// messageOf is a notification as its signature covers it. Its URL is the one that
+// the API was told, whatever host the request names.
+func (t *Triggers) messageOf(n Notification) signature.Message {
+	url := t.cfg.PublicURL + "/hooks/" + n.Token
+	if n.Query != "" {
+		url += "?" + n.Query
+	}
+	return signature.Message{Method: n.Method, URL: url, Header: n.Header, Body: n.Body}
+}
+
+// subscriptionAt returns the subscription that a token belongs to.
+func (t *Triggers) subscriptionAt(ctx context.Context, token string) (Subscription, error) {
 	unknown := fault.NotFound(fault.ReasonWebhookUnknown, "no subscription listens at this callback URL")
 	uid, ok := t.Keys.UID(token)
 	if !ok {
@@ -101,53 +167,6 @@ func (t *Triggers) listener(ctx context.Context, token string) (Subscription, er
 		return Subscription{}, unknown
 	}
 	return s, nil
-}
-
-// verify refuses what the API did not sign. A subscription without a rule was
-// made by somebody who accepted that.
-func (t *Triggers) verify(s Subscription, n Notification) error {
-	if s.Webhook.Signature == nil {
-		return nil
-	}
-	verifier, err := signature.New(*s.Webhook.Signature)
-	if err != nil {
-		return fmt.Errorf("verify a notification of %s: %w", s.Name, err)
-	}
-	err = verifier.Verify(signature.Message{Header: n.Header, Body: n.Body}, []byte(t.Keys.Secret(s.UID)))
-	if err != nil {
-		return fault.Unauthenticated(fault.ReasonWebhookSignatureInvalid,
-			"the notification's signature in %s is missing or does not fit its body", s.Webhook.Signature.Header).Because(err)
-	}
-	return nil
-}
-
-// notified makes the event of a notification.
-func (t *Triggers) notified(s Subscription, n Notification) Event {
-	id := ""
-	if s.Webhook.IDHeader != "" {
-		id = n.Header.Get(s.Webhook.IDHeader)
-	}
-	if id == "" {
-		id = t.NewUID()
-	}
-	contentType := n.Header.Get("Content-Type")
-	isJSON := utf8.Valid(n.Body) && json.Valid(n.Body) && (contentType == "" || isJSONType(contentType))
-	switch {
-	case isJSON:
-		contentType = "application/json"
-	case contentType == "" || !utf8.ValidString(contentType):
-		contentType = "application/octet-stream"
-	}
-	return Event{
-		ID: eventID("notification", s.UID, id), Subscription: s, Revision: s.Revision,
-		Time: t.Clock.Now(), ContentType: contentType, Data: n.Body, JSON: isJSON,
-	}
-}
-
-// isJSONType reports whether a media type is JSON, by RFC 6839 also "…+json".
-func isJSONType(contentType string) bool {
-	media, _, err := mime.ParseMediaType(contentType)
-	return err == nil && (media == "application/json" || strings.HasSuffix(media, "+json"))
 }
 
 func tooLarge(limit int) *fault.Error {

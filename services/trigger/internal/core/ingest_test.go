@@ -16,7 +16,7 @@ func TestASignedNotificationIsAnEventOnceHoweverOftenItComes(t *testing.T) {
 	s := r.create("hook", inventorytest.Webhook)
 	body := "{ \"b\": 1,\n \"a\" : 2, \"a\": 3 }" // white space, order, doubled keys: the bytes count
 	for range 3 {
-		status, err := r.Ingest(t.Context(), r.notification(s, "evt-1", body))
+		status, err := r.ingest(r.notification(s, "evt-1", body))
 		if err != nil || status != http.StatusAccepted {
 			t.Fatalf("%d, %v", status, err)
 		}
@@ -89,7 +89,7 @@ func TestBytesThatAreNoTextInHeadersAreNoHindrance(t *testing.T) {
 	n.Header.Set("X-Unrelated", "caf\xe9")
 	n.Header.Set("X-Large", strings.Repeat("x", 63<<10))
 	for range 2 {
-		if status, err := r.Ingest(t.Context(), n); err != nil || status != http.StatusAccepted {
+		if status, err := r.ingest(n); err != nil || status != http.StatusAccepted {
 			t.Fatalf("%d, %v", status, err)
 		}
 	}
@@ -109,7 +109,7 @@ func TestOnlyPostAndPutAreNotifications(t *testing.T) {
 	for method, want := range map[string]int{"GET": 405, "HEAD": 405, "DELETE": 405, "": 405, "POST": 202, "PUT": 202} {
 		n := r.notification(s, method, "{}")
 		n.Method = method
-		if status, err := r.Ingest(t.Context(), n); err != nil || status != want {
+		if status, err := r.ingest(n); err != nil || status != want {
 			t.Errorf("%q: %d, %v; want %d", method, status, err, want)
 		}
 	}
@@ -130,7 +130,7 @@ func TestANotificationIsAcceptedOnlyWhenItsEventIsSafe(t *testing.T) {
 		t.Error("accepted without a confirmation")
 	}
 	r.bus.after = nil
-	if status, err := r.Ingest(t.Context(), r.notification(s, "1", "{}")); err != nil || status != 202 {
+	if status, err := r.ingest(r.notification(s, "1", "{}")); err != nil || status != 202 {
 		t.Errorf("%d, %v", status, err)
 	}
 	equal(t, "events", r.bus.events(), []string{"{}"})
@@ -184,7 +184,7 @@ func TestAnUnsignedWebhookIsAcceptedWhereThatWasAskedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := core.Notification{Token: r.keys.Token(s.UID), Method: "POST", Body: []byte("{}"), Header: http.Header{}}
-	if status, err := r.Ingest(t.Context(), n); err != nil || status != 202 {
+	if status, err := r.ingest(n); err != nil || status != 202 {
 		t.Errorf("%d, %v", status, err)
 	}
 	if strings.Contains(r.api.Calls(inventorytest.Open)[0].Input, r.keys.Secret(s.UID)) {

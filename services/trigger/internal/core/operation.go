@@ -26,7 +26,8 @@ func triggerOf(def *connectorv1.Definition, id string) (*connectorv1.Operation, 
 		return nil, fault.NotFound(fault.ReasonOperationNotFound,
 			"the connector has no operation %q; %s", id, offered(def)).With("operation", id)
 	}
-	if op.GetRequiresScript() {
+	// Polls of custom code are left to the runtime, which knows what it can run.
+	if op.GetRequiresScript() && op.GetTrigger().GetPolling() == nil {
 		return nil, fault.Precondition(fault.ReasonCustomCodeRequired,
 			"trigger %q is handled by custom code of the connector, which cannot be run", id).With("operation", id)
 	}
@@ -51,7 +52,7 @@ func cannotPoll(p *connectorv1.PollingTrigger) string {
 		return ""
 	}
 	name := strings.TrimPrefix(p.GetProtocol().String(), "POLLING_PROTOCOL_")
-	return "its polling protocol " + name + " is not supported, only LIST is"
+	return "its polling protocol " + name + " is not supported; NATIVE, POLICY and LIST are"
 }
 
 func cannotRegister(w *connectorv1.WebhookTrigger) string {

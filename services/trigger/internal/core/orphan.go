@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,6 +23,11 @@ type search struct {
 // /webhooks/{id}.
 func searchOf(def *connectorv1.Definition, subscribe *connectorv1.Operation) (search, bool) {
 	var s search
+	declared := subscribe.GetTrigger().GetWebhook()
+	named := search{
+		list:   operationOf(def, declared.GetListOperationId()),
+		remove: operationOf(def, declared.GetUnsubscribeOperationId()),
+	}
 	collection, _, _ := strings.Cut(subscribe.GetPath(), "?")
 	for _, op := range def.GetOperations() {
 		path, _, _ := strings.Cut(op.GetPath(), "?")
@@ -33,6 +39,8 @@ func searchOf(def *connectorv1.Definition, subscribe *connectorv1.Operation) (se
 			s.remove = op
 		}
 	}
+	// What the connector names counts more than the shape of the API.
+	s.list, s.remove = cmp.Or(named.list, s.list), cmp.Or(named.remove, s.remove)
 	return s, s.list != nil && s.remove != nil
 }
 
@@ -44,8 +52,9 @@ func isMember(path, collection string) bool {
 }
 
 // orphans returns how to remove the registrations of a subscription's callback
-// that its API lists. ok is false if that cannot be found out.
-func (t *Triggers) orphans(ctx context.Context, s Subscription) (found []*Removal, ok bool, err error) {
+// that its API lists: all, or only the one of the subscription's present generation. ok
+// is false if that cannot be found out.
+func (t *Triggers) orphans(ctx context.Context, s Subscription, which scope) (found []*Removal, ok bool, err error) {
 	def, _, err := t.Definitions.Definition(ctx, s.Connector, s.Revision, BehalfOfService)
 	if fault.ReasonOf(err) == fault.ReasonRevisionNotFound { // deleted; the present one may do
 		def, _, err = t.Definitions.Definition(ctx, s.Connector, published, BehalfOfService)
@@ -69,8 +78,14 @@ func (t *Triggers) orphans(ctx context.Context, s Subscription) (found []*Remova
 	if err := usable(answer); err != nil {
 		return nil, false, fmt.Errorf("list the registrations at the API: %w", err)
 	}
-	for _, entry := range mentions(answer.Body, t.Keys.Token(s.UID)) {
-		if r := removalBy(s, look.remove, entry); r != nil {
+	token := t.Keys.Token(s.UID)
+	ours := func(text string) bool {
+		generation, ok := generationIn(text, token)
+		return ok && (which == everyGeneration || generation == s.Webhook.Generation)
+	}
+	inputs := subscribe.GetTrigger().GetWebhook().GetUnsubscribeInputs()
+	for _, entry := range mentions(answer.Body, ours) {
+		if r := removalOfEntry(s, look.remove, inputs, entry); r != nil {
 			found = append(found, r)
 		}
 	}
@@ -89,25 +104,41 @@ func pathInput(s Subscription, op *connectorv1.Operation) map[string]string {
 	return values
 }
 
-// mentions returns the objects in a JSON text that have a member with a text in
-// it: the entries of a list of registrations that are about our callback.
-func mentions(data json.RawMessage, text string) (found []map[string]string) {
+// scope says which registrations of a callback are looked for.
+type scope int
+
+const (
+	everyGeneration scope = iota
+	presentGeneration
+)
+
+// removalOfEntry is the removal of one entry of a list, which has the members that
+// the answer to the registration has, or at least the id.
+func removalOfEntry(s Subscription, op *connectorv1.Operation, values []*connectorv1.AnswerValue, entry json.RawMessage) *Removal {
+	if r := told(s, op, values, entry); r != nil {
+		return r
+	}
+	return removalBy(s, op, members(entry))
+}
+
+// mentions returns the objects in a JSON text that have a member with a text that
+// fits: the entries of a list of registrations that are about our callback.
+func mentions(data json.RawMessage, fits func(string) bool) (found []json.RawMessage) {
 	var raw object
 	var list []json.RawMessage
 	switch {
 	case json.Unmarshal(data, &raw) == nil:
-		entry := texts(raw)
-		for _, value := range entry {
-			if strings.Contains(value, text) {
-				return []map[string]string{entry}
+		for _, value := range texts(raw) {
+			if fits(value) {
+				return []json.RawMessage{data}
 			}
 		}
 		for _, value := range raw {
-			found = append(found, mentions(value, text)...)
+			found = append(found, mentions(value, fits)...)
 		}
 	case json.Unmarshal(data, &list) == nil:
 		for _, value := range list {
-			found = append(found, mentions(value, text)...)
+			found = append(found, mentions(value, fits)...)
 		}
 	}
 	return found

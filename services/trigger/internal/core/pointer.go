@@ -35,20 +35,50 @@ var errTaken = errors.New("there is a value already")
 // place writes a value where a JSON pointer (RFC 6901) says, and makes the
 // objects on the way. A pointer that goes through "0" where nothing is makes a
 // list. It never replaces a value.
-func place(root map[string]any, pointer, value string) error {
+func place(root map[string]any, pointer string, value any) error {
 	if !strings.HasPrefix(pointer, "/") {
 		return fmt.Errorf("pointer %q does not lead into the input", pointer)
 	}
-	segments := strings.Split(pointer[1:], "/")
-	for i, s := range segments {
-		segments[i] = strings.ReplaceAll(strings.ReplaceAll(s, "~1", "/"), "~0", "~")
-	}
-	_, err := placed(root, segments, value)
+	_, err := placed(root, segmentsOf(pointer), value)
 	return err
 }
 
+// segmentsOf returns the parts of a JSON pointer that is not empty.
+func segmentsOf(pointer string) []string {
+	segments := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
+	for i, s := range segments {
+		segments[i] = strings.ReplaceAll(strings.ReplaceAll(s, "~1", "/"), "~0", "~")
+	}
+	return segments
+}
+
+// pointed returns the value at a JSON pointer; nil if there is none, or if the pointer
+// is empty.
+func pointed(data json.RawMessage, pointer string) json.RawMessage {
+	if pointer == "" {
+		return nil
+	}
+	for _, name := range segmentsOf(pointer) {
+		var members map[string]json.RawMessage
+		var list []json.RawMessage
+		switch {
+		case json.Unmarshal(data, &members) == nil && members[name] != nil:
+			data = members[name]
+		case json.Unmarshal(data, &list) == nil:
+			i, err := strconv.Atoi(name)
+			if err != nil || i < 0 || i >= len(list) {
+				return nil
+			}
+			data = list[i]
+		default:
+			return nil
+		}
+	}
+	return data
+}
+
 // placed returns node with the value in it.
-func placed(node any, segments []string, value string) (any, error) {
+func placed(node any, segments []string, value any) (any, error) {
 	if len(segments) == 0 {
 		if node != nil && node != "" {
 			return nil, errTaken
@@ -73,7 +103,7 @@ func placed(node any, segments []string, value string) (any, error) {
 	return nil, errTaken
 }
 
-func placedInList(list []any, segments []string, value string) (any, error) {
+func placedInList(list []any, segments []string, value any) (any, error) {
 	index, err := strconv.Atoi(segments[0])
 	if err != nil || index < 0 || index > len(list) {
 		return nil, errTaken

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/recurrence"
 )
 
 func TestPlacing(t *testing.T) {
@@ -55,13 +57,13 @@ func TestPlacing(t *testing.T) {
 	}
 }
 
-func TestPausesNeverOverflowAndNeverFallShortOfTheInterval(t *testing.T) {
-	for _, interval := range []time.Duration{time.Millisecond, time.Second, time.Hour, MaxInterval} {
+func TestPausesNeverOverflowAndNeverFallShortOfTheIntervalOrAQuarterOfAnHour(t *testing.T) {
+	for _, interval := range []time.Duration{time.Millisecond, time.Second, time.Hour, recurrence.MaxInterval} {
 		before := time.Duration(0)
 		for failures := 1; failures < 200; failures++ {
 			for _, why := range []trouble{{}, {retryable: true}, {retryAfter: time.Minute}} {
 				got := pause(interval, failures, why)
-				if got < interval || got > max(maxPause, interval) {
+				if got < min(interval, maxPause) || got > max(maxPause, interval) {
 					t.Fatalf("%v after %d failures: %v", interval, failures, got)
 				}
 			}

@@ -6,17 +6,18 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/http"
+	"strconv"
 	"time"
 
-	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/polling"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/recurrence"
 )
 
 // Poll asks the API of a subscription for what is new, if that has not been done
 // already for the due time of the firing, and returns when it is due next: the
-// zero time if the subscription is gone. After an error the same poll has to be
-// tried again: nothing, or everything, was stored.
+// zero time if nothing is due any more, because the subscription is gone, paused,
+// suspended or over. After an error the same poll has to be tried again: nothing, or
+// everything, was stored.
 //
 // Which times are over is decided by whoever fires; this process's own clock may
 // differ.
@@ -27,10 +28,12 @@ func (t *Triggers) Poll(ctx context.Context, uid string, due time.Time) (time.Ti
 		return time.Time{}, nil
 	case err != nil:
 		return time.Time{}, fmt.Errorf("read subscription %s: %w", uid, err)
-	case s.Deleting || s.Polling == nil:
+	case s.Webhook != nil:
+		return t.tend(ctx, s, due)
+	case !s.Polls():
 		return time.Time{}, nil
 	}
-	if next := s.Polling.Cursor.Next; due.Before(next) {
+	if next := s.Polling.Cursor.Next; due.Before(next) && !s.Polling.poked() {
 		// Somebody has done this poll, and died before the next was scheduled.
 		return next, nil
 	}
@@ -38,32 +41,46 @@ func (t *Triggers) Poll(ctx context.Context, uid string, due time.Time) (time.Ti
 	if started.Before(due) {
 		started = due // our clock is slow: what comes next must be later by any clock
 	}
-	sight, err := t.look(ctx, s, BehalfOfService)
+	rule, err := recurrence.New(s.Polling.Recurrence, 0)
+	switch {
+	case err != nil:
+		return time.Time{}, fmt.Errorf("read when %s is due: %w", s.Name, err)
+	case started.Before(rule.Options().Start):
+		return s.Polling.Cursor.Next, nil // somebody has asked for it before its time
+	case rule.Ended(started):
+		return t.commit(ctx, s, Poll{UID: s.UID, Cursor: s.Polling.Cursor.over(), Announce: true})
+	}
+	seen, err := t.Store.Seen(ctx, uid)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read what %s has seen: %w", s.Name, err)
+	}
+	sight, err := t.look(ctx, s, seen, BehalfOfService)
 	if ctx.Err() != nil {
 		return time.Time{}, ctx.Err() // we stop; the API is not to blame
 	}
-	p, err := t.outcome(ctx, s, sight, err, started)
-	if err != nil {
-		return time.Time{}, err
+	p := t.outcome(attempt{s, rule, seen, started}, sight, err)
+	next, err := t.commit(ctx, s, p)
+	if err != nil || s.Polling.Poked.IsZero() {
+		return next, err
 	}
-	return t.commit(ctx, s, p)
+	return t.answerPoke(ctx, s, next, p.Cursor.Version)
 }
 
 // commit stores the outcome of a poll and returns when the next is due.
 func (t *Triggers) commit(ctx context.Context, s Subscription, p Poll) (time.Time, error) {
 	err := t.Store.CommitPoll(ctx, p)
 	switch {
+	case err == nil && (p.Cursor.Ended || p.Suspend != ""), isGone(err), errors.Is(err, ErrInactive):
+		return time.Time{}, nil
 	case err == nil:
 		return p.Cursor.Next, nil
-	case isGone(err):
-		return time.Time{}, nil
 	case !errors.Is(err, ErrChanged):
 		return time.Time{}, fmt.Errorf("store a poll of %s: %w", s.Name, err)
 	}
 	// Another process was faster; what it stored stands.
 	now, err := t.Store.ByUID(ctx, s.UID)
 	switch {
-	case isGone(err):
+	case isGone(err), err == nil && !now.Polls():
 		return time.Time{}, nil
 	case err != nil:
 		return time.Time{}, fmt.Errorf("read %s: %w", s.Name, err)
@@ -71,35 +88,35 @@ func (t *Triggers) commit(ctx context.Context, s Subscription, p Poll) (time.Tim
 	return now.Polling.Cursor.Next, nil
 }
 
+// attempt is a poll that was made.
+type attempt struct {
+	sub     Subscription
+	rule    recurrence.Rule
+	seen    polling.Seen
+	started time.Time
+}
+
 // outcome decides what a poll means.
-func (t *Triggers) outcome(ctx context.Context, s Subscription, sight sight, failure error, started time.Time) (Poll, error) {
+func (t *Triggers) outcome(a attempt, sight sight, failure error) Poll {
+	s, rule, started := a.sub, a.rule, a.started
 	old, now := s.Polling.Cursor, t.Clock.Now()
-	p := Poll{UID: s.UID}
+	p := Poll{UID: s.UID, Time: now}
 	if failure != nil {
-		why, _ := troubleOf(failure)
-		// From now: an API that took long to fail has had less of a pause.
-		p.Cursor = old.failed(why, later(now, started).Add(t.jittered(pause(s.Polling.Interval, old.Failures+1, why))))
-		p.Announce = old.Failures == 0
-		return p, nil
+		p.Cursor = t.failed(old, rule, failure, later(now, started))
+		p.Announce = old.Failures == 0 || p.Cursor.Ended
+		if s.exhausted(p.Cursor, now) {
+			p.Suspend = fmt.Sprintf("it has failed since %s, the last time because: %s", p.Cursor.FailingSince.UTC().Format(time.RFC3339), p.Cursor.Reason)
+		}
+		return p
 	}
-	seen, err := t.Store.Seen(ctx, s.UID)
-	if err != nil {
-		return Poll{}, fmt.Errorf("read what %s has seen: %w", s.Name, err)
+	p.Cursor = t.succeeded(old, rule, sight, started, now)
+	p.Announce = old.Failures > 0 || !old.Baseline || old.Reason != p.Cursor.Reason || p.Cursor.Ended
+	fresh := sight.fresh(old, a.seen)
+	p.Seen = sight.remembered(old, a.seen, len(fresh) > 0, now)
+	if old.Baseline && !sight.anew { // otherwise this answer says what is old
+		p.Events = itemEvents(s, sight, fresh, p.Cursor.Version, now)
 	}
-	// After an API that took longer than the interval as soon as possible, but
-	// never two at once.
-	next := later(started.Add(t.jittered(s.Polling.Interval)), now)
-	p.Cursor = old.succeeded(sight, now, next)
-	p.Announce = old.Failures > 0 || !old.Baseline
-	fresh := sight.fresh(old, seen)
-	if len(fresh) > 0 || sight.rules != old.Rules {
-		after := seen.With(sight.items)
-		p.Seen = &after
-	}
-	if old.Baseline { // otherwise this answer says what is old
-		p.Events = itemEvents(s, sight.revision, fresh, now)
-	}
-	return p, nil
+	return p
 }
 
 // later returns the later of two times.
@@ -110,14 +127,40 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// itemEvents makes an event of each item, in their order.
-func itemEvents(s Subscription, revision string, items []polling.Item, now time.Time) []Event {
+// itemEvents makes the events of what is new, in its order: one of each item, or one
+// of all.
+//
+// The id of an item that a list shows for the first time is that of its key, whenever
+// that is. All others are told apart by the number of the poll: the same thing may
+// happen again. A poll that has not been committed has the number that the next has,
+// and its events are nowhere.
+func itemEvents(s Subscription, seen sight, items []polling.Item, poll uint64, now time.Time) []Event {
+	number := strconv.FormatUint(poll, 10)
+	event := Event{Subscription: s, Revision: seen.revision, Time: now, ContentType: "application/json", JSON: true}
+	if len(items) > 0 && s.Split == SplitWhole {
+		event.ID = eventID("poll", s.UID, number)
+		event.Data, event.JSON = seen.whole(items)
+		if !event.JSON {
+			event.ContentType = seen.mediaType
+		}
+		return []Event{event}
+	}
 	events := make([]Event, 0, len(items))
-	for _, item := range items {
-		events = append(events, Event{
-			ID: eventID("item", s.UID, string(item.Digest[:])), Subscription: s, Revision: revision,
-			Key: item.Key, Time: now, ContentType: "application/json", Data: item.Data, JSON: true,
-		})
+	for i, item := range items {
+		e := event
+		e.Key, e.Data = item.Key, item.Data
+		switch {
+		case seen.linked:
+			e.ID = eventID("poll", s.UID, number, strconv.Itoa(i))
+		case item.Changed:
+			e.ID = eventID("change", s.UID, string(item.Digest[:]), string(item.Version[:]), number)
+		default:
+			e.ID = eventID("item", s.UID, string(item.Digest[:]))
+		}
+		if item.Opaque {
+			e.JSON, e.ContentType = false, seen.mediaType
+		}
+		events = append(events, e)
 	}
 	return events
 }
@@ -134,140 +177,70 @@ func eventID(parts ...string) string {
 }
 
 // succeeded is the cursor after a poll that succeeded.
-func (c Cursor) succeeded(seen sight, now, next time.Time) Cursor {
-	return Cursor{
-		Version: c.Version + 1, Baseline: true, Rules: seen.rules, Revision: seen.revision, Last: now, Next: next,
+func (t *Triggers) succeeded(c Cursor, rule recurrence.Rule, seen sight, started, now time.Time) Cursor {
+	next := Cursor{
+		Version: c.Version + 1, Baseline: true, Rules: seen.rules, Revision: seen.revision, Last: now,
+		State: seen.state, Values: seen.values, Reason: seen.doubt,
 	}
+	due, ok := rule.Next(started, t.Dice())
+	if ok && seen.wait > 0 {
+		due, ok = t.asked(rule, seen, due, now)
+	}
+	// After an API that took longer than the interval as soon as possible, but
+	// never two at once.
+	next.Next, next.Ended = later(due, now), !ok
+	return next
 }
 
-// failed is the cursor after a poll that failed.
-func (c Cursor) failed(why trouble, next time.Time) Cursor {
+// asked is when the next poll is due where the API asks for a time. An API that
+// keeps the state of polls may ask for a shorter one than the interval too; a cron
+// expression names times, of which the next one counts.
+func (t *Triggers) asked(rule recurrence.Rule, seen sight, due, now time.Time) (time.Time, bool) {
+	wish := now.Add(seen.wait)
+	switch {
+	case rule.Options().Cron != "" && wish.After(due):
+		return rule.Next(wish, t.Dice())
+	case rule.Options().Cron == "" && (wish.After(due) || seen.linked):
+		at := now.Add(t.jittered(seen.wait))
+		return at, !rule.Ended(at)
+	}
+	return due, true
+}
+
+// failed is the cursor after a poll that failed at a time.
+func (t *Triggers) failed(c Cursor, rule recurrence.Rule, failure error, at time.Time) Cursor {
+	why, _ := troubleOf(failure)
 	c.Version++
 	c.Failures++
-	c.Reason, c.Next = why.reason, next
+	if c.FailingSince.IsZero() {
+		c.FailingSince = at
+	}
+	if why.refused && c.State != "" {
+		c.Refused = true
+	}
+	c.Reason = why.reason
+	// From now: an API that took long to fail has had less of a pause.
+	c.Next = at.Add(t.jittered(pause(rule.Interval(at), c.Failures, why)))
+	c.Ended = rule.Ended(c.Next)
 	return c
 }
 
-// sight is what a poll has seen.
-type sight struct {
-	body     []byte
-	items    []polling.Item
-	rules    polling.Rules
-	revision string
+// over is the cursor of a subscription whose end has passed.
+func (c Cursor) over() Cursor {
+	c.Version++
+	c.Ended = true
+	return c
 }
 
-// fresh returns the items that are not remembered. What is remembered was read
-// by the rules of the cursor; where those have changed it is still those that
-// tell the old from the new, or every old item would be an event again.
-func (s sight) fresh(c Cursor, seen polling.Seen) []polling.Item {
-	if s.rules == c.Rules {
-		return seen.Fresh(s.items)
+// Resumed is the cursor of a subscription that somebody wants to go on: it has never
+// failed, and is due at a time. Where the API does not accept the state any more it
+// begins with a new baseline, so that what happened meanwhile is not an event. It is
+// for [Store.AlterPolling], which numbers it.
+func (c Cursor) Resumed(next time.Time) Cursor {
+	c.Failures, c.Reason, c.FailingSince = 0, "", time.Time{}
+	if c.Refused {
+		c.Refused, c.Baseline, c.State, c.Values = false, false, "", nil
 	}
-	return seen.FreshBefore(c.Rules, s.rules, s.body, s.items)
-}
-
-// look calls the trigger operation and reads the answer. Its errors are faults,
-// or a [setback] for an answer that is of no use.
-func (t *Triggers) look(ctx context.Context, s Subscription, behalf Behalf) (sight, error) {
-	ctx, cancel := context.WithTimeout(ctx, t.cfg.PollTime)
-	defer cancel()
-	call := s.call(s.Operation, s.Input)
-	call.Behalf = behalf
-	answer, err := t.Runtime.Invoke(ctx, call)
-	if err != nil {
-		return sight{}, err
-	}
-	if err := usable(answer); err != nil {
-		return sight{}, err
-	}
-	cursor := s.Polling.Cursor
-	seen := sight{body: answer.Body, rules: cursor.Rules, revision: cursor.Revision}
-	if answer.Revision != "" && answer.Revision != seen.revision {
-		seen.revision = answer.Revision
-		if seen.rules, err = t.newRules(ctx, s, answer.Revision, behalf); err != nil {
-			return sight{}, err
-		}
-	}
-	seen.items, err = read(seen.rules, answer.Body, cursor.Baseline && seen.rules == cursor.Rules)
-	return seen, err
-}
-
-// read reads the items of an answer. Many APIs leave a list out that is empty. It
-// is believed of one that has shown its list before, at the same place, which is
-// what known says; as a baseline it would make everything new that is there.
-func read(rules polling.Rules, body []byte, known bool) ([]polling.Item, error) {
-	reader, ok := polling.Lookup(rules.Protocol)
-	if !ok {
-		return nil, &setback{trouble{reason: "the trigger's polling protocol is not supported any more"}}
-	}
-	items, err := reader.Read(rules, body)
-	_, missing := errors.AsType[*polling.MissingError](err)
-	switch {
-	case err == nil, missing && known:
-		return items, nil
-	default:
-		return nil, &setback{trouble{reason: err.Error(), retryable: missing}}
-	}
-}
-
-// newRules reads how answers look in a revision that the connection has moved
-// to.
-func (t *Triggers) newRules(ctx context.Context, s Subscription, revision string, behalf Behalf) (polling.Rules, error) {
-	def, _, err := t.Definitions.Definition(ctx, s.Connector, revision, behalf)
-	if err != nil {
-		return polling.Rules{}, fmt.Errorf("read the definition of %s: %w", s.Connector, err)
-	}
-	op, err := triggerOf(def, s.Operation)
-	if err != nil {
-		return polling.Rules{}, err
-	}
-	p := op.GetTrigger().GetPolling()
-	if p == nil {
-		return polling.Rules{}, &setback{trouble{reason: "the connector's present revision has no polling trigger of this name"}}
-	}
-	return polling.RulesOf(p), nil
-}
-
-// usable tells whether an answer can hold items.
-func usable(a Answer) error {
-	switch {
-	case a.Refusal != nil:
-		return &setback{trouble{
-			reason:    fmt.Sprintf("the API answered with status %d: %s", a.Status, a.Refusal.Message),
-			retryable: a.Refusal.Retryable, retryAfter: a.Refusal.RetryAfter,
-		}}
-	case a.Status < http.StatusOK || a.Status >= http.StatusMultipleChoices:
-		return &setback{trouble{reason: fmt.Sprintf("the API answered with status %d, which holds no items", a.Status)}}
-	case len(a.Body) > polling.MaxAnswer:
-		return &setback{trouble{reason: fmt.Sprintf("the API's answer is longer than %d bytes: ask for fewer items", polling.MaxAnswer)}}
-	}
-	return nil
-}
-
-// setback is an answer of the API that is of no use.
-type setback struct{ why trouble }
-
-// Error returns the reason.
-func (s *setback) Error() string { return s.why.reason }
-
-// troubleOf says how a poll failed, and whether it may heal without a change of
-// the subscription. A nil error is no trouble.
-func troubleOf(err error) (why trouble, recoverable bool) {
-	if err == nil {
-		return trouble{}, true
-	}
-	if s, ok := errors.AsType[*setback](err); ok {
-		return s.why, true
-	}
-	f := fault.From(err)
-	why.reason = f.Message()
-	why.retryAfter, _ = f.Retry()
-	switch f.Code() {
-	case fault.CodeUnavailable, fault.CodeDeadlineExceeded, fault.CodeInternal, fault.CodeUnknown,
-		fault.CodeResourceExhausted, fault.CodeAborted, fault.CodeCanceled:
-		why.retryable = true
-		return why, true
-	default:
-		return why, false
-	}
+	c.Next, c.Ended = next, false
+	return c
 }

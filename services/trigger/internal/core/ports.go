@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/callback"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/polling"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/signature"
 )
 
 // Errors of a [Store].
@@ -21,6 +23,8 @@ var (
 	ErrExists = errors.New("subscription exists")
 	// ErrChanged says that another poll was committed meanwhile.
 	ErrChanged = errors.New("subscription has been polled meanwhile")
+	// ErrInactive says that nothing is wanted of a subscription just now.
+	ErrInactive = errors.New("subscription is paused or suspended")
 )
 
 // Store keeps subscriptions. Each method is one transaction: all of it happens
@@ -51,9 +55,13 @@ type Store interface {
 	// Seen returns what the subscription with that unique id has seen.
 	Seen(ctx context.Context, uid string) (polling.Seen, error)
 	// CommitPoll stores the outcome of a poll. It returns [ErrNotFound] if the
-	// subscription is gone and [ErrChanged] unless the stored cursor's version
-	// is one less than the new one's.
+	// subscription is gone, [ErrInactive] if it is paused or suspended, and
+	// [ErrChanged] unless the stored cursor's version is one less than the new
+	// one's.
 	CommitPoll(ctx context.Context, p Poll) error
+	// AlterPolling is Alter for a change that may change the cursor too. A poll that
+	// is under way is not committed then.
+	AlterPolling(ctx context.Context, uid string, change func(*Subscription) error) (Subscription, error)
 	// Touch notes when subscriptions were last notified, by unique id. Unknown
 	// ids are ignored. It is not announced.
 	Touch(ctx context.Context, notified map[string]time.Time) error
@@ -86,6 +94,11 @@ type Poll struct {
 	Events []Event
 	// Announce is true if others should look at the subscription again.
 	Announce bool
+	// Suspend suspends the subscription and says why, one sentence, which its owner is
+	// told by an event; empty if it goes on.
+	Suspend string
+	// Time is when the poll was made.
+	Time time.Time
 }
 
 // Event is something that happened.
@@ -139,6 +152,24 @@ type Runtime interface {
 	Invoke(ctx context.Context, c Call) (Answer, error)
 }
 
+// Lists follows lists whose pages are asked for with inputs.
+type Lists interface {
+	// Pages calls an operation and hands its pages to take, in their order, until it
+	// returns false, the list ends or limit pages were read. Its errors are those of
+	// [Runtime]; a page that reports a failure is the last.
+	Pages(ctx context.Context, c Call, limit int, take func(ListPage) bool) error
+}
+
+// ListPage is one page of a list.
+type ListPage struct {
+	// Status is the HTTP status.
+	Status int
+	// Items are the page's items as JSON text.
+	Items []json.RawMessage
+	// Refusal is set if the status is 400 or more.
+	Refusal *Refusal
+}
+
 // Call is a call of an operation.
 type Call struct {
 	// Behalf says for whom.
@@ -154,6 +185,13 @@ type Call struct {
 	Input string
 	// Revision calls that revision instead of the connection's own, unless empty.
 	Revision string
+	// IdempotencyKey makes the call harmless to repeat, unless empty.
+	IdempotencyKey string
+	// Link is where an earlier answer said that it goes on; it is called instead of
+	// the URL that the input makes, unless empty.
+	Link string
+	// Fresh asks the API even where an earlier answer would still be good.
+	Fresh bool
 }
 
 // Answer is what an API answered.
@@ -168,6 +206,8 @@ type Answer struct {
 	Revision string
 	// Refusal is set if the status is 400 or more.
 	Refusal *Refusal
+	// NextLink is where a list goes on; empty at its end.
+	NextLink string
 }
 
 // Refusal is what an answer that reports a failure means.
@@ -231,16 +271,24 @@ type Schedules interface {
 // Ports are what the use cases stand on. All are required, and closed by
 // whoever made them.
 type Ports struct {
-	Store       Store
-	Runtime     Runtime
+	Store   Store
+	Runtime Runtime
+	// Lists follows lists; it is the runtime too.
+	Lists       Lists
 	Connections Connections
 	Definitions Definitions
 	// Environments says where subscriptions can be.
 	Environments Environments
 	Events       Events
-	Schedules    Schedules
+	// Past knows the events of before.
+	Past Past
+	// Replays queues events of before again.
+	Replays   Replays
+	Schedules Schedules
 	// Keys derives callback tokens and secrets.
 	Keys *callback.Keys
+	// KeySets fetches the public keys of APIs that sign with tokens.
+	KeySets signature.KeySets
 	// Clock tells the time.
 	Clock clock.Clock
 	// NewUID returns 32 random hexadecimal digits, different ones each time.

@@ -3,12 +3,18 @@ package core
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // reconcilePage is how many subscriptions are read at once.
 const reconcilePage = 500
 
-// Reconcile makes sure that every polling subscription has a schedule: one that
+// overdue is how long after its time a subscription's schedule is set once more: a
+// process that died after it had stored another recurrence has left the old one.
+const overdue = time.Minute
+
+// Reconcile makes sure that every subscription has a schedule that is polled, or whose
+// registration is to be kept alive: one that
 // was stored by a process that died before it could set the schedule has none.
 // It is idempotent, and many processes may do it at once. It goes through all
 // subscriptions of all environments, page by page.
@@ -20,10 +26,19 @@ func (t *Triggers) Reconcile(ctx context.Context) error {
 			return fmt.Errorf("read subscriptions: %w", err)
 		}
 		for _, s := range page {
-			if s.Polling == nil || s.Deleting {
+			t.unaccompany(ctx, s)
+			at := s.due()
+			if s.Polls() {
+				at = s.Polling.Cursor.Next
+			}
+			if at.IsZero() {
 				continue
 			}
-			if err := t.Schedules.PutIfAbsent(ctx, s.UID, s.Polling.Cursor.Next); err != nil {
+			put := t.Schedules.PutIfAbsent
+			if t.Clock.Now().Sub(at) > overdue {
+				put = t.Schedules.Put // what is set may be that of before a change
+			}
+			if err := put(ctx, s.UID, at); err != nil {
 				return fmt.Errorf("set the schedule of %s: %w", s.Name, err)
 			}
 		}

@@ -20,11 +20,12 @@ func removalOf(s Subscription, at target, answer Answer) *Removal {
 			return r
 		}
 	}
-	op := operationOf(at.def, at.op.GetTrigger().GetWebhook().GetUnsubscribeOperationId())
+	declared := at.op.GetTrigger().GetWebhook()
+	op := operationOf(at.def, declared.GetUnsubscribeOperationId())
 	if op == nil {
 		return nil
 	}
-	return removalBy(s, op, members(answer.Body))
+	return told(s, op, declared.GetUnsubscribeInputs(), answer.Body)
 }
 
 // removalAt is the removal of what a Location (RFC 9110, section 10.2.2) names.

@@ -34,9 +34,18 @@ func (t *Triggers) Delete(ctx context.Context, caller Caller, name resource.Subs
 	if s.Polling != nil {
 		return t.deletePolling(ctx, s)
 	}
-	s, err = t.Store.Alter(ctx, s.UID, func(s *Subscription) error {
+	return t.deleteWebhook(ctx, s)
+}
+
+func (t *Triggers) deleteWebhook(ctx context.Context, s Subscription) error {
+	name := s.Name
+	s, err := t.Store.Alter(ctx, s.UID, func(s *Subscription) error {
+		setUp := !s.settingUp()
 		s.Deleting = true
-		if s.Webhook.Registered {
+		if s.Webhook.Next != nil {
+			s.giveUp(s.Webhook.Next.Until)
+		}
+		if setUp {
 			s.Webhook.NextAttempt = t.Clock.Now()
 		}
 		return nil
@@ -44,7 +53,8 @@ func (t *Triggers) Delete(ctx context.Context, caller Caller, name resource.Subs
 	if err := t.found(ctx, name, err); err != nil {
 		return err
 	}
-	if s.Webhook.NextAttempt.After(t.Clock.Now()) {
+	t.entries.wait(t.Keys.Token(s.UID))
+	if s.settleAt().After(t.Clock.Now()) {
 		// It is being set up at this moment. The API may not have seen it yet,
 		// so there is nothing to remove until that is over.
 		wake(t.kick)
@@ -65,6 +75,12 @@ func (t *Triggers) deletePolling(ctx context.Context, s Subscription) error {
 	if err := t.Schedules.Cancel(ctx, s.UID); err != nil {
 		t.Trouble(ctx, "cancel the schedule", s, err)
 	}
+	// What is left of its companion is found by the reconciliation.
+	if companion, ok := t.companion(ctx, s); ok {
+		if err := t.deleteWebhook(ctx, companion); err != nil {
+			t.Trouble(ctx, "delete the notifications that made it poll", s, err)
+		}
+	}
 	return nil
 }
 
@@ -81,8 +97,8 @@ func (t *Triggers) Settle(ctx context.Context) (next time.Time, err error) {
 		}
 		for _, s := range page {
 			after = s.UID
-			if s.Webhook.NextAttempt.After(t.Clock.Now()) {
-				next = earlier(next, s.Webhook.NextAttempt)
+			if at := s.settleAt(); at.After(t.Clock.Now()) {
+				next = earlier(next, at)
 				continue
 			}
 			next = earlier(next, t.settle(ctx, s))
@@ -109,6 +125,9 @@ func earlier(a, b time.Time) time.Time {
 // settle makes one attempt to undo a registration and to remove its
 // subscription. It returns when the next is due; zero if none is needed.
 func (t *Triggers) settle(ctx context.Context, s Subscription) time.Time {
+	if !s.Deleting && !s.settingUp() {
+		return t.tidy(ctx, s)
+	}
 	if !s.Deleting {
 		// Nobody finished its setting up in time: its creator was told, or died.
 		var err error
@@ -129,7 +148,7 @@ func (t *Triggers) settle(ctx context.Context, s Subscription) time.Time {
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.cfg.PollTime)
 	defer cancel()
-	err := t.unregister(ctx, s)
+	err := t.unregisterAll(ctx, s)
 	if err != nil && !hopeless(err) && s.Webhook.Attempts+1 < cleanupAttempts {
 		return t.postpone(ctx, s, err)
 	}
@@ -166,16 +185,60 @@ func (t *Triggers) postpone(ctx context.Context, s Subscription, cause error) ti
 	return next
 }
 
-// unregister removes the registration at the API. One that is not there any more
-// is removed.
-func (t *Triggers) unregister(ctx context.Context, s Subscription) error {
-	if s.Webhook.byHand() {
-		return nil // who removes it there is told that nobody listens any more
+// unregisterAll removes every registration of a subscription at the API. One that is
+// not there any more is removed.
+func (t *Triggers) unregisterAll(ctx context.Context, s Subscription) error {
+	var errs []error
+	unknown := false
+	if absent := s.Webhook.byHand() || !s.Webhook.Registered && (s.Paused || s.Webhook.Ended); !absent {
+		if unknown = s.Webhook.Unsubscribe == nil; !unknown {
+			errs = append(errs, t.remove(ctx, s, s.Webhook.Unsubscribe))
+		}
 	}
-	if s.Webhook.Unsubscribe != nil {
-		return t.remove(ctx, s, s.Webhook.Unsubscribe)
+	for _, l := range s.Webhook.Old {
+		if l.Unsubscribe == nil {
+			unknown = true
+			continue
+		}
+		errs = append(errs, t.remove(ctx, s.was(l), l.Unsubscribe))
 	}
-	found, ok, err := t.orphans(ctx, s)
+	if unknown {
+		errs = append(errs, t.searchAndRemove(ctx, s, everyGeneration))
+	}
+	for _, l := range s.Webhook.Old {
+		if l.Unsubscribe == nil && l.Input != s.Input { // it may be in another list
+			errs = append(errs, t.searchAndRemove(ctx, s.was(l), presentGeneration))
+		}
+	}
+	return worst(errs)
+}
+
+// worst returns the first error that can heal, or else the first.
+func worst(errs []error) (first error) {
+	for _, err := range errs {
+		switch {
+		case err == nil:
+		case !hopeless(err):
+			return err
+		case first == nil:
+			first = err
+		}
+	}
+	return first
+}
+
+// unregister removes a leftover at the API. One that is not there any more is
+// removed.
+func (t *Triggers) unregister(ctx context.Context, s Subscription, l Leftover) error {
+	if l.Unsubscribe != nil {
+		return t.remove(ctx, s.was(l), l.Unsubscribe)
+	}
+	return t.searchAndRemove(ctx, s.was(l), presentGeneration)
+}
+
+// searchAndRemove removes what the API lists.
+func (t *Triggers) searchAndRemove(ctx context.Context, s Subscription, which scope) error {
+	found, ok, err := t.orphans(ctx, s, which)
 	if err != nil {
 		return err
 	}

@@ -1,26 +1,29 @@
 package core
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/polling"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/recurrence"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/signature"
 )
 
 // Limits and defaults of a subscription.
 const (
-	// DefaultInterval is the time between two polls that nobody chose.
-	DefaultInterval = time.Minute
-	// MinInterval and MaxInterval bound the time between two polls.
-	MinInterval = time.Second
-	MaxInterval = 500 * 24 * time.Hour
 	// MaxInput is the largest input in bytes.
 	MaxInput = 1 << 20
-	// MaxSinks is the largest number of sinks.
-	MaxSinks = 8
-	// MaxSinkURL is the longest URL of a sink in bytes.
-	MaxSinkURL = 2048
+	// MaxSecret is the longest secret of a signature in bytes.
+	MaxSecret = 16 << 10
+	// SignatureOverlap is for how long the secret before is accepted too, after it was
+	// replaced.
+	SignatureOverlap = 24 * time.Hour
+	// MinSuspendAfter, DefaultSuspendAfter and MaxSuspendAfter are after how long
+	// without a success a subscription is suspended.
+	MinSuspendAfter     = 5 * time.Minute
+	DefaultSuspendAfter = 72 * time.Hour
+	MaxSuspendAfter     = 500 * 24 * time.Hour
 )
 
 // State is where a subscription stands.
@@ -37,6 +40,24 @@ const (
 	StateError
 	// StateDeleting means that it is being removed at the API.
 	StateDeleting
+	// StatePaused means that its owner has paused it.
+	StatePaused
+	// StateSuspended means that it has failed for so long that nothing is tried
+	// any more.
+	StateSuspended
+	// StateEnded means that its time is over.
+	StateEnded
+)
+
+// Split says what of a batch is one event.
+type Split int
+
+// The ways to split, with the numbers of the interface.
+const (
+	// SplitItems makes an event of each item.
+	SplitItems Split = iota
+	// SplitWhole makes one event of the whole answer or notification.
+	SplitWhole
 )
 
 // Subscription is one live use of a trigger.
@@ -69,8 +90,30 @@ type Subscription struct {
 	UnsignedAccepted bool
 	// Owner is the principal that it belongs to.
 	Owner string
-	// CreateTime is when it was created.
-	CreateTime time.Time
+	// Description says what it is for.
+	Description string
+	// CreateTime is when it was created, and UpdateTime when its owner last changed
+	// it; zero if never.
+	CreateTime, UpdateTime time.Time
+	// Split says what of a batch is one event.
+	Split Split
+	// SuspendAfter is after how long without a success it is suspended; 0 means
+	// [DefaultSuspendAfter].
+	SuspendAfter time.Duration
+	// Signature is the owner's rule for notifications, instead of the connector's;
+	// nil if there is none.
+	Signature *signature.Rule
+	// Secret is the sealed secret that the API or a person has chosen; nil if the
+	// API is told ours.
+	Secret []byte
+	// OldSecret is the one before, sealed, which counts until OldSecretUntil; nil if
+	// there is none.
+	OldSecret      []byte
+	OldSecretUntil time.Time
+	// Paused is true while its owner wants nothing of it.
+	Paused bool
+	// Suspended says why nothing is tried any more, one sentence; empty if it is.
+	Suspended string
 	// Deleting is true from the moment on in which somebody wanted it gone.
 	Deleting bool
 	// Polling is set for a polling trigger, and Webhook for the other kind.
@@ -78,18 +121,22 @@ type Subscription struct {
 	Webhook *Webhook
 }
 
-// Sink is a place where events go.
-type Sink struct {
-	// URL is an HTTP endpoint.
-	URL string
-	// Gone is true after the endpoint said 410 (RFC 9110, section 15.5.11).
-	Gone bool
-}
-
 // Polling is the polling of one subscription.
 type Polling struct {
-	// Interval is the time between two polls.
-	Interval time.Duration
+	// Recurrence says when it is due.
+	Recurrence recurrence.Options
+	// Given are the owner's rules for reading answers, instead of the connector's;
+	// nil if there are none.
+	Given *polling.Rules
+	// Poked is when a notification last asked for a poll that was not made yet; zero
+	// if none did.
+	Poked time.Time
+	// Companion is the unique id of the webhook subscription whose notifications make
+	// it poll at once; empty if the connector names none. It may be gone.
+	Companion string
+	// Unpoked says why there are no such notifications although the connector names a
+	// webhook for them, one sentence; empty if there are.
+	Unpoked string
 	// Cursor is how far it has come.
 	Cursor Cursor
 }
@@ -107,10 +154,24 @@ type Cursor struct {
 	Last time.Time
 	// Next is when the next poll is due.
 	Next time.Time
+	// Ended is true once nothing is due any more.
+	Ended bool
+	// State is the link to the API's next answer, where the API keeps the state of
+	// a poll (protocols NATIVE and POLICY); empty before the first answer.
+	State string
+	// Values are the values of the inputs that carry something of the last answer
+	// into the next call, by parameter.
+	Values map[string]string
+	// FailingSince is when the first of the failures was.
+	FailingSince time.Time
 	// Failures counts the polls that failed since.
 	Failures int
-	// Reason says why the last one failed, one sentence; empty if it did not.
+	// Reason says why the last one failed, or what may be missing from one that did
+	// not, one sentence; empty if all is well.
 	Reason string
+	// Refused is true if the state is not accepted any more: whoever resumes the
+	// subscription begins with a new baseline.
+	Refused bool
 }
 
 // Webhook is the registration of one subscription at its API.
@@ -120,15 +181,40 @@ type Webhook struct {
 	CallbackPointer string
 	// SecretPointer says where the secret goes; empty if nowhere.
 	SecretPointer string
-	// Signature says how notifications are signed; nil if they are not verified.
+	// Signature says how notifications are signed, as the connector declares it; nil
+	// if they are not verified by that.
 	Signature *signature.Rule
+	// Handshakes are those that the API begins, besides those of its signature's
+	// preset.
+	Handshakes []string
+	// Batch is true if a notification holds several happenings, in a list at the dot
+	// path Items; empty if the body is the list.
+	Batch bool
+	Items string
+	// Pokes is the unique id of the polling subscription that a notification makes
+	// poll at once, instead of being an event; empty if notifications are events.
+	Pokes string
 	// IDHeader names the header with a notification's id; empty if there is none.
 	IDHeader string
 	// Registered is true once the API confirmed the registration.
 	Registered bool
 	// Unsubscribe removes the registration; nil if it is not known how.
 	Unsubscribe *Removal
-	// Attempts counts the attempts to remove the registration.
+	// Generation is the number of the registration, and Generations the highest that
+	// was ever given: the first is 0.
+	Generation, Generations int
+	// Next is the registration that is being made to take the present one's place; nil
+	// if none is.
+	Next *Pending
+	// Old are registrations that are still to be removed at the API.
+	Old []Leftover
+	// Upkeep keeps the registration alive.
+	Upkeep Upkeep
+	// End is after which nothing is accepted, zero for no bound; Ended is true once
+	// that has come.
+	End   time.Time
+	Ended bool
+	// Attempts counts the attempts to remove a registration.
 	Attempts int
 	// NextAttempt is when the next is due.
 	NextAttempt time.Time
@@ -158,23 +244,52 @@ func (s Subscription) State() (State, string) {
 		return StateDeleting, s.Webhook.Reason
 	case s.Deleting:
 		return StateDeleting, ""
+	case s.Suspended != "":
+		return StateSuspended, s.Suspended
+	case s.Paused && s.Webhook != nil:
+		return StatePaused, s.Webhook.Reason
+	case s.Paused:
+		return StatePaused, ""
+	case s.Polling != nil && s.Polling.Cursor.Ended, s.Webhook != nil && s.Webhook.Ended:
+		return StateEnded, "the end time has passed"
 	case s.Webhook != nil && !s.Webhook.Registered:
 		return StateCreating, ""
+	case s.Webhook != nil && s.Webhook.Upkeep.Failures > 0:
+		return StateError, s.Webhook.Upkeep.Reason
 	case s.Webhook != nil:
 		return s.webhookState()
 	case s.Polling != nil && s.Polling.Cursor.Failures > 0:
 		return StateError, s.Polling.Cursor.Reason
 	case s.Polling != nil && !s.Polling.Cursor.Baseline:
 		return StateCreating, ""
+	case s.Polling != nil && s.Polling.Cursor.Reason != "":
+		return StateActive, s.Polling.Cursor.Reason
+	case s.Polling != nil && s.Polling.Unpoked != "":
+		return StateActive, s.Polling.Unpoked
 	}
 	return s.webhookState()
+}
+
+// Etag changes with every change, polls included: they are what follows the last
+// hyphen.
+func (s Subscription) Etag() string {
+	polls := uint64(0)
+	if s.Polling != nil {
+		polls = s.Polling.Cursor.Version
+	}
+	return fmt.Sprintf("%s-%d-%d", s.UID, s.Change, polls)
+}
+
+// Polls reports whether it is to be polled, now or later.
+func (s Subscription) Polls() bool {
+	return s.Polling != nil && !s.Deleting && !s.Paused && s.Suspended == "" && !s.Polling.Cursor.Ended
 }
 
 // webhookState is the state of a subscription that works.
 func (s Subscription) webhookState() (State, string) {
 	for _, sink := range s.Sinks {
-		if sink.Gone {
-			return StateActive, "a sink answered 410 Gone and gets no more events: " + sink.URL
+		if sink.Disabled && sink.DisabledReason != "" {
+			return StateActive, "a sink gets no more events, " + sink.DisabledReason + ": " + sink.Target()
 		}
 	}
 	return StateActive, ""

@@ -9,6 +9,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/recurrence"
 )
 
 // Defaults of [Config].
@@ -24,7 +25,7 @@ type Config struct {
 	// PublicURL is where APIs reach this installation, without a trailing slash;
 	// webhooks are refused without it.
 	PublicURL string
-	// MinInterval is the shortest interval; 0 means [MinInterval].
+	// MinInterval is the shortest interval; 0 means [recurrence.MinInterval].
 	MinInterval time.Duration
 	// SetupTime bounds the setting up of a webhook: one that is not done by then
 	// is removed. 0 means [DefaultSetupTime].
@@ -38,15 +39,17 @@ type Triggers struct {
 	cfg Config
 	Ports
 
-	activity activity
-	kick     chan struct{} // there is something to settle
-	missing  chan struct{} // a schedule could not be set
+	activity  activity
+	listeners listeners
+	entries   *barrier
+	kick      chan struct{} // there is something to settle
+	missing   chan struct{} // a schedule could not be set
 }
 
 // New returns the use cases.
 func New(cfg Config, p Ports) *Triggers {
 	if cfg.MinInterval == 0 {
-		cfg.MinInterval = MinInterval
+		cfg.MinInterval = recurrence.MinInterval
 	}
 	if cfg.SetupTime == 0 {
 		cfg.SetupTime = DefaultSetupTime
@@ -54,7 +57,7 @@ func New(cfg Config, p Ports) *Triggers {
 	if cfg.PollTime == 0 {
 		cfg.PollTime = DefaultPollTime
 	}
-	return &Triggers{cfg: cfg, Ports: p, kick: make(chan struct{}, 1), missing: make(chan struct{}, 1)}
+	return &Triggers{cfg: cfg, Ports: p, entries: newBarrier(), kick: make(chan struct{}, 1), missing: make(chan struct{}, 1)}
 }
 
 // wake makes the reader of a channel look, now or when it is done.

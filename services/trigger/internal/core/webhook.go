@@ -11,7 +11,9 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/handshake"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/polling"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/recurrence"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/signature"
 )
 
@@ -24,6 +26,8 @@ type target struct {
 	def  *connectorv1.Definition
 	op   *connectorv1.Operation
 	conn Connection
+	// revision is that of the definition; empty in the target of a new subscription.
+	revision string
 }
 
 // createWebhook registers a callback at the API in two durable steps: the
@@ -31,18 +35,22 @@ type target struct {
 // dies in between leaves an intention, which [Triggers.Settle] finds and undoes,
 // at the API too.
 func (t *Triggers) createWebhook(ctx context.Context, s Subscription, d Draft, at target) (Subscription, error) {
-	if d.Interval != 0 {
+	if d.Recurrence != (recurrence.Options{End: d.Recurrence.End}) {
 		return Subscription{}, invalidDraft("interval", "is for polling triggers; the API calls this one back")
 	}
 	var err error
-	if s.Webhook, err = t.webhookOf(s, at.op); err != nil {
+	if s.Webhook, err = t.webhookOf(&s, d, at.op); err != nil {
 		return Subscription{}, err
 	}
 	if s.Webhook.byHand() {
 		s.Webhook.Registered = true // by somebody who is told the URL now
-		return t.insert(ctx, s, d, polling.Seen{})
+		if s, err = t.insert(ctx, s, d, polling.Seen{}); err != nil {
+			return Subscription{}, err
+		}
+		t.watch(ctx, s)
+		return s, nil
 	}
-	input, err := t.registration(s)
+	input, err := t.registration(s, at)
 	if err != nil {
 		return Subscription{}, err
 	}
@@ -62,8 +70,9 @@ func (t *Triggers) createWebhook(ctx context.Context, s Subscription, d Draft, a
 	return t.activate(ctx, s, at, answer)
 }
 
-// webhookOf decides how a webhook is registered and verified.
-func (t *Triggers) webhookOf(s Subscription, op *connectorv1.Operation) (*Webhook, error) {
+// webhookOf decides how a webhook is registered and verified. It gives s what the
+// owner has said about the latter.
+func (t *Triggers) webhookOf(s *Subscription, d Draft, op *connectorv1.Operation) (*Webhook, error) {
 	if t.cfg.PublicURL == "" {
 		return nil, fault.Precondition(fault.ReasonTriggerSubscribeFailed,
 			"webhooks need to know where APIs reach this installation: ask the operator to set --public-url")
@@ -71,50 +80,34 @@ func (t *Triggers) webhookOf(s Subscription, op *connectorv1.Operation) (*Webhoo
 	declared := op.GetTrigger().GetWebhook()
 	w := &Webhook{
 		CallbackPointer: declared.GetCallbackPointer(), IDHeader: declared.GetSignature().GetIdHeader(),
-		NextAttempt: s.CreateTime.Add(t.cfg.SetupTime),
+		Handshakes: declared.GetHandshakes(), Items: declared.GetItemsPath(),
+		Batch:       op.GetTrigger().GetBatch() || declared.GetItemsPath() != "",
+		NextAttempt: s.CreateTime.Add(t.cfg.SetupTime), End: d.Recurrence.End, Pokes: d.pokes,
 	}
-	rule, why := ruleOf(declared.GetSignature())
-	switch {
-	case why == "" && !w.byHand():
-		w.Signature, w.SecretPointer = rule, declared.GetSignature().GetSecretPointer()
-	case !s.UnsignedAccepted:
-		if w.byHand() {
-			why = "the callback is registered by hand, so that nobody tells the API a secret"
+	for _, name := range w.Handshakes {
+		if _, ok := handshake.Lookup(name); !ok {
+			return nil, fault.Precondition(fault.ReasonTriggerNotSupported,
+				"trigger %q begins with the handshake %q, which is not known; known are %s", s.Operation, name, strings.Join(handshake.Names(), ", ")).
+				With("operation", s.Operation)
 		}
-		return nil, fault.Precondition(fault.ReasonWebhookSecretRequired,
-			"notifications of trigger %q cannot be verified: %s; set unsigned_accepted if that is acceptable", s.Operation, why).
-			With("operation", s.Operation)
 	}
-	return w, nil
-}
-
-// ruleOf returns the rule of a declared signature, or why there is none.
-func ruleOf(declared *connectorv1.WebhookSignature) (*signature.Rule, string) {
-	if declared == nil {
-		return nil, "the connector declares no signature"
-	}
-	rule := signature.Rule{
-		Scheme: declared.GetScheme(), Header: declared.GetHeader(), Prefix: declared.GetPrefix(), Encoding: declared.GetEncoding(),
-	}
-	if _, err := signature.New(rule); err != nil {
-		return nil, err.Error()
-	}
-	if declared.GetSecretPointer() == "" {
-		return nil, "the connector does not say how the API learns the secret"
-	}
-	return &rule, ""
+	return w, t.authenticate(s, w, d, signature.RuleOf(declared.GetSignature()))
 }
 
 // registration is the input of the subscribe operation, with callback URL and
 // secret in their places.
-func (t *Triggers) registration(s Subscription) (string, error) {
+func (t *Triggers) registration(s Subscription, at target) (string, error) {
 	input, err := parseInput(s.Input)
 	if err != nil {
 		return "", err
 	}
 	err = place(input, s.Webhook.CallbackPointer, t.callbackURL(s))
 	if err == nil && s.Webhook.SecretPointer != "" {
-		err = place(input, s.Webhook.SecretPointer, t.Keys.Secret(s.UID))
+		var secret string
+		if secret, err = t.toldSecret(s); err != nil {
+			return "", err
+		}
+		err = place(input, s.Webhook.SecretPointer, secret)
 	}
 	if errors.Is(err, errTaken) {
 		return "", fault.Invalid(fault.ReasonInputInvalid, "the input sets what is filled in for it: leave out %s",
@@ -123,6 +116,9 @@ func (t *Triggers) registration(s Subscription) (string, error) {
 	}
 	if err != nil {
 		return "", fmt.Errorf("fill in the callback of %s: %w", s.Operation, err)
+	}
+	if err := t.wishExpiry(input, at.op.GetTrigger().GetWebhook().GetRenewal()); err != nil {
+		return "", fmt.Errorf("fill in the expiry of %s: %w", s.Operation, err)
 	}
 	return encodeInput(input)
 }
@@ -148,7 +144,7 @@ func (t *Triggers) CallbackURL(s Subscription) string {
 
 // callbackURL is where the API of a subscription sends notifications.
 func (t *Triggers) callbackURL(s Subscription) string {
-	return t.cfg.PublicURL + "/hooks/" + t.Keys.Token(s.UID)
+	return t.cfg.PublicURL + "/hooks/" + t.Keys.Token(s.UID) + generationSuffix(s.Webhook.Generation)
 }
 
 func registered(a Answer) bool {
@@ -166,6 +162,7 @@ func (t *Triggers) activate(ctx context.Context, s Subscription, at target, answ
 	defer cancel()
 	stored, err := t.Store.Alter(ctx, s.UID, func(s *Subscription) error {
 		s.Webhook.Registered, s.Webhook.Unsubscribe = true, removal
+		s.Webhook.Upkeep = upkeepOf(*s, at, answer, t.Clock.Now())
 		if answer.Revision != "" {
 			s.Revision = answer.Revision
 		}
@@ -183,6 +180,7 @@ func (t *Triggers) activate(ctx context.Context, s Subscription, at target, answ
 		wake(t.kick)
 		return Subscription{}, notFound(s.Name)
 	}
+	t.watch(ctx, stored)
 	return stored, nil
 }
 
@@ -193,7 +191,7 @@ func (t *Triggers) retract(ctx context.Context, s Subscription, removal *Removal
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.cfg.PollTime)
 	defer cancel()
 	s.Webhook.Unsubscribe = removal
-	if err := t.unregister(ctx, s); err != nil {
+	if err := t.unregisterAll(ctx, s); err != nil {
 		t.Trouble(ctx, "remove a registration that was confirmed too late and may remain at the API", s, err)
 	}
 	return fault.Unavailable(fault.ReasonTriggerSubscribeFailed,
@@ -277,5 +275,9 @@ func (t *Triggers) unconfirmed(s Subscription, answer Answer, cause error) *faul
 
 // redacted removes what an API may have quoted from our own request.
 func (t *Triggers) redacted(s Subscription, text string) string {
-	return strings.NewReplacer(t.Keys.Secret(s.UID), "[redacted]", t.Keys.Token(s.UID), "[redacted]").Replace(text)
+	hidden := []string{t.Keys.Secret(s.UID), "[redacted]", t.Keys.Token(s.UID), "[redacted]"}
+	if told, err := t.toldSecret(s); err == nil && told != "" {
+		hidden = append(hidden, told, "[redacted]")
+	}
+	return strings.NewReplacer(hidden...).Replace(text)
 }

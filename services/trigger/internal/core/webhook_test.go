@@ -298,7 +298,7 @@ func TestARemovalThatFailsIsRepeatedAndMeanwhileTheCallbackIsGone(t *testing.T) 
 	if state != core.StateDeleting || !strings.Contains(why, "503") {
 		t.Errorf("state %v %q", state, why)
 	}
-	if status, err := r.Ingest(t.Context(), r.notification(s, "1", `{}`)); err != nil || status != http.StatusGone {
+	if status, err := r.ingest(r.notification(s, "1", `{}`)); err != nil || status != http.StatusGone {
 		t.Errorf("a notification is answered with %d, %v", status, err)
 	}
 	var pauses []time.Duration

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"time"
 
@@ -12,75 +11,110 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/ferrule-dev/ferrule/pkg/bus"
-	"github.com/ferrule-dev/ferrule/pkg/kv/outbox"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
-	"github.com/ferrule-dev/ferrule/services/trigger/internal/events"
 )
 
 const (
-	// patience is how old a delivery becomes by failing: an attempt that fails after
-	// that is the last.
-	patience = 72 * time.Hour
-	// minDelay and maxDelay bound the pause between two attempts of a delivery.
-	minDelay = time.Second
-	maxDelay = time.Hour
-	// pullWait is how long a worker waits for work before it asks again.
+	// pullers is how many requests for work a process has open: few, because the bus
+	// bounds those of all processes together.
+	pullers = 4
+	// pullWait is how long a request for work is open.
 	pullWait = 30 * time.Second
+	// sweepEvery is how often it is looked for deliveries about which nobody was
+	// told: a process can die between two steps.
+	sweepEvery = 5 * time.Minute
+	// minHold is the shortest pause of a sink that another process serves.
+	minHold = 200 * time.Millisecond
 )
 
-// Sender makes one attempt.
-type Sender interface {
-	// Send posts an event to a sink.
-	Send(ctx context.Context, target string, event []byte) Result
-}
-
-// Deliverer takes deliveries from the queue.
+// Deliverer works through the queues of sinks.
 type Deliverer struct {
 	Ports
 
-	sender    Sender
-	workers   int
-	endpoints *endpoints
+	name    string // of this process
+	senders []Sender
+	workers int
+
+	mu     sync.Mutex
+	serves map[bus.DeliveryAddress]chan struct{} // readable when there is something new
 }
 
-// NewDeliverer returns a deliverer with a number of workers, which bounds the
-// attempts that are made at the same time. dice returns random numbers from 0 up
-// to 1. It starts with Run.
-func NewDeliverer(p Ports, sender Sender, workers int, dice func() float64) *Deliverer {
-	return &Deliverer{Ports: p, sender: sender, workers: max(workers, 1), endpoints: newEndpoints(p.Clock, dice)}
+// NewDeliverer returns a deliverer. name is different for each process and for each
+// of its lives, senders are the kinds of sinks, and workers bounds the number of
+// sinks that are served at the same time. It starts with Run.
+func NewDeliverer(p Ports, name string, senders []Sender, workers int) *Deliverer {
+	return &Deliverer{Ports: p, name: name, senders: senders, workers: max(workers, 1), serves: map[bus.DeliveryAddress]chan struct{}{}}
 }
 
 // Run delivers until ctx ends and all attempts under way are over.
 func (d *Deliverer) Run(ctx context.Context) error {
-	return d.consume(ctx, bus.StreamDeliveries, bus.HTTPSinkConsumer(ackWait), d.work)
+	var running sync.WaitGroup
+	running.Go(func() { d.sweeps(ctx) })
+	defer running.Wait()
+	return d.consume(ctx, bus.StreamSinkWork, bus.SinkWorkConsumer(leaseTime), d.work)
 }
 
-// work runs the workers until one of them finds the queue disturbed.
+// tools are what is opened once for a while.
+type tools struct {
+	queue  jetstream.Stream
+	bucket jetstream.KeyValue
+	events jetstream.Stream
+}
+
+// work serves sinks until the queue is disturbed.
 func (d *Deliverer) work(ctx context.Context, consumer jetstream.Consumer) error {
+	t, err := d.open(ctx)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	free := make(chan struct{}, d.workers)
 	var running sync.WaitGroup
-	for range d.workers {
-		running.Go(func() { cancel(d.worker(ctx, consumer)) })
+	for range min(d.workers, pullers) {
+		running.Go(func() { cancel(d.pull(ctx, consumer, t, free, &running)) })
 	}
 	running.Wait()
 	return context.Cause(ctx)
 }
 
-// worker takes one delivery at a time, so that nothing waits in its memory.
-func (d *Deliverer) worker(ctx context.Context, consumer jetstream.Consumer) error {
-	for ctx.Err() == nil {
+func (d *Deliverer) open(ctx context.Context) (t tools, err error) {
+	if t.queue, err = d.JetStream.Stream(ctx, bus.StreamDeliveries); err != nil {
+		return t, fmt.Errorf("open the queue: %w", err)
+	}
+	if t.events, err = d.JetStream.Stream(ctx, bus.StreamEvents); err != nil {
+		return t, fmt.Errorf("open the log of events: %w", err)
+	}
+	if t.bucket, err = d.JetStream.KeyValue(ctx, bus.BucketSinks); err != nil {
+		return t, fmt.Errorf("open the states of sinks: %w", err)
+	}
+	return t, nil
+}
+
+// pull takes one sink at a time and has it served, as long as a worker is free: so
+// nothing waits in this process that another could do.
+func (d *Deliverer) pull(ctx context.Context, consumer jetstream.Consumer, t tools, free chan struct{}, running *sync.WaitGroup) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case free <- struct{}{}:
+		}
 		m, err := next(ctx, consumer)
 		switch {
 		case err == nil:
-			d.process(ctx, m)
+			running.Go(func() {
+				defer func() { <-free }()
+				d.settle(ctx, m, d.serve(ctx, m, t))
+			})
+			continue
 		case errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded):
-			// nothing to do
-		default:
-			return err
+			<-free // nothing to do
+			continue
 		}
+		<-free
+		return err
 	}
-	return ctx.Err()
 }
 
 func next(ctx context.Context, consumer jetstream.Consumer) (jetstream.Msg, error) {
@@ -89,147 +123,190 @@ func next(ctx context.Context, consumer jetstream.Consumer) (jetstream.Msg, erro
 	return consumer.Next(jetstream.FetchContext(ctx))
 }
 
-// process makes an attempt and settles the message.
-func (d *Deliverer) process(ctx context.Context, m jetstream.Msg) {
-	stop := d.alive(m)
-	verdict := d.attempt(ctx, m)
-	stop()
-	if ctx.Err() != nil && !verdict.done {
+// after says when a sink has to be looked at again.
+type after struct {
+	done  bool          // not before somebody says so
+	pause time.Duration // otherwise
+}
+
+var drained = after{done: true}
+
+// settle tells the bus when a sink has to be looked at again. Where somebody has
+// said meanwhile that there is work, that takes the place of what is told here.
+func (d *Deliverer) settle(ctx context.Context, m jetstream.Msg, a after) {
+	switch {
+	case ctx.Err() != nil:
 		d.settled(m, m.Nak()) // at once, for another process
-		return
+	case a.done:
+		d.settled(m, m.Ack())
+	default:
+		d.settled(m, m.NakWithDelay(max(a.pause, time.Millisecond)))
 	}
-	// The stop of the process must not keep what was done from being confirmed.
-	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), operationTime)
-	defer cancel()
-	if verdict.dead != "" {
-		if err := d.bury(detached, m, verdict.dead); err != nil {
-			d.Log.WarnContext(ctx, "a failed delivery could not be kept as a dead letter and stays in the queue", "subject", m.Subject(), "error", err)
-			verdict = later(minDelay)
-		}
-	}
-	if verdict.done {
-		d.settled(m, m.DoubleAck(detached))
-		return
-	}
-	d.settled(m, m.NakWithDelay(verdict.delay))
 }
 
-// verdict says what becomes of a delivery.
-type verdict struct {
-	done  bool          // leaves the queue
-	dead  string        // why it becomes a dead letter before that, unless empty
-	delay time.Duration // until the next attempt otherwise
-}
-
-func later(d time.Duration) verdict { return verdict{delay: d} }
-
-// attempt finds the endpoint of a delivery and posts to it if that may be done
-// now.
-func (d *Deliverer) attempt(ctx context.Context, m jetstream.Msg) verdict {
-	meta, err := m.Metadata()
+// serve gives a sink a turn.
+func (d *Deliverer) serve(ctx context.Context, m jetstream.Msg, t tools) after {
+	at, err := bus.ParseSinkWork(m.Subject())
 	if err != nil {
-		return later(minDelay)
+		return drained // nobody of ours said it
 	}
-	age := d.Clock.Now().Sub(meta.Timestamp)
-	sub, sink, err := d.sinkOf(ctx, m)
+	if d.poke(at) {
+		return after{pause: leaseTime} // who serves it looks again now, and at the end
+	}
+	switch empty, err := d.empty(ctx, t, at, 1); {
+	case err != nil:
+		d.Log.WarnContext(ctx, "the queue of a sink could not be read", "sink", at.Sink, "error", err)
+		return after{pause: troublePause}
+	case empty:
+		return drained
+	}
+	news := d.begin(at)
+	if news == nil {
+		return after{pause: leaseTime}
+	}
+	defer d.end(at)
+	sub, sink, err := d.find(ctx, at)
 	switch {
 	case errors.Is(err, core.ErrNotFound):
-		return verdict{done: true} // the subscription is gone
+		return d.drop(ctx, t, at)
 	case err != nil:
-		d.Log.WarnContext(ctx, "the sink of a delivery could not be looked up", "subject", m.Subject(), "error", err)
-		return later(minDelay)
-	case sub.Sinks[sink].Gone:
-		return verdict{done: true, dead: "the endpoint has answered 410 Gone"}
+		d.Log.WarnContext(ctx, "a sink could not be looked up", "sink", at.Sink, "error", err)
+		return after{pause: troublePause}
 	}
-	target := sub.Sinks[sink].URL
-	release, wait := d.endpoints.admit(target)
+	l, s, err := d.acquire(ctx, t.bucket, at)
 	switch {
-	case wait > 0 && age > patience && d.endpoints.failingFor(target) > patience:
-		// Attempts have been made all the time, with others: one for each would keep
-		// the queue from ever becoming shorter.
-		return verdict{done: true, dead: "no attempt at the endpoint succeeded for " + patience.String()}
-	case wait > 0:
-		return later(wait)
+	case errors.Is(err, errHeld):
+		return after{pause: max(s.Until.Sub(d.Clock.Now()), s.Rests.Sub(d.Clock.Now()), minHold)}
+	case err != nil:
+		d.Log.WarnContext(ctx, "a sink could not be taken over", "sink", at.Sink, "error", err)
+		return after{pause: troublePause}
 	}
-	result := d.sender.Send(ctx, target, m.Data())
-	if ctx.Err() != nil && result.Outcome != Accepted {
-		release(result, false) // we stop; the endpoint is not to blame
-		return later(0)
-	}
-	release(result, true)
-	return d.judge(ctx, sub, sink, result, age)
+	turn := &turn{d: d, tools: t, at: at, sub: sub, sink: sink, lease: l, state: s, work: m, news: news, done: make(chan attempted)}
+	return turn.run(ctx)
 }
 
-// judge decides by the endpoint's answer.
-func (d *Deliverer) judge(ctx context.Context, sub core.Subscription, sink int, result Result, age time.Duration) verdict {
-	switch result.Outcome {
-	case Accepted:
-		return verdict{done: true}
-	case Gone:
-		if err := d.close(ctx, sub.UID, sink); err != nil {
-			d.Log.WarnContext(ctx, "an endpoint that is gone could not be noted", "subscription", sub.Name.String(), "error", err)
-			return later(minDelay)
-		}
-		return verdict{done: true, dead: result.Reason}
-	case Failed: // below
-	}
-	if age > patience {
-		// Only now: what waited because nobody was here to try deserves its attempt.
-		return verdict{done: true, dead: "no attempt succeeded for " + patience.String() + "; at last: " + result.Reason}
-	}
-	d.Log.InfoContext(ctx, "a delivery failed and will be tried again", "subscription", sub.Name.String(), "sink", sink, "reason", result.Reason)
-	// As old as it is, so long it waits: the pauses double.
-	delay := min(max(age, minDelay), maxDelay)
-	return later(d.endpoints.jittered(max(delay, result.RetryAfter)))
-}
-
-// close notes that an endpoint wants no more events.
-func (d *Deliverer) close(ctx context.Context, uid string, sink int) error {
-	_, err := d.Subscriptions.Alter(context.WithoutCancel(ctx), uid, func(s *core.Subscription) error {
-		if sink < len(s.Sinks) {
-			s.Sinks[sink].Gone = true
-		}
-		return nil
-	})
-	if errors.Is(err, core.ErrNotFound) {
+// begin notes that this process serves a sink, and returns what is readable when
+// there is something new for it; nil, after telling whoever serves it, if it is
+// served already.
+func (d *Deliverer) begin(at bus.DeliveryAddress) <-chan struct{} {
+	if d.poke(at) {
 		return nil
 	}
-	return err
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, ok := d.serves[at]; ok {
+		return nil
+	}
+	news := make(chan struct{}, 1)
+	d.serves[at] = news
+	return news
 }
 
-// sinkOf returns the subscription of a delivery and the number of its sink. What
-// does not exist any more is core.ErrNotFound.
-func (d *Deliverer) sinkOf(ctx context.Context, m jetstream.Msg) (core.Subscription, int, error) {
-	sink, err := strconv.Atoi(m.Headers().Get(headerSink))
-	if err != nil {
-		return core.Subscription{}, 0, core.ErrNotFound // nobody of ours made it
+// poke tells the turn at a sink that there is something new; false if there is no
+// turn.
+func (d *Deliverer) poke(at bus.DeliveryAddress) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	news, ok := d.serves[at]
+	if ok {
+		select {
+		case news <- struct{}{}:
+		default: // it is going to look anyway
+		}
 	}
-	sub, err := d.Subscriptions.ByUID(ctx, m.Headers().Get(events.HeaderSubscription))
-	if err != nil {
-		return core.Subscription{}, 0, err
-	}
-	if sub.Deleting || sink < 0 || sink >= len(sub.Sinks) {
-		return core.Subscription{}, 0, core.ErrNotFound
-	}
-	return sub, sink, nil
+	return ok
 }
 
-// bury keeps a delivery as a dead letter.
-func (d *Deliverer) bury(ctx context.Context, m jetstream.Msg, why string) error {
-	to, err := bus.ParseDelivery(m.Subject())
+func (d *Deliverer) end(at bus.DeliveryAddress) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.serves, at)
+}
+
+// empty reports whether a sink has no delivery at or after a sequence.
+func (d *Deliverer) empty(ctx context.Context, t tools, at bus.DeliveryAddress, from uint64) (bool, error) {
+	m, err := read(ctx, t, at, from)
+	return m == nil, err
+}
+
+// read returns the first delivery to a sink at or after a sequence, nil if there
+// is none.
+func read(ctx context.Context, t tools, at bus.DeliveryAddress, from uint64) (*jetstream.RawStreamMsg, error) {
+	ctx, cancel := context.WithTimeout(ctx, operationTime)
+	defer cancel()
+	m, err := t.queue.GetMsg(ctx, max(from, 1), jetstream.WithGetMsgSubject(at.Subject()))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, nil
+	}
+	return m, err
+}
+
+// find returns the subscription of a sink and the sink. What does not exist any
+// more is core.ErrNotFound.
+func (d *Deliverer) find(ctx context.Context, at bus.DeliveryAddress) (core.Subscription, core.Sink, error) {
+	sub, err := d.Subscriptions.ByUID(ctx, at.Subscription)
+	if err != nil {
+		return core.Subscription{}, core.Sink{}, err
+	}
+	for _, sink := range sub.Sinks {
+		if sink.ID == at.Sink && !sub.Deleting {
+			return sub, sink, nil
+		}
+	}
+	return core.Subscription{}, core.Sink{}, core.ErrNotFound
+}
+
+// drop removes what is queued for a sink that does not exist any more.
+func (d *Deliverer) drop(ctx context.Context, t tools, at bus.DeliveryAddress) after {
+	ctx, cancel := context.WithTimeout(ctx, operationTime)
+	defer cancel()
+	if err := t.queue.Purge(ctx, jetstream.WithPurgeSubject(at.Subject())); err != nil {
+		d.Log.WarnContext(ctx, "the deliveries of a sink that is gone could not be removed", "sink", at.Sink, "error", err)
+		return after{pause: troublePause}
+	}
+	if err := t.bucket.Purge(ctx, at.Key(), jetstream.PurgeTTL(markerTTL)); err != nil {
+		d.Log.WarnContext(ctx, "the state of a sink that is gone was not removed", "sink", at.Sink, "error", err)
+	}
+	return drained
+}
+
+// sweeps looks for deliveries about which nobody was told: at the start and from
+// time to time.
+func (d *Deliverer) sweeps(ctx context.Context) {
+	for {
+		wait := sweepEvery
+		if err := d.sweep(ctx); err != nil && ctx.Err() == nil {
+			d.Log.WarnContext(ctx, "the queue could not be looked through, trying again", "error", err)
+			wait = troublePause
+		}
+		if !d.pause(ctx, wait) {
+			return
+		}
+	}
+}
+
+// sweep wakes the sinks that have deliveries and of which nobody has said so.
+func (d *Deliverer) sweep(ctx context.Context) error {
+	queue, err := d.JetStream.Stream(ctx, bus.StreamDeliveries)
 	if err != nil {
 		return err
 	}
-	header := map[string]string{"Ferrule-Reason": why}
-	for _, name := range []string{events.HeaderSubscription, headerSink} {
-		header[name] = m.Headers().Get(name)
-	}
-	err = d.Publisher.Publish(bus.TraceContext(ctx, m.Headers()), outbox.Message{
-		ID: m.Headers().Get(jetstream.MsgIDHeader), Subject: to.DeadLetterSubject(), Data: m.Data(), Header: header,
-	})
+	info, err := queue.Info(ctx, jetstream.WithSubjectFilter(bus.DeliveryAddress{}.Filter()))
 	if err != nil {
-		return fmt.Errorf("keep a dead letter: %w", err)
+		return err
 	}
-	d.Log.WarnContext(ctx, "a delivery failed for good and was kept as a dead letter", "subject", m.Subject(), "reason", why)
+	for subject := range info.State.Subjects {
+		at, err := bus.ParseDelivery(subject)
+		if err != nil {
+			continue
+		}
+		err = d.wake(ctx, at, jetstream.WithExpectLastSequencePerSubject(0))
+		if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
+			continue // somebody has
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }

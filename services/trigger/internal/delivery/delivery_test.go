@@ -9,14 +9,18 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/metric/noop"
 
 	"github.com/ferrule-dev/ferrule/pkg/bus"
+	"github.com/ferrule-dev/ferrule/pkg/bus/embedded"
 	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/pkg/egress"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
@@ -24,6 +28,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/kv/outbox"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/pkg/testkit"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/callback"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/delivery"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/events"
@@ -72,12 +77,17 @@ func (s *sink) distinct() []string {
 
 // fixture is both parts on a real server.
 type fixture struct {
-	t     *testing.T
-	bus   *bus.Bus
-	store *store.Store
-	clock *shifted
-	log   *events.Log
-	ports delivery.Ports
+	t      *testing.T
+	server *embedded.Server
+	bus    *bus.Bus
+	store  *store.Store
+	clock  *shifted
+	log    *events.Log
+	ports  delivery.Ports
+	keys   *callback.Keys
+	lives  *atomic.Int32 // of processes
+
+	subscriptions delivery.Subscriptions
 }
 
 // shifted is the clock of the machine, moved by the test: the ages of messages
@@ -101,27 +111,77 @@ func (s *shifted) shift(by time.Duration) {
 	s.by = by
 }
 
+func newKeys(t *testing.T) *callback.Keys {
+	t.Helper()
+	keys, err := callback.New([]byte(strings.Repeat("k", 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
 func newFixture(t *testing.T) *fixture {
-	f := &fixture{t: t, bus: testkit.NewNATS(t), clock: &shifted{Clock: clock.System()}}
+	f := &fixture{t: t, server: testkit.StartNATS(t, t.TempDir()), clock: &shifted{Clock: clock.System()}, keys: newKeys(t), lives: new(atomic.Int32)}
 	f.store = store.New(memkv.New(), events.Message, func() {})
-	f.log = events.NewLog(f.bus)
-	f.ports = delivery.Ports{
-		JetStream: f.bus.JetStream(), Publisher: f.bus, Subscriptions: f.store, Clock: f.clock, Log: testkit.Logger(t),
+	f.subscriptions = f.store
+	f.connect()
+	if err := f.bus.Ensure(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	return f
 }
 
-// subscribe stores a subscription with sinks.
+// connect makes a process of it, with a connection of its own.
+func (f *fixture) connect() {
+	f.t.Helper()
+	metrics, err := delivery.NewMetrics(noop.NewMeterProvider().Meter("test"))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.bus = testkit.Connect(f.t, f.server)
+	f.log = events.NewLog(f.bus)
+	f.ports = delivery.Ports{
+		JetStream: f.bus.JetStream(), Publisher: f.bus, Subscriptions: f.subscriptions, Clock: f.clock, Log: testkit.Logger(f.t),
+		Dice: func() float64 { return 0 }, Metrics: metrics,
+	}
+}
+
+// other is another process on the same server and store.
+func (f *fixture) other() *fixture {
+	f.t.Helper()
+	o := *f
+	o.connect()
+	return &o
+}
+
+// failing answers with 500 what the test does not accept.
+func failing(accepted func(n int) bool) func(int, http.ResponseWriter) {
+	return func(n int, w http.ResponseWriter) {
+		if !accepted(n) {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}
+}
+
+// subscribe stores a subscription with HTTP sinks.
 func (f *fixture) subscribe(id string, urls ...string) core.Subscription {
+	f.t.Helper()
+	var sinks []core.Sink
+	for _, u := range urls {
+		sinks = append(sinks, core.Sink{ID: strconv.Itoa(len(sinks)), HTTP: &core.HTTPSink{URL: u}})
+	}
+	return f.subscribeTo(id, sinks...)
+}
+
+// subscribeTo stores a subscription with sinks.
+func (f *fixture) subscribeTo(id string, sinks ...core.Sink) core.Subscription {
 	f.t.Helper()
 	s := core.Subscription{
 		Name: resource.Subscription{Environment: "default", ID: id}, UID: fmt.Sprintf("%032x", len(id)*1000+int(id[0])), Operation: "On",
 		Connection: resource.Connection{Environment: "default", ID: "shop"},
-		Connector:  resource.Connector{Environment: "default", ID: "inventory"}, Polling: &core.Polling{Interval: time.Minute},
+		Connector:  resource.Connector{Environment: "default", ID: "inventory"}, Polling: &core.Polling{},
 	}
-	for _, u := range urls {
-		s.Sinks = append(s.Sinks, core.Sink{URL: u})
-	}
+	s.Sinks = sinks
 	if err := f.store.Insert(f.t.Context(), s, polling.Seen{}); err != nil {
 		f.t.Fatal(err)
 	}
@@ -142,9 +202,12 @@ func (f *fixture) happen(s core.Subscription, ids ...string) {
 func (f *fixture) queue(s core.Subscription, id string) {
 	f.t.Helper()
 	err := f.bus.Publish(f.t.Context(), outbox.Message{
-		ID: id, Subject: bus.DeliveryAddress{Sink: bus.SinkHTTP, Environment: s.Name.Environment, Subscription: s.Name.ID}.Subject(),
-		Data: []byte(id), Header: map[string]string{events.HeaderSubscription: s.UID, "Ferrule-Sink": "0"},
+		ID: id + ".0", Subject: bus.DeliveryAddress{Environment: s.Name.Environment, Subscription: s.UID, Sink: "0"}.Subject(),
+		Data: []byte(id), Header: map[string]string{events.HeaderSubscription: s.UID, "Ferrule-Sink": "0", "Ferrule-Event": id},
 	})
+	if err == nil {
+		err = delivery.NewQueue(f.ports).Wake(f.t.Context(), s, s.Sinks[0])
+	}
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -153,8 +216,12 @@ func (f *fixture) queue(s core.Subscription, id string) {
 // run runs both parts until stop is called, or the test ends.
 func (f *fixture) run(sender delivery.Sender, workers int) (stop func()) {
 	f.t.Helper()
-	deliverer := delivery.NewDeliverer(f.ports, sender, workers, func() float64 { return 0 })
-	return f.runParts(delivery.NewDispatcher(f.ports).Run, deliverer.Run)
+	return f.runParts(delivery.NewDispatcher(delivery.NewQueue(f.ports)).Run, f.deliverer(workers, sender).Run)
+}
+
+// deliverer is one process.
+func (f *fixture) deliverer(workers int, senders ...delivery.Sender) *delivery.Deliverer {
+	return delivery.NewDeliverer(f.ports, fmt.Sprint("process-", f.lives.Add(1)), senders, workers)
 }
 
 func (f *fixture) runParts(parts ...func(context.Context) error) (stop func()) {
@@ -179,7 +246,7 @@ func (f *fixture) http() *delivery.HTTP {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return delivery.NewHTTP(guard, f.clock)
+	return delivery.NewHTTP(guard, f.keys, f.clock)
 }
 
 // queued returns how many deliveries and dead letters there are.
@@ -248,7 +315,7 @@ func TestAnEndpointThatIsGoneGetsNoMoreEvents(t *testing.T) {
 		t.Errorf("the endpoint was called %d times", len(gone.bodies()))
 	}
 	stored, err := f.store.ByUID(t.Context(), s.UID)
-	if err != nil || !stored.Sinks[0].Gone || stored.Sinks[1].Gone {
+	if err != nil || !stored.Sinks[0].Disabled || stored.Sinks[1].Disabled {
 		t.Errorf("stored %+v, %v", stored.Sinks, err)
 	}
 	if state, why := stored.State(); state != core.StateCreating && !strings.Contains(why, gone.URL) {
@@ -272,7 +339,7 @@ func TestAfterThreeDaysADeliveryIsADeadLetterWithItsReason(t *testing.T) {
 		t.Fatal(err)
 	}
 	to, err := bus.ParseDeadLetter(m.Subject)
-	if err != nil || to != (bus.DeliveryAddress{Sink: "http", Environment: "default", Subscription: "items"}) {
+	if err != nil || to != (bus.DeliveryAddress{Sink: "0", Environment: "default", Subscription: s.UID}) {
 		t.Errorf("%+v, %v", to, err)
 	}
 	if !strings.Contains(string(m.Data), `"data":"a"`) || !strings.Contains(m.Header.Get("Ferrule-Reason"), "72h") || m.Header.Get("Ferrule-Sink") != "0" {
@@ -312,7 +379,7 @@ func TestDeletedSubscriptionsGetNothing(t *testing.T) {
 	target := newSink(t, nil)
 	queued, late := f.subscribe("queued", target.URL), f.subscribe("late", target.URL)
 	f.happen(queued, "a")
-	stop := f.runParts(delivery.NewDispatcher(f.ports).Run)
+	stop := f.runParts(delivery.NewDispatcher(delivery.NewQueue(f.ports)).Run)
 	testkit.Await(t, "a delivery", func() bool { n, _ := f.queued(); return n == 1 })
 	stop()
 	for _, s := range []core.Subscription{queued, late} {
@@ -410,7 +477,7 @@ func TestConsumersThatAreLostAreMadeAgain(t *testing.T) {
 	f.happen(s, "a")
 	f.run(f.http(), 1)
 	testkit.Await(t, "the first event", func() bool { return len(target.distinct()) == 1 })
-	for stream, consumer := range map[string]string{bus.StreamEvents: bus.ConsumerSinks, bus.StreamDeliveries: bus.ConsumerHTTPSink} {
+	for stream, consumer := range map[string]string{bus.StreamEvents: bus.ConsumerSinks, bus.StreamSinkWork: bus.ConsumerSinkWork} {
 		if err := f.bus.JetStream().DeleteConsumer(t.Context(), stream, consumer); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			t.Fatal(err)
 		}

@@ -1,78 +1,41 @@
-// Package delivery brings events to the sinks of their subscriptions.
-//
-// A [Dispatcher] reads the log of events and puts one delivery for each sink
-// into a work queue. A [Deliverer] takes deliveries from the queue and posts
-// them, as often and for as long as it takes; what fails for good becomes a dead
-// letter. Both positions are kept by the bus, so that a process may die at any
-// moment: the next one goes on, and an event may arrive twice with the same id.
-//
-// A new kind of sink is a sender beside the one for HTTP, with a name of its own
-// in the subjects of deliveries.
 package delivery
 
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/ferrule-dev/ferrule/pkg/bus"
-	"github.com/ferrule-dev/ferrule/pkg/clock"
-	"github.com/ferrule-dev/ferrule/pkg/kv/outbox"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/events"
 )
 
 const (
-	// headerSink is the header with the number of the sink in its subscription.
-	headerSink = "Ferrule-Sink"
-
-	// ackWait is how long a message stays with a process that has died. One that
-	// lives says so more often, see heartbeat.
-	ackWait = 10 * time.Second
-	// heartbeat is how often a process says that a message is still at work.
-	heartbeat = ackWait / 4
-	// dispatchAhead is how many events are at work in one process. Queueing one
-	// twice is harmless: it is dropped by its id.
+	// dispatchWait is how long an event stays with a process that has died.
+	dispatchWait = 10 * time.Second
+	// dispatchAhead is how many events are at work in the process that dispatches.
+	// Queueing one twice is harmless: it is dropped by its id.
 	dispatchAhead = 64
+	// drainTime bounds the wait for the bus to stop giving events to a process that
+	// stops.
+	drainTime = 500 * time.Millisecond
 	// dispatchPause is when an event is tried again that could not be dispatched.
 	dispatchPause = time.Second
-	// troublePause separates attempts while the bus cannot give work.
-	troublePause = time.Second
-	// operationTime bounds one exchange with the bus.
-	operationTime = 5 * time.Second
 )
 
-// Subscriptions is what is known about the subscriptions of events.
-type Subscriptions interface {
-	// ByUID returns a subscription, or core.ErrNotFound.
-	ByUID(ctx context.Context, uid string) (core.Subscription, error)
-	// Alter changes a subscription, see core.Store.
-	Alter(ctx context.Context, uid string, change func(*core.Subscription) error) (core.Subscription, error)
-}
-
-// Ports are what both parts stand on. All are required.
-type Ports struct {
-	JetStream     jetstream.JetStream
-	Publisher     outbox.Publisher
-	Subscriptions Subscriptions
-	Clock         clock.Clock
-	Log           *slog.Logger
-}
-
-// Dispatcher puts deliveries into the queue.
-type Dispatcher struct{ Ports }
+// Dispatcher puts events into the queues of their sinks. All processes share the
+// work; where a sink wants an order, its deliverer looks at what they have done, see
+// turn.go.
+type Dispatcher struct{ queue *Queue }
 
 // NewDispatcher returns a dispatcher that starts with Run.
-func NewDispatcher(p Ports) *Dispatcher { return &Dispatcher{p} }
+func NewDispatcher(q *Queue) *Dispatcher { return &Dispatcher{queue: q} }
 
-// Run dispatches events, one after the other, until ctx ends.
+// Run dispatches events until ctx ends.
 func (d *Dispatcher) Run(ctx context.Context) error {
-	return d.consume(ctx, bus.StreamEvents, bus.SinksConsumer(ackWait, dispatchAhead), d.read)
+	return d.queue.consume(ctx, bus.StreamEvents, bus.SinksConsumer(dispatchWait, dispatchAhead), d.read)
 }
 
 // read dispatches what a consumer has.
@@ -81,98 +44,137 @@ func (d *Dispatcher) read(ctx context.Context, consumer jetstream.Consumer) erro
 	if err != nil {
 		return err
 	}
-	defer messages.Stop()
-	for {
-		m, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return err
+	stopping := ctx
+	ctx, cancel := context.WithCancelCause(ctx)
+	arrived, pumping := make(chan jetstream.Msg, dispatchAhead), make(chan struct{})
+	defer func() {
+		cancel(nil)
+		<-pumping
+		d.giveBack(messages, arrived, stopping.Err() != nil)
+	}()
+	go func() {
+		defer close(pumping)
+		for {
+			m, err := messages.Next(jetstream.NextContext(ctx))
+			if err != nil {
+				cancel(err)
+				return
+			}
+			select {
+			case arrived <- m:
+			case <-ctx.Done():
+				return
+			}
 		}
-		if err := d.dispatch(ctx, m); err != nil {
-			d.Log.WarnContext(ctx, "an event could not be queued for its sinks and will be tried again", "subject", m.Subject(), "error", err)
-			d.settled(m, m.NakWithDelay(dispatchPause))
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case m := <-arrived:
+			d.batch(ctx, gather(m, arrived))
+		}
+	}
+}
+
+// giveBack ends the reading. What this process was given and has not begun is for
+// another one at once, instead of after a while.
+func (d *Dispatcher) giveBack(messages jetstream.MessagesContext, arrived <-chan jetstream.Msg, orderly bool) {
+	if !orderly {
+		messages.Stop()
+		return
+	}
+	messages.Drain()
+	for {
+		m, err := messages.Next(jetstream.NextMaxWait(drainTime))
+		if err != nil {
+			break
+		}
+		d.queue.settled(m, m.Nak())
+	}
+	for {
+		select {
+		case m := <-arrived:
+			d.queue.settled(m, m.Nak())
+		default:
+			return
+		}
+	}
+}
+
+// gather returns a message and what has arrived behind it.
+func gather(first jetstream.Msg, more <-chan jetstream.Msg) []jetstream.Msg {
+	batch := []jetstream.Msg{first}
+	for len(batch) < dispatchAhead {
+		select {
+		case m := <-more:
+			batch = append(batch, m)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// batch queues events, says once for each sink that there is work, and only then
+// acknowledges the events.
+func (d *Dispatcher) batch(ctx context.Context, batch []jetstream.Msg) {
+	var done []jetstream.Msg
+	touched := map[bus.DeliveryAddress]struct{}{}
+	for _, m := range batch {
+		if err := d.dispatch(ctx, m, touched); err != nil {
+			d.retry(ctx, m, err)
 			continue
 		}
-		d.settled(m, m.Ack())
+		done = append(done, m)
 	}
+	for at := range touched {
+		if err := d.queue.wake(ctx, at); err != nil {
+			for _, m := range done {
+				d.retry(ctx, m, err)
+			}
+			return
+		}
+	}
+	for _, m := range done {
+		d.queue.settled(m, m.Ack())
+	}
+}
+
+func (d *Dispatcher) retry(ctx context.Context, m jetstream.Msg, err error) {
+	if ctx.Err() == nil {
+		d.queue.Log.WarnContext(ctx, "an event could not be queued for its sinks and will be tried again", "subject", m.Subject(), "error", err)
+	}
+	d.queue.settled(m, m.NakWithDelay(dispatchPause))
 }
 
 // dispatch queues an event for each sink of its subscription. Queued twice, it is
 // dropped by its id.
-func (d *Dispatcher) dispatch(ctx context.Context, m jetstream.Msg) error {
+func (d *Dispatcher) dispatch(ctx context.Context, m jetstream.Msg, touched map[bus.DeliveryAddress]struct{}) error {
 	uid := m.Headers().Get(events.HeaderSubscription)
 	if uid == "" {
 		return nil // nobody of ours made it
 	}
-	sub, err := d.Subscriptions.ByUID(ctx, uid)
+	meta, err := m.Metadata()
+	if err != nil {
+		return err
+	}
+	sub, err := d.queue.Subscriptions.ByUID(ctx, uid)
 	switch {
 	case errors.Is(err, core.ErrNotFound):
 		return nil // deleted: what is inactive is inactive
 	case err != nil:
 		return err
 	}
-	id := m.Headers().Get(jetstream.MsgIDHeader)
-	for i, sink := range sub.Sinks {
-		if sink.Gone || sub.Deleting {
-			continue
-		}
-		err := d.Publisher.Publish(bus.TraceContext(ctx, m.Headers()), outbox.Message{
-			ID:      id + "-" + strconv.Itoa(i),
-			Subject: address(sub).Subject(),
-			Data:    m.Data(),
-			Header:  map[string]string{events.HeaderSubscription: uid, headerSink: strconv.Itoa(i)},
-		})
+	event := Event{ID: m.Headers().Get(jetstream.MsgIDHeader), Data: m.Data(), Sequence: meta.Sequence.Stream}
+	for _, sink := range sub.Sinks {
+		wanted, err := d.queue.Put(bus.TraceContext(ctx, m.Headers()), sub, sink, event, "")
 		if err != nil {
-			return fmt.Errorf("queue for sink %d of %s: %w", i, sub.Name, err)
+			return err
+		}
+		if wanted {
+			touched[address(sub, sink)] = struct{}{}
 		}
 	}
 	return nil
-}
-
-func address(s core.Subscription) bus.DeliveryAddress {
-	return bus.DeliveryAddress{Sink: bus.SinkHTTP, Environment: s.Name.Environment, Subscription: s.Name.ID}
-}
-
-// alive tells the bus that a message is at work until the returned function is
-// called, so that no other process gets it meanwhile.
-func (p Ports) alive(m jetstream.Msg) (stop func()) {
-	done, over := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(over)
-		for {
-			select {
-			case <-done:
-				return
-			case <-p.Clock.After(heartbeat):
-				p.settled(m, m.InProgress())
-			}
-		}
-	}()
-	return func() { close(done); <-over }
-}
-
-// settled notes that the bus was not told how a message ended. Nothing is lost:
-// it comes again.
-func (p Ports) settled(m jetstream.Msg, err error) {
-	if err != nil {
-		p.Log.Debug("a message was not settled and will come again", "subject", m.Subject(), "error", err)
-	}
-}
-
-// consume calls read with a durable consumer, and again whenever it ends, until
-// ctx ends.
-func (p Ports) consume(ctx context.Context, stream string, cfg jetstream.ConsumerConfig, read func(context.Context, jetstream.Consumer) error) error {
-	for {
-		consumer, err := p.JetStream.CreateOrUpdateConsumer(ctx, stream, cfg)
-		if err == nil {
-			err = read(ctx, consumer)
-		}
-		if ctx.Err() == nil {
-			p.Log.WarnContext(ctx, "the queue was disturbed and will be read again", "consumer", cfg.Durable, "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-p.Clock.After(troublePause):
-		}
-	}
 }

@@ -15,12 +15,11 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/pkg/egress"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
-	"github.com/ferrule-dev/ferrule/services/trigger/internal/events"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
 )
 
 const (
-	// attemptTime bounds one attempt from dialling to the end of the answer.
-	attemptTime = 30 * time.Second
+	kindHTTP = "http"
 	// maxAnswer is how much of an answer is read, so that the connection can be
 	// used again. Nobody looks at it.
 	maxAnswer = 64 << 10
@@ -28,73 +27,95 @@ const (
 	maxRetryAfter = 24 * time.Hour
 )
 
-// Outcome is what an attempt led to.
-type Outcome int
-
-const (
-	// Failed means that the delivery is to be tried again.
-	Failed Outcome = iota
-	// Accepted means that the endpoint has the event.
-	Accepted
-	// Gone means that the endpoint wants no more events.
-	Gone
-)
-
-// Result is what an attempt led to, and why.
-type Result struct {
-	Outcome Outcome
-	// Reason is one sentence about a failure; it holds nothing of the answer.
-	Reason string
-	// RetryAfter is how long the endpoint wants to be left alone; 0 if it did
-	// not say.
-	RetryAfter time.Duration
+// Secrets are the secrets of sinks.
+type Secrets interface {
+	// SinkSecret returns the signing secret number n of a sink, "whsec_…".
+	SinkSecret(uid, sink string, n int) string
+	// Open decrypts a secret of one of the subscription's fields.
+	Open(uid, field string, sealed []byte) ([]byte, error)
 }
 
 var _ Sender = (*HTTP)(nil)
 
-// HTTP posts events as CloudEvents in structured JSON mode (CloudEvents HTTP
-// binding 1.0.2, section 3.2). It follows no redirects: an event goes to the
-// endpoint that was named. It is safe for concurrent use.
+// HTTP posts events as CloudEvents (HTTP binding 1.0.2), signed as Standard
+// Webhooks says. It follows no redirects: an event goes to the endpoint that was
+// named. It is safe for concurrent use.
 type HTTP struct {
-	client *http.Client
-	clock  clock.Clock
+	client  *http.Client
+	secrets Secrets
+	clock   clock.Clock
 }
 
 // NewHTTP returns a sender whose connections are judged by the guard.
-func NewHTTP(guard *egress.Guard, clk clock.Clock) *HTTP {
+func NewHTTP(guard *egress.Guard, secrets Secrets, clk clock.Clock) *HTTP {
 	client := guard.Client(egress.ClientOptions{
-		Transport: egress.TransportOptions{MaxConnsPerHost: 2 * perEndpoint, ResponseHeaderTimeout: attemptTime},
-		Timeout:   attemptTime,
+		Transport: egress.TransportOptions{ResponseHeaderTimeout: core.MaxSinkTimeout},
+		Timeout:   core.MaxSinkTimeout,
 		MaxBody:   maxAnswer,
 	})
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &HTTP{client: client, clock: clk}
+	return &HTTP{client: client, secrets: secrets, clock: clk}
 }
 
+// Kind implements [Sender].
+func (*HTTP) Kind() string { return kindHTTP }
+
+// Serves implements [Sender].
+func (*HTTP) Serves(sink core.Sink) bool { return sink.HTTP != nil }
+
 // Send implements [Sender].
-func (h *HTTP) Send(ctx context.Context, target string, event []byte) Result {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(event))
-	if err != nil {
-		return Result{Reason: "the sink's URL cannot be called"}
+func (h *HTTP) Send(ctx context.Context, job Job) Result {
+	timeout := job.Sink.HTTP.Timeout
+	if timeout == 0 {
+		timeout = core.DefaultSinkTimeout
 	}
-	req.Header.Set("Content-Type", events.ContentType)
-	req.Header.Set("User-Agent", "ferrule")
-	res, err := h.client.Do(req)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	req, err := h.request(ctx, job)
 	if err != nil {
-		return Result{Reason: reasonOf(err)}
+		return *err
+	}
+	res, failure := h.client.Do(req)
+	if failure != nil {
+		return Result{Reason: reasonOf(failure)}
 	}
 	defer func() { _ = res.Body.Close() }()
 	_, _ = io.Copy(io.Discard, res.Body) // what it says does not matter, only that it ends
 	switch {
 	case res.StatusCode >= http.StatusOK && res.StatusCode < http.StatusMultipleChoices:
-		return Result{Outcome: Accepted}
+		return Result{Outcome: Accepted, Status: res.StatusCode}
 	case res.StatusCode == http.StatusGone:
-		return Result{Outcome: Gone, Reason: "the endpoint answered 410 Gone"}
+		return Result{Outcome: Gone, Status: res.StatusCode, Reason: "the endpoint answered 410 Gone"}
 	}
 	return Result{
-		Reason:     fmt.Sprintf("the endpoint answered with status %d", res.StatusCode),
+		Status: res.StatusCode, Reason: fmt.Sprintf("the endpoint answered with status %d", res.StatusCode),
 		RetryAfter: h.retryAfter(res.Header.Get("Retry-After")),
 	}
+}
+
+// request returns the request of an attempt, or why there can be none.
+func (h *HTTP) request(ctx context.Context, job Job) (*http.Request, *Result) {
+	sink := job.Sink.HTTP
+	body, header, err := encoded(job.Event, sink.Binary)
+	if err != nil {
+		return nil, &Result{Outcome: Refused, Reason: "the event cannot be written as an HTTP request: " + err.Error()}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, sink.URL, bytes.NewReader(body))
+	if err != nil {
+		return nil, &Result{Reason: "the sink's URL cannot be called"}
+	}
+	req.Header = header
+	req.Header.Set("User-Agent", "ferrule")
+	if sink.Authorization != nil {
+		value, err := h.secrets.Open(job.Subscription.UID, core.AuthorizationField(job.Sink.ID), sink.Authorization)
+		if err != nil {
+			return nil, &Result{Reason: "the sink's authorization cannot be read; give it again"}
+		}
+		req.Header.Set("Authorization", string(value))
+		clear(value)
+	}
+	h.sign(req.Header, job, body)
+	return req, nil
 }
 
 // reasonOf says why there was no answer, without the URL, whose query may hold a

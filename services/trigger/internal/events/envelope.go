@@ -13,10 +13,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"mime"
 	"strings"
 	"time"
 	"unicode"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.opentelemetry.io/otel/propagation"
 
@@ -34,6 +36,8 @@ const (
 	HeaderSubscription = "Ferrule-Subscription"
 	// typePrefix begins the type of every event.
 	typePrefix = "dev.ferrule."
+	// attributesSize is about as large as the attributes of an event are.
+	attributesSize = 640
 )
 
 // envelope is a CloudEvent in the JSON format (CloudEvents JSON 1.0.2, section
@@ -73,28 +77,46 @@ func exactly(ctx context.Context, e core.Event, omitted int) (outbox.Message, er
 	sub := e.Subscription
 	v := envelope{
 		SpecVersion: "1.0", ID: e.ID, Source: sub.Connection.String(), Type: typePrefix + sub.Connector.ID + "." + sub.Operation,
-		Subject: attribute(e.Key), Time: e.Time.UTC(), ContentType: attribute(e.ContentType), Subscription: sub.Name.String(),
+		Subject: attribute(e.Key), Time: e.Time.UTC(), ContentType: mediaType(e.ContentType), Subscription: sub.Name.String(),
 		Revision: e.Revision, TraceParent: traceParent(ctx), OmittedBytes: omitted,
 	}
-	if e.JSON {
-		v.Data = e.Data
-	} else {
+	if !e.JSON {
 		v.DataBase64 = e.Data
 	}
-	var data bytes.Buffer
-	encoder := json.NewEncoder(&data)
-	encoder.SetEscapeHTML(false) // as the API wrote it
-	if err := encoder.Encode(v); err != nil {
+	data, err := encode(v, e)
+	if err != nil {
 		return outbox.Message{}, fmt.Errorf("encode event %s: %w", e.ID, err)
 	}
 	m := outbox.Message{
-		ID: e.ID, Subject: subject(sub), Data: bytes.TrimSuffix(data.Bytes(), []byte("\n")),
+		ID: e.ID, Subject: subject(sub), Data: data,
 		Header: map[string]string{HeaderSubscription: sub.UID, "Content-Type": ContentType},
 	}
 	if len(m.Data) > outbox.MaxData {
 		return outbox.Message{}, fmt.Errorf("%w: %d bytes, up to %d fit", core.ErrEventTooLarge, len(m.Data), outbox.MaxData)
 	}
 	return bus.WithTrace(ctx, m), nil
+}
+
+// encode writes an event. Data that is JSON is the last member and put there as it
+// is: whoever made the event has read it, and to read it again is what would cost
+// most.
+func encode(v envelope, e core.Event) ([]byte, error) {
+	const member = `,"data":`
+	var text bytes.Buffer
+	text.Grow(len(e.Data) + attributesSize)
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // as the API wrote it
+	if err := encoder.Encode(v); err != nil {
+		return nil, err
+	}
+	if !e.JSON || len(e.Data) == 0 {
+		return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
+	}
+	text.Truncate(text.Len() - len("}\n"))
+	text.WriteString(member)
+	text.Write(e.Data)
+	text.WriteByte('}')
+	return text.Bytes(), nil
 }
 
 // subject returns where the events of a subscription are published.
@@ -105,12 +127,26 @@ func subject(s core.Subscription) string {
 }
 
 // attribute returns text that may be the value of an attribute (CloudEvents
-// 1.0.2, section 3.1): nothing if there are control characters in it.
+// 1.0.2, section 3.1): nothing if there are control characters in it, or code points
+// that are no characters.
 func attribute(text string) string {
-	if strings.ContainsFunc(text, unicode.IsControl) {
+	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Noncharacter_Code_Point, r) }) {
 		return ""
 	}
 	return text
+}
+
+// mediaType returns text that may be the value of "datacontenttype" (RFC 2046):
+// nothing if an API sent something else.
+func mediaType(text string) string {
+	if text == "application/json" {
+		return text // nearly all are
+	}
+	parsed, _, err := mime.ParseMediaType(text)
+	if err != nil || !strings.Contains(parsed, "/") {
+		return ""
+	}
+	return attribute(text)
 }
 
 func traceParent(ctx context.Context) string {
@@ -127,6 +163,11 @@ type Record struct {
 	ID, Source, Type      string
 	Time                  time.Time
 	Revision, ContentType string
+	// Subject is the item's key and TraceParent what led to the event; empty if there
+	// is none.
+	Subject, TraceParent string
+	// OmittedBytes is the size of data that was left out.
+	OmittedBytes int64
 	// Data is JSON text if JSON is set, otherwise bytes.
 	Data []byte
 	JSON bool
@@ -142,18 +183,24 @@ func Parse(m jetstream.Msg) (Record, error) {
 	if err != nil {
 		return Record{}, fmt.Errorf("read event: %w", err)
 	}
+	return parse(m.Data(), m.Headers(), meta.Sequence.Stream)
+}
+
+// parse reads an event from the parts of its message.
+func parse(data []byte, header nats.Header, sequence uint64) (Record, error) {
 	var v envelope
-	if err := json.Unmarshal(m.Data(), &v); err != nil {
-		return Record{}, fmt.Errorf("read event %d: %w", meta.Sequence.Stream, err)
+	if err := json.Unmarshal(data, &v); err != nil {
+		return Record{}, fmt.Errorf("read event %d: %w", sequence, err)
 	}
 	sub, err := resource.ParseSubscription(v.Subscription)
 	if err != nil {
-		return Record{}, fmt.Errorf("read event %d: %w", meta.Sequence.Stream, err)
+		return Record{}, fmt.Errorf("read event %d: %w", sequence, err)
 	}
 	r := Record{
 		Name: resource.Event{Environment: sub.Environment, Subscription: sub.ID, ID: v.ID},
 		ID:   v.ID, Source: v.Source, Type: v.Type, Time: v.Time, Revision: v.Revision, ContentType: v.ContentType,
-		Data: v.Data, JSON: v.DataBase64 == nil, Sequence: meta.Sequence.Stream, UID: m.Headers().Get(HeaderSubscription),
+		Data: v.Data, JSON: v.DataBase64 == nil, Sequence: sequence, UID: header.Get(HeaderSubscription),
+		Subject: v.Subject, TraceParent: v.TraceParent, OmittedBytes: int64(v.OmittedBytes),
 	}
 	if !r.JSON {
 		r.Data = v.DataBase64

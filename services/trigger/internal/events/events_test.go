@@ -362,3 +362,20 @@ func TestWatchersHearOfTheirOwnSubscriptionOnly(t *testing.T) {
 		t.Error("heard after the end")
 	}
 }
+
+func TestTheLatestEventIsThatOfTheVerySubscription(t *testing.T) {
+	f := newFixture(t)
+	s, other := subscription("1", "items"), subscription("2", "other")
+	if _, ok, err := f.Latest(t.Context(), s); ok || err != nil {
+		t.Errorf("there is one before any was published: %v", err)
+	}
+	f.publish(s, "a", "b")
+	f.publish(other, "c")
+	got, ok, err := f.Latest(t.Context(), s)
+	if err != nil || !ok || got.ID != "b" || got.Subscription.UID != s.UID || len(got.Data) == 0 {
+		t.Errorf("latest %+v, %v, %v", got, ok, err)
+	}
+	if _, ok, err := f.Latest(t.Context(), subscription("3", "items")); ok || err != nil {
+		t.Errorf("a later one of the same name has it too: %v", err)
+	}
+}

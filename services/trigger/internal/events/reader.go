@@ -11,6 +11,7 @@ import (
 
 	"github.com/ferrule-dev/ferrule/pkg/bus"
 	"github.com/ferrule-dev/ferrule/pkg/clock"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
 )
 
@@ -25,8 +26,12 @@ const (
 	skew = time.Minute
 	// retryPause separates attempts to read on after a disturbance.
 	retryPause = 250 * time.Millisecond
-	// eventsBuffer is how many events wait in memory for a slow reader.
+	// eventsBuffer and bytesBuffer are how many events, and how many bytes of them,
+	// wait in memory for a slow reader; one event always fits.
 	eventsBuffer = 64
+	bytesBuffer  = 2 << 20
+	// pageBytes is how much data a page has, unless a single event has more.
+	pageBytes = 3 << 20
 )
 
 // Range says which events of a subscription are wanted.
@@ -37,6 +42,8 @@ type Range struct {
 	After uint64
 	// Start excludes events noticed earlier, unless zero.
 	Start time.Time
+	// End excludes events noticed then or later, unless zero.
+	End time.Time
 }
 
 // Reader reads events. It is safe for concurrent use.
@@ -51,43 +58,30 @@ func NewReader(js jetstream.JetStream, log *slog.Logger, clk clock.Clock) *Reade
 	return &Reader{js: js, log: log, clock: clk}
 }
 
-// Page returns up to limit events, oldest first, and whether there are more.
+// Page returns up to limit events, oldest first, and whether there are more: fewer
+// than limit too where they are large, but at least one. It is an OUT_OF_RANGE fault
+// if what comes after want.After is no longer kept.
 func (r *Reader) Page(ctx context.Context, want Range, limit int) (page []Record, more bool, err error) {
-	policy, sequence, start := want.begin()
-	consumer, err := r.js.CreateConsumer(ctx, bus.StreamEvents, jetstream.ConsumerConfig{
-		FilterSubject: subject(want.Subscription), DeliverPolicy: policy, OptStartSeq: sequence, OptStartTime: start,
-		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: forgotten,
+	if err := r.reachable(ctx, want); err != nil {
+		return nil, false, err
+	}
+	size := 0
+	err = r.scan(ctx, want.consumer(), func(m jetstream.Msg) (bool, error) {
+		record, ok := r.wanted(want, m)
+		switch {
+		case !ok:
+			return true, nil
+		case len(page) == limit, len(page) > 0 && size+len(record.Data) > pageBytes:
+			more = true
+			return false, nil
+		}
+		page, size = append(page, record), size+len(record.Data)
+		return true, nil
 	})
 	if err != nil {
-		return nil, false, fmt.Errorf("read events: %w", err)
+		return nil, false, err
 	}
-	defer r.forget(ctx, consumer)
-	pending := consumer.CachedInfo().NumPending
-	for pending > 0 && len(page) <= limit {
-		n := min(uint64(limit+1-len(page)), pending)
-		batch, err := consumer.Fetch(int(n), jetstream.FetchMaxWait(pageWait))
-		if err != nil {
-			return nil, false, fmt.Errorf("read events: %w", err)
-		}
-		got := uint64(0)
-		for m := range batch.Messages() {
-			got++
-			if record, ok := r.wanted(want, m); ok {
-				page = append(page, record)
-			}
-		}
-		if err := batch.Error(); err != nil {
-			return nil, false, fmt.Errorf("read events: %w", err)
-		}
-		if got == 0 {
-			break // they expired meanwhile
-		}
-		pending -= min(got, pending)
-	}
-	if len(page) > limit {
-		return page[:limit], true, nil
-	}
-	return page, false, nil
+	return page, more, nil
 }
 
 // forget removes a consumer at once instead of after a while.
@@ -97,6 +91,12 @@ func (r *Reader) forget(ctx context.Context, c jetstream.Consumer) {
 	if err := r.js.DeleteConsumer(ctx, bus.StreamEvents, c.CachedInfo().Name); err != nil {
 		r.log.DebugContext(ctx, "a consumer was left behind for a minute", "error", err)
 	}
+}
+
+// consumer returns the configuration of a consumer of the range.
+func (w Range) consumer() jetstream.ConsumerConfig {
+	policy, sequence, start := w.begin()
+	return jetstream.ConsumerConfig{FilterSubject: subject(w.Subscription), DeliverPolicy: policy, OptStartSeq: sequence, OptStartTime: start}
 }
 
 // begin says where in the stream to begin.
@@ -119,11 +119,13 @@ func (r *Reader) wanted(want Range, m jetstream.Msg) (Record, bool) {
 		r.log.Error("an event is not understood and was left out", "subject", m.Subject(), "error", err)
 		return Record{}, false
 	}
-	return record, record.UID == want.Subscription.UID && !record.Time.Before(want.Start)
+	before := want.End.IsZero() || record.Time.Before(want.End)
+	return record, before && record.UID == want.Subscription.UID && !record.Time.Before(want.Start)
 }
 
 // Follow calls each for every event of the range, and then for those to come, in
-// order, until ctx ends or each fails. With an empty range it begins with what
+// order, until ctx ends or each fails. It is an OUT_OF_RANGE fault, at the beginning
+// and later, if what comes next is no longer kept. With an empty range it begins with what
 // is produced from now on; started is called once everything from then on will
 // be seen. It returns the error of started, of each, or of ctx.
 func (r *Reader) Follow(ctx context.Context, want Range, started func() error, each func(Record) error) error {
@@ -135,6 +137,9 @@ func (r *Reader) Follow(ctx context.Context, want Range, started func() error, e
 		// Not "new only": a consumer that is made again after a disturbance
 		// would begin with what is new then.
 		want.After = last
+	}
+	if err := r.reachable(ctx, want); err != nil {
+		return err
 	}
 	if err := started(); err != nil {
 		return err
@@ -152,6 +157,9 @@ func (r *Reader) Follow(ctx context.Context, want Range, started func() error, e
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-r.clock.After(retryPause):
+		}
+		if err := r.reachable(ctx, want); fault.CodeOf(err) == fault.CodeOutOfRange {
+			return err // any other trouble shows in the next attempt too
 		}
 	}
 }
@@ -179,7 +187,7 @@ func (r *Reader) follow(ctx context.Context, want *Range, each func(Record) erro
 	if err != nil {
 		return err
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(eventsBuffer))
+	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(eventsBuffer, bytesBuffer))
 	if err != nil {
 		return err
 	}

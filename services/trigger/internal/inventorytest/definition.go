@@ -18,6 +18,7 @@ func Definition() *connectorv1.Definition {
 			webhook(Webhook, "/webhooks", Signed()),
 			webhook(Unlisted, "/watchers", Signed()),
 			webhook(Open, "/open-webhooks", nil),
+			numbered(), search(),
 			{OperationId: Action, Kind: connectorv1.OperationKind_OPERATION_KIND_ACTION, Method: "POST", Path: "/items"},
 			{OperationId: Hooks, Kind: connectorv1.OperationKind_OPERATION_KIND_ACTION, Method: "GET", Path: "/webhooks"},
 			{
@@ -25,6 +26,28 @@ func Definition() *connectorv1.Definition {
 				Parameters: []*connectorv1.Parameter{{Name: "id", Location: connectorv1.ParameterLocation_PARAMETER_LOCATION_PATH, Required: true}},
 			},
 		},
+	}
+}
+
+// numbered is a list of which the API answers with a part: from the item on that an
+// input names.
+func numbered() *connectorv1.Operation {
+	op := polling(Numbered, "/triggers/numbers", connectorv1.PollingProtocol_POLLING_PROTOCOL_LIST)
+	op.Parameters = []*connectorv1.Parameter{{Name: "since", Location: connectorv1.ParameterLocation_PARAMETER_LOCATION_QUERY}}
+	p := op.GetTrigger().GetPolling()
+	p.Order, p.MaxPages = connectorv1.ListOrder_LIST_ORDER_OLDEST_FIRST, 3
+	p.Cursors = []*connectorv1.PollingCursor{{Parameter: "since", ValuePath: "id", Template: "from {value}"}}
+	return op
+}
+
+// search is an action that answers with a list.
+func search() *connectorv1.Operation {
+	return &connectorv1.Operation{
+		OperationId: Search, Kind: connectorv1.OperationKind_OPERATION_KIND_ACTION, Method: "GET", Path: "/items",
+		Parameters: []*connectorv1.Parameter{{Name: "page", Location: connectorv1.ParameterLocation_PARAMETER_LOCATION_QUERY}},
+		Pagination: &connectorv1.Pagination{Style: &connectorv1.Pagination_PageNumber{
+			PageNumber: &connectorv1.PageNumberPagination{PageInput: "page", FirstPage: 1},
+		}},
 	}
 }
 

@@ -19,9 +19,11 @@ import (
 const (
 	Polling  = "OnItemListed"
 	Webhook  = "OnItemCreated"
-	Unlisted = "OnItemChanged" // a webhook whose registrations cannot be listed
-	Open     = "OnItemDeleted" // a webhook that nobody signs
-	Native   = "OnItemMoved"   // a polling protocol that is not supported
+	Unlisted = "OnItemChanged"  // a webhook whose registrations cannot be listed
+	Open     = "OnItemDeleted"  // a webhook that nobody signs
+	Native   = "OnItemMoved"    // the API itself says what is new
+	Numbered = "OnItemNumbered" // a list with a cursor, in pages
+	Search   = "SearchItems"    // an action that answers with a list, in pages
 	Action   = "CreateItem"
 	Hooks    = "ListWebhooks"
 	Unhook   = "DeleteWebhook"
@@ -52,6 +54,9 @@ type API struct {
 	// returns an answer that takes the place of the API's, unless it is nil.
 	Before, After func(core.Call) error
 	Refuse        func(core.Call) *core.Answer
+	// Source says which items there are, instead of those that were added, unless it
+	// is nil.
+	Source func() []string
 	// Location is the Location of an answer to a registration; the default is
 	// "/webhooks/{id}", "-" is none.
 	Location func(id string) string
@@ -135,7 +140,16 @@ func (a *API) answer(c core.Call) core.Answer {
 			return *answer
 		}
 	}
+	if a.Source != nil {
+		a.items = a.Source()
+	}
 	switch c.Operation {
+	case Native:
+		return a.moved(c)
+	case Numbered:
+		return a.numberedPage(c)
+	case Search:
+		return a.search(c)
 	case Polling:
 		return a.list()
 	case Webhook, Unlisted, Open:
@@ -150,13 +164,7 @@ func (a *API) answer(c core.Call) core.Answer {
 
 // list answers with the newest items, newest first.
 func (a *API) list() core.Answer {
-	type item struct {
-		ID string `json:"id"`
-	}
-	list := []item{}
-	for _, id := range a.items[max(len(a.items)-a.window, 0):] {
-		list = append(list, item{id})
-	}
+	list := itemsOf(a.items[max(len(a.items)-a.window, 0):])
 	slices.Reverse(list)
 	return reply(http.StatusOK, map[string]any{"items": list})
 }

@@ -16,23 +16,26 @@ const maxKey = 256
 // list reads a list whose items are told apart by a key.
 type list struct{}
 
-// Read implements [Reader]. An item without the key, or with null for a key, is
+// Linked implements [Protocol].
+func (list) Linked() bool { return false }
+
+// Read implements [Protocol]. An item without the key, or with null for a key, is
 // told apart by its whole content. When a key occurs twice the item that the
 // list names first counts.
-func (list) Read(rules Rules, body []byte) ([]Item, error) {
-	if !utf8.Valid(body) {
-		body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
-	}
-	raw, err := listAt(body, rules.Items)
+func (list) Read(rules Rules, page Page) ([]Item, error) {
+	raw, err := page.list(rules.Items)
 	if err != nil {
 		return nil, err
 	}
 	items := make([]Item, 0, len(raw))
 	known := make(map[Digest]bool, len(raw))
 	for _, data := range raw {
-		item, err := read(data, rules.Key)
+		item, err := read(data, rules.Key, rules.Version)
 		if err != nil {
 			return nil, err
+		}
+		if !rules.Changed {
+			item.Version = Version{}
 		}
 		if !known[item.Digest] {
 			known[item.Digest] = true
@@ -45,6 +48,43 @@ func (list) Read(rules Rules, body []byte) ([]Item, error) {
 	return items, nil
 }
 
+// Merge returns the items of the pages of a list, oldest first, each key once as the
+// page that came first has it: while pages are read one by one, items move from one
+// to the next.
+func Merge(rules Rules, pages [][]Item) []Item {
+	if len(pages) == 1 {
+		return pages[0]
+	}
+	known := map[Digest]bool{}
+	kept := make([][]Item, 0, len(pages))
+	for _, page := range pages {
+		var fresh []Item
+		for _, item := range page {
+			if !known[item.Digest] {
+				known[item.Digest] = true
+				fresh = append(fresh, item)
+			}
+		}
+		kept = append(kept, fresh)
+	}
+	if rules.NewestFirst {
+		slices.Reverse(kept)
+	}
+	return slices.Concat(kept...)
+}
+
+// list returns the elements of a page's list.
+func (p Page) list(path string) ([]json.RawMessage, error) {
+	if p.Body == nil && p.List != nil {
+		return p.List, nil
+	}
+	body := p.Body
+	if !utf8.Valid(body) {
+		body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
+	}
+	return listAt(body, path)
+}
+
 // listAt finds the list. Null in its place is an empty list, as some languages
 // write it; so is an answer without a body that should be the list itself.
 func listAt(body []byte, path string) ([]json.RawMessage, error) {
@@ -54,43 +94,60 @@ func listAt(body []byte, path string) ([]json.RawMessage, error) {
 	if !json.Valid(body) {
 		return nil, errors.New("the API's answer is not JSON")
 	}
-	value, err := at(body, path)
-	if err != nil {
-		return nil, err
-	}
+	value, ok := at(body, path)
 	switch {
-	case value == nil:
+	case !ok && blocked(body, path):
+		return nil, fmt.Errorf("the API's answer has something else than an object on the way to %q", path)
+	case !ok:
 		return nil, &MissingError{Path: path}
 	case string(bytes.TrimSpace(value)) == "null":
 		return nil, nil
 	}
-	var items []json.RawMessage
-	if err := json.Unmarshal(value, &items); err != nil {
+	items, ok := elementsOf(value)
+	if !ok {
 		return nil, fmt.Errorf("the API's answer has no list %s", where(path))
 	}
 	if len(items) > MaxItems {
-		return nil, fmt.Errorf("the API's answer has %d items, more than %d at once: ask for fewer", len(items), MaxItems)
+		return nil, tooMany(len(items))
 	}
 	return items, nil
 }
 
-// at follows a dot path through objects. It returns nil for a member that is
-// not there.
-func at(value json.RawMessage, path string) (json.RawMessage, error) {
+// at follows a dot path through objects; false if it leads nowhere. A member whose
+// own name holds dots, such as "@odata.id", is found too: the longest name that fits
+// counts.
+func at(value json.RawMessage, path string) (json.RawMessage, bool) {
 	if path == "" {
-		return value, nil
+		return value, true
 	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(value, &members) != nil {
+		return nil, false
+	}
+	for name := path; name != ""; {
+		if member, ok := members[name]; ok {
+			if found, ok := at(member, strings.TrimPrefix(path[len(name):], ".")); ok {
+				return found, true
+			}
+		}
+		name = name[:max(strings.LastIndexByte(name, '.'), 0)]
+	}
+	return nil, false
+}
+
+// blocked reports whether a path leads into something that is neither an object nor
+// null.
+func blocked(value json.RawMessage, path string) bool {
 	for name := range strings.SplitSeq(path, ".") {
 		var members map[string]json.RawMessage
-		if err := json.Unmarshal(value, &members); err != nil {
-			return nil, fmt.Errorf("the API's answer has something else than an object on the way to %q", path)
+		if json.Unmarshal(value, &members) != nil {
+			return true
 		}
-		value = members[name]
-		if value == nil {
-			return nil, nil
+		if value = members[name]; value == nil {
+			return false
 		}
 	}
-	return value, nil
+	return false
 }
 
 func where(path string) string {
@@ -101,14 +158,19 @@ func where(path string) string {
 }
 
 // read makes an item of its JSON text.
-func read(data json.RawMessage, path string) (Item, error) {
+func read(data json.RawMessage, keyPath, versionPath string) (Item, error) {
 	item := Item{Data: data}
-	key := data
-	if path != "" {
+	key, version := data, data
+	if keyPath != "" {
 		// An item that is no object has no key; it is told apart by its content.
-		if value, err := at(data, path); err == nil && value != nil && string(value) != "null" {
+		if value, ok := at(data, keyPath); ok && string(value) != "null" {
 			key = value
 			item.Key = keyText(value)
+		}
+	}
+	if versionPath != "" {
+		if value, ok := at(data, versionPath); ok {
+			version = value
 		}
 	}
 	text, err := canonical(key)
@@ -116,13 +178,17 @@ func read(data json.RawMessage, path string) (Item, error) {
 		return Item{}, errors.New("the API's answer is not JSON")
 	}
 	item.Digest = digestOf(text)
+	if text, err = canonical(version); err != nil {
+		return Item{}, errors.New("the API's answer is not JSON")
+	}
+	item.Version = versionOf(text)
 	return item, nil
 }
 
 // keyText is the key for people: a string without its quotes.
 func keyText(value json.RawMessage) string {
-	var text string
-	if json.Unmarshal(value, &text) != nil {
+	text, ok := scalarText(value)
+	if !ok {
 		text = string(value)
 	}
 	if len(text) > maxKey {

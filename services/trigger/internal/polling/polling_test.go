@@ -19,7 +19,7 @@ func read(t *testing.T, rules polling.Rules, body string) ([]polling.Item, []str
 	if !ok {
 		t.Fatal("LIST is not supported")
 	}
-	items, err := reader.Read(rules, []byte(body))
+	items, err := reader.Read(rules, polling.Page{Body: []byte(body)})
 	var out []string
 	for _, i := range items {
 		out = append(out, i.Key+"="+string(i.Data))
@@ -123,25 +123,11 @@ func TestTooManyItemsAreAnErrorAndTheLimitIsNot(t *testing.T) {
 	}
 }
 
-func TestOtherProtocolsAreNotSupported(t *testing.T) {
+func TestEveryDeclaredProtocolIsSupported(t *testing.T) {
 	for number, name := range connectorv1.PollingProtocol_name {
 		p := connectorv1.PollingProtocol(number)
-		if _, ok := polling.Lookup(p); ok != (p == listProtocol) {
+		if _, ok := polling.Lookup(p); ok != (number != 0) {
 			t.Errorf("%s: %v", name, ok)
-		}
-	}
-}
-
-func TestRulesComeFromTheModel(t *testing.T) {
-	got := polling.RulesOf(&connectorv1.PollingTrigger{
-		Protocol: listProtocol, ItemsPath: "a", KeyPath: "b", Order: connectorv1.ListOrder_LIST_ORDER_NEWEST_FIRST,
-	})
-	if want := (polling.Rules{Protocol: listProtocol, Items: "a", Key: "b", NewestFirst: true}); got != want {
-		t.Errorf("got %+v", got)
-	}
-	for _, order := range []connectorv1.ListOrder{connectorv1.ListOrder_LIST_ORDER_OLDEST_FIRST, connectorv1.ListOrder_LIST_ORDER_UNSPECIFIED} {
-		if polling.RulesOf(&connectorv1.PollingTrigger{Order: order}).NewestFirst {
-			t.Errorf("%v counts as newest first", order)
 		}
 	}
 }

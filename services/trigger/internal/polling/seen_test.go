@@ -4,9 +4,12 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/polling"
 )
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // numbered returns items with consecutive numbers, from first up to but without
 // last.
@@ -21,7 +24,7 @@ func numbered(first, last int) []polling.Item {
 }
 
 func TestWhatWasSeenIsNotFresh(t *testing.T) {
-	seen := polling.Seen{}.With(numbered(0, 3))
+	seen := polling.Seen{}.With(numbered(0, 3), noon)
 	if fresh := seen.Fresh(numbered(1, 5)); len(fresh) != 2 || fresh[0].Digest != numbered(3, 4)[0].Digest {
 		t.Errorf("fresh %v", fresh)
 	}
@@ -32,11 +35,11 @@ func TestWhatWasSeenIsNotFresh(t *testing.T) {
 
 func TestTheMemoryForgetsTheOldestFirstButNeverTheLatestAnswer(t *testing.T) {
 	old := numbered(0, polling.MaxSeen)
-	seen := polling.Seen{}.With(old)
+	seen := polling.Seen{}.With(old, noon)
 	// The oldest two are still in the answer; three new ones come.
 	answer := append(numbered(0, 2), numbered(polling.MaxSeen, polling.MaxSeen+3)...)
-	seen = seen.With(answer)
-	if n := len(seen.Bytes()) / 16; n != polling.MaxSeen {
+	seen = seen.With(answer, noon)
+	if n := seen.Len(); n != polling.MaxSeen {
 		t.Errorf("%d items are remembered, want %d", n, polling.MaxSeen)
 	}
 	if fresh := seen.Fresh(answer); len(fresh) != 0 {
@@ -47,7 +50,7 @@ func TestTheMemoryForgetsTheOldestFirstButNeverTheLatestAnswer(t *testing.T) {
 	}
 	// An answer that is larger than the memory is remembered as a whole.
 	huge := numbered(0, polling.MaxSeen+500)
-	if fresh := seen.With(huge).Fresh(huge); len(fresh) != 0 {
+	if fresh := seen.With(huge, noon).Fresh(huge); len(fresh) != 0 {
 		t.Errorf("%d items of a huge answer are forgotten", len(fresh))
 	}
 }
@@ -63,7 +66,7 @@ func TestAListThatRollsOnNeverRepeatsAnItem(t *testing.T) {
 		for _, item := range seen.Fresh(answer) {
 			reported[item.Digest]++
 		}
-		seen = seen.With(answer)
+		seen = seen.With(answer, noon)
 	}
 	if len(reported) != next {
 		t.Errorf("%d items were reported, want %d", len(reported), next)
@@ -76,18 +79,18 @@ func TestAListThatRollsOnNeverRepeatsAnItem(t *testing.T) {
 }
 
 func TestTheMemorySurvivesStorage(t *testing.T) {
-	seen := polling.Seen{}.With(numbered(0, 100))
+	seen := polling.Seen{}.With(numbered(0, 100), noon)
 	again, err := polling.ParseSeen(seen.Bytes())
 	if err != nil || string(again.Bytes()) != string(seen.Bytes()) || len(again.Fresh(numbered(0, 101))) != 1 {
 		t.Errorf("%v, %v", again, err)
 	}
-	if _, err := polling.ParseSeen(make([]byte, 17)); err == nil {
+	if _, err := polling.ParseSeen(make([]byte, 18)); err == nil {
 		t.Error("a damaged memory was read")
 	}
 }
 
 func BenchmarkPollWithoutNews(b *testing.B) {
-	stored := polling.Seen{}.With(numbered(0, polling.MaxSeen)).Bytes()
+	stored := polling.Seen{}.With(numbered(0, polling.MaxSeen), noon).Bytes()
 	answer := numbered(polling.MaxSeen-100, polling.MaxSeen)
 	b.ReportAllocs()
 	for b.Loop() {

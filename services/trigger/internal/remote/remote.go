@@ -9,8 +9,10 @@ package remote
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -31,10 +33,14 @@ const (
 	callTime = 60 * time.Second
 	// askTime bounds one question to another service of the suite.
 	askTime = 10 * time.Second
+	// maxListItems is the most that the runtime follows a list for; what is read of it
+	// is bounded by whoever takes the pages.
+	maxListItems = 1_000_000
 )
 
 var (
 	_ core.Runtime     = (*Runtime)(nil)
+	_ core.Lists       = (*Runtime)(nil)
 	_ core.Connections = (*Connections)(nil)
 	_ core.Definitions = (*Definitions)(nil)
 )
@@ -59,6 +65,7 @@ func NewRuntime(client runtimev1.RuntimeServiceClient) *Runtime { return &Runtim
 func (r *Runtime) Invoke(ctx context.Context, c core.Call) (core.Answer, error) {
 	req := &runtimev1.InvokeRequest{
 		Connection: c.Connection.String(), OperationId: c.Operation, Revision: c.Revision, Timeout: durationpb.New(callTime),
+		IdempotencyKey: c.IdempotencyKey, Link: c.Link, NoCache: c.Fresh,
 	}
 	if c.Behalf == core.BehalfOfService {
 		req.OnBehalfOf = c.Owner
@@ -72,19 +79,59 @@ func (r *Runtime) Invoke(ctx context.Context, c core.Call) (core.Answer, error) 
 	}
 	answer := core.Answer{
 		Status: int(res.GetStatusCode()), Header: http.Header{}, Body: res.GetBody().GetData(), Revision: res.GetRevision(),
+		NextLink: res.GetNextLink(),
 	}
 	for _, h := range res.GetHeaders() {
 		answer.Header.Add(h.GetName(), h.GetValue())
 	}
-	if refusal := res.GetError(); refusal != nil {
-		answer.Refusal = &core.Refusal{
+	answer.Refusal = refusalOf(answer.Status, res.GetError())
+	return answer, nil
+}
+
+// refusalOf returns what a status of 400 or more means; nil for others.
+func refusalOf(status int, refusal *runtimev1.UpstreamError) *core.Refusal {
+	switch {
+	case refusal != nil:
+		return &core.Refusal{
 			Reason: refusal.GetReason(), Message: refusal.GetMessage(), Retryable: refusal.GetRetryable(),
 			RetryAfter: refusal.GetRetryAfter().AsDuration(),
 		}
-	} else if answer.Status >= http.StatusBadRequest {
-		answer.Refusal = &core.Refusal{Message: http.StatusText(answer.Status), Retryable: answer.Status >= http.StatusInternalServerError}
+	case status >= http.StatusBadRequest:
+		return &core.Refusal{Message: http.StatusText(status), Retryable: status >= http.StatusInternalServerError}
 	}
-	return answer, nil
+	return nil
+}
+
+// Pages implements core.Lists.
+func (r *Runtime) Pages(ctx context.Context, c core.Call, limit int, take func(core.ListPage) bool) error {
+	ctx, cancel := context.WithCancel(on(ctx, c.Behalf)) // so that the stream ends when nobody takes any more
+	defer cancel()
+	req := &runtimev1.InvokePagesRequest{
+		Connection: c.Connection.String(), OperationId: c.Operation, Input: []byte(c.Input), Timeout: durationpb.New(callTime),
+		Revision: c.Revision, Link: c.Link, Limits: &runtimev1.PageLimits{MaxPages: int32(limit), MaxItems: maxListItems},
+	}
+	if c.Behalf == core.BehalfOfService {
+		req.OnBehalfOf = c.Owner
+	}
+	stream, err := r.client.InvokePages(ctx, req)
+	for err == nil {
+		var res *runtimev1.InvokePagesResponse
+		if res, err = stream.Recv(); err != nil {
+			break
+		}
+		page := core.ListPage{Status: int(res.GetStatusCode()), Items: make([]json.RawMessage, 0, len(res.GetItems()))}
+		for _, item := range res.GetItems() {
+			page.Items = append(page.Items, item)
+		}
+		page.Refusal = refusalOf(page.Status, res.GetError())
+		if !take(page) {
+			return nil
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return fmt.Errorf("follow the list %s of %s: %w", c.Operation, c.Connection, err)
 }
 
 // Connections asks the vault. It implements core.Connections.

@@ -3,6 +3,7 @@ package remote_test
 import (
 	"context"
 	"errors"
+	"io"
 	"testing"
 	"time"
 
@@ -84,6 +85,82 @@ func TestAnAnswerIsTranslatedWhole(t *testing.T) {
 	if req.GetConnection() != shop.String() || req.GetOperationId() != "Op" || req.GetRevision() != "r0" || req.GetTimeout().AsDuration() <= 0 ||
 		string(req.GetInput().GetData()) != `{"a":1}` || req.GetInput().GetContentType() != "application/json" {
 		t.Errorf("asked for %v", req)
+	}
+}
+
+func TestWhereAListGoesOnIsAskedAndAnswered(t *testing.T) {
+	f := &runtimeFake{res: &runtimev1.InvokeResponse{StatusCode: 200, NextLink: "page 2"}}
+	got, err := remote.NewRuntime(f).Invoke(t.Context(), core.Call{Connection: shop, Link: "page 1", Fresh: true})
+	if err != nil || got.NextLink != "page 2" || f.got.GetLink() != "page 1" || !f.got.GetNoCache() {
+		t.Errorf("%+v, %v; asked for %v", got, err, f.got)
+	}
+}
+
+// pagesFake streams pages.
+type pagesFake struct {
+	runtimev1.RuntimeServiceClient
+	grpc.ServerStreamingClient[runtimev1.InvokePagesResponse]
+
+	pages []*runtimev1.InvokePagesResponse
+	err   error // at the end
+	got   *runtimev1.InvokePagesRequest
+	ctx   context.Context
+}
+
+func (f *pagesFake) InvokePages(ctx context.Context, req *runtimev1.InvokePagesRequest, _ ...grpc.CallOption) (grpc.ServerStreamingClient[runtimev1.InvokePagesResponse], error) {
+	f.got, f.ctx = req, ctx
+	return f, nil
+}
+
+func (f *pagesFake) Recv() (*runtimev1.InvokePagesResponse, error) {
+	if len(f.pages) == 0 {
+		return nil, f.err
+	}
+	page := f.pages[0]
+	f.pages = f.pages[1:]
+	return page, nil
+}
+
+func TestPagesAreTakenUntilTheListOrTheOneWhoTakesEnds(t *testing.T) {
+	away := fault.Unavailable(fault.ReasonServiceUnavailable, "away")
+	page := func(item string) *runtimev1.InvokePagesResponse {
+		return &runtimev1.InvokePagesResponse{StatusCode: 200, Items: [][]byte{[]byte(item)}}
+	}
+	for _, tc := range []struct {
+		name  string
+		limit int // pages that are taken
+		end   error
+		want  string
+		err   error
+	}{
+		{"to the end", 9, io.EOF, "1 2 ", nil},
+		{"as far as wanted", 1, io.EOF, "1 ", nil},
+		{"to a failure", 9, away, "1 2 ", away},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := &pagesFake{pages: []*runtimev1.InvokePagesResponse{page("1"), page("2")}, err: tc.end}
+			got := ""
+			call := core.Call{Connection: shop, Owner: "ann", Operation: "Op", Input: "{}"}
+			err := remote.NewRuntime(f).Pages(t.Context(), call, 7, func(p core.ListPage) bool {
+				got += string(p.Items[0]) + " "
+				tc.limit--
+				return tc.limit > 0
+			})
+			if got != tc.want || !errors.Is(err, tc.err) {
+				t.Errorf("got %q, %v", got, err)
+			}
+			if f.got.GetLimits().GetMaxPages() != 7 || f.got.GetOnBehalfOf() != "ann" || string(f.got.GetInput()) != "{}" || f.got.GetOperationId() != "Op" {
+				t.Errorf("asked for %v", f.got)
+			}
+			if f.ctx.Err() == nil {
+				t.Error("the stream goes on although nobody takes any more")
+			}
+		})
+	}
+	refused := &pagesFake{pages: []*runtimev1.InvokePagesResponse{{StatusCode: 503}}, err: io.EOF}
+	var got core.ListPage
+	if err := remote.NewRuntime(refused).Pages(t.Context(), core.Call{}, 1, func(p core.ListPage) bool { got = p; return true }); err != nil || got.Refusal == nil || !got.Refusal.Retryable {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

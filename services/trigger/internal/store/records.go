@@ -9,6 +9,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/polling"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/recurrence"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/signature"
 )
 
@@ -20,32 +21,49 @@ const recordVersion = 1
 // cannot make old files unreadable.
 
 type subscriptionRecord struct {
-	Name             string         `json:"name"`
-	Change           uint64         `json:"change"`
-	Connection       string         `json:"connection"`
-	ConnectionOwner  string         `json:"connection_owner,omitempty"`
-	Connector        string         `json:"connector"`
-	Operation        string         `json:"operation"`
-	Revision         string         `json:"revision"`
-	Input            string         `json:"input,omitempty"`
-	Sinks            []sinkRecord   `json:"sinks,omitempty"`
-	UnsignedAccepted bool           `json:"unsigned_accepted,omitempty"`
-	Owner            string         `json:"owner"`
-	CreateTime       time.Time      `json:"create_time"`
-	Deleting         bool           `json:"deleting,omitempty"`
-	Interval         time.Duration  `json:"interval,omitempty"` // of a polling trigger, in nanoseconds
-	Webhook          *webhookRecord `json:"webhook,omitempty"`
+	Name             string          `json:"name"`
+	Change           uint64          `json:"change"`
+	Connection       string          `json:"connection"`
+	ConnectionOwner  string          `json:"connection_owner,omitempty"`
+	Connector        string          `json:"connector"`
+	Operation        string          `json:"operation"`
+	Revision         string          `json:"revision"`
+	Input            string          `json:"input,omitempty"`
+	Sinks            []sinkRecord    `json:"sinks,omitempty"`
+	UnsignedAccepted bool            `json:"unsigned_accepted,omitempty"`
+	Owner            string          `json:"owner"`
+	CreateTime       time.Time       `json:"create_time"`
+	Deleting         bool            `json:"deleting,omitempty"`
+	Description      string          `json:"description,omitempty"`
+	UpdateTime       time.Time       `json:"update_time,omitzero"`
+	Split            int             `json:"split,omitempty"`
+	SuspendAfter     time.Duration   `json:"suspend_after,omitempty"`
+	Signature        *signature.Rule `json:"signature,omitempty"`
+	Secret           []byte          `json:"secret,omitempty"`
+	OldSecret        []byte          `json:"old_secret,omitempty"`
+	OldSecretUntil   time.Time       `json:"old_secret_until,omitzero"`
+	Paused           bool            `json:"paused,omitempty"`
+	Suspended        string          `json:"suspended,omitempty"`
+	Polling          *pollingRecord  `json:"polling,omitempty"`
+	Webhook          *webhookRecord  `json:"webhook,omitempty"`
 }
 
-type sinkRecord struct {
-	URL  string `json:"url"`
-	Gone bool   `json:"gone,omitempty"`
+type pollingRecord struct {
+	Recurrence recurrence.Options `json:"recurrence"`
+	Given      *polling.Rules     `json:"given,omitempty"`
+	Poked      time.Time          `json:"poked,omitzero"`
+	Companion  string             `json:"companion,omitempty"`
+	Unpoked    string             `json:"unpoked,omitempty"`
 }
 
 type webhookRecord struct {
 	CallbackPointer string          `json:"callback_pointer"`
 	SecretPointer   string          `json:"secret_pointer,omitempty"`
 	Signature       *signature.Rule `json:"signature,omitempty"`
+	Handshakes      []string        `json:"handshakes,omitempty"`
+	Batch           bool            `json:"batch,omitempty"`
+	Items           string          `json:"items,omitempty"`
+	Pokes           string          `json:"pokes,omitempty"`
 	IDHeader        string          `json:"id_header,omitempty"`
 	Registered      bool            `json:"registered,omitempty"`
 	Unsubscribe     *removalRecord  `json:"unsubscribe,omitempty"`
@@ -53,6 +71,7 @@ type webhookRecord struct {
 	NextAttempt     time.Time       `json:"next_attempt,omitzero"`
 	Reason          string          `json:"reason,omitempty"`
 	Notified        time.Time       `json:"notified,omitzero"`
+	lifeRecord
 }
 
 type removalRecord struct {
@@ -61,33 +80,38 @@ type removalRecord struct {
 }
 
 type cursorRecord struct {
-	Version  uint64        `json:"version"`
-	Baseline bool          `json:"baseline,omitempty"`
-	Rules    polling.Rules `json:"rules"`
-	Revision string        `json:"revision"`
-	Last     time.Time     `json:"last,omitzero"`
-	Next     time.Time     `json:"next"`
-	Failures int           `json:"failures,omitempty"`
-	Reason   string        `json:"reason,omitempty"`
+	Version      uint64            `json:"version"`
+	Baseline     bool              `json:"baseline,omitempty"`
+	Rules        polling.Rules     `json:"rules"`
+	Revision     string            `json:"revision"`
+	Last         time.Time         `json:"last,omitzero"`
+	Next         time.Time         `json:"next"`
+	Ended        bool              `json:"ended,omitempty"`
+	State        string            `json:"state,omitempty"`
+	Values       map[string]string `json:"values,omitempty"`
+	FailingSince time.Time         `json:"failing_since,omitzero"`
+	Failures     int               `json:"failures,omitempty"`
+	Reason       string            `json:"reason,omitempty"`
+	Refused      bool              `json:"refused,omitempty"`
 }
 
 func encodeSubscription(s core.Subscription) ([]byte, error) {
 	r := subscriptionRecord{
 		Name: s.Name.String(), Change: s.Change, Connection: s.Connection.String(), ConnectionOwner: s.ConnectionOwner, Connector: s.Connector.String(),
 		Operation: s.Operation, Revision: s.Revision, Input: s.Input, UnsignedAccepted: s.UnsignedAccepted,
-		Owner: s.Owner, CreateTime: s.CreateTime.UTC(), Deleting: s.Deleting,
-	}
-	for _, sink := range s.Sinks {
-		r.Sinks = append(r.Sinks, sinkRecord(sink))
+		Owner: s.Owner, CreateTime: s.CreateTime.UTC(), Deleting: s.Deleting, Description: s.Description, UpdateTime: s.UpdateTime.UTC(),
+		Split: int(s.Split), SuspendAfter: s.SuspendAfter, Signature: s.Signature, Secret: s.Secret, Paused: s.Paused, Suspended: s.Suspended,
+		Sinks: sinkRecords(s.Sinks), OldSecret: s.OldSecret, OldSecretUntil: s.OldSecretUntil.UTC(),
 	}
 	if s.Polling != nil {
-		r.Interval = s.Polling.Interval
+		r.Polling = &pollingRecord{Recurrence: s.Polling.Recurrence, Given: s.Polling.Given, Poked: s.Polling.Poked.UTC(), Companion: s.Polling.Companion, Unpoked: s.Polling.Unpoked}
 	}
 	if w := s.Webhook; w != nil {
 		r.Webhook = &webhookRecord{
 			CallbackPointer: w.CallbackPointer, SecretPointer: w.SecretPointer, Signature: w.Signature, IDHeader: w.IDHeader,
+			Handshakes: w.Handshakes, Batch: w.Batch, Items: w.Items, Pokes: w.Pokes,
 			Registered: w.Registered, Unsubscribe: (*removalRecord)(w.Unsubscribe),
-			Attempts: w.Attempts, NextAttempt: w.NextAttempt.UTC(), Reason: w.Reason, Notified: w.Notified.UTC(),
+			Attempts: w.Attempts, NextAttempt: w.NextAttempt.UTC(), Reason: w.Reason, Notified: w.Notified.UTC(), lifeRecord: lifeOf(w),
 		}
 	}
 	return encode(r)
@@ -109,25 +133,30 @@ func decodeSubscription(uid string, data []byte) (core.Subscription, error) {
 	s := core.Subscription{
 		Name: name, UID: uid, Change: r.Change, Connection: connection, ConnectionOwner: r.ConnectionOwner, Connector: connector,
 		Operation: r.Operation, Revision: r.Revision, Input: r.Input, UnsignedAccepted: r.UnsignedAccepted,
-		Owner: r.Owner, CreateTime: r.CreateTime, Deleting: r.Deleting,
+		Owner: r.Owner, CreateTime: r.CreateTime, Deleting: r.Deleting, Description: r.Description, UpdateTime: r.UpdateTime,
+		Split: core.Split(r.Split), SuspendAfter: r.SuspendAfter, Signature: r.Signature, Secret: r.Secret, Paused: r.Paused, Suspended: r.Suspended,
+		OldSecret: r.OldSecret, OldSecretUntil: r.OldSecretUntil,
 	}
-	for _, sink := range r.Sinks {
-		s.Sinks = append(s.Sinks, core.Sink(sink))
+	if s.Sinks, err = readSinks(r.Sinks); err != nil {
+		return core.Subscription{}, err
 	}
 	if w := r.Webhook; w != nil {
 		s.Webhook = &core.Webhook{
 			CallbackPointer: w.CallbackPointer, SecretPointer: w.SecretPointer, Signature: w.Signature, IDHeader: w.IDHeader,
+			Handshakes: w.Handshakes, Batch: w.Batch, Items: w.Items, Pokes: w.Pokes,
 			Registered: w.Registered, Unsubscribe: (*core.Removal)(w.Unsubscribe),
 			Attempts: w.Attempts, NextAttempt: w.NextAttempt, Reason: w.Reason, Notified: w.Notified,
 		}
-	} else {
-		s.Polling = &core.Polling{Interval: r.Interval}
+		w.read(s.Webhook)
+	}
+	if p := r.Polling; p != nil {
+		s.Polling = &core.Polling{Recurrence: p.Recurrence, Given: p.Given, Poked: p.Poked, Companion: p.Companion, Unpoked: p.Unpoked}
 	}
 	return s, nil
 }
 
 func encodeCursor(c core.Cursor) ([]byte, error) {
-	c.Last, c.Next = c.Last.UTC(), c.Next.UTC()
+	c.Last, c.Next, c.FailingSince = c.Last.UTC(), c.Next.UTC(), c.FailingSince.UTC()
 	return encode(cursorRecord(c))
 }
 

@@ -6,7 +6,7 @@
 //
 //	s/{uid}                               subscription
 //	c/{uid}                               cursor of a polling trigger
-//	k/{uid}                               what it has seen, 16 bytes for each item
+//	k/{uid}                               what it has seen, as polling.Seen writes it
 //	w/{uid}                               index: webhooks that are being set up or removed
 //	n/{environment}/{id}                  index by name; the value is the unique id
 //	o/{environment}/{length}{owner}{id}   index by owner; the value is the unique id
@@ -43,6 +43,7 @@ type Store struct {
 	kv       kv.Store
 	encode   Encoder
 	notified func()
+	recent   recent
 }
 
 // New returns a store on inner, which stays open when the store is not used any
@@ -77,13 +78,17 @@ func (s *Store) Insert(ctx context.Context, sub core.Subscription, seen polling.
 }
 
 // Alter implements core.Store.
-func (s *Store) Alter(ctx context.Context, uid string, change func(*core.Subscription) error) (altered core.Subscription, err error) {
+func (s *Store) Alter(ctx context.Context, uid string, change func(*core.Subscription) error) (core.Subscription, error) {
+	return s.alter(ctx, uid, func(_ kv.Tx, sub *core.Subscription) error { return change(sub) })
+}
+
+func (s *Store) alter(ctx context.Context, uid string, change func(kv.Tx, *core.Subscription) error) (altered core.Subscription, err error) {
 	err = s.commit(ctx, func(tx kv.Tx) error {
 		sub, err := load(tx, uid)
 		if err != nil {
 			return err
 		}
-		if err := change(&sub); err != nil {
+		if err := change(tx, &sub); err != nil {
 			return err
 		}
 		sub.Change++
@@ -91,6 +96,21 @@ func (s *Store) Alter(ctx context.Context, uid string, change func(*core.Subscri
 		return put(tx, sub)
 	})
 	return altered, err
+}
+
+// AlterPolling implements core.Store.
+func (s *Store) AlterPolling(ctx context.Context, uid string, change func(*core.Subscription) error) (core.Subscription, error) {
+	return s.alter(ctx, uid, func(tx kv.Tx, sub *core.Subscription) error {
+		version := uint64(0)
+		if sub.Polling != nil {
+			version = sub.Polling.Cursor.Version
+		}
+		if err := change(sub); err != nil || sub.Polling == nil {
+			return err
+		}
+		sub.Polling.Cursor.Version = version + 1
+		return putCursor(tx, uid, sub.Polling.Cursor, nil)
+	})
 }
 
 // Remove implements core.Store.
@@ -118,7 +138,7 @@ func (s *Store) CommitPoll(ctx context.Context, p core.Poll) error {
 		return err
 	}
 	commit := s.commit
-	if len(p.Events) == 0 && !p.Announce {
+	if len(p.Events) == 0 && !p.Announce && p.Suspend == "" {
 		commit = s.kv.Update // most polls: nothing for the relay
 	}
 	return commit(ctx, func(tx kv.Tx) error {
@@ -126,8 +146,11 @@ func (s *Store) CommitPoll(ctx context.Context, p core.Poll) error {
 		if err != nil {
 			return err
 		}
-		if sub.Deleting {
+		switch {
+		case sub.Deleting:
 			return core.ErrNotFound
+		case sub.Paused || sub.Suspended != "":
+			return core.ErrInactive
 		}
 		if sub.Polling == nil || sub.Polling.Cursor.Version+1 != p.Cursor.Version {
 			return core.ErrChanged
@@ -137,6 +160,11 @@ func (s *Store) CommitPoll(ctx context.Context, p core.Poll) error {
 		}
 		if p.Announce {
 			messages = append(messages, announcement(sub, fmt.Sprintf("poll-%d", p.Cursor.Version)))
+		}
+		if p.Suspend != "" {
+			if messages, err = suspend(tx, sub, p, messages); err != nil {
+				return err
+			}
 		}
 		return send(tx, messages)
 	})
@@ -199,7 +227,7 @@ func put(tx kv.Tx, sub core.Subscription) error {
 		return err
 	}
 	index := func() error { return tx.Delete(unsettledKey(sub.UID)) }
-	if sub.Webhook != nil && (sub.Deleting || !sub.Webhook.Registered) {
+	if sub.Unsettled() {
 		index = func() error { return tx.Put(unsettledKey(sub.UID), nil) }
 	}
 	if err := index(); err != nil {
@@ -227,7 +255,7 @@ func putCursor(tx kv.Tx, uid string, c core.Cursor, seen *polling.Seen) error {
 	if seen == nil {
 		return nil
 	}
-	return tx.Put(seenKey(uid), append([]byte{recordVersion}, seen.Bytes()...))
+	return tx.Put(seenKey(uid), seen.Bytes())
 }
 
 // announcement tells others that their copy of a subscription is out of date. It
@@ -240,7 +268,7 @@ func announcement(sub core.Subscription, change string) outbox.Message {
 // ByUID implements core.Store.
 func (s *Store) ByUID(ctx context.Context, uid string) (sub core.Subscription, err error) {
 	err = s.kv.View(ctx, func(r kv.Reader) error {
-		sub, err = load(r, uid)
+		sub, err = s.recent.load(r, uid)
 		return err
 	})
 	return sub, err
@@ -270,9 +298,6 @@ func (s *Store) Seen(ctx context.Context, uid string) (seen polling.Seen, err er
 			return nil
 		}
 		if err != nil {
-			return err
-		}
-		if data, err = versioned(data); err != nil {
 			return err
 		}
 		seen, err = polling.ParseSeen(data)

@@ -20,6 +20,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/polling"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/recurrence"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/signature"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/store"
 )
@@ -108,10 +109,14 @@ func polled(n int, id, owner string) core.Subscription {
 		Connection: resource.Connection{Environment: "default", ID: "shop"}, ConnectionOwner: "alice",
 		Connector: resource.Connector{Environment: "default", ID: "inventory"},
 		Operation: "OnItemListed", Revision: "r1", Input: `{"limit":1}`, Owner: owner, CreateTime: now,
-		Sinks: []core.Sink{{URL: "https://example.com/a"}, {URL: "https://example.com/b", Gone: true}},
-		Polling: &core.Polling{Interval: time.Minute, Cursor: core.Cursor{
+		Sinks: []core.Sink{{ID: "a", HTTP: &core.HTTPSink{URL: "https://example.com/a"}}, {ID: "b", HTTP: &core.HTTPSink{URL: "https://example.com/b"}, Disabled: true}},
+		Polling: &core.Polling{Recurrence: recurrence.Options{Interval: time.Minute}, Poked: now, Companion: uid(8), Unpoked: "why", Cursor: core.Cursor{
 			Version: 1, Baseline: true, Revision: "r1", Last: now, Next: now.Add(time.Minute), Failures: 2, Reason: "why",
-			Rules: polling.Rules{Protocol: connectorv1.PollingProtocol_POLLING_PROTOCOL_LIST, Items: "a", Key: "b", NewestFirst: true},
+			State: "link", Values: map[string]string{"since": "1"}, FailingSince: now, Refused: true,
+			Rules: polling.Rules{
+				Protocol: connectorv1.PollingProtocol_POLLING_PROTOCOL_LIST, Items: "a", Key: "b", NewestFirst: true, Changed: true, Version: "v", Pages: 3, Paged: true, Batch: true,
+				Cursors: []polling.Cursor{{Parameter: "since", Items: "i", Value: "v", Template: "t", Initial: "n", Take: 1}},
+			},
 		}},
 	}
 }
@@ -119,10 +124,26 @@ func polled(n int, id, owner string) core.Subscription {
 func hooked(n int, id, owner string) core.Subscription {
 	s := polled(n, id, owner)
 	s.Polling, s.UnsignedAccepted, s.Deleting = nil, true, true
+	s.Secret, s.OldSecret, s.OldSecretUntil = []byte{1}, []byte{2}, now
 	s.Webhook = &core.Webhook{
 		CallbackPointer: "/a", SecretPointer: "/b", IDHeader: "X-Id", Registered: true, Attempts: 3, NextAttempt: now, Reason: "why", Notified: now,
-		Signature:   &signature.Rule{Scheme: "s", Header: "h", Prefix: "p", Encoding: "e"},
+		Signature: &signature.Rule{
+			Scheme: "s", Header: "h", Prefix: "p", Encoding: "e", SecretPointer: "sp", IDHeader: "i", Algorithm: "a", Content: "c", TimestampHeader: "th",
+			TimestampFormat: "tf", Tolerance: time.Minute, HeaderFormat: "hf", SignatureKey: "sk", TimestampKey: "tk", KeyEncoding: "ke", JWKSURL: "j",
+			Claims: map[string]string{"iss": "x"},
+		},
+		Handshakes: []string{"slack"}, Batch: true, Items: "a.b", Pokes: uid(7),
 		Unsubscribe: &core.Removal{Operation: "Unhook", Input: `{"id":1}`},
+		Generation:  3, Generations: 4, End: now, Ended: true,
+		Next: &core.Pending{Generation: 4, Input: `{"a":1}`, Revision: "r2", Secret: []byte{3}, Until: now},
+		Old: []core.Leftover{
+			{Generation: 1, Input: `{"a":2}`, Revision: "r1", Unsubscribe: &core.Removal{Operation: "Unhook"}},
+			{Generation: 2, Revision: "r1", After: now},
+		},
+		Upkeep: core.Upkeep{
+			Expires: now, RenewAt: now, Renew: &core.Removal{Operation: "Renew", Input: `{"id":1}`},
+			CheckAt: now, Check: &core.Removal{Operation: "Get"}, Failures: 2, Reason: "why",
+		},
 	}
 	return s
 }
@@ -211,7 +232,7 @@ func TestAPollIsCommittedWithItsEventsOrNotAtAll(t *testing.T) {
 	everywhere(t, func(t *testing.T, f *fixture) {
 		f.insert(polled(1, "items", "ann"))
 		before := len(f.outbox())
-		seen := polling.Seen{}.With([]polling.Item{{Digest: polling.Digest{1}}})
+		seen := polling.Seen{}.With([]polling.Item{{Digest: polling.Digest{1}}}, now)
 		cursor := core.Cursor{Version: 2, Baseline: true, Next: now}
 		events := []core.Event{{ID: "e1"}, {ID: "e2"}}
 		poll := core.Poll{UID: uid(1), Cursor: cursor, Seen: &seen, Events: events, Announce: true}
@@ -252,8 +273,70 @@ func TestAPollIsCommittedWithItsEventsOrNotAtAll(t *testing.T) {
 		if err := f.CommitPoll(t.Context(), core.Poll{UID: uid(8)}); !errors.Is(err, core.ErrNotFound) {
 			t.Errorf("err = %v", err)
 		}
-		if got, err := f.Seen(t.Context(), uid(8)); err != nil || len(got.Bytes()) != 0 {
+		if got, err := f.Seen(t.Context(), uid(8)); err != nil || got.Len() != 0 {
 			t.Errorf("seen by nobody: %v, %v", got, err)
+		}
+	})
+}
+
+func TestAPollOfASubscriptionThatIsPausedOrSuspendedIsNotCommitted(t *testing.T) {
+	everywhere(t, func(t *testing.T, f *fixture) {
+		f.insert(polled(1, "items", "ann"))
+		poll := core.Poll{UID: uid(1), Cursor: core.Cursor{Version: 2}, Events: []core.Event{{ID: "e1"}}}
+		for _, change := range []func(*core.Subscription){
+			func(s *core.Subscription) { s.Paused = true },
+			func(s *core.Subscription) { s.Paused, s.Suspended = false, "why" },
+		} {
+			if _, err := f.Alter(t.Context(), uid(1), func(s *core.Subscription) error { change(s); return nil }); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.CommitPoll(t.Context(), poll); !errors.Is(err, core.ErrInactive) {
+				t.Errorf("err = %v", err)
+			}
+		}
+		if slices.Contains(f.outbox(), "e1") {
+			t.Error("an event was made")
+		}
+		// Resuming changes subscription and cursor at once, and a poll that began before it
+		// comes too late.
+		s, err := f.AlterPolling(t.Context(), uid(1), func(s *core.Subscription) error {
+			s.Suspended = ""
+			s.Polling.Cursor = s.Polling.Cursor.Resumed(now.Add(time.Hour))
+			return nil
+		})
+		if err != nil || s.Polling.Cursor.Version != 2 || s.Change != 4 {
+			t.Fatalf("%+v, %v", s.Polling.Cursor, err)
+		}
+		if err := f.CommitPoll(t.Context(), poll); !errors.Is(err, core.ErrChanged) {
+			t.Errorf("err = %v", err)
+		}
+		got, err := f.ByUID(t.Context(), uid(1))
+		if err != nil || got.Suspended != "" || !got.Polling.Cursor.Next.Equal(now.Add(time.Hour)) || got.Polling.Cursor.Failures != 0 {
+			t.Errorf("%+v, %v", got.Polling.Cursor, err)
+		}
+		if _, err := f.AlterPolling(t.Context(), uid(1), func(*core.Subscription) error { return errBroken }); !errors.Is(err, errBroken) {
+			t.Errorf("err = %v", err)
+		}
+	})
+}
+
+func TestASuspensionIsStoredWithItsPollAndTold(t *testing.T) {
+	everywhere(t, func(t *testing.T, f *fixture) {
+		f.insert(polled(1, "items", "ann"))
+		before := len(f.outbox())
+		poll := core.Poll{UID: uid(1), Time: now, Suspend: "it failed", Cursor: core.Cursor{Version: 2, Failures: 9, FailingSince: now, Reason: "down"}}
+		if err := f.CommitPoll(t.Context(), poll); err != nil {
+			t.Fatal(err)
+		}
+		got, err := f.ByUID(t.Context(), uid(1))
+		if state, why := got.State(); err != nil || state != core.StateSuspended || why != "it failed" || got.Polling.Cursor.Failures != 9 {
+			t.Errorf("%v %q %v", state, why, err)
+		}
+		if ids := f.outbox()[before:]; len(ids) != 2 || !strings.Contains(ids[1], "suspended-2") {
+			t.Errorf("outbox %q", ids)
+		}
+		if f.notified < 2 {
+			t.Error("the relay was not told")
 		}
 	})
 }
@@ -306,9 +389,19 @@ func TestListsGoPageByPage(t *testing.T) {
 func TestUnsettledWebhooksAreThoseBeingSetUpOrRemoved(t *testing.T) {
 	everywhere(t, func(t *testing.T, f *fixture) {
 		active, creating, deleting := hooked(1, "active", "ann"), hooked(2, "creating", "ann"), hooked(3, "deleting", "ann")
-		active.Deleting = false
-		creating.Deleting, creating.Webhook.Registered = false, false
-		f.insert(active, creating, deleting, polled(4, "polled", "ann"))
+		leaving, pending, paused := hooked(5, "leaving", "ann"), hooked(6, "pending", "ann"), hooked(7, "paused", "ann")
+		for _, s := range []*core.Subscription{&active, &creating, &leaving, &pending, &paused} {
+			s.Deleting, s.Webhook.Ended = false, false
+			if s != &leaving {
+				s.Webhook.Old = nil
+			}
+			if s != &pending {
+				s.Webhook.Next = nil
+			}
+		}
+		creating.Webhook.Registered = false
+		paused.Webhook.Registered, paused.Paused = false, true
+		f.insert(active, creating, deleting, polled(4, "polled", "ann"), leaving, pending, paused)
 		ids := func() (ids []string) {
 			t.Helper()
 			after := ""
@@ -323,11 +416,16 @@ func TestUnsettledWebhooksAreThoseBeingSetUpOrRemoved(t *testing.T) {
 				ids, after = append(ids, page[0].Name.ID), page[0].UID
 			}
 		}
-		if got := ids(); !slices.Equal(got, []string{"creating", "deleting"}) {
+		if got := ids(); !slices.Equal(got, []string{"creating", "deleting", "leaving", "pending"}) {
 			t.Errorf("unsettled %q", got)
 		}
 		if _, err := f.Alter(t.Context(), uid(2), func(s *core.Subscription) error { s.Webhook.Registered = true; return nil }); err != nil {
 			t.Fatal(err)
+		}
+		for _, n := range []int{5, 6} {
+			if _, err := f.Alter(t.Context(), uid(n), func(s *core.Subscription) error { s.Webhook.Old, s.Webhook.Next = nil, nil; return nil }); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if err := f.Remove(t.Context(), uid(3)); err != nil {
 			t.Fatal(err)
@@ -371,6 +469,39 @@ func TestARecordOfANewerProgramIsRefused(t *testing.T) {
 			if err := f.kv.Update(t.Context(), func(tx kv.Tx) error { return tx.Put([]byte(key+uid(1)), before) }); err != nil {
 				t.Fatal(err)
 			}
+		}
+	})
+}
+
+func TestASubscriptionThatWasReadIsNeverOutOfDate(t *testing.T) {
+	everywhere(t, func(t *testing.T, f *fixture) {
+		f.insert(hooked(1, "hook", "ann"))
+		first, err := f.ByUID(t.Context(), uid(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		first.Webhook.Reason, first.Sinks[0].ID = "changed by the reader", "x"
+		again, err := f.ByUID(t.Context(), uid(1))
+		if diff := cmp.Diff(hooked(1, "hook", "ann"), again); err != nil || diff != "" {
+			t.Errorf("what a reader does to its copy shows: %v\n%s", err, diff)
+		}
+		if err := f.Touch(t.Context(), map[string]time.Time{uid(1): now.Add(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := f.ByUID(t.Context(), uid(1)); err != nil || !got.Webhook.Notified.Equal(now.Add(time.Hour)) {
+			t.Errorf("touched: %v, %v", got.Webhook.Notified, err)
+		}
+		if _, err := f.Alter(t.Context(), uid(1), func(s *core.Subscription) error { s.Paused = true; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := f.ByUID(t.Context(), uid(1)); err != nil || !got.Paused {
+			t.Errorf("altered: %v, %v", got.Paused, err)
+		}
+		if err := f.Remove(t.Context(), uid(1)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.ByUID(t.Context(), uid(1)); !errors.Is(err, core.ErrNotFound) {
+			t.Errorf("removed: %v", err)
 		}
 	})
 }

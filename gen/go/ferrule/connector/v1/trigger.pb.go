@@ -9,6 +9,7 @@ package connectorv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -131,6 +132,110 @@ func (ListOrder) EnumDescriptor() ([]byte, []int) {
 	return file_ferrule_connector_v1_trigger_proto_rawDescGZIP(), []int{1}
 }
 
+// ItemChange is what of a list is an event.
+type ItemChange int32
+
+const (
+	// Items that were not there before.
+	ItemChange_ITEM_CHANGE_UNSPECIFIED ItemChange = 0
+	// Items that were not there before, and those that have changed since.
+	ItemChange_ITEM_CHANGE_CREATED_OR_CHANGED ItemChange = 1
+)
+
+// Enum value maps for ItemChange.
+var (
+	ItemChange_name = map[int32]string{
+		0: "ITEM_CHANGE_UNSPECIFIED",
+		1: "ITEM_CHANGE_CREATED_OR_CHANGED",
+	}
+	ItemChange_value = map[string]int32{
+		"ITEM_CHANGE_UNSPECIFIED":        0,
+		"ITEM_CHANGE_CREATED_OR_CHANGED": 1,
+	}
+)
+
+func (x ItemChange) Enum() *ItemChange {
+	p := new(ItemChange)
+	*p = x
+	return p
+}
+
+func (x ItemChange) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ItemChange) Descriptor() protoreflect.EnumDescriptor {
+	return file_ferrule_connector_v1_trigger_proto_enumTypes[2].Descriptor()
+}
+
+func (ItemChange) Type() protoreflect.EnumType {
+	return &file_ferrule_connector_v1_trigger_proto_enumTypes[2]
+}
+
+func (x ItemChange) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ItemChange.Descriptor instead.
+func (ItemChange) EnumDescriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_trigger_proto_rawDescGZIP(), []int{2}
+}
+
+// CursorValue is where the next value of a cursor comes from.
+type CursorValue int32
+
+const (
+	// The newest item: the first or the last one, by the order of the list; the
+	// largest value where the order is not known.
+	CursorValue_CURSOR_VALUE_UNSPECIFIED CursorValue = 0
+	// The largest value of all items: numbers by size, times by time, everything
+	// else by its bytes.
+	CursorValue_CURSOR_VALUE_LARGEST CursorValue = 1
+	// The answer itself: the path begins at the body.
+	CursorValue_CURSOR_VALUE_ANSWER CursorValue = 2
+)
+
+// Enum value maps for CursorValue.
+var (
+	CursorValue_name = map[int32]string{
+		0: "CURSOR_VALUE_UNSPECIFIED",
+		1: "CURSOR_VALUE_LARGEST",
+		2: "CURSOR_VALUE_ANSWER",
+	}
+	CursorValue_value = map[string]int32{
+		"CURSOR_VALUE_UNSPECIFIED": 0,
+		"CURSOR_VALUE_LARGEST":     1,
+		"CURSOR_VALUE_ANSWER":      2,
+	}
+)
+
+func (x CursorValue) Enum() *CursorValue {
+	p := new(CursorValue)
+	*p = x
+	return p
+}
+
+func (x CursorValue) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CursorValue) Descriptor() protoreflect.EnumDescriptor {
+	return file_ferrule_connector_v1_trigger_proto_enumTypes[3].Descriptor()
+}
+
+func (CursorValue) Type() protoreflect.EnumType {
+	return &file_ferrule_connector_v1_trigger_proto_enumTypes[3]
+}
+
+func (x CursorValue) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CursorValue.Descriptor instead.
+func (CursorValue) EnumDescriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_trigger_proto_rawDescGZIP(), []int{3}
+}
+
 // WebhookRegistration is how the API learns the callback URL.
 type WebhookRegistration int32
 
@@ -165,11 +270,11 @@ func (x WebhookRegistration) String() string {
 }
 
 func (WebhookRegistration) Descriptor() protoreflect.EnumDescriptor {
-	return file_ferrule_connector_v1_trigger_proto_enumTypes[2].Descriptor()
+	return file_ferrule_connector_v1_trigger_proto_enumTypes[4].Descriptor()
 }
 
 func (WebhookRegistration) Type() protoreflect.EnumType {
-	return &file_ferrule_connector_v1_trigger_proto_enumTypes[2]
+	return &file_ferrule_connector_v1_trigger_proto_enumTypes[4]
 }
 
 func (x WebhookRegistration) Number() protoreflect.EnumNumber {
@@ -178,7 +283,7 @@ func (x WebhookRegistration) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use WebhookRegistration.Descriptor instead.
 func (WebhookRegistration) EnumDescriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_trigger_proto_rawDescGZIP(), []int{2}
+	return file_ferrule_connector_v1_trigger_proto_rawDescGZIP(), []int{4}
 }
 
 // Trigger says how a trigger operation works.
@@ -311,7 +416,16 @@ type PollingTrigger struct {
 	NotificationOperationId string `protobuf:"bytes,5,opt,name=notification_operation_id,json=notificationOperationId,proto3" json:"notification_operation_id,omitempty"`
 	// Inputs that take a value of the latest item, so that the API answers with
 	// newer ones only.
-	Cursors       []*PollingCursor `protobuf:"bytes,6,rep,name=cursors,proto3" json:"cursors,omitempty"`
+	Cursors []*PollingCursor `protobuf:"bytes,6,rep,name=cursors,proto3" json:"cursors,omitempty"`
+	// What of a list is an event.
+	Report ItemChange `protobuf:"varint,7,opt,name=report,proto3,enum=ferrule.connector.v1.ItemChange" json:"report,omitempty"`
+	// Dot path of a value inside the item that changes with it, for instance a
+	// time or a version; empty means that its whole content is compared. Only
+	// where changes are reported.
+	VersionPath string `protobuf:"bytes,8,opt,name=version_path,json=versionPath,proto3" json:"version_path,omitempty"`
+	// Pages that one poll follows at most, 1 to 100; 10 if zero. Where the newest
+	// item comes first a poll ends with the page that shows a known one.
+	MaxPages      int32 `protobuf:"varint,9,opt,name=max_pages,json=maxPages,proto3" json:"max_pages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -388,6 +502,27 @@ func (x *PollingTrigger) GetCursors() []*PollingCursor {
 	return nil
 }
 
+func (x *PollingTrigger) GetReport() ItemChange {
+	if x != nil {
+		return x.Report
+	}
+	return ItemChange_ITEM_CHANGE_UNSPECIFIED
+}
+
+func (x *PollingTrigger) GetVersionPath() string {
+	if x != nil {
+		return x.VersionPath
+	}
+	return ""
+}
+
+func (x *PollingTrigger) GetMaxPages() int32 {
+	if x != nil {
+		return x.MaxPages
+	}
+	return 0
+}
+
 // PollingCursor is an input of a polling trigger that carries a value of the
 // last answer into the next call.
 type PollingCursor struct {
@@ -397,7 +532,15 @@ type PollingCursor struct {
 	// Dot path of the list in the answer's body; empty if the body is the list.
 	ItemsPath string `protobuf:"bytes,2,opt,name=items_path,json=itemsPath,proto3" json:"items_path,omitempty"`
 	// Dot path of the value inside an item.
-	ValuePath     string `protobuf:"bytes,3,opt,name=value_path,json=valuePath,proto3" json:"value_path,omitempty"`
+	ValuePath string `protobuf:"bytes,3,opt,name=value_path,json=valuePath,proto3" json:"value_path,omitempty"`
+	// Text that the parameter is given, with "{value}" for the value, for
+	// instance "modified gt {value}"; empty means the value alone.
+	Template string `protobuf:"bytes,4,opt,name=template,proto3" json:"template,omitempty"`
+	// Value before there is any. Empty leaves the parameter out of the first call.
+	// "{now}" is the time of the subscription's creation (RFC 3339, UTC).
+	Initial string `protobuf:"bytes,5,opt,name=initial,proto3" json:"initial,omitempty"`
+	// Which value.
+	Value         CursorValue `protobuf:"varint,6,opt,name=value,proto3,enum=ferrule.connector.v1.CursorValue" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -453,6 +596,27 @@ func (x *PollingCursor) GetValuePath() string {
 	return ""
 }
 
+func (x *PollingCursor) GetTemplate() string {
+	if x != nil {
+		return x.Template
+	}
+	return ""
+}
+
+func (x *PollingCursor) GetInitial() string {
+	if x != nil {
+		return x.Initial
+	}
+	return ""
+}
+
+func (x *PollingCursor) GetValue() CursorValue {
+	if x != nil {
+		return x.Value
+	}
+	return CursorValue_CURSOR_VALUE_UNSPECIFIED
+}
+
 // WebhookTrigger is a trigger that the API calls back.
 type WebhookTrigger struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -475,7 +639,26 @@ type WebhookTrigger struct {
 	NotificationDescription string `protobuf:"bytes,7,opt,name=notification_description,json=notificationDescription,proto3" json:"notification_description,omitempty"`
 	// Name of the event where the source names one: the key of an OpenAPI
 	// callback or webhook.
-	EventName     string `protobuf:"bytes,8,opt,name=event_name,json=eventName,proto3" json:"event_name,omitempty"`
+	EventName string `protobuf:"bytes,8,opt,name=event_name,json=eventName,proto3" json:"event_name,omitempty"`
+	// What the operation that removes the registration is told of the answer to it.
+	// Without any, a body parameter or path parameter that is left is taken from
+	// the answer's member of the same name, or "id".
+	UnsubscribeInputs []*AnswerValue `protobuf:"bytes,9,rep,name=unsubscribe_inputs,json=unsubscribeInputs,proto3" json:"unsubscribe_inputs,omitempty"`
+	// How it is kept alive; absent if it does not expire.
+	Renewal *WebhookRenewal `protobuf:"bytes,10,opt,name=renewal,proto3" json:"renewal,omitempty"`
+	// Operation that lists the registrations, where orphans are looked for; empty
+	// if it is to be found out by the API's shape.
+	ListOperationId string `protobuf:"bytes,11,opt,name=list_operation_id,json=listOperationId,proto3" json:"list_operation_id,omitempty"`
+	// Operation that reads one registration and answers 404 if it is gone, asked
+	// once a day; empty if there is none. It is told what removing is told.
+	GetOperationId string `protobuf:"bytes,12,opt,name=get_operation_id,json=getOperationId,proto3" json:"get_operation_id,omitempty"`
+	// Handshakes that the API begins before it trusts a callback URL, by name
+	// ("slack", "meta", "microsoft-graph", "cloudevents", "zoom", "event-grid",
+	// …). A preset of the signature brings its own.
+	Handshakes []string `protobuf:"bytes,13,rep,name=handshakes,proto3" json:"handshakes,omitempty"`
+	// Dot path of the list in a notification that holds several happenings; the
+	// same as the trigger's batch. Empty if the body is the list.
+	ItemsPath     string `protobuf:"bytes,14,opt,name=items_path,json=itemsPath,proto3" json:"items_path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -566,12 +749,58 @@ func (x *WebhookTrigger) GetEventName() string {
 	return ""
 }
 
+func (x *WebhookTrigger) GetUnsubscribeInputs() []*AnswerValue {
+	if x != nil {
+		return x.UnsubscribeInputs
+	}
+	return nil
+}
+
+func (x *WebhookTrigger) GetRenewal() *WebhookRenewal {
+	if x != nil {
+		return x.Renewal
+	}
+	return nil
+}
+
+func (x *WebhookTrigger) GetListOperationId() string {
+	if x != nil {
+		return x.ListOperationId
+	}
+	return ""
+}
+
+func (x *WebhookTrigger) GetGetOperationId() string {
+	if x != nil {
+		return x.GetOperationId
+	}
+	return ""
+}
+
+func (x *WebhookTrigger) GetHandshakes() []string {
+	if x != nil {
+		return x.Handshakes
+	}
+	return nil
+}
+
+func (x *WebhookTrigger) GetItemsPath() string {
+	if x != nil {
+		return x.ItemsPath
+	}
+	return ""
+}
+
 // WebhookSignature is how an API proves that a notification is its own.
 type WebhookSignature struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "hmac-sha256": hex or base64 of HMAC-SHA256 over the raw body.
+	// A preset by name ("github", "stripe", "slack", …), whose values the other
+	// fields replace where they are set; or one of "hmac", "ed25519",
+	// "ecdsa-p256", "jwt", "basic", "token" and "hash" (a digest of a content that
+	// holds the secret). "hmac-sha256" is "hmac" with that algorithm.
 	Scheme string `protobuf:"bytes,1,opt,name=scheme,proto3" json:"scheme,omitempty"`
-	// Header that carries the signature.
+	// Header that carries the signature; several with commas between them where any
+	// of them may. For "token" also "{json:PATH}", a member of the body.
 	Header string `protobuf:"bytes,2,opt,name=header,proto3" json:"header,omitempty"`
 	// Text in front of the signature, for instance "sha256=".
 	Prefix string `protobuf:"bytes,3,opt,name=prefix,proto3" json:"prefix,omitempty"`
@@ -581,7 +810,35 @@ type WebhookSignature struct {
 	SecretPointer string `protobuf:"bytes,5,opt,name=secret_pointer,json=secretPointer,proto3" json:"secret_pointer,omitempty"`
 	// Header with a unique id of the notification, equal on every retry; empty if
 	// there is none.
-	IdHeader      string `protobuf:"bytes,6,opt,name=id_header,json=idHeader,proto3" json:"id_header,omitempty"`
+	IdHeader string `protobuf:"bytes,6,opt,name=id_header,json=idHeader,proto3" json:"id_header,omitempty"`
+	// "sha1", "sha256" or "sha512"; only for "hmac". Empty means sha256.
+	Algorithm string `protobuf:"bytes,7,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
+	// What is signed, with {body}, {timestamp}, {id}, {method}, {url}, {path},
+	// {query}, {form} (parameters of a form, sorted by name, names and values one
+	// behind the other), {body_sha256} and {header:NAME}. Empty means the body's raw bytes.
+	Content string `protobuf:"bytes,8,opt,name=content,proto3" json:"content,omitempty"`
+	// Header with the time of signing; empty if there is none.
+	TimestampHeader string `protobuf:"bytes,9,opt,name=timestamp_header,json=timestampHeader,proto3" json:"timestamp_header,omitempty"`
+	// "unix" (seconds), "unix-milli" or "rfc3339"; empty means unix.
+	TimestampFormat string `protobuf:"bytes,10,opt,name=timestamp_format,json=timestampFormat,proto3" json:"timestamp_format,omitempty"`
+	// How far that time may lie from ours, either way; 5 minutes if absent, at most
+	// a day.
+	Tolerance *durationpb.Duration `protobuf:"bytes,11,opt,name=tolerance,proto3" json:"tolerance,omitempty"`
+	// The header holds several values: "pairs" for "t=1,v1=ab,v1=cd", "words" for
+	// "v1,ab v1,cd". Empty: it holds the signature alone.
+	HeaderFormat string `protobuf:"bytes,12,opt,name=header_format,json=headerFormat,proto3" json:"header_format,omitempty"`
+	// Key of the signatures in such a header, for instance "v1".
+	SignatureKey string `protobuf:"bytes,13,opt,name=signature_key,json=signatureKey,proto3" json:"signature_key,omitempty"`
+	// Key of the time in such a header, for instance "t"; empty if it is not there.
+	TimestampKey string `protobuf:"bytes,14,opt,name=timestamp_key,json=timestampKey,proto3" json:"timestamp_key,omitempty"`
+	// How the key is made of the secret: "text" (its bytes), "base64" or "hex";
+	// empty means text. A prefix "whsec_" is cut off before base64.
+	KeyEncoding string `protobuf:"bytes,15,opt,name=key_encoding,json=keyEncoding,proto3" json:"key_encoding,omitempty"`
+	// For "jwt": the address of the signer's keys (RFC 7517), where they are not
+	// the secret; for keys that are public it is fetched through the egress guard.
+	JwksUrl string `protobuf:"bytes,16,opt,name=jwks_url,json=jwksUrl,proto3" json:"jwks_url,omitempty"`
+	// For "jwt": values that the claims must have, for instance "iss".
+	Claims        map[string]string `protobuf:"bytes,17,rep,name=claims,proto3" json:"claims,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -658,11 +915,230 @@ func (x *WebhookSignature) GetIdHeader() string {
 	return ""
 }
 
+func (x *WebhookSignature) GetAlgorithm() string {
+	if x != nil {
+		return x.Algorithm
+	}
+	return ""
+}
+
+func (x *WebhookSignature) GetContent() string {
+	if x != nil {
+		return x.Content
+	}
+	return ""
+}
+
+func (x *WebhookSignature) GetTimestampHeader() string {
+	if x != nil {
+		return x.TimestampHeader
+	}
+	return ""
+}
+
+func (x *WebhookSignature) GetTimestampFormat() string {
+	if x != nil {
+		return x.TimestampFormat
+	}
+	return ""
+}
+
+func (x *WebhookSignature) GetTolerance() *durationpb.Duration {
+	if x != nil {
+		return x.Tolerance
+	}
+	return nil
+}
+
+func (x *WebhookSignature) GetHeaderFormat() string {
+	if x != nil {
+		return x.HeaderFormat
+	}
+	return ""
+}
+
+func (x *WebhookSignature) GetSignatureKey() string {
+	if x != nil {
+		return x.SignatureKey
+	}
+	return ""
+}
+
+func (x *WebhookSignature) GetTimestampKey() string {
+	if x != nil {
+		return x.TimestampKey
+	}
+	return ""
+}
+
+func (x *WebhookSignature) GetKeyEncoding() string {
+	if x != nil {
+		return x.KeyEncoding
+	}
+	return ""
+}
+
+func (x *WebhookSignature) GetJwksUrl() string {
+	if x != nil {
+		return x.JwksUrl
+	}
+	return ""
+}
+
+func (x *WebhookSignature) GetClaims() map[string]string {
+	if x != nil {
+		return x.Claims
+	}
+	return nil
+}
+
+// AnswerValue takes a value of an API's answer into the input of a later call.
+type AnswerValue struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where it goes in the operation's input, as a JSON pointer (RFC 6901).
+	InputPointer string `protobuf:"bytes,1,opt,name=input_pointer,json=inputPointer,proto3" json:"input_pointer,omitempty"`
+	// Where it is in the answer's body, as a JSON pointer.
+	AnswerPointer string `protobuf:"bytes,2,opt,name=answer_pointer,json=answerPointer,proto3" json:"answer_pointer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnswerValue) Reset() {
+	*x = AnswerValue{}
+	mi := &file_ferrule_connector_v1_trigger_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnswerValue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnswerValue) ProtoMessage() {}
+
+func (x *AnswerValue) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_trigger_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnswerValue.ProtoReflect.Descriptor instead.
+func (*AnswerValue) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_trigger_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *AnswerValue) GetInputPointer() string {
+	if x != nil {
+		return x.InputPointer
+	}
+	return ""
+}
+
+func (x *AnswerValue) GetAnswerPointer() string {
+	if x != nil {
+		return x.AnswerPointer
+	}
+	return ""
+}
+
+// WebhookRenewal is how a registration that expires is kept alive.
+type WebhookRenewal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Operation that renews it; empty if it is registered anew and the old one is
+	// removed.
+	OperationId string `protobuf:"bytes,1,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
+	// What the operation is told of the answer to the registration.
+	Inputs []*AnswerValue `protobuf:"bytes,2,rep,name=inputs,proto3" json:"inputs,omitempty"`
+	// Where the answer to the registration, and that to its renewal, says when it
+	// expires, as a JSON pointer into the body: a time (RFC 3339), seconds since
+	// 1970, or, below 10^9, seconds from now.
+	ExpirePointer string `protobuf:"bytes,3,opt,name=expire_pointer,json=expirePointer,proto3" json:"expire_pointer,omitempty"`
+	// Where the wanted time of expiry goes in the input of both, as a JSON pointer;
+	// empty if it cannot be chosen.
+	InputExpirePointer string `protobuf:"bytes,4,opt,name=input_expire_pointer,json=inputExpirePointer,proto3" json:"input_expire_pointer,omitempty"`
+	// How long a registration lives where the answer does not say, and the time
+	// that is asked for where it can be chosen.
+	Lifetime      *durationpb.Duration `protobuf:"bytes,5,opt,name=lifetime,proto3" json:"lifetime,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WebhookRenewal) Reset() {
+	*x = WebhookRenewal{}
+	mi := &file_ferrule_connector_v1_trigger_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WebhookRenewal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WebhookRenewal) ProtoMessage() {}
+
+func (x *WebhookRenewal) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_trigger_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WebhookRenewal.ProtoReflect.Descriptor instead.
+func (*WebhookRenewal) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_trigger_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *WebhookRenewal) GetOperationId() string {
+	if x != nil {
+		return x.OperationId
+	}
+	return ""
+}
+
+func (x *WebhookRenewal) GetInputs() []*AnswerValue {
+	if x != nil {
+		return x.Inputs
+	}
+	return nil
+}
+
+func (x *WebhookRenewal) GetExpirePointer() string {
+	if x != nil {
+		return x.ExpirePointer
+	}
+	return ""
+}
+
+func (x *WebhookRenewal) GetInputExpirePointer() string {
+	if x != nil {
+		return x.InputExpirePointer
+	}
+	return ""
+}
+
+func (x *WebhookRenewal) GetLifetime() *durationpb.Duration {
+	if x != nil {
+		return x.Lifetime
+	}
+	return nil
+}
+
 var File_ferrule_connector_v1_trigger_proto protoreflect.FileDescriptor
 
 const file_ferrule_connector_v1_trigger_proto_rawDesc = "" +
 	"\n" +
-	"\"ferrule/connector/v1/trigger.proto\x12\x14ferrule.connector.v1\x1a\"ferrule/connector/v1/dynamic.proto\x1a!ferrule/connector/v1/header.proto\"\x86\x02\n" +
+	"\"ferrule/connector/v1/trigger.proto\x12\x14ferrule.connector.v1\x1a\"ferrule/connector/v1/dynamic.proto\x1a!ferrule/connector/v1/header.proto\x1a\x1egoogle/protobuf/duration.proto\"\x86\x02\n" +
 	"\aTrigger\x12\x14\n" +
 	"\x05batch\x18\x01 \x01(\bR\x05batch\x12\x12\n" +
 	"\x04hint\x18\x02 \x01(\tR\x04hint\x12@\n" +
@@ -672,7 +1148,7 @@ const file_ferrule_connector_v1_trigger_proto_rawDesc = "" +
 	"simulation\x18\x05 \x01(\v2!.ferrule.connector.v1.DynamicCallR\n" +
 	"simulationB\n" +
 	"\n" +
-	"\bprotocol\"\xbf\x02\n" +
+	"\bprotocol\"\xb9\x03\n" +
 	"\x0ePollingTrigger\x12A\n" +
 	"\bprotocol\x18\x01 \x01(\x0e2%.ferrule.connector.v1.PollingProtocolR\bprotocol\x12\x1d\n" +
 	"\n" +
@@ -680,13 +1156,19 @@ const file_ferrule_connector_v1_trigger_proto_rawDesc = "" +
 	"\bkey_path\x18\x03 \x01(\tR\akeyPath\x125\n" +
 	"\x05order\x18\x04 \x01(\x0e2\x1f.ferrule.connector.v1.ListOrderR\x05order\x12:\n" +
 	"\x19notification_operation_id\x18\x05 \x01(\tR\x17notificationOperationId\x12=\n" +
-	"\acursors\x18\x06 \x03(\v2#.ferrule.connector.v1.PollingCursorR\acursors\"k\n" +
+	"\acursors\x18\x06 \x03(\v2#.ferrule.connector.v1.PollingCursorR\acursors\x128\n" +
+	"\x06report\x18\a \x01(\x0e2 .ferrule.connector.v1.ItemChangeR\x06report\x12!\n" +
+	"\fversion_path\x18\b \x01(\tR\vversionPath\x12\x1b\n" +
+	"\tmax_pages\x18\t \x01(\x05R\bmaxPages\"\xda\x01\n" +
 	"\rPollingCursor\x12\x1c\n" +
 	"\tparameter\x18\x01 \x01(\tR\tparameter\x12\x1d\n" +
 	"\n" +
 	"items_path\x18\x02 \x01(\tR\titemsPath\x12\x1d\n" +
 	"\n" +
-	"value_path\x18\x03 \x01(\tR\tvaluePath\"\xee\x03\n" +
+	"value_path\x18\x03 \x01(\tR\tvaluePath\x12\x1a\n" +
+	"\btemplate\x18\x04 \x01(\tR\btemplate\x12\x18\n" +
+	"\ainitial\x18\x05 \x01(\tR\ainitial\x127\n" +
+	"\x05value\x18\x06 \x01(\x0e2!.ferrule.connector.v1.CursorValueR\x05value\"\x95\x06\n" +
 	"\x0eWebhookTrigger\x12)\n" +
 	"\x10callback_pointer\x18\x01 \x01(\tR\x0fcallbackPointer\x12/\n" +
 	"\x13notification_schema\x18\x02 \x01(\fR\x12notificationSchema\x128\n" +
@@ -696,14 +1178,48 @@ const file_ferrule_connector_v1_trigger_proto_rawDesc = "" +
 	"\x14notification_headers\x18\x06 \x03(\v2$.ferrule.connector.v1.ResponseHeaderR\x13notificationHeaders\x129\n" +
 	"\x18notification_description\x18\a \x01(\tR\x17notificationDescription\x12\x1d\n" +
 	"\n" +
-	"event_name\x18\b \x01(\tR\teventName\"\xba\x01\n" +
+	"event_name\x18\b \x01(\tR\teventName\x12P\n" +
+	"\x12unsubscribe_inputs\x18\t \x03(\v2!.ferrule.connector.v1.AnswerValueR\x11unsubscribeInputs\x12>\n" +
+	"\arenewal\x18\n" +
+	" \x01(\v2$.ferrule.connector.v1.WebhookRenewalR\arenewal\x12*\n" +
+	"\x11list_operation_id\x18\v \x01(\tR\x0flistOperationId\x12(\n" +
+	"\x10get_operation_id\x18\f \x01(\tR\x0egetOperationId\x12\x1e\n" +
+	"\n" +
+	"handshakes\x18\r \x03(\tR\n" +
+	"handshakes\x12\x1d\n" +
+	"\n" +
+	"items_path\x18\x0e \x01(\tR\titemsPath\"\xb5\x05\n" +
 	"\x10WebhookSignature\x12\x16\n" +
 	"\x06scheme\x18\x01 \x01(\tR\x06scheme\x12\x16\n" +
 	"\x06header\x18\x02 \x01(\tR\x06header\x12\x16\n" +
 	"\x06prefix\x18\x03 \x01(\tR\x06prefix\x12\x1a\n" +
 	"\bencoding\x18\x04 \x01(\tR\bencoding\x12%\n" +
 	"\x0esecret_pointer\x18\x05 \x01(\tR\rsecretPointer\x12\x1b\n" +
-	"\tid_header\x18\x06 \x01(\tR\bidHeader*\x88\x01\n" +
+	"\tid_header\x18\x06 \x01(\tR\bidHeader\x12\x1c\n" +
+	"\talgorithm\x18\a \x01(\tR\talgorithm\x12\x18\n" +
+	"\acontent\x18\b \x01(\tR\acontent\x12)\n" +
+	"\x10timestamp_header\x18\t \x01(\tR\x0ftimestampHeader\x12)\n" +
+	"\x10timestamp_format\x18\n" +
+	" \x01(\tR\x0ftimestampFormat\x127\n" +
+	"\ttolerance\x18\v \x01(\v2\x19.google.protobuf.DurationR\ttolerance\x12#\n" +
+	"\rheader_format\x18\f \x01(\tR\fheaderFormat\x12#\n" +
+	"\rsignature_key\x18\r \x01(\tR\fsignatureKey\x12#\n" +
+	"\rtimestamp_key\x18\x0e \x01(\tR\ftimestampKey\x12!\n" +
+	"\fkey_encoding\x18\x0f \x01(\tR\vkeyEncoding\x12\x19\n" +
+	"\bjwks_url\x18\x10 \x01(\tR\ajwksUrl\x12J\n" +
+	"\x06claims\x18\x11 \x03(\v22.ferrule.connector.v1.WebhookSignature.ClaimsEntryR\x06claims\x1a9\n" +
+	"\vClaimsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"Y\n" +
+	"\vAnswerValue\x12#\n" +
+	"\rinput_pointer\x18\x01 \x01(\tR\finputPointer\x12%\n" +
+	"\x0eanswer_pointer\x18\x02 \x01(\tR\ranswerPointer\"\xfe\x01\n" +
+	"\x0eWebhookRenewal\x12!\n" +
+	"\foperation_id\x18\x01 \x01(\tR\voperationId\x129\n" +
+	"\x06inputs\x18\x02 \x03(\v2!.ferrule.connector.v1.AnswerValueR\x06inputs\x12%\n" +
+	"\x0eexpire_pointer\x18\x03 \x01(\tR\rexpirePointer\x120\n" +
+	"\x14input_expire_pointer\x18\x04 \x01(\tR\x12inputExpirePointer\x125\n" +
+	"\blifetime\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\blifetime*\x88\x01\n" +
 	"\x0fPollingProtocol\x12 \n" +
 	"\x1cPOLLING_PROTOCOL_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17POLLING_PROTOCOL_NATIVE\x10\x01\x12\x1b\n" +
@@ -712,7 +1228,15 @@ const file_ferrule_connector_v1_trigger_proto_rawDesc = "" +
 	"\tListOrder\x12\x1a\n" +
 	"\x16LIST_ORDER_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17LIST_ORDER_NEWEST_FIRST\x10\x01\x12\x1b\n" +
-	"\x17LIST_ORDER_OLDEST_FIRST\x10\x02*\\\n" +
+	"\x17LIST_ORDER_OLDEST_FIRST\x10\x02*M\n" +
+	"\n" +
+	"ItemChange\x12\x1b\n" +
+	"\x17ITEM_CHANGE_UNSPECIFIED\x10\x00\x12\"\n" +
+	"\x1eITEM_CHANGE_CREATED_OR_CHANGED\x10\x01*^\n" +
+	"\vCursorValue\x12\x1c\n" +
+	"\x18CURSOR_VALUE_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14CURSOR_VALUE_LARGEST\x10\x01\x12\x17\n" +
+	"\x13CURSOR_VALUE_ANSWER\x10\x02*\\\n" +
 	"\x13WebhookRegistration\x12$\n" +
 	" WEBHOOK_REGISTRATION_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bWEBHOOK_REGISTRATION_MANUAL\x10\x01B\xe2\x01\n" +
@@ -730,35 +1254,49 @@ func file_ferrule_connector_v1_trigger_proto_rawDescGZIP() []byte {
 	return file_ferrule_connector_v1_trigger_proto_rawDescData
 }
 
-var file_ferrule_connector_v1_trigger_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_ferrule_connector_v1_trigger_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_ferrule_connector_v1_trigger_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_ferrule_connector_v1_trigger_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_ferrule_connector_v1_trigger_proto_goTypes = []any{
-	(PollingProtocol)(0),     // 0: ferrule.connector.v1.PollingProtocol
-	(ListOrder)(0),           // 1: ferrule.connector.v1.ListOrder
-	(WebhookRegistration)(0), // 2: ferrule.connector.v1.WebhookRegistration
-	(*Trigger)(nil),          // 3: ferrule.connector.v1.Trigger
-	(*PollingTrigger)(nil),   // 4: ferrule.connector.v1.PollingTrigger
-	(*PollingCursor)(nil),    // 5: ferrule.connector.v1.PollingCursor
-	(*WebhookTrigger)(nil),   // 6: ferrule.connector.v1.WebhookTrigger
-	(*WebhookSignature)(nil), // 7: ferrule.connector.v1.WebhookSignature
-	(*DynamicCall)(nil),      // 8: ferrule.connector.v1.DynamicCall
-	(*ResponseHeader)(nil),   // 9: ferrule.connector.v1.ResponseHeader
+	(PollingProtocol)(0),        // 0: ferrule.connector.v1.PollingProtocol
+	(ListOrder)(0),              // 1: ferrule.connector.v1.ListOrder
+	(ItemChange)(0),             // 2: ferrule.connector.v1.ItemChange
+	(CursorValue)(0),            // 3: ferrule.connector.v1.CursorValue
+	(WebhookRegistration)(0),    // 4: ferrule.connector.v1.WebhookRegistration
+	(*Trigger)(nil),             // 5: ferrule.connector.v1.Trigger
+	(*PollingTrigger)(nil),      // 6: ferrule.connector.v1.PollingTrigger
+	(*PollingCursor)(nil),       // 7: ferrule.connector.v1.PollingCursor
+	(*WebhookTrigger)(nil),      // 8: ferrule.connector.v1.WebhookTrigger
+	(*WebhookSignature)(nil),    // 9: ferrule.connector.v1.WebhookSignature
+	(*AnswerValue)(nil),         // 10: ferrule.connector.v1.AnswerValue
+	(*WebhookRenewal)(nil),      // 11: ferrule.connector.v1.WebhookRenewal
+	nil,                         // 12: ferrule.connector.v1.WebhookSignature.ClaimsEntry
+	(*DynamicCall)(nil),         // 13: ferrule.connector.v1.DynamicCall
+	(*ResponseHeader)(nil),      // 14: ferrule.connector.v1.ResponseHeader
+	(*durationpb.Duration)(nil), // 15: google.protobuf.Duration
 }
 var file_ferrule_connector_v1_trigger_proto_depIdxs = []int32{
-	4, // 0: ferrule.connector.v1.Trigger.polling:type_name -> ferrule.connector.v1.PollingTrigger
-	6, // 1: ferrule.connector.v1.Trigger.webhook:type_name -> ferrule.connector.v1.WebhookTrigger
-	8, // 2: ferrule.connector.v1.Trigger.simulation:type_name -> ferrule.connector.v1.DynamicCall
-	0, // 3: ferrule.connector.v1.PollingTrigger.protocol:type_name -> ferrule.connector.v1.PollingProtocol
-	1, // 4: ferrule.connector.v1.PollingTrigger.order:type_name -> ferrule.connector.v1.ListOrder
-	5, // 5: ferrule.connector.v1.PollingTrigger.cursors:type_name -> ferrule.connector.v1.PollingCursor
-	7, // 6: ferrule.connector.v1.WebhookTrigger.signature:type_name -> ferrule.connector.v1.WebhookSignature
-	2, // 7: ferrule.connector.v1.WebhookTrigger.registration:type_name -> ferrule.connector.v1.WebhookRegistration
-	9, // 8: ferrule.connector.v1.WebhookTrigger.notification_headers:type_name -> ferrule.connector.v1.ResponseHeader
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	6,  // 0: ferrule.connector.v1.Trigger.polling:type_name -> ferrule.connector.v1.PollingTrigger
+	8,  // 1: ferrule.connector.v1.Trigger.webhook:type_name -> ferrule.connector.v1.WebhookTrigger
+	13, // 2: ferrule.connector.v1.Trigger.simulation:type_name -> ferrule.connector.v1.DynamicCall
+	0,  // 3: ferrule.connector.v1.PollingTrigger.protocol:type_name -> ferrule.connector.v1.PollingProtocol
+	1,  // 4: ferrule.connector.v1.PollingTrigger.order:type_name -> ferrule.connector.v1.ListOrder
+	7,  // 5: ferrule.connector.v1.PollingTrigger.cursors:type_name -> ferrule.connector.v1.PollingCursor
+	2,  // 6: ferrule.connector.v1.PollingTrigger.report:type_name -> ferrule.connector.v1.ItemChange
+	3,  // 7: ferrule.connector.v1.PollingCursor.value:type_name -> ferrule.connector.v1.CursorValue
+	9,  // 8: ferrule.connector.v1.WebhookTrigger.signature:type_name -> ferrule.connector.v1.WebhookSignature
+	4,  // 9: ferrule.connector.v1.WebhookTrigger.registration:type_name -> ferrule.connector.v1.WebhookRegistration
+	14, // 10: ferrule.connector.v1.WebhookTrigger.notification_headers:type_name -> ferrule.connector.v1.ResponseHeader
+	10, // 11: ferrule.connector.v1.WebhookTrigger.unsubscribe_inputs:type_name -> ferrule.connector.v1.AnswerValue
+	11, // 12: ferrule.connector.v1.WebhookTrigger.renewal:type_name -> ferrule.connector.v1.WebhookRenewal
+	15, // 13: ferrule.connector.v1.WebhookSignature.tolerance:type_name -> google.protobuf.Duration
+	12, // 14: ferrule.connector.v1.WebhookSignature.claims:type_name -> ferrule.connector.v1.WebhookSignature.ClaimsEntry
+	10, // 15: ferrule.connector.v1.WebhookRenewal.inputs:type_name -> ferrule.connector.v1.AnswerValue
+	15, // 16: ferrule.connector.v1.WebhookRenewal.lifetime:type_name -> google.protobuf.Duration
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_connector_v1_trigger_proto_init() }
@@ -777,8 +1315,8 @@ func file_ferrule_connector_v1_trigger_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_connector_v1_trigger_proto_rawDesc), len(file_ferrule_connector_v1_trigger_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   5,
+			NumEnums:      5,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

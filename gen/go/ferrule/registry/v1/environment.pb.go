@@ -11,6 +11,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -39,7 +40,13 @@ type Environment struct {
 	// When it last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change of the resource (AIP-154).
-	Etag          string `protobuf:"bytes,6,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,6,opt,name=etag,proto3" json:"etag,omitempty"`
+	// How long events can be read again: 1 minute to 10 years; what the operator set
+	// for the installation if absent, and never longer than that. Events that wait
+	// for a sink are kept apart and not affected.
+	EventMaxAge *durationpb.Duration `protobuf:"bytes,7,opt,name=event_max_age,json=eventMaxAge,proto3" json:"event_max_age,omitempty"`
+	// How many bytes of events are kept, the newest; no bound of its own if zero.
+	EventMaxBytes int64 `protobuf:"varint,8,opt,name=event_max_bytes,json=eventMaxBytes,proto3" json:"event_max_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -116,11 +123,25 @@ func (x *Environment) GetEtag() string {
 	return ""
 }
 
+func (x *Environment) GetEventMaxAge() *durationpb.Duration {
+	if x != nil {
+		return x.EventMaxAge
+	}
+	return nil
+}
+
+func (x *Environment) GetEventMaxBytes() int64 {
+	if x != nil {
+		return x.EventMaxBytes
+	}
+	return 0
+}
+
 var File_ferrule_registry_v1_environment_proto protoreflect.FileDescriptor
 
 const file_ferrule_registry_v1_environment_proto_rawDesc = "" +
 	"\n" +
-	"%ferrule/registry/v1/environment.proto\x12\x13ferrule.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xec\x02\n" +
+	"%ferrule/registry/v1/environment.proto\x12\x13ferrule.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf0\x03\n" +
 	"\vEnvironment\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03\x18\x80\x01R\x04name\x12\x1e\n" +
 	"\x05title\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05title\x12*\n" +
@@ -129,7 +150,9 @@ const file_ferrule_registry_v1_environment_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x17\n" +
-	"\x04etag\x18\x06 \x01(\tB\x03\xe0A\x03R\x04etag:S\xeaAP\n" +
+	"\x04etag\x18\x06 \x01(\tB\x03\xe0A\x03R\x04etag\x12Q\n" +
+	"\revent_max_age\x18\a \x01(\v2\x19.google.protobuf.DurationB\x12\xbaH\x0f\xaa\x01\f\"\x06\b\x80\x86\xb0\x96\x012\x02\b<R\veventMaxAge\x12/\n" +
+	"\x0fevent_max_bytes\x18\b \x01(\x03B\a\xbaH\x04\"\x02(\x00R\reventMaxBytes:S\xeaAP\n" +
 	"\x17ferrule.dev/Environment\x12\x1aenvironments/{environment}*\fenvironments2\venvironmentB\xdf\x01\n" +
 	"\x17com.ferrule.registry.v1B\x10EnvironmentProtoP\x01ZDgithub.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1;registryv1\xa2\x02\x03FRX\xaa\x02\x13Ferrule.Registry.V1\xca\x02\x13Ferrule\\Registry\\V1\xe2\x02\x1fFerrule\\Registry\\V1\\GPBMetadata\xea\x02\x15Ferrule::Registry::V1b\x06proto3"
 
@@ -149,15 +172,17 @@ var file_ferrule_registry_v1_environment_proto_msgTypes = make([]protoimpl.Messa
 var file_ferrule_registry_v1_environment_proto_goTypes = []any{
 	(*Environment)(nil),           // 0: ferrule.registry.v1.Environment
 	(*timestamppb.Timestamp)(nil), // 1: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 2: google.protobuf.Duration
 }
 var file_ferrule_registry_v1_environment_proto_depIdxs = []int32{
 	1, // 0: ferrule.registry.v1.Environment.create_time:type_name -> google.protobuf.Timestamp
 	1, // 1: ferrule.registry.v1.Environment.update_time:type_name -> google.protobuf.Timestamp
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	2, // 2: ferrule.registry.v1.Environment.event_max_age:type_name -> google.protobuf.Duration
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_registry_v1_environment_proto_init() }

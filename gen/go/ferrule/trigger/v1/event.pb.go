@@ -44,7 +44,13 @@ type Event struct {
 	Data string `protobuf:"bytes,8,opt,name=data,proto3" json:"data,omitempty"`
 	// Position in the stream of events; grows by at least one. A reader resumes
 	// after the last position it has seen.
-	Sequence      uint64 `protobuf:"varint,9,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	Sequence uint64 `protobuf:"varint,9,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// CloudEvents subject: the item's key; empty if it has none.
+	Subject string `protobuf:"bytes,10,opt,name=subject,proto3" json:"subject,omitempty"`
+	// W3C trace context of what led to the event; empty if there was none.
+	Traceparent string `protobuf:"bytes,11,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
+	// Size of data that did not fit on the bus and was left out; 0 if all is there.
+	OmittedBytes  int64 `protobuf:"varint,12,opt,name=omitted_bytes,json=omittedBytes,proto3" json:"omitted_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -142,11 +148,32 @@ func (x *Event) GetSequence() uint64 {
 	return 0
 }
 
+func (x *Event) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Event) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
+	}
+	return ""
+}
+
+func (x *Event) GetOmittedBytes() int64 {
+	if x != nil {
+		return x.OmittedBytes
+	}
+	return 0
+}
+
 var File_ferrule_trigger_v1_event_proto protoreflect.FileDescriptor
 
 const file_ferrule_trigger_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1eferrule/trigger/v1/event.proto\x12\x12ferrule.trigger.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xff\x01\n" +
+	"\x1eferrule/trigger/v1/event.proto\x12\x12ferrule.trigger.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe0\x02\n" +
 	"\x05Event\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
@@ -156,7 +183,11 @@ const file_ferrule_trigger_v1_event_proto_rawDesc = "" +
 	"\brevision\x18\x06 \x01(\tR\brevision\x12*\n" +
 	"\x11data_content_type\x18\a \x01(\tR\x0fdataContentType\x12\x12\n" +
 	"\x04data\x18\b \x01(\tR\x04data\x12\x1a\n" +
-	"\bsequence\x18\t \x01(\x04R\bsequenceB\xd2\x01\n" +
+	"\bsequence\x18\t \x01(\x04R\bsequence\x12\x18\n" +
+	"\asubject\x18\n" +
+	" \x01(\tR\asubject\x12 \n" +
+	"\vtraceparent\x18\v \x01(\tR\vtraceparent\x12#\n" +
+	"\romitted_bytes\x18\f \x01(\x03R\fomittedBytesB\xd2\x01\n" +
 	"\x16com.ferrule.trigger.v1B\n" +
 	"EventProtoP\x01ZBgithub.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1;triggerv1\xa2\x02\x03FTX\xaa\x02\x12Ferrule.Trigger.V1\xca\x02\x12Ferrule\\Trigger\\V1\xe2\x02\x1eFerrule\\Trigger\\V1\\GPBMetadata\xea\x02\x14Ferrule::Trigger::V1b\x06proto3"
 

@@ -8,6 +8,7 @@ package triggerv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -40,6 +41,14 @@ const (
 	SubscriptionState_SUBSCRIPTION_STATE_ERROR SubscriptionState = 3
 	// Is being removed at the API.
 	SubscriptionState_SUBSCRIPTION_STATE_DELETING SubscriptionState = 4
+	// Its owner has paused it: nothing is asked, and the callback is removed at the
+	// API.
+	SubscriptionState_SUBSCRIPTION_STATE_PAUSED SubscriptionState = 5
+	// Has failed for so long that nothing is tried any more; the reason says why.
+	// It goes on once it is resumed.
+	SubscriptionState_SUBSCRIPTION_STATE_SUSPENDED SubscriptionState = 6
+	// Its time is over: the end time has passed.
+	SubscriptionState_SUBSCRIPTION_STATE_ENDED SubscriptionState = 7
 )
 
 // Enum value maps for SubscriptionState.
@@ -50,6 +59,9 @@ var (
 		2: "SUBSCRIPTION_STATE_ACTIVE",
 		3: "SUBSCRIPTION_STATE_ERROR",
 		4: "SUBSCRIPTION_STATE_DELETING",
+		5: "SUBSCRIPTION_STATE_PAUSED",
+		6: "SUBSCRIPTION_STATE_SUSPENDED",
+		7: "SUBSCRIPTION_STATE_ENDED",
 	}
 	SubscriptionState_value = map[string]int32{
 		"SUBSCRIPTION_STATE_UNSPECIFIED": 0,
@@ -57,6 +69,9 @@ var (
 		"SUBSCRIPTION_STATE_ACTIVE":      2,
 		"SUBSCRIPTION_STATE_ERROR":       3,
 		"SUBSCRIPTION_STATE_DELETING":    4,
+		"SUBSCRIPTION_STATE_PAUSED":      5,
+		"SUBSCRIPTION_STATE_SUSPENDED":   6,
+		"SUBSCRIPTION_STATE_ENDED":       7,
 	}
 )
 
@@ -87,6 +102,56 @@ func (SubscriptionState) EnumDescriptor() ([]byte, []int) {
 	return file_ferrule_trigger_v1_subscription_proto_rawDescGZIP(), []int{0}
 }
 
+// Split says what of a batch is one event.
+type Split int32
+
+const (
+	// Each item.
+	Split_SPLIT_UNSPECIFIED Split = 0
+	// The whole answer or notification, as the API told it; of a list that is polled,
+	// the array of its new items.
+	Split_SPLIT_WHOLE Split = 1
+)
+
+// Enum value maps for Split.
+var (
+	Split_name = map[int32]string{
+		0: "SPLIT_UNSPECIFIED",
+		1: "SPLIT_WHOLE",
+	}
+	Split_value = map[string]int32{
+		"SPLIT_UNSPECIFIED": 0,
+		"SPLIT_WHOLE":       1,
+	}
+)
+
+func (x Split) Enum() *Split {
+	p := new(Split)
+	*p = x
+	return p
+}
+
+func (x Split) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Split) Descriptor() protoreflect.EnumDescriptor {
+	return file_ferrule_trigger_v1_subscription_proto_enumTypes[1].Descriptor()
+}
+
+func (Split) Type() protoreflect.EnumType {
+	return &file_ferrule_trigger_v1_subscription_proto_enumTypes[1]
+}
+
+func (x Split) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Split.Descriptor instead.
+func (Split) EnumDescriptor() ([]byte, []int) {
+	return file_ferrule_trigger_v1_subscription_proto_rawDescGZIP(), []int{1}
+}
+
 // Subscription is one live use of a trigger.
 type Subscription struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -95,13 +160,15 @@ type Subscription struct {
 	// Connection, "environments/{environment}/connections/{connection}", of the
 	// same environment.
 	Connection string `protobuf:"bytes,2,opt,name=connection,proto3" json:"connection,omitempty"`
-	// Trigger operation of the connection's connector.
+	// Trigger operation of the connection's connector, or, with polling set, any
+	// operation whose answer holds a list.
 	OperationId string `protobuf:"bytes,3,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
 	// Input of the operation as the text of one JSON object, in the form that
 	// invocations take; at most 1 MiB. Empty means no input.
 	Input string `protobuf:"bytes,4,opt,name=input,proto3" json:"input,omitempty"`
 	// Time between two polls: 1 s to 500 days, 60 s if not given. Only for
-	// polling triggers.
+	// polling triggers. An API's Retry-After makes a pause longer, never shorter
+	// than a second.
 	Interval *durationpb.Duration `protobuf:"bytes,5,opt,name=interval,proto3" json:"interval,omitempty"`
 	// Where events go besides the bus; at most 8.
 	Sinks []*Sink `protobuf:"bytes,6,rep,name=sinks,proto3" json:"sinks,omitempty"`
@@ -124,7 +191,45 @@ type Subscription struct {
 	Etag string `protobuf:"bytes,14,opt,name=etag,proto3" json:"etag,omitempty"`
 	// URL to be entered at the API by hand, for triggers that the API cannot be
 	// told about; empty for all others. Whoever knows it can send notifications.
-	CallbackUrl   string `protobuf:"bytes,15,opt,name=callback_url,json=callbackUrl,proto3" json:"callback_url,omitempty"`
+	CallbackUrl string `protobuf:"bytes,15,opt,name=callback_url,json=callbackUrl,proto3" json:"callback_url,omitempty"`
+	// When to poll instead of the interval: a cron expression of five fields
+	// (minute, hour, day of the month, month, day of the week), or of six with
+	// seconds in front.
+	Cron string `protobuf:"bytes,16,opt,name=cron,proto3" json:"cron,omitempty"`
+	// IANA time zone of the cron expression, "UTC" if empty.
+	TimeZone string `protobuf:"bytes,17,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
+	// By how much polls are spread at random, so that not all are due at once: up to
+	// a tenth of the interval if absent, at most a day.
+	Jitter *durationpb.Duration `protobuf:"bytes,18,opt,name=jitter,proto3" json:"jitter,omitempty"`
+	// Nothing is asked before this time.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// Nothing is asked, and nothing accepted, after this time.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// How new is told from old, instead of what the connector says. With it, any
+	// operation that answers with a list is a trigger; only the protocol LIST can
+	// be given.
+	Polling *v1.PollingTrigger `protobuf:"bytes,21,opt,name=polling,proto3" json:"polling,omitempty"`
+	// What of a batch is one event.
+	Split Split `protobuf:"varint,22,opt,name=split,proto3,enum=ferrule.trigger.v1.Split" json:"split,omitempty"`
+	// Suspends it after so long without a success: 5 minutes to 500 days, 3 days if
+	// absent.
+	SuspendAfter *durationpb.Duration `protobuf:"bytes,23,opt,name=suspend_after,json=suspendAfter,proto3" json:"suspend_after,omitempty"`
+	// How notifications are signed, instead of what the connector says.
+	Signature *v1.WebhookSignature `protobuf:"bytes,24,opt,name=signature,proto3" json:"signature,omitempty"`
+	// Secret with which the API signs, where the API or a person has chosen it: it
+	// is never shown again. Empty in a change leaves it as it is.
+	Secret string `protobuf:"bytes,25,opt,name=secret,proto3" json:"secret,omitempty"`
+	// A secret was given.
+	SecretGiven bool `protobuf:"varint,26,opt,name=secret_given,json=secretGiven,proto3" json:"secret_given,omitempty"`
+	// When the registration at the API expires unless it is renewed; absent if it
+	// does not.
+	RegistrationExpireTime *timestamppb.Timestamp `protobuf:"bytes,27,opt,name=registration_expire_time,json=registrationExpireTime,proto3" json:"registration_expire_time,omitempty"`
+	// When it last changed.
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,28,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// What it is for; for people.
+	Description string `protobuf:"bytes,29,opt,name=description,proto3" json:"description,omitempty"`
+	// Since when it has failed; absent if it works.
+	FailingSince  *timestamppb.Timestamp `protobuf:"bytes,30,opt,name=failing_since,json=failingSince,proto3" json:"failing_since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -264,140 +369,127 @@ func (x *Subscription) GetCallbackUrl() string {
 	return ""
 }
 
-// Sink is a place where events go.
-type Sink struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// What kind of place.
-	//
-	// Types that are valid to be assigned to Kind:
-	//
-	//	*Sink_Http
-	Kind          isSink_Kind `protobuf_oneof:"kind"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Sink) Reset() {
-	*x = Sink{}
-	mi := &file_ferrule_trigger_v1_subscription_proto_msgTypes[1]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Sink) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Sink) ProtoMessage() {}
-
-func (x *Sink) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_trigger_v1_subscription_proto_msgTypes[1]
+func (x *Subscription) GetCron() string {
 	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Sink.ProtoReflect.Descriptor instead.
-func (*Sink) Descriptor() ([]byte, []int) {
-	return file_ferrule_trigger_v1_subscription_proto_rawDescGZIP(), []int{1}
-}
-
-func (x *Sink) GetKind() isSink_Kind {
-	if x != nil {
-		return x.Kind
-	}
-	return nil
-}
-
-func (x *Sink) GetHttp() *HttpSink {
-	if x != nil {
-		if x, ok := x.Kind.(*Sink_Http); ok {
-			return x.Http
-		}
-	}
-	return nil
-}
-
-type isSink_Kind interface {
-	isSink_Kind()
-}
-
-type Sink_Http struct {
-	// An HTTP endpoint.
-	Http *HttpSink `protobuf:"bytes,1,opt,name=http,proto3,oneof"`
-}
-
-func (*Sink_Http) isSink_Kind() {}
-
-// HttpSink receives each event as an HTTP POST of a CloudEvent in structured
-// JSON mode. Any 2xx status accepts it; anything else is tried again with
-// growing pauses for three days, after which the event is kept as a dead letter.
-type HttpSink struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Absolute http or https URL.
-	Url           string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *HttpSink) Reset() {
-	*x = HttpSink{}
-	mi := &file_ferrule_trigger_v1_subscription_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *HttpSink) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*HttpSink) ProtoMessage() {}
-
-func (x *HttpSink) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_trigger_v1_subscription_proto_msgTypes[2]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use HttpSink.ProtoReflect.Descriptor instead.
-func (*HttpSink) Descriptor() ([]byte, []int) {
-	return file_ferrule_trigger_v1_subscription_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *HttpSink) GetUrl() string {
-	if x != nil {
-		return x.Url
+		return x.Cron
 	}
 	return ""
+}
+
+func (x *Subscription) GetTimeZone() string {
+	if x != nil {
+		return x.TimeZone
+	}
+	return ""
+}
+
+func (x *Subscription) GetJitter() *durationpb.Duration {
+	if x != nil {
+		return x.Jitter
+	}
+	return nil
+}
+
+func (x *Subscription) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *Subscription) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *Subscription) GetPolling() *v1.PollingTrigger {
+	if x != nil {
+		return x.Polling
+	}
+	return nil
+}
+
+func (x *Subscription) GetSplit() Split {
+	if x != nil {
+		return x.Split
+	}
+	return Split_SPLIT_UNSPECIFIED
+}
+
+func (x *Subscription) GetSuspendAfter() *durationpb.Duration {
+	if x != nil {
+		return x.SuspendAfter
+	}
+	return nil
+}
+
+func (x *Subscription) GetSignature() *v1.WebhookSignature {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+func (x *Subscription) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+func (x *Subscription) GetSecretGiven() bool {
+	if x != nil {
+		return x.SecretGiven
+	}
+	return false
+}
+
+func (x *Subscription) GetRegistrationExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RegistrationExpireTime
+	}
+	return nil
+}
+
+func (x *Subscription) GetUpdateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UpdateTime
+	}
+	return nil
+}
+
+func (x *Subscription) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Subscription) GetFailingSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FailingSince
+	}
+	return nil
 }
 
 var File_ferrule_trigger_v1_subscription_proto protoreflect.FileDescriptor
 
 const file_ferrule_trigger_v1_subscription_proto_rawDesc = "" +
 	"\n" +
-	"%ferrule/trigger/v1/subscription.proto\x12\x12ferrule.trigger.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\a\n" +
+	"%ferrule/trigger/v1/subscription.proto\x12\x12ferrule.trigger.v1\x1a\x1bbuf/validate/validate.proto\x1a\"ferrule/connector/v1/trigger.proto\x1a\x1dferrule/trigger/v1/sink.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xef\r\n" +
 	"\fSubscription\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12I\n" +
 	"\n" +
 	"connection\x18\x02 \x01(\tB)\xe0A\x02\xe0A\x05\xfaA\x18\n" +
 	"\x16ferrule.dev/Connection\xbaH\x05r\x03\x18\x80\x02R\n" +
-	"connection\x123\n" +
-	"\foperation_id\x18\x03 \x01(\tB\x10\xe0A\x02\xe0A\x05\xbaH\ar\x05\x10\x01\x18\x80\x04R\voperationId\x12\"\n" +
-	"\x05input\x18\x04 \x01(\tB\f\xe0A\x05\xbaH\x06r\x04(\x80\x80@R\x05input\x12K\n" +
-	"\binterval\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x14\xe0A\x05\xbaH\x0e\xaa\x01\v\"\x05\b\x80\xdc\xcc\x142\x02\b\x01R\binterval\x12;\n" +
-	"\x05sinks\x18\x06 \x03(\v2\x18.ferrule.trigger.v1.SinkB\v\xe0A\x05\xbaH\x05\x92\x01\x02\x10\bR\x05sinks\x120\n" +
-	"\x11unsigned_accepted\x18\a \x01(\bB\x03\xe0A\x05R\x10unsignedAccepted\x12@\n" +
+	"connection\x121\n" +
+	"\foperation_id\x18\x03 \x01(\tB\x0e\xe0A\x02\xe0A\x05\xbaH\x05r\x03\x18\x80\x04R\voperationId\x12\x1f\n" +
+	"\x05input\x18\x04 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@R\x05input\x12H\n" +
+	"\binterval\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x11\xbaH\x0e\xaa\x01\v\"\x05\b\x80\xdc\xcc\x142\x02\b\x01R\binterval\x128\n" +
+	"\x05sinks\x18\x06 \x03(\v2\x18.ferrule.trigger.v1.SinkB\b\xbaH\x05\x92\x01\x02\x10\bR\x05sinks\x12+\n" +
+	"\x11unsigned_accepted\x18\a \x01(\bR\x10unsignedAccepted\x12@\n" +
 	"\x05state\x18\b \x01(\x0e2%.ferrule.trigger.v1.SubscriptionStateB\x03\xe0A\x03R\x05state\x12&\n" +
 	"\fstate_reason\x18\t \x01(\tB\x03\xe0A\x03R\vstateReason\x12D\n" +
 	"\ractivity_time\x18\n" +
@@ -407,20 +499,37 @@ const file_ferrule_trigger_v1_subscription_proto_rawDesc = "" +
 	"\vcreate_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"createTime\x12\x17\n" +
 	"\x04etag\x18\x0e \x01(\tB\x03\xe0A\x03R\x04etag\x12&\n" +
-	"\fcallback_url\x18\x0f \x01(\tB\x03\xe0A\x03R\vcallbackUrl:s\xeaAp\n" +
-	"\x18ferrule.dev/Subscription\x127environments/{environment}/subscriptions/{subscription}*\rsubscriptions2\fsubscription\"I\n" +
-	"\x04Sink\x122\n" +
-	"\x04http\x18\x01 \x01(\v2\x1c.ferrule.trigger.v1.HttpSinkH\x00R\x04httpB\r\n" +
-	"\x04kind\x12\x05\xbaH\x02\b\x01\"+\n" +
-	"\bHttpSink\x12\x1f\n" +
-	"\x03url\x18\x01 \x01(\tB\r\xbaH\n" +
-	"r\b\x10\x01\x18\x80\x10\x88\x01\x01R\x03url*\xb6\x01\n" +
+	"\fcallback_url\x18\x0f \x01(\tB\x03\xe0A\x03R\vcallbackUrl\x12\x1c\n" +
+	"\x04cron\x18\x10 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x04cron\x12$\n" +
+	"\ttime_zone\x18\x11 \x01(\tB\a\xbaH\x04r\x02\x18@R\btimeZone\x12A\n" +
+	"\x06jitter\x18\x12 \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x04\b\x80\xa3\x052\x00R\x06jitter\x129\n" +
+	"\n" +
+	"start_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bend_time\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12C\n" +
+	"\apolling\x18\x15 \x01(\v2$.ferrule.connector.v1.PollingTriggerB\x03\xe0A\x05R\apolling\x12/\n" +
+	"\x05split\x18\x16 \x01(\x0e2\x19.ferrule.trigger.v1.SplitR\x05split\x12R\n" +
+	"\rsuspend_after\x18\x17 \x01(\v2\x19.google.protobuf.DurationB\x12\xbaH\x0f\xaa\x01\f\"\x05\b\x80\xdc\xcc\x142\x03\b\xac\x02R\fsuspendAfter\x12D\n" +
+	"\tsignature\x18\x18 \x01(\v2&.ferrule.connector.v1.WebhookSignatureR\tsignature\x12$\n" +
+	"\x06secret\x18\x19 \x01(\tB\f\xe0A\x04\xbaH\x06r\x04(\x80\x80\x01R\x06secret\x12&\n" +
+	"\fsecret_given\x18\x1a \x01(\bB\x03\xe0A\x03R\vsecretGiven\x12Y\n" +
+	"\x18registration_expire_time\x18\x1b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x16registrationExpireTime\x12@\n" +
+	"\vupdate_time\x18\x1c \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
+	"updateTime\x12*\n" +
+	"\vdescription\x18\x1d \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\vdescription\x12D\n" +
+	"\rfailing_since\x18\x1e \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\ffailingSince:s\xeaAp\n" +
+	"\x18ferrule.dev/Subscription\x127environments/{environment}/subscriptions/{subscription}*\rsubscriptions2\fsubscription*\x95\x02\n" +
 	"\x11SubscriptionState\x12\"\n" +
 	"\x1eSUBSCRIPTION_STATE_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bSUBSCRIPTION_STATE_CREATING\x10\x01\x12\x1d\n" +
 	"\x19SUBSCRIPTION_STATE_ACTIVE\x10\x02\x12\x1c\n" +
 	"\x18SUBSCRIPTION_STATE_ERROR\x10\x03\x12\x1f\n" +
-	"\x1bSUBSCRIPTION_STATE_DELETING\x10\x04B\xd9\x01\n" +
+	"\x1bSUBSCRIPTION_STATE_DELETING\x10\x04\x12\x1d\n" +
+	"\x19SUBSCRIPTION_STATE_PAUSED\x10\x05\x12 \n" +
+	"\x1cSUBSCRIPTION_STATE_SUSPENDED\x10\x06\x12\x1c\n" +
+	"\x18SUBSCRIPTION_STATE_ENDED\x10\a*/\n" +
+	"\x05Split\x12\x15\n" +
+	"\x11SPLIT_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vSPLIT_WHOLE\x10\x01B\xd9\x01\n" +
 	"\x16com.ferrule.trigger.v1B\x11SubscriptionProtoP\x01ZBgithub.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1;triggerv1\xa2\x02\x03FTX\xaa\x02\x12Ferrule.Trigger.V1\xca\x02\x12Ferrule\\Trigger\\V1\xe2\x02\x1eFerrule\\Trigger\\V1\\GPBMetadata\xea\x02\x14Ferrule::Trigger::V1b\x06proto3"
 
 var (
@@ -435,29 +544,40 @@ func file_ferrule_trigger_v1_subscription_proto_rawDescGZIP() []byte {
 	return file_ferrule_trigger_v1_subscription_proto_rawDescData
 }
 
-var file_ferrule_trigger_v1_subscription_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ferrule_trigger_v1_subscription_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_ferrule_trigger_v1_subscription_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_ferrule_trigger_v1_subscription_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
 var file_ferrule_trigger_v1_subscription_proto_goTypes = []any{
 	(SubscriptionState)(0),        // 0: ferrule.trigger.v1.SubscriptionState
-	(*Subscription)(nil),          // 1: ferrule.trigger.v1.Subscription
-	(*Sink)(nil),                  // 2: ferrule.trigger.v1.Sink
-	(*HttpSink)(nil),              // 3: ferrule.trigger.v1.HttpSink
-	(*durationpb.Duration)(nil),   // 4: google.protobuf.Duration
+	(Split)(0),                    // 1: ferrule.trigger.v1.Split
+	(*Subscription)(nil),          // 2: ferrule.trigger.v1.Subscription
+	(*durationpb.Duration)(nil),   // 3: google.protobuf.Duration
+	(*Sink)(nil),                  // 4: ferrule.trigger.v1.Sink
 	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*v1.PollingTrigger)(nil),     // 6: ferrule.connector.v1.PollingTrigger
+	(*v1.WebhookSignature)(nil),   // 7: ferrule.connector.v1.WebhookSignature
 }
 var file_ferrule_trigger_v1_subscription_proto_depIdxs = []int32{
-	4, // 0: ferrule.trigger.v1.Subscription.interval:type_name -> google.protobuf.Duration
-	2, // 1: ferrule.trigger.v1.Subscription.sinks:type_name -> ferrule.trigger.v1.Sink
-	0, // 2: ferrule.trigger.v1.Subscription.state:type_name -> ferrule.trigger.v1.SubscriptionState
-	5, // 3: ferrule.trigger.v1.Subscription.activity_time:type_name -> google.protobuf.Timestamp
-	5, // 4: ferrule.trigger.v1.Subscription.next_poll_time:type_name -> google.protobuf.Timestamp
-	5, // 5: ferrule.trigger.v1.Subscription.create_time:type_name -> google.protobuf.Timestamp
-	3, // 6: ferrule.trigger.v1.Sink.http:type_name -> ferrule.trigger.v1.HttpSink
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	3,  // 0: ferrule.trigger.v1.Subscription.interval:type_name -> google.protobuf.Duration
+	4,  // 1: ferrule.trigger.v1.Subscription.sinks:type_name -> ferrule.trigger.v1.Sink
+	0,  // 2: ferrule.trigger.v1.Subscription.state:type_name -> ferrule.trigger.v1.SubscriptionState
+	5,  // 3: ferrule.trigger.v1.Subscription.activity_time:type_name -> google.protobuf.Timestamp
+	5,  // 4: ferrule.trigger.v1.Subscription.next_poll_time:type_name -> google.protobuf.Timestamp
+	5,  // 5: ferrule.trigger.v1.Subscription.create_time:type_name -> google.protobuf.Timestamp
+	3,  // 6: ferrule.trigger.v1.Subscription.jitter:type_name -> google.protobuf.Duration
+	5,  // 7: ferrule.trigger.v1.Subscription.start_time:type_name -> google.protobuf.Timestamp
+	5,  // 8: ferrule.trigger.v1.Subscription.end_time:type_name -> google.protobuf.Timestamp
+	6,  // 9: ferrule.trigger.v1.Subscription.polling:type_name -> ferrule.connector.v1.PollingTrigger
+	1,  // 10: ferrule.trigger.v1.Subscription.split:type_name -> ferrule.trigger.v1.Split
+	3,  // 11: ferrule.trigger.v1.Subscription.suspend_after:type_name -> google.protobuf.Duration
+	7,  // 12: ferrule.trigger.v1.Subscription.signature:type_name -> ferrule.connector.v1.WebhookSignature
+	5,  // 13: ferrule.trigger.v1.Subscription.registration_expire_time:type_name -> google.protobuf.Timestamp
+	5,  // 14: ferrule.trigger.v1.Subscription.update_time:type_name -> google.protobuf.Timestamp
+	5,  // 15: ferrule.trigger.v1.Subscription.failing_since:type_name -> google.protobuf.Timestamp
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_trigger_v1_subscription_proto_init() }
@@ -465,16 +585,14 @@ func file_ferrule_trigger_v1_subscription_proto_init() {
 	if File_ferrule_trigger_v1_subscription_proto != nil {
 		return
 	}
-	file_ferrule_trigger_v1_subscription_proto_msgTypes[1].OneofWrappers = []any{
-		(*Sink_Http)(nil),
-	}
+	file_ferrule_trigger_v1_sink_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_trigger_v1_subscription_proto_rawDesc), len(file_ferrule_trigger_v1_subscription_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   3,
+			NumEnums:      2,
+			NumMessages:   1,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -14,6 +14,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	emptypb "google.golang.org/protobuf/types/known/emptypb"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -26,6 +27,63 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// SampleSource is where sample events come from.
+type SampleSource int32
+
+const (
+	// Never used.
+	SampleSource_SAMPLE_SOURCE_UNSPECIFIED SampleSource = 0
+	// The API was asked.
+	SampleSource_SAMPLE_SOURCE_API SampleSource = 1
+	// The latest event of the subscription.
+	SampleSource_SAMPLE_SOURCE_EVENT SampleSource = 2
+	// Examples and schemas of the connector.
+	SampleSource_SAMPLE_SOURCE_DESCRIPTION SampleSource = 3
+)
+
+// Enum value maps for SampleSource.
+var (
+	SampleSource_name = map[int32]string{
+		0: "SAMPLE_SOURCE_UNSPECIFIED",
+		1: "SAMPLE_SOURCE_API",
+		2: "SAMPLE_SOURCE_EVENT",
+		3: "SAMPLE_SOURCE_DESCRIPTION",
+	}
+	SampleSource_value = map[string]int32{
+		"SAMPLE_SOURCE_UNSPECIFIED": 0,
+		"SAMPLE_SOURCE_API":         1,
+		"SAMPLE_SOURCE_EVENT":       2,
+		"SAMPLE_SOURCE_DESCRIPTION": 3,
+	}
+)
+
+func (x SampleSource) Enum() *SampleSource {
+	p := new(SampleSource)
+	*p = x
+	return p
+}
+
+func (x SampleSource) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SampleSource) Descriptor() protoreflect.EnumDescriptor {
+	return file_ferrule_trigger_v1_trigger_service_proto_enumTypes[0].Descriptor()
+}
+
+func (SampleSource) Type() protoreflect.EnumType {
+	return &file_ferrule_trigger_v1_trigger_service_proto_enumTypes[0]
+}
+
+func (x SampleSource) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SampleSource.Descriptor instead.
+func (SampleSource) EnumDescriptor() ([]byte, []int) {
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{0}
+}
 
 // CreateSubscriptionRequest holds a new subscription.
 type CreateSubscriptionRequest struct {
@@ -258,6 +316,172 @@ func (x *ListSubscriptionsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// UpdateSubscriptionRequest holds changes of a subscription.
+type UpdateSubscriptionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The subscription with its name and new values. An etag that is not the present
+	// one is refused.
+	Subscription *Subscription `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	// Fields to change; all that are set if empty (AIP-134).
+	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	// Takes the next answer as the baseline: what is at the API by then is no event.
+	Reset_        bool `protobuf:"varint,3,opt,name=reset,proto3" json:"reset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateSubscriptionRequest) Reset() {
+	*x = UpdateSubscriptionRequest{}
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateSubscriptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateSubscriptionRequest) ProtoMessage() {}
+
+func (x *UpdateSubscriptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateSubscriptionRequest.ProtoReflect.Descriptor instead.
+func (*UpdateSubscriptionRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *UpdateSubscriptionRequest) GetSubscription() *Subscription {
+	if x != nil {
+		return x.Subscription
+	}
+	return nil
+}
+
+func (x *UpdateSubscriptionRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+func (x *UpdateSubscriptionRequest) GetReset_() bool {
+	if x != nil {
+		return x.Reset_
+	}
+	return false
+}
+
+// PauseSubscriptionRequest names a subscription to pause.
+type PauseSubscriptionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/subscriptions/{subscription}".
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseSubscriptionRequest) Reset() {
+	*x = PauseSubscriptionRequest{}
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseSubscriptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseSubscriptionRequest) ProtoMessage() {}
+
+func (x *PauseSubscriptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseSubscriptionRequest.ProtoReflect.Descriptor instead.
+func (*PauseSubscriptionRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PauseSubscriptionRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// ResumeSubscriptionRequest names a subscription to resume.
+type ResumeSubscriptionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/subscriptions/{subscription}".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Takes the next answer as the baseline: what appeared meanwhile is no event.
+	SkipMissed    bool `protobuf:"varint,2,opt,name=skip_missed,json=skipMissed,proto3" json:"skip_missed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeSubscriptionRequest) Reset() {
+	*x = ResumeSubscriptionRequest{}
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeSubscriptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeSubscriptionRequest) ProtoMessage() {}
+
+func (x *ResumeSubscriptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeSubscriptionRequest.ProtoReflect.Descriptor instead.
+func (*ResumeSubscriptionRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ResumeSubscriptionRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ResumeSubscriptionRequest) GetSkipMissed() bool {
+	if x != nil {
+		return x.SkipMissed
+	}
+	return false
+}
+
 // DeleteSubscriptionRequest names a subscription to remove.
 type DeleteSubscriptionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -269,7 +493,7 @@ type DeleteSubscriptionRequest struct {
 
 func (x *DeleteSubscriptionRequest) Reset() {
 	*x = DeleteSubscriptionRequest{}
-	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[4]
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -281,7 +505,7 @@ func (x *DeleteSubscriptionRequest) String() string {
 func (*DeleteSubscriptionRequest) ProtoMessage() {}
 
 func (x *DeleteSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[4]
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -294,7 +518,7 @@ func (x *DeleteSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*DeleteSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{4}
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DeleteSubscriptionRequest) GetName() string {
@@ -315,14 +539,16 @@ type ListEventsRequest struct {
 	// Token of the previous answer; everything else must be unchanged.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Only events produced at or after this time.
-	StartTime     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// Only events produced before this time.
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListEventsRequest) Reset() {
 	*x = ListEventsRequest{}
-	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[5]
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -334,7 +560,7 @@ func (x *ListEventsRequest) String() string {
 func (*ListEventsRequest) ProtoMessage() {}
 
 func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[5]
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -347,7 +573,7 @@ func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListEventsRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{5}
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListEventsRequest) GetParent() string {
@@ -378,6 +604,13 @@ func (x *ListEventsRequest) GetStartTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ListEventsRequest) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
 // ListEventsResponse is a page of events.
 type ListEventsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -391,7 +624,7 @@ type ListEventsResponse struct {
 
 func (x *ListEventsResponse) Reset() {
 	*x = ListEventsResponse{}
-	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[6]
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -403,7 +636,7 @@ func (x *ListEventsResponse) String() string {
 func (*ListEventsResponse) ProtoMessage() {}
 
 func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[6]
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -416,7 +649,7 @@ func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListEventsResponse) Descriptor() ([]byte, []int) {
-	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{6}
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListEventsResponse) GetEvents() []*Event {
@@ -449,7 +682,7 @@ type StreamEventsRequest struct {
 
 func (x *StreamEventsRequest) Reset() {
 	*x = StreamEventsRequest{}
-	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[7]
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -461,7 +694,7 @@ func (x *StreamEventsRequest) String() string {
 func (*StreamEventsRequest) ProtoMessage() {}
 
 func (x *StreamEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[7]
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -474,7 +707,7 @@ func (x *StreamEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamEventsRequest.ProtoReflect.Descriptor instead.
 func (*StreamEventsRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{7}
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *StreamEventsRequest) GetParent() string {
@@ -494,6 +727,736 @@ func (x *StreamEventsRequest) GetAfterSequence() uint64 {
 func (x *StreamEventsRequest) GetStartTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.StartTime
+	}
+	return nil
+}
+
+// ReplayEventsRequest says which events are wanted again.
+type ReplayEventsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/subscriptions/{subscription}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// The first: the one with this id, or at or after this time. One is required.
+	//
+	// Types that are valid to be assigned to Start:
+	//
+	//	*ReplayEventsRequest_EventId
+	//	*ReplayEventsRequest_StartTime
+	Start isReplayEventsRequest_Start `protobuf_oneof:"start"`
+	// Events produced before this time; all until now if absent.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// Ids of the sinks; all if empty.
+	Sinks []string `protobuf:"bytes,5,rep,name=sinks,proto3" json:"sinks,omitempty"`
+	// Number of events at most: 10,000 if zero, at most 1,000,000.
+	MaxEvents     int32 `protobuf:"varint,6,opt,name=max_events,json=maxEvents,proto3" json:"max_events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayEventsRequest) Reset() {
+	*x = ReplayEventsRequest{}
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayEventsRequest) ProtoMessage() {}
+
+func (x *ReplayEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayEventsRequest.ProtoReflect.Descriptor instead.
+func (*ReplayEventsRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ReplayEventsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ReplayEventsRequest) GetStart() isReplayEventsRequest_Start {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *ReplayEventsRequest) GetEventId() string {
+	if x != nil {
+		if x, ok := x.Start.(*ReplayEventsRequest_EventId); ok {
+			return x.EventId
+		}
+	}
+	return ""
+}
+
+func (x *ReplayEventsRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		if x, ok := x.Start.(*ReplayEventsRequest_StartTime); ok {
+			return x.StartTime
+		}
+	}
+	return nil
+}
+
+func (x *ReplayEventsRequest) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *ReplayEventsRequest) GetSinks() []string {
+	if x != nil {
+		return x.Sinks
+	}
+	return nil
+}
+
+func (x *ReplayEventsRequest) GetMaxEvents() int32 {
+	if x != nil {
+		return x.MaxEvents
+	}
+	return 0
+}
+
+type isReplayEventsRequest_Start interface {
+	isReplayEventsRequest_Start()
+}
+
+type ReplayEventsRequest_EventId struct {
+	// Id of an event.
+	EventId string `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3,oneof"`
+}
+
+type ReplayEventsRequest_StartTime struct {
+	// A time.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3,oneof"`
+}
+
+func (*ReplayEventsRequest_EventId) isReplayEventsRequest_Start() {}
+
+func (*ReplayEventsRequest_StartTime) isReplayEventsRequest_Start() {}
+
+// ReplayEventsResponse says what was queued.
+type ReplayEventsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of events.
+	Events int32 `protobuf:"varint,1,opt,name=events,proto3" json:"events,omitempty"`
+	// Id of the event to begin with next, where max_events was reached; empty at the
+	// end.
+	NextEventId   string `protobuf:"bytes,2,opt,name=next_event_id,json=nextEventId,proto3" json:"next_event_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayEventsResponse) Reset() {
+	*x = ReplayEventsResponse{}
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayEventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayEventsResponse) ProtoMessage() {}
+
+func (x *ReplayEventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayEventsResponse.ProtoReflect.Descriptor instead.
+func (*ReplayEventsResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ReplayEventsResponse) GetEvents() int32 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *ReplayEventsResponse) GetNextEventId() string {
+	if x != nil {
+		return x.NextEventId
+	}
+	return ""
+}
+
+// TestTriggerRequest names a trigger: a subscription, or what one would be made of.
+type TestTriggerRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Environment, "environments/{environment}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// What CreateSubscription would be given, or the name of a subscription alone.
+	Subscription *Subscription `protobuf:"bytes,2,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	// Number of events at most: 1 if zero, at most 100.
+	MaxEvents     int32 `protobuf:"varint,3,opt,name=max_events,json=maxEvents,proto3" json:"max_events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestTriggerRequest) Reset() {
+	*x = TestTriggerRequest{}
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestTriggerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestTriggerRequest) ProtoMessage() {}
+
+func (x *TestTriggerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestTriggerRequest.ProtoReflect.Descriptor instead.
+func (*TestTriggerRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *TestTriggerRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *TestTriggerRequest) GetSubscription() *Subscription {
+	if x != nil {
+		return x.Subscription
+	}
+	return nil
+}
+
+func (x *TestTriggerRequest) GetMaxEvents() int32 {
+	if x != nil {
+		return x.MaxEvents
+	}
+	return 0
+}
+
+// TestTriggerResponse shows events.
+type TestTriggerResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Events, the newest first. They have no sequence.
+	Events []*Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	// Where they come from.
+	Source SampleSource `protobuf:"varint,2,opt,name=source,proto3,enum=ferrule.trigger.v1.SampleSource" json:"source,omitempty"`
+	// Schema of the events' data as JSON text; empty if it is unknown.
+	Schema        string `protobuf:"bytes,3,opt,name=schema,proto3" json:"schema,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestTriggerResponse) Reset() {
+	*x = TestTriggerResponse{}
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestTriggerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestTriggerResponse) ProtoMessage() {}
+
+func (x *TestTriggerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestTriggerResponse.ProtoReflect.Descriptor instead.
+func (*TestTriggerResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *TestTriggerResponse) GetEvents() []*Event {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *TestTriggerResponse) GetSource() SampleSource {
+	if x != nil {
+		return x.Source
+	}
+	return SampleSource_SAMPLE_SOURCE_UNSPECIFIED
+}
+
+func (x *TestTriggerResponse) GetSchema() string {
+	if x != nil {
+		return x.Schema
+	}
+	return ""
+}
+
+// ListDeliveriesRequest asks for a page of deliveries.
+type ListDeliveriesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/subscriptions/{subscription}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Largest number of results, 50 if zero, at most 1,000; larger values are
+	// taken as 1,000.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Token of the previous answer; everything else must be unchanged.
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only deliveries in this state; all if unspecified.
+	State DeliveryState `protobuf:"varint,4,opt,name=state,proto3,enum=ferrule.trigger.v1.DeliveryState" json:"state,omitempty"`
+	// Only deliveries to this sink, by its id; to all if empty.
+	Sink          string `protobuf:"bytes,5,opt,name=sink,proto3" json:"sink,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeliveriesRequest) Reset() {
+	*x = ListDeliveriesRequest{}
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeliveriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeliveriesRequest) ProtoMessage() {}
+
+func (x *ListDeliveriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeliveriesRequest.ProtoReflect.Descriptor instead.
+func (*ListDeliveriesRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListDeliveriesRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ListDeliveriesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListDeliveriesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListDeliveriesRequest) GetState() DeliveryState {
+	if x != nil {
+		return x.State
+	}
+	return DeliveryState_DELIVERY_STATE_UNSPECIFIED
+}
+
+func (x *ListDeliveriesRequest) GetSink() string {
+	if x != nil {
+		return x.Sink
+	}
+	return ""
+}
+
+// ListDeliveriesResponse is a page of deliveries.
+type ListDeliveriesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Results, those with the latest attempt first.
+	Deliveries []*Delivery `protobuf:"bytes,1,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
+	// Token of the next page; empty at the end.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeliveriesResponse) Reset() {
+	*x = ListDeliveriesResponse{}
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeliveriesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeliveriesResponse) ProtoMessage() {}
+
+func (x *ListDeliveriesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeliveriesResponse.ProtoReflect.Descriptor instead.
+func (*ListDeliveriesResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ListDeliveriesResponse) GetDeliveries() []*Delivery {
+	if x != nil {
+		return x.Deliveries
+	}
+	return nil
+}
+
+func (x *ListDeliveriesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// RedeliverEventsRequest says which deliveries are tried again.
+type RedeliverEventsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/subscriptions/{subscription}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Names of deliveries; empty means all that failed for good.
+	Names []string `protobuf:"bytes,2,rep,name=names,proto3" json:"names,omitempty"`
+	// Only deliveries to this sink, by its id; to all if empty.
+	Sink          string `protobuf:"bytes,3,opt,name=sink,proto3" json:"sink,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RedeliverEventsRequest) Reset() {
+	*x = RedeliverEventsRequest{}
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RedeliverEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RedeliverEventsRequest) ProtoMessage() {}
+
+func (x *RedeliverEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RedeliverEventsRequest.ProtoReflect.Descriptor instead.
+func (*RedeliverEventsRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RedeliverEventsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *RedeliverEventsRequest) GetNames() []string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
+func (x *RedeliverEventsRequest) GetSink() string {
+	if x != nil {
+		return x.Sink
+	}
+	return ""
+}
+
+// RedeliverEventsResponse says what was queued.
+type RedeliverEventsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of deliveries.
+	Deliveries    int32 `protobuf:"varint,1,opt,name=deliveries,proto3" json:"deliveries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RedeliverEventsResponse) Reset() {
+	*x = RedeliverEventsResponse{}
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RedeliverEventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RedeliverEventsResponse) ProtoMessage() {}
+
+func (x *RedeliverEventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RedeliverEventsResponse.ProtoReflect.Descriptor instead.
+func (*RedeliverEventsResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *RedeliverEventsResponse) GetDeliveries() int32 {
+	if x != nil {
+		return x.Deliveries
+	}
+	return 0
+}
+
+// GetSinkSecretRequest names a sink.
+type GetSinkSecretRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/subscriptions/{subscription}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Id of the sink.
+	Sink          string `protobuf:"bytes,2,opt,name=sink,proto3" json:"sink,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSinkSecretRequest) Reset() {
+	*x = GetSinkSecretRequest{}
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSinkSecretRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSinkSecretRequest) ProtoMessage() {}
+
+func (x *GetSinkSecretRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSinkSecretRequest.ProtoReflect.Descriptor instead.
+func (*GetSinkSecretRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *GetSinkSecretRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *GetSinkSecretRequest) GetSink() string {
+	if x != nil {
+		return x.Sink
+	}
+	return ""
+}
+
+// RotateSinkSecretRequest names a sink.
+type RotateSinkSecretRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/subscriptions/{subscription}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Id of the sink.
+	Sink          string `protobuf:"bytes,2,opt,name=sink,proto3" json:"sink,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateSinkSecretRequest) Reset() {
+	*x = RotateSinkSecretRequest{}
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateSinkSecretRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateSinkSecretRequest) ProtoMessage() {}
+
+func (x *RotateSinkSecretRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateSinkSecretRequest.ProtoReflect.Descriptor instead.
+func (*RotateSinkSecretRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *RotateSinkSecretRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *RotateSinkSecretRequest) GetSink() string {
+	if x != nil {
+		return x.Sink
+	}
+	return ""
+}
+
+// SinkSecret is what deliveries to a sink are signed with (Standard Webhooks).
+type SinkSecret struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The secret: "whsec_" and base64.
+	Secret string `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
+	// The one before, with which deliveries are signed too until it expires; empty if
+	// there is none.
+	PreviousSecret string `protobuf:"bytes,2,opt,name=previous_secret,json=previousSecret,proto3" json:"previous_secret,omitempty"`
+	// When that is; absent if there is none.
+	PreviousExpireTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=previous_expire_time,json=previousExpireTime,proto3" json:"previous_expire_time,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *SinkSecret) Reset() {
+	*x = SinkSecret{}
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SinkSecret) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SinkSecret) ProtoMessage() {}
+
+func (x *SinkSecret) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SinkSecret.ProtoReflect.Descriptor instead.
+func (*SinkSecret) Descriptor() ([]byte, []int) {
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *SinkSecret) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+func (x *SinkSecret) GetPreviousSecret() string {
+	if x != nil {
+		return x.PreviousSecret
+	}
+	return ""
+}
+
+func (x *SinkSecret) GetPreviousExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PreviousExpireTime
 	}
 	return nil
 }
@@ -518,7 +1481,7 @@ type IngestWebhookRequest struct {
 
 func (x *IngestWebhookRequest) Reset() {
 	*x = IngestWebhookRequest{}
-	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[8]
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -530,7 +1493,7 @@ func (x *IngestWebhookRequest) String() string {
 func (*IngestWebhookRequest) ProtoMessage() {}
 
 func (x *IngestWebhookRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[8]
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -543,7 +1506,7 @@ func (x *IngestWebhookRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IngestWebhookRequest.ProtoReflect.Descriptor instead.
 func (*IngestWebhookRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{8}
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *IngestWebhookRequest) GetToken() string {
@@ -594,7 +1557,7 @@ type WebhookHeader struct {
 
 func (x *WebhookHeader) Reset() {
 	*x = WebhookHeader{}
-	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[9]
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -606,7 +1569,7 @@ func (x *WebhookHeader) String() string {
 func (*WebhookHeader) ProtoMessage() {}
 
 func (x *WebhookHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[9]
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -619,7 +1582,7 @@ func (x *WebhookHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WebhookHeader.ProtoReflect.Descriptor instead.
 func (*WebhookHeader) Descriptor() ([]byte, []int) {
-	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{9}
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WebhookHeader) GetName() string {
@@ -640,14 +1603,18 @@ func (x *WebhookHeader) GetValue() []byte {
 type IngestWebhookResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// HTTP status to answer with.
-	StatusCode    int32 `protobuf:"varint,1,opt,name=status_code,json=statusCode,proto3" json:"status_code,omitempty"`
+	StatusCode int32 `protobuf:"varint,1,opt,name=status_code,json=statusCode,proto3" json:"status_code,omitempty"`
+	// Header field lines of the answer, for handshakes.
+	Headers []*WebhookHeader `protobuf:"bytes,2,rep,name=headers,proto3" json:"headers,omitempty"`
+	// Body of the answer, for handshakes; at most 64 KiB.
+	Body          []byte `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *IngestWebhookResponse) Reset() {
 	*x = IngestWebhookResponse{}
-	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[10]
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -659,7 +1626,7 @@ func (x *IngestWebhookResponse) String() string {
 func (*IngestWebhookResponse) ProtoMessage() {}
 
 func (x *IngestWebhookResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[10]
+	mi := &file_ferrule_trigger_v1_trigger_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -672,7 +1639,7 @@ func (x *IngestWebhookResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IngestWebhookResponse.ProtoReflect.Descriptor instead.
 func (*IngestWebhookResponse) Descriptor() ([]byte, []int) {
-	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{10}
+	return file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *IngestWebhookResponse) GetStatusCode() int32 {
@@ -682,11 +1649,25 @@ func (x *IngestWebhookResponse) GetStatusCode() int32 {
 	return 0
 }
 
+func (x *IngestWebhookResponse) GetHeaders() []*WebhookHeader {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *IngestWebhookResponse) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
 var File_ferrule_trigger_v1_trigger_service_proto protoreflect.FileDescriptor
 
 const file_ferrule_trigger_v1_trigger_service_proto_rawDesc = "" +
 	"\n" +
-	"(ferrule/trigger/v1/trigger_service.proto\x12\x12ferrule.trigger.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1eferrule/trigger/v1/event.proto\x1a%ferrule/trigger/v1/subscription.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc5\x01\n" +
+	"(ferrule/trigger/v1/trigger_service.proto\x12\x12ferrule.trigger.v1\x1a\x1bbuf/validate/validate.proto\x1a!ferrule/trigger/v1/delivery.proto\x1a\x1eferrule/trigger/v1/event.proto\x1a%ferrule/trigger/v1/subscription.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc5\x01\n" +
 	"\x19CreateSubscriptionRequest\x12%\n" +
 	"\x06parent\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06parent\x12O\n" +
 	"\fsubscription\x18\x02 \x01(\v2 .ferrule.trigger.v1.SubscriptionB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\fsubscription\x120\n" +
@@ -701,10 +1682,23 @@ const file_ferrule_trigger_v1_trigger_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"\x8b\x01\n" +
 	"\x19ListSubscriptionsResponse\x12F\n" +
 	"\rsubscriptions\x18\x01 \x03(\v2 .ferrule.trigger.v1.SubscriptionR\rsubscriptions\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"[\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xbf\x01\n" +
+	"\x19UpdateSubscriptionRequest\x12O\n" +
+	"\fsubscription\x18\x01 \x01(\v2 .ferrule.trigger.v1.SubscriptionB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\fsubscription\x12;\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\x12\x14\n" +
+	"\x05reset\x18\x03 \x01(\bR\x05reset\"Z\n" +
+	"\x18PauseSubscriptionRequest\x12>\n" +
+	"\x04name\x18\x01 \x01(\tB*\xe0A\x02\xfaA\x1a\n" +
+	"\x18ferrule.dev/Subscription\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\"|\n" +
+	"\x19ResumeSubscriptionRequest\x12>\n" +
+	"\x04name\x18\x01 \x01(\tB*\xe0A\x02\xfaA\x1a\n" +
+	"\x18ferrule.dev/Subscription\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\x12\x1f\n" +
+	"\vskip_missed\x18\x02 \x01(\bR\n" +
+	"skipMissed\"[\n" +
 	"\x19DeleteSubscriptionRequest\x12>\n" +
 	"\x04name\x18\x01 \x01(\tB*\xe0A\x02\xfaA\x1a\n" +
-	"\x18ferrule.dev/Subscription\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\"\xe1\x01\n" +
+	"\x18ferrule.dev/Subscription\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\"\x98\x02\n" +
 	"\x11ListEventsRequest\x12B\n" +
 	"\x06parent\x18\x01 \x01(\tB*\xe0A\x02\xfaA\x1a\n" +
 	"\x18ferrule.dev/Subscription\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06parent\x12$\n" +
@@ -712,7 +1706,8 @@ const file_ferrule_trigger_v1_trigger_service_proto_rawDesc = "" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x129\n" +
 	"\n" +
-	"start_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\"o\n" +
+	"start_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bend_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"o\n" +
 	"\x12ListEventsResponse\x121\n" +
 	"\x06events\x18\x01 \x03(\v2\x19.ferrule.trigger.v1.EventR\x06events\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xbb\x01\n" +
@@ -721,7 +1716,66 @@ const file_ferrule_trigger_v1_trigger_service_proto_rawDesc = "" +
 	"\x18ferrule.dev/Subscription\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06parent\x12%\n" +
 	"\x0eafter_sequence\x18\x02 \x01(\x04R\rafterSequence\x129\n" +
 	"\n" +
-	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\"\xe1\x01\n" +
+	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\"\xd5\x02\n" +
+	"\x13ReplayEventsRequest\x12B\n" +
+	"\x06parent\x18\x01 \x01(\tB*\xe0A\x02\xfaA\x1a\n" +
+	"\x18ferrule.dev/Subscription\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06parent\x12$\n" +
+	"\bevent_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@H\x00R\aeventId\x12;\n" +
+	"\n" +
+	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampH\x00R\tstartTime\x125\n" +
+	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12$\n" +
+	"\x05sinks\x18\x05 \x03(\tB\x0e\xbaH\v\x92\x01\b\x10\b\"\x04r\x02\x18?R\x05sinks\x12*\n" +
+	"\n" +
+	"max_events\x18\x06 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x00R\tmaxEventsB\x0e\n" +
+	"\x05start\x12\x05\xbaH\x02\b\x01\"R\n" +
+	"\x14ReplayEventsResponse\x12\x16\n" +
+	"\x06events\x18\x01 \x01(\x05R\x06events\x12\"\n" +
+	"\rnext_event_id\x18\x02 \x01(\tR\vnextEventId\"\xb6\x01\n" +
+	"\x12TestTriggerRequest\x12%\n" +
+	"\x06parent\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06parent\x12O\n" +
+	"\fsubscription\x18\x02 \x01(\v2 .ferrule.trigger.v1.SubscriptionB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\fsubscription\x12(\n" +
+	"\n" +
+	"max_events\x18\x03 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\tmaxEvents\"\x9a\x01\n" +
+	"\x13TestTriggerResponse\x121\n" +
+	"\x06events\x18\x01 \x03(\v2\x19.ferrule.trigger.v1.EventR\x06events\x128\n" +
+	"\x06source\x18\x02 \x01(\x0e2 .ferrule.trigger.v1.SampleSourceR\x06source\x12\x16\n" +
+	"\x06schema\x18\x03 \x01(\tR\x06schema\"\x8a\x02\n" +
+	"\x15ListDeliveriesRequest\x12B\n" +
+	"\x06parent\x18\x01 \x01(\tB*\xe0A\x02\xfaA\x1a\n" +
+	"\x18ferrule.dev/Subscription\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06parent\x12$\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12A\n" +
+	"\x05state\x18\x04 \x01(\x0e2!.ferrule.trigger.v1.DeliveryStateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\x12\x1b\n" +
+	"\x04sink\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18?R\x04sink\"~\n" +
+	"\x16ListDeliveriesResponse\x12<\n" +
+	"\n" +
+	"deliveries\x18\x01 \x03(\v2\x1c.ferrule.trigger.v1.DeliveryR\n" +
+	"deliveries\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa1\x01\n" +
+	"\x16RedeliverEventsRequest\x12B\n" +
+	"\x06parent\x18\x01 \x01(\tB*\xe0A\x02\xfaA\x1a\n" +
+	"\x18ferrule.dev/Subscription\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06parent\x12&\n" +
+	"\x05names\x18\x02 \x03(\tB\x10\xbaH\r\x92\x01\n" +
+	"\x10\xe8\a\"\x05r\x03\x18\x80\x04R\x05names\x12\x1b\n" +
+	"\x04sink\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18?R\x04sink\"9\n" +
+	"\x17RedeliverEventsResponse\x12\x1e\n" +
+	"\n" +
+	"deliveries\x18\x01 \x01(\x05R\n" +
+	"deliveries\"y\n" +
+	"\x14GetSinkSecretRequest\x12B\n" +
+	"\x06parent\x18\x01 \x01(\tB*\xe0A\x02\xfaA\x1a\n" +
+	"\x18ferrule.dev/Subscription\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06parent\x12\x1d\n" +
+	"\x04sink\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x04sink\"|\n" +
+	"\x17RotateSinkSecretRequest\x12B\n" +
+	"\x06parent\x18\x01 \x01(\tB*\xe0A\x02\xfaA\x1a\n" +
+	"\x18ferrule.dev/Subscription\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06parent\x12\x1d\n" +
+	"\x04sink\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x04sink\"\x9b\x01\n" +
+	"\n" +
+	"SinkSecret\x12\x16\n" +
+	"\x06secret\x18\x01 \x01(\tR\x06secret\x12'\n" +
+	"\x0fprevious_secret\x18\x02 \x01(\tR\x0epreviousSecret\x12L\n" +
+	"\x14previous_expire_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x12previousExpireTime\"\xe1\x01\n" +
 	"\x14IngestWebhookRequest\x12 \n" +
 	"\x05token\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x05token\x12\x1f\n" +
@@ -731,18 +1785,34 @@ const file_ferrule_trigger_v1_trigger_service_proto_rawDesc = "" +
 	"\x04body\x18\x05 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x80@R\x04body\"9\n" +
 	"\rWebhookHeader\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\fR\x05value\"8\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value\"\x89\x01\n" +
 	"\x15IngestWebhookResponse\x12\x1f\n" +
 	"\vstatus_code\x18\x01 \x01(\x05R\n" +
-	"statusCode2\xee\b\n" +
+	"statusCode\x12;\n" +
+	"\aheaders\x18\x02 \x03(\v2!.ferrule.trigger.v1.WebhookHeaderR\aheaders\x12\x12\n" +
+	"\x04body\x18\x03 \x01(\fR\x04body*|\n" +
+	"\fSampleSource\x12\x1d\n" +
+	"\x19SAMPLE_SOURCE_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11SAMPLE_SOURCE_API\x10\x01\x12\x17\n" +
+	"\x13SAMPLE_SOURCE_EVENT\x10\x02\x12\x1d\n" +
+	"\x19SAMPLE_SOURCE_DESCRIPTION\x10\x032\xb8\x15\n" +
 	"\x0eTriggerService\x12\xcc\x01\n" +
 	"\x12CreateSubscription\x12-.ferrule.trigger.v1.CreateSubscriptionRequest\x1a .ferrule.trigger.v1.Subscription\"e\xdaA#parent,subscription,subscription_id\x82\xd3\xe4\x93\x029:\fsubscription\")/v1/{parent=environments/*}/subscriptions\x12\x9c\x01\n" +
 	"\x0fGetSubscription\x12*.ferrule.trigger.v1.GetSubscriptionRequest\x1a .ferrule.trigger.v1.Subscription\";\xdaA\x04name\x82\xd3\xe4\x93\x02+\x12)/v1/{name=environments/*/subscriptions/*}\x90\x02\x01\x12\xaf\x01\n" +
-	"\x11ListSubscriptions\x12,.ferrule.trigger.v1.ListSubscriptionsRequest\x1a-.ferrule.trigger.v1.ListSubscriptionsResponse\"=\xdaA\x06parent\x82\xd3\xe4\x93\x02+\x12)/v1/{parent=environments/*}/subscriptions\x90\x02\x01\x12\x95\x01\n" +
+	"\x11ListSubscriptions\x12,.ferrule.trigger.v1.ListSubscriptionsRequest\x1a-.ferrule.trigger.v1.ListSubscriptionsResponse\"=\xdaA\x06parent\x82\xd3\xe4\x93\x02+\x12)/v1/{parent=environments/*}/subscriptions\x90\x02\x01\x12\xce\x01\n" +
+	"\x12UpdateSubscription\x12-.ferrule.trigger.v1.UpdateSubscriptionRequest\x1a .ferrule.trigger.v1.Subscription\"g\xdaA\x18subscription,update_mask\x82\xd3\xe4\x93\x02F:\fsubscription26/v1/{subscription.name=environments/*/subscriptions/*}\x12\xa6\x01\n" +
+	"\x11PauseSubscription\x12,.ferrule.trigger.v1.PauseSubscriptionRequest\x1a .ferrule.trigger.v1.Subscription\"A\xdaA\x04name\x82\xd3\xe4\x93\x024:\x01*\"//v1/{name=environments/*/subscriptions/*}:pause\x12\xa9\x01\n" +
+	"\x12ResumeSubscription\x12-.ferrule.trigger.v1.ResumeSubscriptionRequest\x1a .ferrule.trigger.v1.Subscription\"B\xdaA\x04name\x82\xd3\xe4\x93\x025:\x01*\"0/v1/{name=environments/*/subscriptions/*}:resume\x12\x95\x01\n" +
 	"\x12DeleteSubscription\x12-.ferrule.trigger.v1.DeleteSubscriptionRequest\x1a\x16.google.protobuf.Empty\"8\xdaA\x04name\x82\xd3\xe4\x93\x02+*)/v1/{name=environments/*/subscriptions/*}\x12\xa3\x01\n" +
 	"\n" +
 	"ListEvents\x12%.ferrule.trigger.v1.ListEventsRequest\x1a&.ferrule.trigger.v1.ListEventsResponse\"F\xdaA\x06parent\x82\xd3\xe4\x93\x024\x122/v1/{parent=environments/*/subscriptions/*}/events\x90\x02\x01\x12\x97\x01\n" +
-	"\fStreamEvents\x12'.ferrule.trigger.v1.StreamEventsRequest\x1a\x19.ferrule.trigger.v1.Event\"A\x82\xd3\xe4\x93\x02;\x129/v1/{parent=environments/*/subscriptions/*}/events:stream0\x01\x12d\n" +
+	"\fStreamEvents\x12'.ferrule.trigger.v1.StreamEventsRequest\x1a\x19.ferrule.trigger.v1.Event\"A\x82\xd3\xe4\x93\x02;\x129/v1/{parent=environments/*/subscriptions/*}/events:stream0\x01\x12\xb0\x01\n" +
+	"\fReplayEvents\x12'.ferrule.trigger.v1.ReplayEventsRequest\x1a(.ferrule.trigger.v1.ReplayEventsResponse\"M\xdaA\x06parent\x82\xd3\xe4\x93\x02>:\x01*\"9/v1/{parent=environments/*/subscriptions/*}/events:replay\x12\x99\x01\n" +
+	"\vTestTrigger\x12&.ferrule.trigger.v1.TestTriggerRequest\x1a'.ferrule.trigger.v1.TestTriggerResponse\"9\x82\xd3\xe4\x93\x023:\x01*\"./v1/{parent=environments/*}/subscriptions:test\x12\xb3\x01\n" +
+	"\x0eListDeliveries\x12).ferrule.trigger.v1.ListDeliveriesRequest\x1a*.ferrule.trigger.v1.ListDeliveriesResponse\"J\xdaA\x06parent\x82\xd3\xe4\x93\x028\x126/v1/{parent=environments/*/subscriptions/*}/deliveries\x90\x02\x01\x12\xc0\x01\n" +
+	"\x0fRedeliverEvents\x12*.ferrule.trigger.v1.RedeliverEventsRequest\x1a+.ferrule.trigger.v1.RedeliverEventsResponse\"T\xdaA\x06parent\x82\xd3\xe4\x93\x02E:\x01*\"@/v1/{parent=environments/*/subscriptions/*}/deliveries:redeliver\x12\xa5\x01\n" +
+	"\rGetSinkSecret\x12(.ferrule.trigger.v1.GetSinkSecretRequest\x1a\x1e.ferrule.trigger.v1.SinkSecret\"J\x82\xd3\xe4\x93\x02A\x12?/v1/{parent=environments/*/subscriptions/*}/sinks/{sink}:secret\x90\x02\x01\x12\xb1\x01\n" +
+	"\x10RotateSinkSecret\x12+.ferrule.trigger.v1.RotateSinkSecretRequest\x1a\x1e.ferrule.trigger.v1.SinkSecret\"P\x82\xd3\xe4\x93\x02J:\x01*\"E/v1/{parent=environments/*/subscriptions/*}/sinks/{sink}:rotateSecret\x12d\n" +
 	"\rIngestWebhook\x12(.ferrule.trigger.v1.IngestWebhookRequest\x1a).ferrule.trigger.v1.IngestWebhookResponseB\xdb\x01\n" +
 	"\x16com.ferrule.trigger.v1B\x13TriggerServiceProtoP\x01ZBgithub.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1;triggerv1\xa2\x02\x03FTX\xaa\x02\x12Ferrule.Trigger.V1\xca\x02\x12Ferrule\\Trigger\\V1\xe2\x02\x1eFerrule\\Trigger\\V1\\GPBMetadata\xea\x02\x14Ferrule::Trigger::V1b\x06proto3"
 
@@ -758,50 +1828,99 @@ func file_ferrule_trigger_v1_trigger_service_proto_rawDescGZIP() []byte {
 	return file_ferrule_trigger_v1_trigger_service_proto_rawDescData
 }
 
-var file_ferrule_trigger_v1_trigger_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_ferrule_trigger_v1_trigger_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_ferrule_trigger_v1_trigger_service_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_ferrule_trigger_v1_trigger_service_proto_goTypes = []any{
-	(*CreateSubscriptionRequest)(nil), // 0: ferrule.trigger.v1.CreateSubscriptionRequest
-	(*GetSubscriptionRequest)(nil),    // 1: ferrule.trigger.v1.GetSubscriptionRequest
-	(*ListSubscriptionsRequest)(nil),  // 2: ferrule.trigger.v1.ListSubscriptionsRequest
-	(*ListSubscriptionsResponse)(nil), // 3: ferrule.trigger.v1.ListSubscriptionsResponse
-	(*DeleteSubscriptionRequest)(nil), // 4: ferrule.trigger.v1.DeleteSubscriptionRequest
-	(*ListEventsRequest)(nil),         // 5: ferrule.trigger.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),        // 6: ferrule.trigger.v1.ListEventsResponse
-	(*StreamEventsRequest)(nil),       // 7: ferrule.trigger.v1.StreamEventsRequest
-	(*IngestWebhookRequest)(nil),      // 8: ferrule.trigger.v1.IngestWebhookRequest
-	(*WebhookHeader)(nil),             // 9: ferrule.trigger.v1.WebhookHeader
-	(*IngestWebhookResponse)(nil),     // 10: ferrule.trigger.v1.IngestWebhookResponse
-	(*Subscription)(nil),              // 11: ferrule.trigger.v1.Subscription
-	(*timestamppb.Timestamp)(nil),     // 12: google.protobuf.Timestamp
-	(*Event)(nil),                     // 13: ferrule.trigger.v1.Event
-	(*emptypb.Empty)(nil),             // 14: google.protobuf.Empty
+	(SampleSource)(0),                 // 0: ferrule.trigger.v1.SampleSource
+	(*CreateSubscriptionRequest)(nil), // 1: ferrule.trigger.v1.CreateSubscriptionRequest
+	(*GetSubscriptionRequest)(nil),    // 2: ferrule.trigger.v1.GetSubscriptionRequest
+	(*ListSubscriptionsRequest)(nil),  // 3: ferrule.trigger.v1.ListSubscriptionsRequest
+	(*ListSubscriptionsResponse)(nil), // 4: ferrule.trigger.v1.ListSubscriptionsResponse
+	(*UpdateSubscriptionRequest)(nil), // 5: ferrule.trigger.v1.UpdateSubscriptionRequest
+	(*PauseSubscriptionRequest)(nil),  // 6: ferrule.trigger.v1.PauseSubscriptionRequest
+	(*ResumeSubscriptionRequest)(nil), // 7: ferrule.trigger.v1.ResumeSubscriptionRequest
+	(*DeleteSubscriptionRequest)(nil), // 8: ferrule.trigger.v1.DeleteSubscriptionRequest
+	(*ListEventsRequest)(nil),         // 9: ferrule.trigger.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),        // 10: ferrule.trigger.v1.ListEventsResponse
+	(*StreamEventsRequest)(nil),       // 11: ferrule.trigger.v1.StreamEventsRequest
+	(*ReplayEventsRequest)(nil),       // 12: ferrule.trigger.v1.ReplayEventsRequest
+	(*ReplayEventsResponse)(nil),      // 13: ferrule.trigger.v1.ReplayEventsResponse
+	(*TestTriggerRequest)(nil),        // 14: ferrule.trigger.v1.TestTriggerRequest
+	(*TestTriggerResponse)(nil),       // 15: ferrule.trigger.v1.TestTriggerResponse
+	(*ListDeliveriesRequest)(nil),     // 16: ferrule.trigger.v1.ListDeliveriesRequest
+	(*ListDeliveriesResponse)(nil),    // 17: ferrule.trigger.v1.ListDeliveriesResponse
+	(*RedeliverEventsRequest)(nil),    // 18: ferrule.trigger.v1.RedeliverEventsRequest
+	(*RedeliverEventsResponse)(nil),   // 19: ferrule.trigger.v1.RedeliverEventsResponse
+	(*GetSinkSecretRequest)(nil),      // 20: ferrule.trigger.v1.GetSinkSecretRequest
+	(*RotateSinkSecretRequest)(nil),   // 21: ferrule.trigger.v1.RotateSinkSecretRequest
+	(*SinkSecret)(nil),                // 22: ferrule.trigger.v1.SinkSecret
+	(*IngestWebhookRequest)(nil),      // 23: ferrule.trigger.v1.IngestWebhookRequest
+	(*WebhookHeader)(nil),             // 24: ferrule.trigger.v1.WebhookHeader
+	(*IngestWebhookResponse)(nil),     // 25: ferrule.trigger.v1.IngestWebhookResponse
+	(*Subscription)(nil),              // 26: ferrule.trigger.v1.Subscription
+	(*fieldmaskpb.FieldMask)(nil),     // 27: google.protobuf.FieldMask
+	(*timestamppb.Timestamp)(nil),     // 28: google.protobuf.Timestamp
+	(*Event)(nil),                     // 29: ferrule.trigger.v1.Event
+	(DeliveryState)(0),                // 30: ferrule.trigger.v1.DeliveryState
+	(*Delivery)(nil),                  // 31: ferrule.trigger.v1.Delivery
+	(*emptypb.Empty)(nil),             // 32: google.protobuf.Empty
 }
 var file_ferrule_trigger_v1_trigger_service_proto_depIdxs = []int32{
-	11, // 0: ferrule.trigger.v1.CreateSubscriptionRequest.subscription:type_name -> ferrule.trigger.v1.Subscription
-	11, // 1: ferrule.trigger.v1.ListSubscriptionsResponse.subscriptions:type_name -> ferrule.trigger.v1.Subscription
-	12, // 2: ferrule.trigger.v1.ListEventsRequest.start_time:type_name -> google.protobuf.Timestamp
-	13, // 3: ferrule.trigger.v1.ListEventsResponse.events:type_name -> ferrule.trigger.v1.Event
-	12, // 4: ferrule.trigger.v1.StreamEventsRequest.start_time:type_name -> google.protobuf.Timestamp
-	9,  // 5: ferrule.trigger.v1.IngestWebhookRequest.headers:type_name -> ferrule.trigger.v1.WebhookHeader
-	0,  // 6: ferrule.trigger.v1.TriggerService.CreateSubscription:input_type -> ferrule.trigger.v1.CreateSubscriptionRequest
-	1,  // 7: ferrule.trigger.v1.TriggerService.GetSubscription:input_type -> ferrule.trigger.v1.GetSubscriptionRequest
-	2,  // 8: ferrule.trigger.v1.TriggerService.ListSubscriptions:input_type -> ferrule.trigger.v1.ListSubscriptionsRequest
-	4,  // 9: ferrule.trigger.v1.TriggerService.DeleteSubscription:input_type -> ferrule.trigger.v1.DeleteSubscriptionRequest
-	5,  // 10: ferrule.trigger.v1.TriggerService.ListEvents:input_type -> ferrule.trigger.v1.ListEventsRequest
-	7,  // 11: ferrule.trigger.v1.TriggerService.StreamEvents:input_type -> ferrule.trigger.v1.StreamEventsRequest
-	8,  // 12: ferrule.trigger.v1.TriggerService.IngestWebhook:input_type -> ferrule.trigger.v1.IngestWebhookRequest
-	11, // 13: ferrule.trigger.v1.TriggerService.CreateSubscription:output_type -> ferrule.trigger.v1.Subscription
-	11, // 14: ferrule.trigger.v1.TriggerService.GetSubscription:output_type -> ferrule.trigger.v1.Subscription
-	3,  // 15: ferrule.trigger.v1.TriggerService.ListSubscriptions:output_type -> ferrule.trigger.v1.ListSubscriptionsResponse
-	14, // 16: ferrule.trigger.v1.TriggerService.DeleteSubscription:output_type -> google.protobuf.Empty
-	6,  // 17: ferrule.trigger.v1.TriggerService.ListEvents:output_type -> ferrule.trigger.v1.ListEventsResponse
-	13, // 18: ferrule.trigger.v1.TriggerService.StreamEvents:output_type -> ferrule.trigger.v1.Event
-	10, // 19: ferrule.trigger.v1.TriggerService.IngestWebhook:output_type -> ferrule.trigger.v1.IngestWebhookResponse
-	13, // [13:20] is the sub-list for method output_type
-	6,  // [6:13] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	26, // 0: ferrule.trigger.v1.CreateSubscriptionRequest.subscription:type_name -> ferrule.trigger.v1.Subscription
+	26, // 1: ferrule.trigger.v1.ListSubscriptionsResponse.subscriptions:type_name -> ferrule.trigger.v1.Subscription
+	26, // 2: ferrule.trigger.v1.UpdateSubscriptionRequest.subscription:type_name -> ferrule.trigger.v1.Subscription
+	27, // 3: ferrule.trigger.v1.UpdateSubscriptionRequest.update_mask:type_name -> google.protobuf.FieldMask
+	28, // 4: ferrule.trigger.v1.ListEventsRequest.start_time:type_name -> google.protobuf.Timestamp
+	28, // 5: ferrule.trigger.v1.ListEventsRequest.end_time:type_name -> google.protobuf.Timestamp
+	29, // 6: ferrule.trigger.v1.ListEventsResponse.events:type_name -> ferrule.trigger.v1.Event
+	28, // 7: ferrule.trigger.v1.StreamEventsRequest.start_time:type_name -> google.protobuf.Timestamp
+	28, // 8: ferrule.trigger.v1.ReplayEventsRequest.start_time:type_name -> google.protobuf.Timestamp
+	28, // 9: ferrule.trigger.v1.ReplayEventsRequest.end_time:type_name -> google.protobuf.Timestamp
+	26, // 10: ferrule.trigger.v1.TestTriggerRequest.subscription:type_name -> ferrule.trigger.v1.Subscription
+	29, // 11: ferrule.trigger.v1.TestTriggerResponse.events:type_name -> ferrule.trigger.v1.Event
+	0,  // 12: ferrule.trigger.v1.TestTriggerResponse.source:type_name -> ferrule.trigger.v1.SampleSource
+	30, // 13: ferrule.trigger.v1.ListDeliveriesRequest.state:type_name -> ferrule.trigger.v1.DeliveryState
+	31, // 14: ferrule.trigger.v1.ListDeliveriesResponse.deliveries:type_name -> ferrule.trigger.v1.Delivery
+	28, // 15: ferrule.trigger.v1.SinkSecret.previous_expire_time:type_name -> google.protobuf.Timestamp
+	24, // 16: ferrule.trigger.v1.IngestWebhookRequest.headers:type_name -> ferrule.trigger.v1.WebhookHeader
+	24, // 17: ferrule.trigger.v1.IngestWebhookResponse.headers:type_name -> ferrule.trigger.v1.WebhookHeader
+	1,  // 18: ferrule.trigger.v1.TriggerService.CreateSubscription:input_type -> ferrule.trigger.v1.CreateSubscriptionRequest
+	2,  // 19: ferrule.trigger.v1.TriggerService.GetSubscription:input_type -> ferrule.trigger.v1.GetSubscriptionRequest
+	3,  // 20: ferrule.trigger.v1.TriggerService.ListSubscriptions:input_type -> ferrule.trigger.v1.ListSubscriptionsRequest
+	5,  // 21: ferrule.trigger.v1.TriggerService.UpdateSubscription:input_type -> ferrule.trigger.v1.UpdateSubscriptionRequest
+	6,  // 22: ferrule.trigger.v1.TriggerService.PauseSubscription:input_type -> ferrule.trigger.v1.PauseSubscriptionRequest
+	7,  // 23: ferrule.trigger.v1.TriggerService.ResumeSubscription:input_type -> ferrule.trigger.v1.ResumeSubscriptionRequest
+	8,  // 24: ferrule.trigger.v1.TriggerService.DeleteSubscription:input_type -> ferrule.trigger.v1.DeleteSubscriptionRequest
+	9,  // 25: ferrule.trigger.v1.TriggerService.ListEvents:input_type -> ferrule.trigger.v1.ListEventsRequest
+	11, // 26: ferrule.trigger.v1.TriggerService.StreamEvents:input_type -> ferrule.trigger.v1.StreamEventsRequest
+	12, // 27: ferrule.trigger.v1.TriggerService.ReplayEvents:input_type -> ferrule.trigger.v1.ReplayEventsRequest
+	14, // 28: ferrule.trigger.v1.TriggerService.TestTrigger:input_type -> ferrule.trigger.v1.TestTriggerRequest
+	16, // 29: ferrule.trigger.v1.TriggerService.ListDeliveries:input_type -> ferrule.trigger.v1.ListDeliveriesRequest
+	18, // 30: ferrule.trigger.v1.TriggerService.RedeliverEvents:input_type -> ferrule.trigger.v1.RedeliverEventsRequest
+	20, // 31: ferrule.trigger.v1.TriggerService.GetSinkSecret:input_type -> ferrule.trigger.v1.GetSinkSecretRequest
+	21, // 32: ferrule.trigger.v1.TriggerService.RotateSinkSecret:input_type -> ferrule.trigger.v1.RotateSinkSecretRequest
+	23, // 33: ferrule.trigger.v1.TriggerService.IngestWebhook:input_type -> ferrule.trigger.v1.IngestWebhookRequest
+	26, // 34: ferrule.trigger.v1.TriggerService.CreateSubscription:output_type -> ferrule.trigger.v1.Subscription
+	26, // 35: ferrule.trigger.v1.TriggerService.GetSubscription:output_type -> ferrule.trigger.v1.Subscription
+	4,  // 36: ferrule.trigger.v1.TriggerService.ListSubscriptions:output_type -> ferrule.trigger.v1.ListSubscriptionsResponse
+	26, // 37: ferrule.trigger.v1.TriggerService.UpdateSubscription:output_type -> ferrule.trigger.v1.Subscription
+	26, // 38: ferrule.trigger.v1.TriggerService.PauseSubscription:output_type -> ferrule.trigger.v1.Subscription
+	26, // 39: ferrule.trigger.v1.TriggerService.ResumeSubscription:output_type -> ferrule.trigger.v1.Subscription
+	32, // 40: ferrule.trigger.v1.TriggerService.DeleteSubscription:output_type -> google.protobuf.Empty
+	10, // 41: ferrule.trigger.v1.TriggerService.ListEvents:output_type -> ferrule.trigger.v1.ListEventsResponse
+	29, // 42: ferrule.trigger.v1.TriggerService.StreamEvents:output_type -> ferrule.trigger.v1.Event
+	13, // 43: ferrule.trigger.v1.TriggerService.ReplayEvents:output_type -> ferrule.trigger.v1.ReplayEventsResponse
+	15, // 44: ferrule.trigger.v1.TriggerService.TestTrigger:output_type -> ferrule.trigger.v1.TestTriggerResponse
+	17, // 45: ferrule.trigger.v1.TriggerService.ListDeliveries:output_type -> ferrule.trigger.v1.ListDeliveriesResponse
+	19, // 46: ferrule.trigger.v1.TriggerService.RedeliverEvents:output_type -> ferrule.trigger.v1.RedeliverEventsResponse
+	22, // 47: ferrule.trigger.v1.TriggerService.GetSinkSecret:output_type -> ferrule.trigger.v1.SinkSecret
+	22, // 48: ferrule.trigger.v1.TriggerService.RotateSinkSecret:output_type -> ferrule.trigger.v1.SinkSecret
+	25, // 49: ferrule.trigger.v1.TriggerService.IngestWebhook:output_type -> ferrule.trigger.v1.IngestWebhookResponse
+	34, // [34:50] is the sub-list for method output_type
+	18, // [18:34] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_trigger_v1_trigger_service_proto_init() }
@@ -809,20 +1928,26 @@ func file_ferrule_trigger_v1_trigger_service_proto_init() {
 	if File_ferrule_trigger_v1_trigger_service_proto != nil {
 		return
 	}
+	file_ferrule_trigger_v1_delivery_proto_init()
 	file_ferrule_trigger_v1_event_proto_init()
 	file_ferrule_trigger_v1_subscription_proto_init()
+	file_ferrule_trigger_v1_trigger_service_proto_msgTypes[11].OneofWrappers = []any{
+		(*ReplayEventsRequest_EventId)(nil),
+		(*ReplayEventsRequest_StartTime)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_trigger_v1_trigger_service_proto_rawDesc), len(file_ferrule_trigger_v1_trigger_service_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   11,
+			NumEnums:      1,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_ferrule_trigger_v1_trigger_service_proto_goTypes,
 		DependencyIndexes: file_ferrule_trigger_v1_trigger_service_proto_depIdxs,
+		EnumInfos:         file_ferrule_trigger_v1_trigger_service_proto_enumTypes,
 		MessageInfos:      file_ferrule_trigger_v1_trigger_service_proto_msgTypes,
 	}.Build()
 	File_ferrule_trigger_v1_trigger_service_proto = out.File

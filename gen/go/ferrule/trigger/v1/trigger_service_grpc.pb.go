@@ -25,9 +25,18 @@ const (
 	TriggerService_CreateSubscription_FullMethodName = "/ferrule.trigger.v1.TriggerService/CreateSubscription"
 	TriggerService_GetSubscription_FullMethodName    = "/ferrule.trigger.v1.TriggerService/GetSubscription"
 	TriggerService_ListSubscriptions_FullMethodName  = "/ferrule.trigger.v1.TriggerService/ListSubscriptions"
+	TriggerService_UpdateSubscription_FullMethodName = "/ferrule.trigger.v1.TriggerService/UpdateSubscription"
+	TriggerService_PauseSubscription_FullMethodName  = "/ferrule.trigger.v1.TriggerService/PauseSubscription"
+	TriggerService_ResumeSubscription_FullMethodName = "/ferrule.trigger.v1.TriggerService/ResumeSubscription"
 	TriggerService_DeleteSubscription_FullMethodName = "/ferrule.trigger.v1.TriggerService/DeleteSubscription"
 	TriggerService_ListEvents_FullMethodName         = "/ferrule.trigger.v1.TriggerService/ListEvents"
 	TriggerService_StreamEvents_FullMethodName       = "/ferrule.trigger.v1.TriggerService/StreamEvents"
+	TriggerService_ReplayEvents_FullMethodName       = "/ferrule.trigger.v1.TriggerService/ReplayEvents"
+	TriggerService_TestTrigger_FullMethodName        = "/ferrule.trigger.v1.TriggerService/TestTrigger"
+	TriggerService_ListDeliveries_FullMethodName     = "/ferrule.trigger.v1.TriggerService/ListDeliveries"
+	TriggerService_RedeliverEvents_FullMethodName    = "/ferrule.trigger.v1.TriggerService/RedeliverEvents"
+	TriggerService_GetSinkSecret_FullMethodName      = "/ferrule.trigger.v1.TriggerService/GetSinkSecret"
+	TriggerService_RotateSinkSecret_FullMethodName   = "/ferrule.trigger.v1.TriggerService/RotateSinkSecret"
 	TriggerService_IngestWebhook_FullMethodName      = "/ferrule.trigger.v1.TriggerService/IngestWebhook"
 )
 
@@ -45,6 +54,17 @@ type TriggerServiceClient interface {
 	// ListSubscriptions returns the subscriptions that the caller may see, in the
 	// order of their ids: an administrator sees all, others see their own.
 	ListSubscriptions(ctx context.Context, in *ListSubscriptionsRequest, opts ...grpc.CallOption) (*ListSubscriptionsResponse, error)
+	// UpdateSubscription changes a subscription. What was seen and how far it has
+	// come stays, unless the input changes which items an API answers with: then the
+	// next answer is the new baseline if the caller says so. A webhook is registered
+	// anew where the API has to be told.
+	UpdateSubscription(ctx context.Context, in *UpdateSubscriptionRequest, opts ...grpc.CallOption) (*Subscription, error)
+	// PauseSubscription stops a subscription until it is resumed. What is queued for
+	// its sinks is delivered.
+	PauseSubscription(ctx context.Context, in *PauseSubscriptionRequest, opts ...grpc.CallOption) (*Subscription, error)
+	// ResumeSubscription lets a paused or suspended subscription go on where it
+	// stopped: items that appeared meanwhile are events, unless skip_missed is set.
+	ResumeSubscription(ctx context.Context, in *ResumeSubscriptionRequest, opts ...grpc.CallOption) (*Subscription, error)
 	// DeleteSubscription stops using a trigger; a webhook is removed at the API.
 	// Events that have been produced remain until they expire.
 	DeleteSubscription(ctx context.Context, in *DeleteSubscriptionRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
@@ -54,6 +74,25 @@ type TriggerServiceClient interface {
 	// away. A reader that was cut off continues with the sequence of the last
 	// event it has seen.
 	StreamEvents(ctx context.Context, in *StreamEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Event], error)
+	// ReplayEvents queues events of a subscription for its sinks again, under the ids
+	// that they had.
+	ReplayEvents(ctx context.Context, in *ReplayEventsRequest, opts ...grpc.CallOption) (*ReplayEventsResponse, error)
+	// TestTrigger shows what the events of a trigger look like: the latest items of a
+	// polling trigger, a simulated or described notification of a webhook. Nothing is
+	// subscribed, no cursor moves, nothing is published.
+	TestTrigger(ctx context.Context, in *TestTriggerRequest, opts ...grpc.CallOption) (*TestTriggerResponse, error)
+	// ListDeliveries returns the deliveries of a subscription, those with the latest
+	// attempt first.
+	ListDeliveries(ctx context.Context, in *ListDeliveriesRequest, opts ...grpc.CallOption) (*ListDeliveriesResponse, error)
+	// RedeliverEvents queues deliveries again that failed for good, all or some of a
+	// subscription.
+	RedeliverEvents(ctx context.Context, in *RedeliverEventsRequest, opts ...grpc.CallOption) (*RedeliverEventsResponse, error)
+	// GetSinkSecret returns the secrets with which deliveries to an HTTP sink are
+	// signed. Only the owner may call it.
+	GetSinkSecret(ctx context.Context, in *GetSinkSecretRequest, opts ...grpc.CallOption) (*SinkSecret, error)
+	// RotateSinkSecret makes a new secret for an HTTP sink. For 24 hours deliveries
+	// are signed with the new and with the old one.
+	RotateSinkSecret(ctx context.Context, in *RotateSinkSecretRequest, opts ...grpc.CallOption) (*SinkSecret, error)
 	// IngestWebhook takes a notification that arrived at a callback URL. It
 	// returns without error only when the event is on disk. Only the gateway may
 	// call it.
@@ -92,6 +131,36 @@ func (c *triggerServiceClient) ListSubscriptions(ctx context.Context, in *ListSu
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListSubscriptionsResponse)
 	err := c.cc.Invoke(ctx, TriggerService_ListSubscriptions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *triggerServiceClient) UpdateSubscription(ctx context.Context, in *UpdateSubscriptionRequest, opts ...grpc.CallOption) (*Subscription, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Subscription)
+	err := c.cc.Invoke(ctx, TriggerService_UpdateSubscription_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *triggerServiceClient) PauseSubscription(ctx context.Context, in *PauseSubscriptionRequest, opts ...grpc.CallOption) (*Subscription, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Subscription)
+	err := c.cc.Invoke(ctx, TriggerService_PauseSubscription_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *triggerServiceClient) ResumeSubscription(ctx context.Context, in *ResumeSubscriptionRequest, opts ...grpc.CallOption) (*Subscription, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Subscription)
+	err := c.cc.Invoke(ctx, TriggerService_ResumeSubscription_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +206,66 @@ func (c *triggerServiceClient) StreamEvents(ctx context.Context, in *StreamEvent
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type TriggerService_StreamEventsClient = grpc.ServerStreamingClient[Event]
 
+func (c *triggerServiceClient) ReplayEvents(ctx context.Context, in *ReplayEventsRequest, opts ...grpc.CallOption) (*ReplayEventsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReplayEventsResponse)
+	err := c.cc.Invoke(ctx, TriggerService_ReplayEvents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *triggerServiceClient) TestTrigger(ctx context.Context, in *TestTriggerRequest, opts ...grpc.CallOption) (*TestTriggerResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TestTriggerResponse)
+	err := c.cc.Invoke(ctx, TriggerService_TestTrigger_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *triggerServiceClient) ListDeliveries(ctx context.Context, in *ListDeliveriesRequest, opts ...grpc.CallOption) (*ListDeliveriesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDeliveriesResponse)
+	err := c.cc.Invoke(ctx, TriggerService_ListDeliveries_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *triggerServiceClient) RedeliverEvents(ctx context.Context, in *RedeliverEventsRequest, opts ...grpc.CallOption) (*RedeliverEventsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RedeliverEventsResponse)
+	err := c.cc.Invoke(ctx, TriggerService_RedeliverEvents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *triggerServiceClient) GetSinkSecret(ctx context.Context, in *GetSinkSecretRequest, opts ...grpc.CallOption) (*SinkSecret, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SinkSecret)
+	err := c.cc.Invoke(ctx, TriggerService_GetSinkSecret_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *triggerServiceClient) RotateSinkSecret(ctx context.Context, in *RotateSinkSecretRequest, opts ...grpc.CallOption) (*SinkSecret, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SinkSecret)
+	err := c.cc.Invoke(ctx, TriggerService_RotateSinkSecret_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *triggerServiceClient) IngestWebhook(ctx context.Context, in *IngestWebhookRequest, opts ...grpc.CallOption) (*IngestWebhookResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(IngestWebhookResponse)
@@ -161,6 +290,17 @@ type TriggerServiceServer interface {
 	// ListSubscriptions returns the subscriptions that the caller may see, in the
 	// order of their ids: an administrator sees all, others see their own.
 	ListSubscriptions(context.Context, *ListSubscriptionsRequest) (*ListSubscriptionsResponse, error)
+	// UpdateSubscription changes a subscription. What was seen and how far it has
+	// come stays, unless the input changes which items an API answers with: then the
+	// next answer is the new baseline if the caller says so. A webhook is registered
+	// anew where the API has to be told.
+	UpdateSubscription(context.Context, *UpdateSubscriptionRequest) (*Subscription, error)
+	// PauseSubscription stops a subscription until it is resumed. What is queued for
+	// its sinks is delivered.
+	PauseSubscription(context.Context, *PauseSubscriptionRequest) (*Subscription, error)
+	// ResumeSubscription lets a paused or suspended subscription go on where it
+	// stopped: items that appeared meanwhile are events, unless skip_missed is set.
+	ResumeSubscription(context.Context, *ResumeSubscriptionRequest) (*Subscription, error)
 	// DeleteSubscription stops using a trigger; a webhook is removed at the API.
 	// Events that have been produced remain until they expire.
 	DeleteSubscription(context.Context, *DeleteSubscriptionRequest) (*emptypb.Empty, error)
@@ -170,6 +310,25 @@ type TriggerServiceServer interface {
 	// away. A reader that was cut off continues with the sequence of the last
 	// event it has seen.
 	StreamEvents(*StreamEventsRequest, grpc.ServerStreamingServer[Event]) error
+	// ReplayEvents queues events of a subscription for its sinks again, under the ids
+	// that they had.
+	ReplayEvents(context.Context, *ReplayEventsRequest) (*ReplayEventsResponse, error)
+	// TestTrigger shows what the events of a trigger look like: the latest items of a
+	// polling trigger, a simulated or described notification of a webhook. Nothing is
+	// subscribed, no cursor moves, nothing is published.
+	TestTrigger(context.Context, *TestTriggerRequest) (*TestTriggerResponse, error)
+	// ListDeliveries returns the deliveries of a subscription, those with the latest
+	// attempt first.
+	ListDeliveries(context.Context, *ListDeliveriesRequest) (*ListDeliveriesResponse, error)
+	// RedeliverEvents queues deliveries again that failed for good, all or some of a
+	// subscription.
+	RedeliverEvents(context.Context, *RedeliverEventsRequest) (*RedeliverEventsResponse, error)
+	// GetSinkSecret returns the secrets with which deliveries to an HTTP sink are
+	// signed. Only the owner may call it.
+	GetSinkSecret(context.Context, *GetSinkSecretRequest) (*SinkSecret, error)
+	// RotateSinkSecret makes a new secret for an HTTP sink. For 24 hours deliveries
+	// are signed with the new and with the old one.
+	RotateSinkSecret(context.Context, *RotateSinkSecretRequest) (*SinkSecret, error)
 	// IngestWebhook takes a notification that arrived at a callback URL. It
 	// returns without error only when the event is on disk. Only the gateway may
 	// call it.
@@ -193,6 +352,15 @@ func (UnimplementedTriggerServiceServer) GetSubscription(context.Context, *GetSu
 func (UnimplementedTriggerServiceServer) ListSubscriptions(context.Context, *ListSubscriptionsRequest) (*ListSubscriptionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListSubscriptions not implemented")
 }
+func (UnimplementedTriggerServiceServer) UpdateSubscription(context.Context, *UpdateSubscriptionRequest) (*Subscription, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateSubscription not implemented")
+}
+func (UnimplementedTriggerServiceServer) PauseSubscription(context.Context, *PauseSubscriptionRequest) (*Subscription, error) {
+	return nil, status.Error(codes.Unimplemented, "method PauseSubscription not implemented")
+}
+func (UnimplementedTriggerServiceServer) ResumeSubscription(context.Context, *ResumeSubscriptionRequest) (*Subscription, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResumeSubscription not implemented")
+}
 func (UnimplementedTriggerServiceServer) DeleteSubscription(context.Context, *DeleteSubscriptionRequest) (*emptypb.Empty, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteSubscription not implemented")
 }
@@ -201,6 +369,24 @@ func (UnimplementedTriggerServiceServer) ListEvents(context.Context, *ListEvents
 }
 func (UnimplementedTriggerServiceServer) StreamEvents(*StreamEventsRequest, grpc.ServerStreamingServer[Event]) error {
 	return status.Error(codes.Unimplemented, "method StreamEvents not implemented")
+}
+func (UnimplementedTriggerServiceServer) ReplayEvents(context.Context, *ReplayEventsRequest) (*ReplayEventsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReplayEvents not implemented")
+}
+func (UnimplementedTriggerServiceServer) TestTrigger(context.Context, *TestTriggerRequest) (*TestTriggerResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method TestTrigger not implemented")
+}
+func (UnimplementedTriggerServiceServer) ListDeliveries(context.Context, *ListDeliveriesRequest) (*ListDeliveriesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDeliveries not implemented")
+}
+func (UnimplementedTriggerServiceServer) RedeliverEvents(context.Context, *RedeliverEventsRequest) (*RedeliverEventsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RedeliverEvents not implemented")
+}
+func (UnimplementedTriggerServiceServer) GetSinkSecret(context.Context, *GetSinkSecretRequest) (*SinkSecret, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetSinkSecret not implemented")
+}
+func (UnimplementedTriggerServiceServer) RotateSinkSecret(context.Context, *RotateSinkSecretRequest) (*SinkSecret, error) {
+	return nil, status.Error(codes.Unimplemented, "method RotateSinkSecret not implemented")
 }
 func (UnimplementedTriggerServiceServer) IngestWebhook(context.Context, *IngestWebhookRequest) (*IngestWebhookResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method IngestWebhook not implemented")
@@ -280,6 +466,60 @@ func _TriggerService_ListSubscriptions_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TriggerService_UpdateSubscription_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateSubscriptionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TriggerServiceServer).UpdateSubscription(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TriggerService_UpdateSubscription_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TriggerServiceServer).UpdateSubscription(ctx, req.(*UpdateSubscriptionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TriggerService_PauseSubscription_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PauseSubscriptionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TriggerServiceServer).PauseSubscription(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TriggerService_PauseSubscription_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TriggerServiceServer).PauseSubscription(ctx, req.(*PauseSubscriptionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TriggerService_ResumeSubscription_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResumeSubscriptionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TriggerServiceServer).ResumeSubscription(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TriggerService_ResumeSubscription_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TriggerServiceServer).ResumeSubscription(ctx, req.(*ResumeSubscriptionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _TriggerService_DeleteSubscription_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DeleteSubscriptionRequest)
 	if err := dec(in); err != nil {
@@ -327,6 +567,114 @@ func _TriggerService_StreamEvents_Handler(srv interface{}, stream grpc.ServerStr
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type TriggerService_StreamEventsServer = grpc.ServerStreamingServer[Event]
 
+func _TriggerService_ReplayEvents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReplayEventsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TriggerServiceServer).ReplayEvents(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TriggerService_ReplayEvents_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TriggerServiceServer).ReplayEvents(ctx, req.(*ReplayEventsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TriggerService_TestTrigger_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TestTriggerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TriggerServiceServer).TestTrigger(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TriggerService_TestTrigger_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TriggerServiceServer).TestTrigger(ctx, req.(*TestTriggerRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TriggerService_ListDeliveries_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDeliveriesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TriggerServiceServer).ListDeliveries(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TriggerService_ListDeliveries_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TriggerServiceServer).ListDeliveries(ctx, req.(*ListDeliveriesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TriggerService_RedeliverEvents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RedeliverEventsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TriggerServiceServer).RedeliverEvents(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TriggerService_RedeliverEvents_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TriggerServiceServer).RedeliverEvents(ctx, req.(*RedeliverEventsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TriggerService_GetSinkSecret_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSinkSecretRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TriggerServiceServer).GetSinkSecret(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TriggerService_GetSinkSecret_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TriggerServiceServer).GetSinkSecret(ctx, req.(*GetSinkSecretRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TriggerService_RotateSinkSecret_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RotateSinkSecretRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TriggerServiceServer).RotateSinkSecret(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TriggerService_RotateSinkSecret_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TriggerServiceServer).RotateSinkSecret(ctx, req.(*RotateSinkSecretRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _TriggerService_IngestWebhook_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(IngestWebhookRequest)
 	if err := dec(in); err != nil {
@@ -365,12 +713,48 @@ var TriggerService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _TriggerService_ListSubscriptions_Handler,
 		},
 		{
+			MethodName: "UpdateSubscription",
+			Handler:    _TriggerService_UpdateSubscription_Handler,
+		},
+		{
+			MethodName: "PauseSubscription",
+			Handler:    _TriggerService_PauseSubscription_Handler,
+		},
+		{
+			MethodName: "ResumeSubscription",
+			Handler:    _TriggerService_ResumeSubscription_Handler,
+		},
+		{
 			MethodName: "DeleteSubscription",
 			Handler:    _TriggerService_DeleteSubscription_Handler,
 		},
 		{
 			MethodName: "ListEvents",
 			Handler:    _TriggerService_ListEvents_Handler,
+		},
+		{
+			MethodName: "ReplayEvents",
+			Handler:    _TriggerService_ReplayEvents_Handler,
+		},
+		{
+			MethodName: "TestTrigger",
+			Handler:    _TriggerService_TestTrigger_Handler,
+		},
+		{
+			MethodName: "ListDeliveries",
+			Handler:    _TriggerService_ListDeliveries_Handler,
+		},
+		{
+			MethodName: "RedeliverEvents",
+			Handler:    _TriggerService_RedeliverEvents_Handler,
+		},
+		{
+			MethodName: "GetSinkSecret",
+			Handler:    _TriggerService_GetSinkSecret_Handler,
+		},
+		{
+			MethodName: "RotateSinkSecret",
+			Handler:    _TriggerService_RotateSinkSecret_Handler,
 		},
 		{
 			MethodName: "IngestWebhook",

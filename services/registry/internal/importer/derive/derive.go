@@ -1,11 +1,16 @@
-// Package derive finds out what a description says about repeating calls and
-// paging lists without having words for it.
+// Package derive finds out what a description says about repeating calls, paging
+// lists and webhooks without having words for it.
 //
 // [Operations] adds to the operations of a definition:
 //
 //   - the header that takes a key which makes repeating harmless, where one of the
 //     parameters is such a header (draft-ietf-httpapi-idempotency-key-header),
-//   - paging by a token, where a parameter takes what a member of the answer gives.
+//   - paging by a token, where a parameter takes what a member of the answer gives,
+//   - the operations that list and read the registrations of a webhook, where they
+//     answer at the paths at which it is registered and removed,
+//   - the list in the notifications of a batch,
+//   - how notifications are signed, where all servers are those of one provider that
+//     is known.
 //
 // It never guesses. Paging that is wrong would skip items or ask for the same ones
 // for ever, so that names have to belong together, and the place of the token and
@@ -31,6 +36,7 @@ func Operations(def *connectorv1.Definition) {
 			op.Pagination = s.pagination(op)
 		}
 	}
+	s.webhooks(def)
 }
 
 // keyHeaders are the names of headers whose meaning is sure, in lower case.

@@ -53,7 +53,8 @@ func (t *translation) tagsOf(n *document.Node) []string {
 // stands there goes to each of its operations, unless they say something else
 // themselves.
 func (t *translation) operationExtensions(op *connectorv1.Operation, item, n *document.Node) {
-	interpreted := []string{"x-ms-visibility", "x-ms-trigger", "x-ms-trigger-hint", pollingExtension, signatureExtension}
+	t.webhookRules(op, n)
+	interpreted := []string{"x-ms-visibility", "x-ms-trigger", "x-ms-trigger-hint", pollingExtension, signatureExtension, webhookExtension}
 	if n.Str("summary") == "" {
 		interpreted = append(interpreted, "x-ms-summary")
 	}

@@ -1,16 +1,19 @@
 package openapi
 
 import (
+	"slices"
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/definition"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
 )
 
 // Extensions of our own, for documents written for this platform.
 const (
 	// pollingExtension makes a trigger of any list operation:
-	// {"items": dot path, "key": dot path, "order": "newestFirst"|"oldestFirst"}.
+	// {"items": dot path, "key": dot path, "order": "newestFirst"|"oldestFirst"}, and
+	// the other members of PollingTrigger.
 	pollingExtension = "x-ferrule-polling"
 	// signatureExtension says how notifications are signed: {"scheme", "header",
 	// "prefix", "encoding", "secretProperty" (of the body), "idHeader"}.
@@ -34,6 +37,9 @@ func (t *translation) trigger(op *connectorv1.Operation, places []place, item, n
 	known := op.GetTrigger().GetWebhook() // from the callbacks of OpenAPI 3
 	if callback == "" {
 		callback = known.GetCallbackPointer()
+	}
+	if callback == "" {
+		callback = n.Get(webhookExtension).Str("callbackPointer")
 	}
 	trigger := &connectorv1.Trigger{Batch: t.batch(mode), Hint: n.Str("x-ms-trigger-hint")}
 	op.Trigger = trigger
@@ -97,27 +103,34 @@ func (t *translation) polling(n *document.Node) *connectorv1.PollingTrigger {
 		t.warn("ListOrderUnknown", order, "write \"newestFirst\" or \"oldestFirst\"",
 			"the order %q is not known; every page is looked at", order.Text())
 	}
+	t.pollingRules(p, n)
 	return p
 }
 
-// signature reads our own extension. Without a header there is nothing to check.
+// signature reads our own extension. Without a header there is nothing to check,
+// unless a preset names it.
 func (t *translation) signature(n *document.Node) *connectorv1.WebhookSignature {
 	if n == nil {
-		return nil
-	}
-	if n.Str("header") == "" {
-		t.warn("SignatureInvalid", n, "name the header that carries the signature",
-			"the webhook signature names no header; notifications are treated as unsigned")
 		return nil
 	}
 	s := &connectorv1.WebhookSignature{
 		Scheme: n.Str("scheme"), Header: n.Str("header"), Prefix: n.Str("prefix"),
 		Encoding: n.Str("encoding"), IdHeader: n.Str("idHeader"),
 	}
-	if s.GetScheme() == "" {
+	preset := slices.Contains(definition.WebhookPresets(), s.GetScheme())
+	switch {
+	case s.GetHeader() == "" && !preset:
+		t.warn("SignatureInvalid", n, "name the header that carries the signature, or a preset in \"scheme\"",
+			"the webhook signature names no header; notifications are treated as unsigned")
+		return nil
+	case s.GetScheme() == "":
 		s.Scheme = "hmac-sha256"
+	case !slices.Contains(definition.WebhookSchemes(), s.GetScheme()):
+		t.warn("SignatureInvalid", n.Get("scheme"), "write a scheme such as \"hmac\", or a preset such as \"github\"",
+			"the scheme %q is not known; notifications are treated as unsigned", s.GetScheme())
+		return nil
 	}
-	if s.GetEncoding() == "" {
+	if s.GetEncoding() == "" && !preset {
 		s.Encoding = "hex"
 	}
 	if property := n.Str("secretProperty"); property != "" {
@@ -144,6 +157,9 @@ func (t *translation) linkRemovals() {
 		}
 	}
 	for _, r := range t.removals {
+		if r.webhook.GetUnsubscribeOperationId() != "" {
+			continue // x-ferrule-webhook says it
+		}
 		if found := deletes[strings.TrimSuffix(r.path, "/")]; len(found) == 1 {
 			r.webhook.UnsubscribeOperationId = found[0]
 		}

@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// period is the value of a flag that is a length of time: what Go writes, such as
+// 90s or 1h30m, or whole days, such as 30d.
+type period time.Duration
+
+// String implements pflag.Value. Nothing is written as nothing, so that help shows
+// no default where there is none.
+func (p *period) String() string {
+	if *p == 0 {
+		return ""
+	}
+	return time.Duration(*p).String()
+}
+
+// Set implements pflag.Value.
+func (p *period) Set(text string) error {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		const most = 10_000 // more than the server takes anywhere, and no overflow
+		n, err := strconv.ParseUint(days, 10, 32)
+		if err != nil || n > most {
+			return fmt.Errorf("%q is no number of days; write 30d, or 12h", text)
+		}
+		*p = period(time.Duration(n) * 24 * time.Hour)
+		return nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return fmt.Errorf("%q is no length of time; write 90s, 10m, 12h or 30d", text)
+	}
+	*p = period(d)
+	return nil
+}
+
+// Type implements pflag.Value.
+func (p *period) Type() string { return "duration" }
+
+func (p *period) proto() *durationpb.Duration { return durationpb.New(time.Duration(*p)) }
+
+// timeToCome reads a time of the future: RFC 3339, or how far ahead it is. Nothing
+// is no time.
+func (a *app) timeToCome(flag, text string) (*timestamppb.Timestamp, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var ahead period
+	if ahead.Set(text) == nil {
+		return timestamppb.New(a.clock.Now().Add(time.Duration(ahead))), nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return nil, usage("--%s takes a time such as 2026-05-01T12:00:00Z, or how far ahead it is, such as 2h or 30d, not %q", flag, text)
+	}
+	return timestamppb.New(t), nil
+}

@@ -1,0 +1,302 @@
+package core_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/inventorytest"
+)
+
+// told is an answer of an API that keeps the state of polls.
+type told struct {
+	status   int
+	location string
+	body     string
+	header   http.Header
+}
+
+// tell makes the API give answers, the last one for ever, and returns the links that
+// it is asked under.
+func (r *rig) tell(answers ...told) *[]string {
+	links := &[]string{}
+	r.api.Set(func(a *inventorytest.API) {
+		a.Refuse = func(c core.Call) *core.Answer {
+			*links = append(*links, c.Link)
+			next := answers[0]
+			if len(answers) > 1 {
+				answers = answers[1:]
+			}
+			if next.status >= http.StatusBadRequest {
+				x := inventorytest.Refusal(next.status, false)
+				return &x
+			}
+			header := next.header.Clone()
+			if header == nil {
+				header = http.Header{}
+			}
+			if next.location != "" {
+				header.Set("Location", next.location)
+			}
+			return &core.Answer{Status: next.status, Header: header, Body: []byte(next.body), Revision: inventorytest.Revision}
+		}
+	})
+	return links
+}
+
+func TestTheAPIsOwnLinksAreFollowed(t *testing.T) {
+	const a, b = `{"items":[{"id":"a"}]}`, `{"items":[{"id":"b"},{"id":"c"}]}`
+	for _, tc := range []struct {
+		name    string
+		answers []told
+		links   []string
+		want    []string
+	}{
+		{
+			"nothing, nothing, something",
+			[]told{{202, "1", "", nil}, {202, "1", "", nil}, {200, "2", a, nil}, {202, "2", "", nil}, {202, "2", "", nil}},
+			[]string{"", "1", "1", "2", "2"},
+			[]string{item("a")},
+		},
+		{
+			"a first answer with items is the baseline too",
+			[]told{{200, "1", a, nil}, {200, "2", b, nil}, {202, "2", "", nil}},
+			[]string{"", "1", "2"},
+			[]string{item("b"), item("c")},
+		},
+		{
+			"an answer without a link keeps the one before",
+			[]told{{202, "1", "", nil}, {202, "", "", nil}, {200, "2", a, nil}},
+			[]string{"", "1", "1"},
+			[]string{item("a")},
+		},
+		{
+			"what the same link shows again is not new",
+			[]told{{202, "1", "", nil}, {200, "1", a, nil}, {200, "1", a, nil}, {200, "1", `{"items":[{"id":"b"},{"id":"a"}]}`, nil}},
+			[]string{"", "1", "1", "1"},
+			[]string{item("a"), item("b")},
+		},
+		{
+			"after an answer without news the same is new again",
+			[]told{{202, "1", "", nil}, {200, "1", a, nil}, {202, "1", "", nil}, {200, "1", a, nil}},
+			[]string{"", "1", "1", "1"},
+			[]string{item("a"), item("a")},
+		},
+		{
+			"what another link shows is new, whatever it is",
+			[]told{{202, "1", "", nil}, {200, "2", a, nil}, {200, "3", a, nil}},
+			[]string{"", "1", "2"},
+			[]string{item("a"), item("a")},
+		},
+		{
+			"an API without any link that answers with its list",
+			[]told{{200, "", a, nil}, {200, "", a, nil}, {200, "", `{"items":[{"id":"a"},{"id":"b"}]}`, nil}},
+			[]string{"", "", ""},
+			[]string{item("b")},
+		},
+		{
+			"a failure keeps the link",
+			[]told{{202, "1", "", nil}, {500, "", "", nil}, {404, "9", "", nil}, {200, "2", a, nil}},
+			[]string{"", "1", "1", "1"},
+			[]string{item("a")},
+		},
+		{
+			"another success than 200 does not fire",
+			[]told{{202, "1", "", nil}, {204, "2", "", nil}, {201, "3", a, nil}, {200, "4", a, nil}},
+			[]string{"", "1", "2", "3"},
+			[]string{item("a")},
+		},
+		{
+			"an empty answer that fires says nothing",
+			[]told{{202, "1", "", nil}, {200, "2", `{"items":[]}`, nil}, {200, "3", "", nil}, {200, "4", a, nil}},
+			[]string{"", "1", "2", "3"},
+			[]string{item("a")},
+		},
+		{
+			"a batch without its list is one event",
+			[]told{{202, "1", "", nil}, {200, "2", `{"event":"moved"}`, nil}},
+			[]string{"", "1"},
+			[]string{`{"event":"moved"}`},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(t)
+			links := r.tell(tc.answers...)
+			r.create("items", inventorytest.Native)
+			for range len(tc.links) - 1 {
+				r.clock.Advance(20 * time.Minute)
+				r.fire()
+				r.relay()
+			}
+			equal(t, "links", *links, tc.links)
+			equal(t, "events", r.bus.events(), tc.want)
+			ids := map[string]bool{}
+			for _, m := range r.bus.messages {
+				if ids[m.ID] {
+					t.Errorf("id %s twice", m.ID)
+				}
+				ids[m.ID] = true
+			}
+		})
+	}
+}
+
+func TestASingleTriggerIsOneEventWhateverItsAnswerHolds(t *testing.T) {
+	for _, tc := range []struct{ name, body, want string }{
+		{"an object", `{ "id": "a" }`, `{ "id": "a" }`},
+		{"a list", `[1,2]`, `[1,2]`},
+		{"nothing", ``, `null`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(t)
+			r.definition.GetOperations()[1].GetTrigger().Batch = false
+			r.tell(told{202, "1", "", nil}, told{200, "2", tc.body, nil}, told{202, "2", "", nil})
+			r.create("items", inventorytest.Native)
+			r.minute()
+			r.minute()
+			equal(t, "events", r.bus.events(), []string{tc.want})
+		})
+	}
+}
+
+func TestAnAnswerThatIsNoJSONIsAnEventOfItsBytes(t *testing.T) {
+	r := newRig(t)
+	csv := http.Header{"Content-Type": {"text/csv"}}
+	r.tell(told{202, "1", "", nil}, told{200, "2", "a,b\n", csv}, told{202, "2", "", nil})
+	r.create("items", inventorytest.Native)
+	r.minute()
+	found := false
+	for _, m := range r.bus.messages {
+		found = found || strings.Contains(string(m.Data), `"datacontenttype":"text/csv"`) && strings.Contains(string(m.Data), `"data_base64":"YSxiCg=="`)
+	}
+	if !found {
+		t.Errorf("messages %q", r.bus.messages)
+	}
+}
+
+func TestALinkThatIsNotAcceptedAnyMoreLosesNothingSilently(t *testing.T) {
+	r := newRig(t)
+	s := r.create("items", inventorytest.Native)
+	link := s.Polling.Cursor.State
+	r.api.Add("c")
+	refuse := func(broken bool) {
+		r.api.Set(func(a *inventorytest.API) {
+			a.Before = func(c core.Call) error {
+				if broken && c.Link != "" {
+					return fault.Invalid(fault.ReasonLinkInvalid, "the link cannot be followed")
+				}
+				return nil
+			}
+		})
+	}
+	refuse(true)
+	r.minute()
+	state, why := r.get("items").State()
+	if state != core.StateError || !strings.Contains(why, "pause and resume") || r.get("items").Polling.Cursor.State != link {
+		t.Fatalf("state %v %q: nothing begins anew by itself", state, why)
+	}
+
+	// The connection leads back: nothing is lost.
+	refuse(false)
+	r.clock.Advance(time.Hour)
+	r.fire()
+	r.relay()
+	equal(t, "events", r.bus.events(), []string{item("c")})
+
+	// It stays away, and somebody decides to begin again.
+	refuse(true)
+	r.clock.Advance(time.Hour)
+	r.fire()
+	s, err := r.store.AlterPolling(t.Context(), s.UID, func(s *core.Subscription) error {
+		s.Polling.Cursor = s.Polling.Cursor.Resumed(r.clock.Now())
+		return nil
+	})
+	if err != nil || s.Polling.Cursor.State != "" || s.Polling.Cursor.Baseline {
+		t.Fatalf("%v, cursor %+v", err, s.Polling.Cursor)
+	}
+	r.schedules.due[s.UID] = s.Polling.Cursor.Next
+	r.api.Add("before the new baseline")
+	r.fire()
+	refuse(false)
+	r.api.Add("d")
+	r.minute()
+	equal(t, "events", r.bus.events(), []string{item("c"), item("d")})
+}
+
+func TestAnAPIThatHasForgottenTheStateKeepsItUntilSomebodyResumes(t *testing.T) {
+	r := newRig(t)
+	r.tell(told{202, "1", "", nil}, told{410, "", "", nil})
+	r.create("items", inventorytest.Native)
+	r.minute()
+	c := r.get("items").Polling.Cursor
+	if !c.Refused || c.State != "1" {
+		t.Errorf("cursor %+v", c)
+	}
+	if again := c.Resumed(start); again.State != "" || again.Refused || again.Baseline || again.Failures != 0 {
+		t.Errorf("resumed %+v", again)
+	}
+}
+
+func TestALinkWithoutMeasureIsAFailure(t *testing.T) {
+	r := newRig(t)
+	r.tell(told{202, "1", "", nil}, told{200, strings.Repeat("x", 17<<10), `{"items":[{"id":"a"}]}`, nil}, told{200, "2", `{"items":[{"id":"a"}]}`, nil})
+	r.create("items", inventorytest.Native)
+	r.minute()
+	if state, why := r.get("items").State(); state != core.StateError || !strings.Contains(why, "longer than") {
+		t.Errorf("state %v %q", state, why)
+	}
+	r.minute()
+	equal(t, "events", r.bus.events(), []string{item("a")})
+}
+
+func TestAnotherProtocolOfANewRevisionBeginsWithItsOwnBaseline(t *testing.T) {
+	r := newRig(t)
+	r.create("items", inventorytest.Native)
+	def := inventorytest.Definition()
+	def.GetOperations()[1].GetTrigger().Protocol = def.GetOperations()[0].GetTrigger().GetProtocol() // LIST
+	r.definition = def
+	r.api.Republish("second")
+	r.api.Set(func(a *inventorytest.API) {
+		a.Refuse = func(c core.Call) *core.Answer {
+			body := `{"items":[{"id":"b"},{"id":"a"}]}`
+			if c.Link != "" {
+				body = `{"items":[{"id":"b"}]}` // a part
+			}
+			return &core.Answer{Status: 200, Header: http.Header{}, Body: []byte(body), Revision: "second"}
+		}
+	})
+	r.minute()
+	r.minute()
+	equal(t, "events", r.bus.events(), nil)
+	if c := r.get("items").Polling.Cursor; c.State != "" || c.Failures != 0 {
+		t.Errorf("cursor %+v", c)
+	}
+}
+
+func TestALargeBatchIsSplitUpToTheLimit(t *testing.T) {
+	list := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, ",%d", i)
+		}
+		return `{"items":[` + b.String()[1:] + `]}`
+	}
+	r := newRig(t)
+	r.tell(told{202, "1", "", nil}, told{200, "2", list(100_001), nil}, told{200, "2", list(100_000), nil})
+	s := r.create("items", inventorytest.Native)
+	r.minute()
+	if state, why := r.get("items").State(); state != core.StateError || !strings.Contains(why, "100000") {
+		t.Fatalf("state %v %q", state, why)
+	}
+	r.clock.Advance(time.Hour)
+	if _, err := r.Poll(t.Context(), s.UID, r.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if state, why := r.get("items").State(); state != core.StateActive {
+		t.Errorf("state %v %q", state, why)
+	}
+}

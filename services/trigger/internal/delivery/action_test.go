@@ -1,0 +1,170 @@
+package delivery_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/pkg/testkit"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/delivery"
+)
+
+// apiFake answers calls as the test says.
+type apiFake struct {
+	mu     sync.Mutex
+	calls  []core.Call
+	answer func(n int) (core.Answer, error)
+}
+
+func (r *apiFake) Invoke(_ context.Context, c core.Call) (core.Answer, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, c)
+	if r.answer == nil {
+		return core.Answer{Status: 201}, nil
+	}
+	return r.answer(len(r.calls))
+}
+
+func (r *apiFake) made() []core.Call {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]core.Call(nil), r.calls...)
+}
+
+var crm = resource.Connection{Environment: "default", ID: "crm"}
+
+// actionJob is an attempt at an action.
+func actionJob(input string) delivery.Job {
+	return delivery.Job{
+		Subscription: core.Subscription{UID: strings.Repeat("a", 32), Owner: "ann", ConnectionOwner: "somebody"},
+		Sink:         core.Sink{ID: "main", Action: &core.ActionSink{Connection: crm, Operation: "CreateTask", Input: input}},
+		EventID:      "e1", ID: "e1.main.r7", Event: []byte(`{"id":"e1","data":{"id":9007199254740993,"name":"x"}}`),
+	}
+}
+
+func TestAnActionIsCalledWithTheRightsOfTheOwnerOncePerDelivery(t *testing.T) {
+	r := &apiFake{}
+	got := delivery.NewAction(r).Send(t.Context(), actionJob(`{"body": {"title": "${event.data.name}", "ref": "${event.data.id}"}}`))
+	if got != (delivery.Result{Outcome: delivery.Accepted, Status: 201}) {
+		t.Errorf("%+v", got)
+	}
+	want := []core.Call{{
+		Behalf: core.BehalfOfService, Owner: "ann", Connection: crm, Operation: "CreateTask",
+		Input: `{"body":{"ref":9007199254740993,"title":"x"}}`, IdempotencyKey: "e1.main.r7",
+	}}
+	if diff := cmp.Diff(want, r.made()); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatTheAnswerOfAnActionMeans(t *testing.T) {
+	refusal := func(status int, retryable bool) core.Answer {
+		return core.Answer{Status: status, Refusal: &core.Refusal{Message: "no such list", Retryable: retryable, RetryAfter: time.Minute}}
+	}
+	for _, tc := range []struct {
+		name   string
+		answer core.Answer
+		err    error
+		want   delivery.Outcome
+		reason string
+	}{
+		{"done", core.Answer{Status: 204}, nil, delivery.Accepted, ""},
+		{"a redirect is below 400", core.Answer{Status: 304}, nil, delivery.Accepted, ""},
+		{"too many calls", refusal(429, true), nil, delivery.Failed, "the API refused the call: no such list"},
+		{"away", refusal(503, true), nil, delivery.Failed, "no such list"},
+		{"a wrong input", refusal(400, false), nil, delivery.Refused, "no such list"},
+		{"a failure that stays", refusal(500, false), nil, delivery.Refused, "no such list"},
+		{"credentials that can be repaired", refusal(401, false), nil, delivery.Failed, "no such list"},
+		{"a failure that nobody explains", core.Answer{Status: 500}, nil, delivery.Failed, "the API refused the call"},
+		{"the API cannot be reached", core.Answer{}, fault.Unavailable(fault.ReasonUpstreamUnreachable, "the API is away").RetryAfter(time.Minute), delivery.Failed, "the action could not be called: the API is away"},
+		{"nobody knows whether it was done", core.Answer{}, fault.Deadline(fault.ReasonUpstreamTimeout, "no answer"), delivery.Failed, "no answer"},
+		{"an input that does not fit", core.Answer{}, fault.Invalid(fault.ReasonInputInvalid, "title is missing"), delivery.Refused, "title is missing"},
+		{"a connection that is gone", core.Answer{}, fault.NotFound(fault.ReasonConnectionNotFound, "no connection"), delivery.Refused, "no connection"},
+		{"a connection that has to be authorized again", core.Answer{}, fault.Precondition(fault.ReasonConnectionNotReady, "sign in"), delivery.Failed, "sign in"},
+		{"no credentials", core.Answer{}, fault.Unauthenticated(fault.ReasonUnauthenticated, "sign in"), delivery.Failed, "sign in"},
+		{"an earlier call whose outcome nobody knows", core.Answer{}, fault.Precondition(fault.ReasonIdempotencyKeyInUse, "unknown"), delivery.Refused, "unknown"},
+		{"something that nobody foresaw", core.Answer{}, context.DeadlineExceeded, delivery.Failed, "could not be called"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := &apiFake{answer: func(int) (core.Answer, error) { return tc.answer, tc.err }}
+			got := delivery.NewAction(r).Send(t.Context(), actionJob(""))
+			if got.Outcome != tc.want || !strings.Contains(got.Reason, tc.reason) || got.Status != tc.answer.Status {
+				t.Errorf("%+v, want %v %q", got, tc.want, tc.reason)
+			}
+			if strings.HasPrefix(tc.name, "too many") && got.RetryAfter != time.Minute {
+				t.Errorf("retry after %v", got.RetryAfter)
+			}
+		})
+	}
+}
+
+func TestAnInputThatCannotBeMadeIsRefusedWithTheExpression(t *testing.T) {
+	r := &apiFake{}
+	got := delivery.NewAction(r).Send(t.Context(), actionJob(`{"body": {"title": "${event.data.title}"}}`))
+	want := "the input could not be made: the expression event.data.title at /body/title: the event has no title there"
+	if got.Outcome != delivery.Refused || !strings.HasPrefix(got.Reason, want) || len(r.made()) != 0 {
+		t.Errorf("%+v, %d calls", got, len(r.made()))
+	}
+}
+
+// kinds are the kinds of sinks, which one suite holds to the same promises.
+func kinds(t *testing.T, f *fixture) map[string]func(answer func(n int) bool) (core.Sink, delivery.Sender, func() int) {
+	return map[string]func(func(int) bool) (core.Sink, delivery.Sender, func() int){
+		"http": func(answer func(int) bool) (core.Sink, delivery.Sender, func() int) {
+			target := newSink(t, failing(answer))
+			return core.Sink{ID: "0", HTTP: &core.HTTPSink{URL: target.URL}}, f.http(), func() int { return len(target.bodies()) }
+		},
+		"action": func(answer func(int) bool) (core.Sink, delivery.Sender, func() int) {
+			r := &apiFake{answer: func(n int) (core.Answer, error) {
+				if answer(n) {
+					return core.Answer{Status: 200}, nil
+				}
+				return core.Answer{Status: 503, Refusal: &core.Refusal{Message: "away", Retryable: true}}, nil
+			}}
+			return core.Sink{ID: "0", Action: &core.ActionSink{Connection: crm, Operation: "CreateTask"}}, delivery.NewAction(r), func() int { return len(r.made()) }
+		},
+	}
+}
+
+func TestEveryKindOfSink(t *testing.T) {
+	for _, kind := range []string{"http", "action"} {
+		t.Run(kind, func(t *testing.T) {
+			for _, tc := range []struct {
+				name     string
+				answer   func(n int) bool
+				shift    time.Duration
+				attempts int
+				dead     uint64
+			}{
+				{"gets an event once", func(int) bool { return true }, 0, 1, 0},
+				{"gets it again if it failed", func(n int) bool { return n > 1 }, 0, 2, 0},
+				{"gets it no more once its time is over", func(int) bool { return false }, 73 * time.Hour, 1, 1},
+			} {
+				t.Run(tc.name, func(t *testing.T) {
+					f := newFixture(t)
+					sink, sender, attempts := kinds(t, f)[kind](tc.answer)
+					s := f.subscribeTo("items", sink)
+					f.clock.shift(tc.shift)
+					f.happen(s, "a")
+					f.run(sender, 2)
+					testkit.Await(t, "the end", func() bool {
+						made := attempts() // before the queue is looked at
+						n, dead := f.queued()
+						return made >= tc.attempts && n == 0 && dead == tc.dead
+					})
+					if attempts() != tc.attempts {
+						t.Errorf("%d attempts, want %d", attempts(), tc.attempts)
+					}
+				})
+			}
+		})
+	}
+}

@@ -1,0 +1,158 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/ferrule-dev/ferrule/pkg/bus"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
+)
+
+// retryFor is for how long a delivery is tried.
+func (t *turn) retryFor() time.Duration {
+	if t.sink.RetryFor > 0 {
+		return t.sink.RetryFor
+	}
+	return core.DefaultRetryFor
+}
+
+// start begins an attempt, unless none is to be made.
+func (t *turn) start(ctx context.Context, e *entry, now time.Time) error {
+	if err := t.refresh(ctx); err != nil {
+		return err
+	}
+	if err := t.fetch(ctx, e); err != nil || e.message == nil {
+		return err
+	}
+	sender := t.d.senderOf(t.sink)
+	switch {
+	case t.sink.Disabled && t.sink.DisabledReason != "":
+		return t.bury(ctx, e, "the sink is disabled: "+t.sink.DisabledReason)
+	case t.sink.Disabled:
+		return t.bury(ctx, e, "the sink is disabled by its owner")
+	case sender == nil:
+		return t.bury(ctx, e, "this installation has no sinks of this kind")
+	case t.state.Failures > 0 && now.Sub(e.message.Time) > t.retryFor() && now.Sub(t.state.Failing) > t.retryFor():
+		// Attempts have been made all the time, with others: one for each would keep
+		// the queue from ever becoming shorter.
+		return t.bury(ctx, e, "no attempt at the sink succeeded for "+t.retryFor().String())
+	}
+	if t.sink.PerSecond > 0 {
+		t.state.Slot = latest(now, t.state.Slot).Add(time.Duration(float64(time.Second) / t.sink.PerSecond))
+	}
+	e.busy = true
+	t.underWay++
+	job := t.job(e)
+	ctx = bus.TraceContext(ctx, e.message.Header)
+	go func() {
+		result := sender.Send(ctx, job)
+		t.done <- attempted{entry: e, result: result, began: now, took: t.d.Clock.Now().Sub(now)}
+	}()
+	return nil
+}
+
+func (t *turn) job(e *entry) Job {
+	event := e.message.Header.Get(headerEvent)
+	return Job{
+		Subscription: t.sub, Sink: t.sink, EventID: event, Event: e.message.Data,
+		ID: deliveryID(event, t.sink.ID, e.message.Header.Get(headerAgain)),
+	}
+}
+
+// finish decides by the outcome of an attempt.
+func (t *turn) finish(ctx context.Context, a attempted) error {
+	e, result := a.entry, a.result
+	e.busy = false
+	t.underWay--
+	if ctx.Err() != nil && result.Outcome != Accepted {
+		e.message = nil
+		return nil // we stop; the sink is not to blame
+	}
+	e.Attempts++
+	now := t.d.Clock.Now()
+	age := now.Sub(e.message.Time)
+	t.d.Metrics.attempt(ctx, t.sink, result, age)
+	if result.Outcome == Failed {
+		t.failed(result, now)
+	} else {
+		t.state.Failures, t.state.Failing, t.state.Rests = 0, time.Time{}, time.Time{}
+	}
+	why, final := t.verdict(ctx, result, age)
+	if !final {
+		// As old as it is, so long it waits: the pauses double.
+		e.Next = now.Add(t.d.jittered(max(min(max(age, minDelay), maxDelay), result.RetryAfter)))
+	}
+	t.d.report(t.at, e, t.sink, a, why, final)
+	switch {
+	case !final:
+		t.d.Log.InfoContext(ctx, "a delivery failed and will be tried again", "subscription", t.sub.Name.String(), "sink", t.sink.ID, "reason", result.Reason)
+		e.message = nil
+		return nil
+	case result.Outcome == Accepted:
+		return t.remove(ctx, e)
+	}
+	return t.bury(ctx, e, why)
+}
+
+// failed leaves the sink alone for a while.
+func (t *turn) failed(result Result, now time.Time) {
+	if now.Before(t.state.Rests) { // with another one, which was under way at the same time
+		t.state.Rests = latest(t.state.Rests, now.Add(result.RetryAfter))
+		return
+	}
+	rest := minDelay
+	for range t.state.Failures {
+		rest = min(2*rest, maxRest)
+	}
+	if t.state.Failures == 0 {
+		t.state.Failing = now
+	}
+	t.state.Failures++
+	t.state.Rests = now.Add(max(rest, result.RetryAfter))
+}
+
+// verdict says whether an attempt was the last one, and why the delivery is dead if
+// it was not accepted.
+func (t *turn) verdict(ctx context.Context, result Result, age time.Duration) (why string, final bool) {
+	switch result.Outcome {
+	case Accepted:
+		return "", true
+	case Refused:
+		return result.Reason, true
+	case Gone:
+		if err := t.d.close(ctx, t.at, result.Reason); err != nil {
+			t.d.Log.WarnContext(ctx, "a sink that is gone could not be noted", "subscription", t.sub.Name.String(), "error", err)
+			return result.Reason, false
+		}
+		t.sink.Disabled, t.sink.DisabledReason = true, result.Reason
+		return result.Reason, true
+	case Failed: // below
+	}
+	if age > t.retryFor() {
+		// Only now: what waited because nobody was here to try deserves its attempt.
+		return "no attempt succeeded for " + t.retryFor().String() + "; at last: " + result.Reason, true
+	}
+	return result.Reason, false
+}
+
+// remove takes a delivery out of the queue. Should that fail, it is made again.
+func (t *turn) remove(ctx context.Context, e *entry) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), operationTime)
+	defer cancel()
+	err := t.queue.DeleteMsg(ctx, e.Sequence)
+	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) && !notThere(err) {
+		return fmt.Errorf("remove a delivery: %w", err)
+	}
+	t.state.remove(e)
+	return nil
+}
+
+// notThere reports whether the bus says that a message was removed before.
+func notThere(err error) bool {
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && (api.ErrorCode == jetstream.JSErrCodeMessageNotFound || api.Code == 404 || api.Description == "no message found")
+}

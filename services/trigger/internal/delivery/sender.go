@@ -1,0 +1,81 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
+)
+
+// Outcome is what an attempt led to.
+type Outcome int
+
+const (
+	// Failed means that the delivery is to be tried again.
+	Failed Outcome = iota
+	// Accepted means that the sink has the event.
+	Accepted
+	// Gone means that the sink wants no more events.
+	Gone
+	// Refused means that this event will never be accepted as it is.
+	Refused
+)
+
+// String returns the name of the outcome in metrics and in the log of attempts.
+func (o Outcome) String() string {
+	switch o {
+	case Accepted:
+		return "accepted"
+	case Gone:
+		return "gone"
+	case Refused:
+		return "refused"
+	case Failed:
+	}
+	return "failed"
+}
+
+// Result is what an attempt led to, and why.
+type Result struct {
+	Outcome Outcome
+	// Status is the HTTP status of the answer; 0 if there was none.
+	Status int
+	// Reason is one sentence about a failure; it holds nothing secret.
+	Reason string
+	// RetryAfter is how long the sink wants to be left alone; 0 if it did not say.
+	RetryAfter time.Duration
+}
+
+// Job is one attempt to make.
+type Job struct {
+	// Subscription and Sink say where to, as they are now.
+	Subscription core.Subscription
+	Sink         core.Sink
+	// EventID is the event's id.
+	EventID string
+	// ID is the same for every attempt of the same delivery, and for no other.
+	ID string
+	// Event is the CloudEvent in JSON.
+	Event []byte
+}
+
+// Sender brings events to one kind of sink. Implementations are safe for concurrent
+// use.
+type Sender interface {
+	// Kind is the kind's name in metrics.
+	Kind() string
+	// Serves reports whether a sink is of this kind.
+	Serves(sink core.Sink) bool
+	// Send makes one attempt and returns when it is over, or soon after ctx is.
+	Send(ctx context.Context, job Job) Result
+}
+
+// senderOf returns who serves a sink; nil if nobody does.
+func (d *Deliverer) senderOf(sink core.Sink) Sender {
+	for _, s := range d.senders {
+		if s.Serves(sink) {
+			return s
+		}
+	}
+	return nil
+}
