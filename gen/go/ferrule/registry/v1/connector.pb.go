@@ -128,7 +128,17 @@ type Connector struct {
 	HasIcon bool `protobuf:"varint,15,opt,name=has_icon,json=hasIcon,proto3" json:"has_icon,omitempty"`
 	// URL from which the description was last imported, without credentials and
 	// query; empty if files were sent.
-	SourceUrl     string `protobuf:"bytes,16,opt,name=source_url,json=sourceUrl,proto3" json:"source_url,omitempty"`
+	SourceUrl string `protobuf:"bytes,16,opt,name=source_url,json=sourceUrl,proto3" json:"source_url,omitempty"`
+	// Name of the principal who made the connector, or was given it since. The
+	// owner, the editors and administrators may import over it, edit, publish,
+	// deprecate and delete it, and make OAuth clients for it: whoever does any of
+	// this decides where the credentials of its connections go. Empty for a
+	// connector that was made before connectors had owners: only administrators
+	// may change it then.
+	Owner string `protobuf:"bytes,17,opt,name=owner,proto3" json:"owner,omitempty"`
+	// Names of the principals who may change the connector besides its owner,
+	// sorted, at most 100. See ShareConnector.
+	Editors       []string `protobuf:"bytes,18,rep,name=editors,proto3" json:"editors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -273,6 +283,20 @@ func (x *Connector) GetSourceUrl() string {
 		return x.SourceUrl
 	}
 	return ""
+}
+
+func (x *Connector) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *Connector) GetEditors() []string {
+	if x != nil {
+		return x.Editors
+	}
+	return nil
 }
 
 // SourceFile is one file of an API description.
@@ -451,7 +475,7 @@ var File_ferrule_registry_v1_connector_proto protoreflect.FileDescriptor
 
 const file_ferrule_registry_v1_connector_proto_rawDesc = "" +
 	"\n" +
-	"#ferrule/registry/v1/connector.proto\x12\x13ferrule.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9e\x06\n" +
+	"#ferrule/registry/v1/connector.proto\x12\x13ferrule.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x06\n" +
 	"\tConnector\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12\x19\n" +
 	"\x05title\x18\x02 \x01(\tB\x03\xe0A\x03R\x05title\x12%\n" +
@@ -474,7 +498,9 @@ const file_ferrule_registry_v1_connector_proto_rawDesc = "" +
 	"\x0eauthentication\x18\x0e \x03(\tB\x03\xe0A\x03R\x0eauthentication\x12\x1e\n" +
 	"\bhas_icon\x18\x0f \x01(\bB\x03\xe0A\x03R\ahasIcon\x12\"\n" +
 	"\n" +
-	"source_url\x18\x10 \x01(\tB\x03\xe0A\x03R\tsourceUrl:d\xeaAa\n" +
+	"source_url\x18\x10 \x01(\tB\x03\xe0A\x03R\tsourceUrl\x12\x19\n" +
+	"\x05owner\x18\x11 \x01(\tB\x03\xe0A\x03R\x05owner\x12\x1d\n" +
+	"\aeditors\x18\x12 \x03(\tB\x03\xe0A\x03R\aeditors:d\xeaAa\n" +
 	"\x15ferrule.dev/Connector\x121environments/{environment}/connectors/{connector}*\n" +
 	"connectors2\tconnector\"b\n" +
 	"\n" +

@@ -674,6 +674,89 @@ func (x *ListConnectorsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// ShareConnectorRequest says who may change a connector.
+type ShareConnectorRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/connectors/{connector}".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Names of the principals who become editors.
+	AddEditors []string `protobuf:"bytes,2,rep,name=add_editors,json=addEditors,proto3" json:"add_editors,omitempty"`
+	// Names of the principals who are editors no more; "*" is everybody.
+	RemoveEditors []string `protobuf:"bytes,3,rep,name=remove_editors,json=removeEditors,proto3" json:"remove_editors,omitempty"`
+	// If given, the name of the principal who owns the connector from now on. The
+	// former owner stays an editor unless remove_editors names him.
+	Owner string `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
+	// If given, the connector is changed only while it has this etag.
+	Etag          string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShareConnectorRequest) Reset() {
+	*x = ShareConnectorRequest{}
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShareConnectorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShareConnectorRequest) ProtoMessage() {}
+
+func (x *ShareConnectorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShareConnectorRequest.ProtoReflect.Descriptor instead.
+func (*ShareConnectorRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ShareConnectorRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ShareConnectorRequest) GetAddEditors() []string {
+	if x != nil {
+		return x.AddEditors
+	}
+	return nil
+}
+
+func (x *ShareConnectorRequest) GetRemoveEditors() []string {
+	if x != nil {
+		return x.RemoveEditors
+	}
+	return nil
+}
+
+func (x *ShareConnectorRequest) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *ShareConnectorRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
 // DeleteConnectorRequest names a connector to remove.
 type DeleteConnectorRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -687,7 +770,7 @@ type DeleteConnectorRequest struct {
 
 func (x *DeleteConnectorRequest) Reset() {
 	*x = DeleteConnectorRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[7]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -699,7 +782,7 @@ func (x *DeleteConnectorRequest) String() string {
 func (*DeleteConnectorRequest) ProtoMessage() {}
 
 func (x *DeleteConnectorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[7]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -712,7 +795,7 @@ func (x *DeleteConnectorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteConnectorRequest.ProtoReflect.Descriptor instead.
 func (*DeleteConnectorRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{7}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DeleteConnectorRequest) GetName() string {
@@ -742,7 +825,7 @@ type GetRevisionRequest struct {
 
 func (x *GetRevisionRequest) Reset() {
 	*x = GetRevisionRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[8]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -754,7 +837,7 @@ func (x *GetRevisionRequest) String() string {
 func (*GetRevisionRequest) ProtoMessage() {}
 
 func (x *GetRevisionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[8]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -767,7 +850,7 @@ func (x *GetRevisionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRevisionRequest.ProtoReflect.Descriptor instead.
 func (*GetRevisionRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{8}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetRevisionRequest) GetName() string {
@@ -799,7 +882,7 @@ type ListRevisionsRequest struct {
 
 func (x *ListRevisionsRequest) Reset() {
 	*x = ListRevisionsRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[9]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -811,7 +894,7 @@ func (x *ListRevisionsRequest) String() string {
 func (*ListRevisionsRequest) ProtoMessage() {}
 
 func (x *ListRevisionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[9]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -824,7 +907,7 @@ func (x *ListRevisionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRevisionsRequest.ProtoReflect.Descriptor instead.
 func (*ListRevisionsRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{9}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListRevisionsRequest) GetParent() string {
@@ -861,7 +944,7 @@ type ListRevisionsResponse struct {
 
 func (x *ListRevisionsResponse) Reset() {
 	*x = ListRevisionsResponse{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[10]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -873,7 +956,7 @@ func (x *ListRevisionsResponse) String() string {
 func (*ListRevisionsResponse) ProtoMessage() {}
 
 func (x *ListRevisionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[10]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -886,7 +969,7 @@ func (x *ListRevisionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRevisionsResponse.ProtoReflect.Descriptor instead.
 func (*ListRevisionsResponse) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{10}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListRevisionsResponse) GetRevisions() []*Revision {
@@ -917,7 +1000,7 @@ type PublishRevisionRequest struct {
 
 func (x *PublishRevisionRequest) Reset() {
 	*x = PublishRevisionRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[11]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -929,7 +1012,7 @@ func (x *PublishRevisionRequest) String() string {
 func (*PublishRevisionRequest) ProtoMessage() {}
 
 func (x *PublishRevisionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[11]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -942,7 +1025,7 @@ func (x *PublishRevisionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishRevisionRequest.ProtoReflect.Descriptor instead.
 func (*PublishRevisionRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{11}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PublishRevisionRequest) GetName() string {
@@ -970,7 +1053,7 @@ type GetSourceRequest struct {
 
 func (x *GetSourceRequest) Reset() {
 	*x = GetSourceRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[12]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -982,7 +1065,7 @@ func (x *GetSourceRequest) String() string {
 func (*GetSourceRequest) ProtoMessage() {}
 
 func (x *GetSourceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[12]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -995,7 +1078,7 @@ func (x *GetSourceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSourceRequest.ProtoReflect.Descriptor instead.
 func (*GetSourceRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{12}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetSourceRequest) GetName() string {
@@ -1020,7 +1103,7 @@ type Source struct {
 
 func (x *Source) Reset() {
 	*x = Source{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[13]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1032,7 +1115,7 @@ func (x *Source) String() string {
 func (*Source) ProtoMessage() {}
 
 func (x *Source) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[13]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1045,7 +1128,7 @@ func (x *Source) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Source.ProtoReflect.Descriptor instead.
 func (*Source) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{13}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Source) GetFormat() SourceFormat {
@@ -1084,7 +1167,7 @@ type ListOperationsRequest struct {
 
 func (x *ListOperationsRequest) Reset() {
 	*x = ListOperationsRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[14]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1096,7 +1179,7 @@ func (x *ListOperationsRequest) String() string {
 func (*ListOperationsRequest) ProtoMessage() {}
 
 func (x *ListOperationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[14]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1109,7 +1192,7 @@ func (x *ListOperationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOperationsRequest.ProtoReflect.Descriptor instead.
 func (*ListOperationsRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{14}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListOperationsRequest) GetParent() string {
@@ -1146,7 +1229,7 @@ type ListOperationsResponse struct {
 
 func (x *ListOperationsResponse) Reset() {
 	*x = ListOperationsResponse{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[15]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1158,7 +1241,7 @@ func (x *ListOperationsResponse) String() string {
 func (*ListOperationsResponse) ProtoMessage() {}
 
 func (x *ListOperationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[15]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1171,7 +1254,7 @@ func (x *ListOperationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOperationsResponse.ProtoReflect.Descriptor instead.
 func (*ListOperationsResponse) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{15}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListOperationsResponse) GetOperations() []*v1.Operation {
@@ -1208,7 +1291,7 @@ type CreateConnectorRequest struct {
 
 func (x *CreateConnectorRequest) Reset() {
 	*x = CreateConnectorRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[16]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1220,7 +1303,7 @@ func (x *CreateConnectorRequest) String() string {
 func (*CreateConnectorRequest) ProtoMessage() {}
 
 func (x *CreateConnectorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[16]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1233,7 +1316,7 @@ func (x *CreateConnectorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateConnectorRequest.ProtoReflect.Descriptor instead.
 func (*CreateConnectorRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{16}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CreateConnectorRequest) GetParent() string {
@@ -1284,7 +1367,7 @@ type CreateConnectorResponse struct {
 
 func (x *CreateConnectorResponse) Reset() {
 	*x = CreateConnectorResponse{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[17]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1296,7 +1379,7 @@ func (x *CreateConnectorResponse) String() string {
 func (*CreateConnectorResponse) ProtoMessage() {}
 
 func (x *CreateConnectorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[17]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1309,7 +1392,7 @@ func (x *CreateConnectorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateConnectorResponse.ProtoReflect.Descriptor instead.
 func (*CreateConnectorResponse) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{17}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CreateConnectorResponse) GetConnector() *Connector {
@@ -1355,7 +1438,7 @@ type UpdateConnectorRequest struct {
 
 func (x *UpdateConnectorRequest) Reset() {
 	*x = UpdateConnectorRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[18]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1367,7 +1450,7 @@ func (x *UpdateConnectorRequest) String() string {
 func (*UpdateConnectorRequest) ProtoMessage() {}
 
 func (x *UpdateConnectorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[18]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1380,7 +1463,7 @@ func (x *UpdateConnectorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateConnectorRequest.ProtoReflect.Descriptor instead.
 func (*UpdateConnectorRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{18}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *UpdateConnectorRequest) GetName() string {
@@ -1447,7 +1530,7 @@ type UpdateConnectorResponse struct {
 
 func (x *UpdateConnectorResponse) Reset() {
 	*x = UpdateConnectorResponse{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[19]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1459,7 +1542,7 @@ func (x *UpdateConnectorResponse) String() string {
 func (*UpdateConnectorResponse) ProtoMessage() {}
 
 func (x *UpdateConnectorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[19]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1472,7 +1555,7 @@ func (x *UpdateConnectorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateConnectorResponse.ProtoReflect.Descriptor instead.
 func (*UpdateConnectorResponse) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{19}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *UpdateConnectorResponse) GetConnector() *Connector {
@@ -1518,7 +1601,7 @@ type InferOperationRequest struct {
 
 func (x *InferOperationRequest) Reset() {
 	*x = InferOperationRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[20]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1530,7 +1613,7 @@ func (x *InferOperationRequest) String() string {
 func (*InferOperationRequest) ProtoMessage() {}
 
 func (x *InferOperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[20]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1543,7 +1626,7 @@ func (x *InferOperationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InferOperationRequest.ProtoReflect.Descriptor instead.
 func (*InferOperationRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{20}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *InferOperationRequest) GetParent() string {
@@ -1627,7 +1710,7 @@ type SampleRequest struct {
 
 func (x *SampleRequest) Reset() {
 	*x = SampleRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[21]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1639,7 +1722,7 @@ func (x *SampleRequest) String() string {
 func (*SampleRequest) ProtoMessage() {}
 
 func (x *SampleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[21]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1652,7 +1735,7 @@ func (x *SampleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SampleRequest.ProtoReflect.Descriptor instead.
 func (*SampleRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{21}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SampleRequest) GetMethod() string {
@@ -1698,7 +1781,7 @@ type SampleResponse struct {
 
 func (x *SampleResponse) Reset() {
 	*x = SampleResponse{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[22]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1710,7 +1793,7 @@ func (x *SampleResponse) String() string {
 func (*SampleResponse) ProtoMessage() {}
 
 func (x *SampleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[22]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1723,7 +1806,7 @@ func (x *SampleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SampleResponse.ProtoReflect.Descriptor instead.
 func (*SampleResponse) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{22}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SampleResponse) GetStatus() int32 {
@@ -1765,7 +1848,7 @@ type InferOperationResponse struct {
 
 func (x *InferOperationResponse) Reset() {
 	*x = InferOperationResponse{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[23]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1777,7 +1860,7 @@ func (x *InferOperationResponse) String() string {
 func (*InferOperationResponse) ProtoMessage() {}
 
 func (x *InferOperationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[23]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1790,7 +1873,7 @@ func (x *InferOperationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InferOperationResponse.ProtoReflect.Descriptor instead.
 func (*InferOperationResponse) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{23}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *InferOperationResponse) GetOperation() *v1.Operation {
@@ -1834,7 +1917,7 @@ type DeprecateRevisionRequest struct {
 
 func (x *DeprecateRevisionRequest) Reset() {
 	*x = DeprecateRevisionRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[24]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1846,7 +1929,7 @@ func (x *DeprecateRevisionRequest) String() string {
 func (*DeprecateRevisionRequest) ProtoMessage() {}
 
 func (x *DeprecateRevisionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[24]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1859,7 +1942,7 @@ func (x *DeprecateRevisionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeprecateRevisionRequest.ProtoReflect.Descriptor instead.
 func (*DeprecateRevisionRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{24}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *DeprecateRevisionRequest) GetName() string {
@@ -1895,7 +1978,7 @@ type DiffRevisionsRequest struct {
 
 func (x *DiffRevisionsRequest) Reset() {
 	*x = DiffRevisionsRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[25]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1907,7 +1990,7 @@ func (x *DiffRevisionsRequest) String() string {
 func (*DiffRevisionsRequest) ProtoMessage() {}
 
 func (x *DiffRevisionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[25]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1920,7 +2003,7 @@ func (x *DiffRevisionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffRevisionsRequest.ProtoReflect.Descriptor instead.
 func (*DiffRevisionsRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{25}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *DiffRevisionsRequest) GetBase() string {
@@ -2000,7 +2083,7 @@ type DiffRevisionsResponse struct {
 
 func (x *DiffRevisionsResponse) Reset() {
 	*x = DiffRevisionsResponse{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[26]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2012,7 +2095,7 @@ func (x *DiffRevisionsResponse) String() string {
 func (*DiffRevisionsResponse) ProtoMessage() {}
 
 func (x *DiffRevisionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[26]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2025,7 +2108,7 @@ func (x *DiffRevisionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffRevisionsResponse.ProtoReflect.Descriptor instead.
 func (*DiffRevisionsResponse) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{26}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *DiffRevisionsResponse) GetDiff() *RevisionDiff {
@@ -2048,7 +2131,7 @@ type ExportConnectorRequest struct {
 
 func (x *ExportConnectorRequest) Reset() {
 	*x = ExportConnectorRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[27]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2060,7 +2143,7 @@ func (x *ExportConnectorRequest) String() string {
 func (*ExportConnectorRequest) ProtoMessage() {}
 
 func (x *ExportConnectorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[27]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2073,7 +2156,7 @@ func (x *ExportConnectorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportConnectorRequest.ProtoReflect.Descriptor instead.
 func (*ExportConnectorRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{27}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ExportConnectorRequest) GetName() string {
@@ -2105,7 +2188,7 @@ type ExportConnectorResponse struct {
 
 func (x *ExportConnectorResponse) Reset() {
 	*x = ExportConnectorResponse{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[28]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2117,7 +2200,7 @@ func (x *ExportConnectorResponse) String() string {
 func (*ExportConnectorResponse) ProtoMessage() {}
 
 func (x *ExportConnectorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[28]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2130,7 +2213,7 @@ func (x *ExportConnectorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportConnectorResponse.ProtoReflect.Descriptor instead.
 func (*ExportConnectorResponse) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{28}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ExportConnectorResponse) GetFiles() []*SourceFile {
@@ -2175,7 +2258,7 @@ type PromoteConnectorRequest struct {
 
 func (x *PromoteConnectorRequest) Reset() {
 	*x = PromoteConnectorRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[29]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2187,7 +2270,7 @@ func (x *PromoteConnectorRequest) String() string {
 func (*PromoteConnectorRequest) ProtoMessage() {}
 
 func (x *PromoteConnectorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[29]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2200,7 +2283,7 @@ func (x *PromoteConnectorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PromoteConnectorRequest.ProtoReflect.Descriptor instead.
 func (*PromoteConnectorRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{29}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *PromoteConnectorRequest) GetName() string {
@@ -2264,7 +2347,7 @@ type PromoteConnectorResponse struct {
 
 func (x *PromoteConnectorResponse) Reset() {
 	*x = PromoteConnectorResponse{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[30]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2276,7 +2359,7 @@ func (x *PromoteConnectorResponse) String() string {
 func (*PromoteConnectorResponse) ProtoMessage() {}
 
 func (x *PromoteConnectorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[30]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2289,7 +2372,7 @@ func (x *PromoteConnectorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PromoteConnectorResponse.ProtoReflect.Descriptor instead.
 func (*PromoteConnectorResponse) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{30}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PromoteConnectorResponse) GetConnector() *Connector {
@@ -2342,7 +2425,7 @@ type Requirement struct {
 
 func (x *Requirement) Reset() {
 	*x = Requirement{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[31]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2354,7 +2437,7 @@ func (x *Requirement) String() string {
 func (*Requirement) ProtoMessage() {}
 
 func (x *Requirement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[31]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2367,7 +2450,7 @@ func (x *Requirement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Requirement.ProtoReflect.Descriptor instead.
 func (*Requirement) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{31}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Requirement) GetParameterSet() string {
@@ -2402,7 +2485,7 @@ type GetIconRequest struct {
 
 func (x *GetIconRequest) Reset() {
 	*x = GetIconRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[32]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2414,7 +2497,7 @@ func (x *GetIconRequest) String() string {
 func (*GetIconRequest) ProtoMessage() {}
 
 func (x *GetIconRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[32]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2427,7 +2510,7 @@ func (x *GetIconRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetIconRequest.ProtoReflect.Descriptor instead.
 func (*GetIconRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{32}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetIconRequest) GetName() string {
@@ -2465,7 +2548,7 @@ type SearchConnectorsRequest struct {
 
 func (x *SearchConnectorsRequest) Reset() {
 	*x = SearchConnectorsRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[33]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2477,7 +2560,7 @@ func (x *SearchConnectorsRequest) String() string {
 func (*SearchConnectorsRequest) ProtoMessage() {}
 
 func (x *SearchConnectorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[33]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2490,7 +2573,7 @@ func (x *SearchConnectorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchConnectorsRequest.ProtoReflect.Descriptor instead.
 func (*SearchConnectorsRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{33}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SearchConnectorsRequest) GetParent() string {
@@ -2574,7 +2657,7 @@ type SearchConnectorsResponse struct {
 
 func (x *SearchConnectorsResponse) Reset() {
 	*x = SearchConnectorsResponse{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[34]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2586,7 +2669,7 @@ func (x *SearchConnectorsResponse) String() string {
 func (*SearchConnectorsResponse) ProtoMessage() {}
 
 func (x *SearchConnectorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[34]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2599,7 +2682,7 @@ func (x *SearchConnectorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchConnectorsResponse.ProtoReflect.Descriptor instead.
 func (*SearchConnectorsResponse) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{34}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *SearchConnectorsResponse) GetConnectors() []*Connector {
@@ -2644,7 +2727,7 @@ type Facet struct {
 
 func (x *Facet) Reset() {
 	*x = Facet{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[35]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2656,7 +2739,7 @@ func (x *Facet) String() string {
 func (*Facet) ProtoMessage() {}
 
 func (x *Facet) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[35]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2669,7 +2752,7 @@ func (x *Facet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Facet.ProtoReflect.Descriptor instead.
 func (*Facet) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{35}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Facet) GetName() string {
@@ -2699,7 +2782,7 @@ type FacetValue struct {
 
 func (x *FacetValue) Reset() {
 	*x = FacetValue{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[36]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2711,7 +2794,7 @@ func (x *FacetValue) String() string {
 func (*FacetValue) ProtoMessage() {}
 
 func (x *FacetValue) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[36]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2724,7 +2807,7 @@ func (x *FacetValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetValue.ProtoReflect.Descriptor instead.
 func (*FacetValue) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{36}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *FacetValue) GetValue() string {
@@ -2770,7 +2853,7 @@ type SearchOperationsRequest struct {
 
 func (x *SearchOperationsRequest) Reset() {
 	*x = SearchOperationsRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[37]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2782,7 +2865,7 @@ func (x *SearchOperationsRequest) String() string {
 func (*SearchOperationsRequest) ProtoMessage() {}
 
 func (x *SearchOperationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[37]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2795,7 +2878,7 @@ func (x *SearchOperationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchOperationsRequest.ProtoReflect.Descriptor instead.
 func (*SearchOperationsRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{37}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SearchOperationsRequest) GetParent() string {
@@ -2879,7 +2962,7 @@ type SearchOperationsResponse struct {
 
 func (x *SearchOperationsResponse) Reset() {
 	*x = SearchOperationsResponse{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[38]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2891,7 +2974,7 @@ func (x *SearchOperationsResponse) String() string {
 func (*SearchOperationsResponse) ProtoMessage() {}
 
 func (x *SearchOperationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[38]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2904,7 +2987,7 @@ func (x *SearchOperationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchOperationsResponse.ProtoReflect.Descriptor instead.
 func (*SearchOperationsResponse) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{38}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SearchOperationsResponse) GetOperations() []*OperationHit {
@@ -2964,7 +3047,7 @@ type OperationHit struct {
 
 func (x *OperationHit) Reset() {
 	*x = OperationHit{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[39]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2976,7 +3059,7 @@ func (x *OperationHit) String() string {
 func (*OperationHit) ProtoMessage() {}
 
 func (x *OperationHit) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[39]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2989,7 +3072,7 @@ func (x *OperationHit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationHit.ProtoReflect.Descriptor instead.
 func (*OperationHit) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{39}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *OperationHit) GetConnector() string {
@@ -3075,7 +3158,7 @@ type CreateEnvironmentRequest struct {
 
 func (x *CreateEnvironmentRequest) Reset() {
 	*x = CreateEnvironmentRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[40]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3087,7 +3170,7 @@ func (x *CreateEnvironmentRequest) String() string {
 func (*CreateEnvironmentRequest) ProtoMessage() {}
 
 func (x *CreateEnvironmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[40]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3100,7 +3183,7 @@ func (x *CreateEnvironmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateEnvironmentRequest.ProtoReflect.Descriptor instead.
 func (*CreateEnvironmentRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{40}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *CreateEnvironmentRequest) GetEnvironmentId() string {
@@ -3128,7 +3211,7 @@ type GetEnvironmentRequest struct {
 
 func (x *GetEnvironmentRequest) Reset() {
 	*x = GetEnvironmentRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[41]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3140,7 +3223,7 @@ func (x *GetEnvironmentRequest) String() string {
 func (*GetEnvironmentRequest) ProtoMessage() {}
 
 func (x *GetEnvironmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[41]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3153,7 +3236,7 @@ func (x *GetEnvironmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEnvironmentRequest.ProtoReflect.Descriptor instead.
 func (*GetEnvironmentRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{41}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *GetEnvironmentRequest) GetName() string {
@@ -3176,7 +3259,7 @@ type ListEnvironmentsRequest struct {
 
 func (x *ListEnvironmentsRequest) Reset() {
 	*x = ListEnvironmentsRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[42]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3188,7 +3271,7 @@ func (x *ListEnvironmentsRequest) String() string {
 func (*ListEnvironmentsRequest) ProtoMessage() {}
 
 func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[42]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3201,7 +3284,7 @@ func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsRequest.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{42}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListEnvironmentsRequest) GetPageSize() int32 {
@@ -3231,7 +3314,7 @@ type ListEnvironmentsResponse struct {
 
 func (x *ListEnvironmentsResponse) Reset() {
 	*x = ListEnvironmentsResponse{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[43]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3243,7 +3326,7 @@ func (x *ListEnvironmentsResponse) String() string {
 func (*ListEnvironmentsResponse) ProtoMessage() {}
 
 func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[43]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3256,7 +3339,7 @@ func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsResponse.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsResponse) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{43}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListEnvironmentsResponse) GetEnvironments() []*Environment {
@@ -3286,7 +3369,7 @@ type UpdateEnvironmentRequest struct {
 
 func (x *UpdateEnvironmentRequest) Reset() {
 	*x = UpdateEnvironmentRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[44]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3298,7 +3381,7 @@ func (x *UpdateEnvironmentRequest) String() string {
 func (*UpdateEnvironmentRequest) ProtoMessage() {}
 
 func (x *UpdateEnvironmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[44]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3311,7 +3394,7 @@ func (x *UpdateEnvironmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateEnvironmentRequest.ProtoReflect.Descriptor instead.
 func (*UpdateEnvironmentRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{44}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *UpdateEnvironmentRequest) GetEnvironment() *Environment {
@@ -3341,7 +3424,7 @@ type DeleteEnvironmentRequest struct {
 
 func (x *DeleteEnvironmentRequest) Reset() {
 	*x = DeleteEnvironmentRequest{}
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[45]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3353,7 +3436,7 @@ func (x *DeleteEnvironmentRequest) String() string {
 func (*DeleteEnvironmentRequest) ProtoMessage() {}
 
 func (x *DeleteEnvironmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[45]
+	mi := &file_ferrule_registry_v1_registry_service_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3366,7 +3449,7 @@ func (x *DeleteEnvironmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteEnvironmentRequest.ProtoReflect.Descriptor instead.
 func (*DeleteEnvironmentRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{45}
+	return file_ferrule_registry_v1_registry_service_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *DeleteEnvironmentRequest) GetName() string {
@@ -3432,7 +3515,15 @@ const file_ferrule_registry_v1_registry_service_proto_rawDesc = "" +
 	"\n" +
 	"connectors\x18\x01 \x03(\v2\x1e.ferrule.registry.v1.ConnectorR\n" +
 	"connectors\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"s\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x80\x02\n" +
+	"\x15ShareConnectorRequest\x12;\n" +
+	"\x04name\x18\x01 \x01(\tB'\xe0A\x02\xfaA\x17\n" +
+	"\x15ferrule.dev/Connector\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\x122\n" +
+	"\vadd_editors\x18\x02 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05\x10\x01\x18\x80\x01R\n" +
+	"addEditors\x128\n" +
+	"\x0eremove_editors\x18\x03 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05\x10\x01\x18\x80\x01R\rremoveEditors\x12\x1e\n" +
+	"\x05owner\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05owner\x12\x1c\n" +
+	"\x04etag\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x04etag\"s\n" +
 	"\x16DeleteConnectorRequest\x12;\n" +
 	"\x04name\x18\x01 \x01(\tB'\xe0A\x02\xfaA\x17\n" +
 	"\x15ferrule.dev/Connector\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\x12\x1c\n" +
@@ -3660,7 +3751,7 @@ const file_ferrule_registry_v1_registry_service_proto_rawDesc = "" +
 	"\x17EXPORT_FORMAT_OPENAPI30\x10\x03\x12\x1a\n" +
 	"\x16EXPORT_FORMAT_OPENAPI2\x10\x04\x12\x19\n" +
 	"\x15EXPORT_FORMAT_POSTMAN\x10\x05\x12\x19\n" +
-	"\x15EXPORT_FORMAT_FERRULE\x10\x062\xba \n" +
+	"\x15EXPORT_FORMAT_FERRULE\x10\x062\xd2!\n" +
 	"\x0fRegistryService\x12\xa6\x01\n" +
 	"\x0fImportConnector\x12+.ferrule.registry.v1.ImportConnectorRequest\x1a,.ferrule.registry.v1.ImportConnectorResponse\"8\x82\xd3\xe4\x93\x022:\x01*\"-/v1/{parent=environments/*}/connectors:import\x12\xb4\x01\n" +
 	"\x12ValidateDefinition\x12..ferrule.registry.v1.ValidateDefinitionRequest\x1a/.ferrule.registry.v1.ValidateDefinitionResponse\"=\x82\xd3\xe4\x93\x024:\x01*\"//v1/{parent=environments/*}/connectors:validate\x90\x02\x01\x12\x9f\x01\n" +
@@ -3668,7 +3759,8 @@ const file_ferrule_registry_v1_registry_service_proto_rawDesc = "" +
 	"\x0fUpdateConnector\x12+.ferrule.registry.v1.UpdateConnectorRequest\x1a,.ferrule.registry.v1.UpdateConnectorResponse\"1\x82\xd3\xe4\x93\x02+:\x01*2&/v1/{name=environments/*/connectors/*}\x12\xa5\x01\n" +
 	"\x0eInferOperation\x12*.ferrule.registry.v1.InferOperationRequest\x1a+.ferrule.registry.v1.InferOperationResponse\":\x82\xd3\xe4\x93\x021:\x01*\",/v1/{parent=environments/*}/operations:infer\x90\x02\x01\x12\x92\x01\n" +
 	"\fGetConnector\x12(.ferrule.registry.v1.GetConnectorRequest\x1a\x1e.ferrule.registry.v1.Connector\"8\xdaA\x04name\x82\xd3\xe4\x93\x02(\x12&/v1/{name=environments/*/connectors/*}\x90\x02\x01\x12\xa5\x01\n" +
-	"\x0eListConnectors\x12*.ferrule.registry.v1.ListConnectorsRequest\x1a+.ferrule.registry.v1.ListConnectorsResponse\":\xdaA\x06parent\x82\xd3\xe4\x93\x02(\x12&/v1/{parent=environments/*}/connectors\x90\x02\x01\x12\x8d\x01\n" +
+	"\x0eListConnectors\x12*.ferrule.registry.v1.ListConnectorsRequest\x1a+.ferrule.registry.v1.ListConnectorsResponse\":\xdaA\x06parent\x82\xd3\xe4\x93\x02(\x12&/v1/{parent=environments/*}/connectors\x90\x02\x01\x12\x95\x01\n" +
+	"\x0eShareConnector\x12*.ferrule.registry.v1.ShareConnectorRequest\x1a\x1e.ferrule.registry.v1.Connector\"7\x82\xd3\xe4\x93\x021:\x01*\",/v1/{name=environments/*/connectors/*}:share\x12\x8d\x01\n" +
 	"\x0fDeleteConnector\x12+.ferrule.registry.v1.DeleteConnectorRequest\x1a\x16.google.protobuf.Empty\"5\xdaA\x04name\x82\xd3\xe4\x93\x02(*&/v1/{name=environments/*/connectors/*}\x12\x9b\x01\n" +
 	"\vGetRevision\x12'.ferrule.registry.v1.GetRevisionRequest\x1a\x1d.ferrule.registry.v1.Revision\"D\xdaA\x04name\x82\xd3\xe4\x93\x024\x122/v1/{name=environments/*/connectors/*/revisions/*}\x90\x02\x01\x12\xae\x01\n" +
 	"\rListRevisions\x12).ferrule.registry.v1.ListRevisionsRequest\x1a*.ferrule.registry.v1.ListRevisionsResponse\"F\xdaA\x06parent\x82\xd3\xe4\x93\x024\x122/v1/{parent=environments/*/connectors/*}/revisions\x90\x02\x01\x12\xab\x01\n" +
@@ -3702,7 +3794,7 @@ func file_ferrule_registry_v1_registry_service_proto_rawDescGZIP() []byte {
 }
 
 var file_ferrule_registry_v1_registry_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ferrule_registry_v1_registry_service_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
+var file_ferrule_registry_v1_registry_service_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_ferrule_registry_v1_registry_service_proto_goTypes = []any{
 	(ExportFormat)(0),                  // 0: ferrule.registry.v1.ExportFormat
 	(*ImportConnectorRequest)(nil),     // 1: ferrule.registry.v1.ImportConnectorRequest
@@ -3712,167 +3804,170 @@ var file_ferrule_registry_v1_registry_service_proto_goTypes = []any{
 	(*GetConnectorRequest)(nil),        // 5: ferrule.registry.v1.GetConnectorRequest
 	(*ListConnectorsRequest)(nil),      // 6: ferrule.registry.v1.ListConnectorsRequest
 	(*ListConnectorsResponse)(nil),     // 7: ferrule.registry.v1.ListConnectorsResponse
-	(*DeleteConnectorRequest)(nil),     // 8: ferrule.registry.v1.DeleteConnectorRequest
-	(*GetRevisionRequest)(nil),         // 9: ferrule.registry.v1.GetRevisionRequest
-	(*ListRevisionsRequest)(nil),       // 10: ferrule.registry.v1.ListRevisionsRequest
-	(*ListRevisionsResponse)(nil),      // 11: ferrule.registry.v1.ListRevisionsResponse
-	(*PublishRevisionRequest)(nil),     // 12: ferrule.registry.v1.PublishRevisionRequest
-	(*GetSourceRequest)(nil),           // 13: ferrule.registry.v1.GetSourceRequest
-	(*Source)(nil),                     // 14: ferrule.registry.v1.Source
-	(*ListOperationsRequest)(nil),      // 15: ferrule.registry.v1.ListOperationsRequest
-	(*ListOperationsResponse)(nil),     // 16: ferrule.registry.v1.ListOperationsResponse
-	(*CreateConnectorRequest)(nil),     // 17: ferrule.registry.v1.CreateConnectorRequest
-	(*CreateConnectorResponse)(nil),    // 18: ferrule.registry.v1.CreateConnectorResponse
-	(*UpdateConnectorRequest)(nil),     // 19: ferrule.registry.v1.UpdateConnectorRequest
-	(*UpdateConnectorResponse)(nil),    // 20: ferrule.registry.v1.UpdateConnectorResponse
-	(*InferOperationRequest)(nil),      // 21: ferrule.registry.v1.InferOperationRequest
-	(*SampleRequest)(nil),              // 22: ferrule.registry.v1.SampleRequest
-	(*SampleResponse)(nil),             // 23: ferrule.registry.v1.SampleResponse
-	(*InferOperationResponse)(nil),     // 24: ferrule.registry.v1.InferOperationResponse
-	(*DeprecateRevisionRequest)(nil),   // 25: ferrule.registry.v1.DeprecateRevisionRequest
-	(*DiffRevisionsRequest)(nil),       // 26: ferrule.registry.v1.DiffRevisionsRequest
-	(*DiffRevisionsResponse)(nil),      // 27: ferrule.registry.v1.DiffRevisionsResponse
-	(*ExportConnectorRequest)(nil),     // 28: ferrule.registry.v1.ExportConnectorRequest
-	(*ExportConnectorResponse)(nil),    // 29: ferrule.registry.v1.ExportConnectorResponse
-	(*PromoteConnectorRequest)(nil),    // 30: ferrule.registry.v1.PromoteConnectorRequest
-	(*PromoteConnectorResponse)(nil),   // 31: ferrule.registry.v1.PromoteConnectorResponse
-	(*Requirement)(nil),                // 32: ferrule.registry.v1.Requirement
-	(*GetIconRequest)(nil),             // 33: ferrule.registry.v1.GetIconRequest
-	(*SearchConnectorsRequest)(nil),    // 34: ferrule.registry.v1.SearchConnectorsRequest
-	(*SearchConnectorsResponse)(nil),   // 35: ferrule.registry.v1.SearchConnectorsResponse
-	(*Facet)(nil),                      // 36: ferrule.registry.v1.Facet
-	(*FacetValue)(nil),                 // 37: ferrule.registry.v1.FacetValue
-	(*SearchOperationsRequest)(nil),    // 38: ferrule.registry.v1.SearchOperationsRequest
-	(*SearchOperationsResponse)(nil),   // 39: ferrule.registry.v1.SearchOperationsResponse
-	(*OperationHit)(nil),               // 40: ferrule.registry.v1.OperationHit
-	(*CreateEnvironmentRequest)(nil),   // 41: ferrule.registry.v1.CreateEnvironmentRequest
-	(*GetEnvironmentRequest)(nil),      // 42: ferrule.registry.v1.GetEnvironmentRequest
-	(*ListEnvironmentsRequest)(nil),    // 43: ferrule.registry.v1.ListEnvironmentsRequest
-	(*ListEnvironmentsResponse)(nil),   // 44: ferrule.registry.v1.ListEnvironmentsResponse
-	(*UpdateEnvironmentRequest)(nil),   // 45: ferrule.registry.v1.UpdateEnvironmentRequest
-	(*DeleteEnvironmentRequest)(nil),   // 46: ferrule.registry.v1.DeleteEnvironmentRequest
-	(*SourceFiles)(nil),                // 47: ferrule.registry.v1.SourceFiles
-	(SourceFormat)(0),                  // 48: ferrule.registry.v1.SourceFormat
-	(*OperationSelection)(nil),         // 49: ferrule.registry.v1.OperationSelection
-	(*Connector)(nil),                  // 50: ferrule.registry.v1.Connector
-	(*Revision)(nil),                   // 51: ferrule.registry.v1.Revision
-	(*RevisionDiff)(nil),               // 52: ferrule.registry.v1.RevisionDiff
-	(RuleSet)(0),                       // 53: ferrule.registry.v1.RuleSet
-	(*Finding)(nil),                    // 54: ferrule.registry.v1.Finding
-	(RevisionView)(0),                  // 55: ferrule.registry.v1.RevisionView
-	(*SourceFile)(nil),                 // 56: ferrule.registry.v1.SourceFile
-	(*v1.Operation)(nil),               // 57: ferrule.connector.v1.Operation
-	(*v1.Definition)(nil),              // 58: ferrule.connector.v1.Definition
-	(*v1.Server)(nil),                  // 59: ferrule.connector.v1.Server
-	(*v1.SecurityScheme)(nil),          // 60: ferrule.connector.v1.SecurityScheme
-	(*Environment)(nil),                // 61: ferrule.registry.v1.Environment
-	(*fieldmaskpb.FieldMask)(nil),      // 62: google.protobuf.FieldMask
-	(*emptypb.Empty)(nil),              // 63: google.protobuf.Empty
-	(*httpbody.HttpBody)(nil),          // 64: google.api.HttpBody
+	(*ShareConnectorRequest)(nil),      // 8: ferrule.registry.v1.ShareConnectorRequest
+	(*DeleteConnectorRequest)(nil),     // 9: ferrule.registry.v1.DeleteConnectorRequest
+	(*GetRevisionRequest)(nil),         // 10: ferrule.registry.v1.GetRevisionRequest
+	(*ListRevisionsRequest)(nil),       // 11: ferrule.registry.v1.ListRevisionsRequest
+	(*ListRevisionsResponse)(nil),      // 12: ferrule.registry.v1.ListRevisionsResponse
+	(*PublishRevisionRequest)(nil),     // 13: ferrule.registry.v1.PublishRevisionRequest
+	(*GetSourceRequest)(nil),           // 14: ferrule.registry.v1.GetSourceRequest
+	(*Source)(nil),                     // 15: ferrule.registry.v1.Source
+	(*ListOperationsRequest)(nil),      // 16: ferrule.registry.v1.ListOperationsRequest
+	(*ListOperationsResponse)(nil),     // 17: ferrule.registry.v1.ListOperationsResponse
+	(*CreateConnectorRequest)(nil),     // 18: ferrule.registry.v1.CreateConnectorRequest
+	(*CreateConnectorResponse)(nil),    // 19: ferrule.registry.v1.CreateConnectorResponse
+	(*UpdateConnectorRequest)(nil),     // 20: ferrule.registry.v1.UpdateConnectorRequest
+	(*UpdateConnectorResponse)(nil),    // 21: ferrule.registry.v1.UpdateConnectorResponse
+	(*InferOperationRequest)(nil),      // 22: ferrule.registry.v1.InferOperationRequest
+	(*SampleRequest)(nil),              // 23: ferrule.registry.v1.SampleRequest
+	(*SampleResponse)(nil),             // 24: ferrule.registry.v1.SampleResponse
+	(*InferOperationResponse)(nil),     // 25: ferrule.registry.v1.InferOperationResponse
+	(*DeprecateRevisionRequest)(nil),   // 26: ferrule.registry.v1.DeprecateRevisionRequest
+	(*DiffRevisionsRequest)(nil),       // 27: ferrule.registry.v1.DiffRevisionsRequest
+	(*DiffRevisionsResponse)(nil),      // 28: ferrule.registry.v1.DiffRevisionsResponse
+	(*ExportConnectorRequest)(nil),     // 29: ferrule.registry.v1.ExportConnectorRequest
+	(*ExportConnectorResponse)(nil),    // 30: ferrule.registry.v1.ExportConnectorResponse
+	(*PromoteConnectorRequest)(nil),    // 31: ferrule.registry.v1.PromoteConnectorRequest
+	(*PromoteConnectorResponse)(nil),   // 32: ferrule.registry.v1.PromoteConnectorResponse
+	(*Requirement)(nil),                // 33: ferrule.registry.v1.Requirement
+	(*GetIconRequest)(nil),             // 34: ferrule.registry.v1.GetIconRequest
+	(*SearchConnectorsRequest)(nil),    // 35: ferrule.registry.v1.SearchConnectorsRequest
+	(*SearchConnectorsResponse)(nil),   // 36: ferrule.registry.v1.SearchConnectorsResponse
+	(*Facet)(nil),                      // 37: ferrule.registry.v1.Facet
+	(*FacetValue)(nil),                 // 38: ferrule.registry.v1.FacetValue
+	(*SearchOperationsRequest)(nil),    // 39: ferrule.registry.v1.SearchOperationsRequest
+	(*SearchOperationsResponse)(nil),   // 40: ferrule.registry.v1.SearchOperationsResponse
+	(*OperationHit)(nil),               // 41: ferrule.registry.v1.OperationHit
+	(*CreateEnvironmentRequest)(nil),   // 42: ferrule.registry.v1.CreateEnvironmentRequest
+	(*GetEnvironmentRequest)(nil),      // 43: ferrule.registry.v1.GetEnvironmentRequest
+	(*ListEnvironmentsRequest)(nil),    // 44: ferrule.registry.v1.ListEnvironmentsRequest
+	(*ListEnvironmentsResponse)(nil),   // 45: ferrule.registry.v1.ListEnvironmentsResponse
+	(*UpdateEnvironmentRequest)(nil),   // 46: ferrule.registry.v1.UpdateEnvironmentRequest
+	(*DeleteEnvironmentRequest)(nil),   // 47: ferrule.registry.v1.DeleteEnvironmentRequest
+	(*SourceFiles)(nil),                // 48: ferrule.registry.v1.SourceFiles
+	(SourceFormat)(0),                  // 49: ferrule.registry.v1.SourceFormat
+	(*OperationSelection)(nil),         // 50: ferrule.registry.v1.OperationSelection
+	(*Connector)(nil),                  // 51: ferrule.registry.v1.Connector
+	(*Revision)(nil),                   // 52: ferrule.registry.v1.Revision
+	(*RevisionDiff)(nil),               // 53: ferrule.registry.v1.RevisionDiff
+	(RuleSet)(0),                       // 54: ferrule.registry.v1.RuleSet
+	(*Finding)(nil),                    // 55: ferrule.registry.v1.Finding
+	(RevisionView)(0),                  // 56: ferrule.registry.v1.RevisionView
+	(*SourceFile)(nil),                 // 57: ferrule.registry.v1.SourceFile
+	(*v1.Operation)(nil),               // 58: ferrule.connector.v1.Operation
+	(*v1.Definition)(nil),              // 59: ferrule.connector.v1.Definition
+	(*v1.Server)(nil),                  // 60: ferrule.connector.v1.Server
+	(*v1.SecurityScheme)(nil),          // 61: ferrule.connector.v1.SecurityScheme
+	(*Environment)(nil),                // 62: ferrule.registry.v1.Environment
+	(*fieldmaskpb.FieldMask)(nil),      // 63: google.protobuf.FieldMask
+	(*emptypb.Empty)(nil),              // 64: google.protobuf.Empty
+	(*httpbody.HttpBody)(nil),          // 65: google.api.HttpBody
 }
 var file_ferrule_registry_v1_registry_service_proto_depIdxs = []int32{
-	47, // 0: ferrule.registry.v1.ImportConnectorRequest.files:type_name -> ferrule.registry.v1.SourceFiles
-	48, // 1: ferrule.registry.v1.ImportConnectorRequest.format:type_name -> ferrule.registry.v1.SourceFormat
-	49, // 2: ferrule.registry.v1.ImportConnectorRequest.selection:type_name -> ferrule.registry.v1.OperationSelection
-	50, // 3: ferrule.registry.v1.ImportConnectorResponse.connector:type_name -> ferrule.registry.v1.Connector
-	51, // 4: ferrule.registry.v1.ImportConnectorResponse.revision:type_name -> ferrule.registry.v1.Revision
-	52, // 5: ferrule.registry.v1.ImportConnectorResponse.diff:type_name -> ferrule.registry.v1.RevisionDiff
-	47, // 6: ferrule.registry.v1.ValidateDefinitionRequest.files:type_name -> ferrule.registry.v1.SourceFiles
-	48, // 7: ferrule.registry.v1.ValidateDefinitionRequest.format:type_name -> ferrule.registry.v1.SourceFormat
-	53, // 8: ferrule.registry.v1.ValidateDefinitionRequest.rule_sets:type_name -> ferrule.registry.v1.RuleSet
-	49, // 9: ferrule.registry.v1.ValidateDefinitionRequest.selection:type_name -> ferrule.registry.v1.OperationSelection
-	48, // 10: ferrule.registry.v1.ValidateDefinitionResponse.format:type_name -> ferrule.registry.v1.SourceFormat
-	54, // 11: ferrule.registry.v1.ValidateDefinitionResponse.findings:type_name -> ferrule.registry.v1.Finding
-	50, // 12: ferrule.registry.v1.ListConnectorsResponse.connectors:type_name -> ferrule.registry.v1.Connector
-	55, // 13: ferrule.registry.v1.GetRevisionRequest.view:type_name -> ferrule.registry.v1.RevisionView
-	51, // 14: ferrule.registry.v1.ListRevisionsResponse.revisions:type_name -> ferrule.registry.v1.Revision
-	48, // 15: ferrule.registry.v1.Source.format:type_name -> ferrule.registry.v1.SourceFormat
-	56, // 16: ferrule.registry.v1.Source.files:type_name -> ferrule.registry.v1.SourceFile
-	57, // 17: ferrule.registry.v1.ListOperationsResponse.operations:type_name -> ferrule.connector.v1.Operation
-	58, // 18: ferrule.registry.v1.CreateConnectorRequest.definition:type_name -> ferrule.connector.v1.Definition
-	50, // 19: ferrule.registry.v1.CreateConnectorResponse.connector:type_name -> ferrule.registry.v1.Connector
-	51, // 20: ferrule.registry.v1.CreateConnectorResponse.revision:type_name -> ferrule.registry.v1.Revision
-	58, // 21: ferrule.registry.v1.UpdateConnectorRequest.definition:type_name -> ferrule.connector.v1.Definition
-	50, // 22: ferrule.registry.v1.UpdateConnectorResponse.connector:type_name -> ferrule.registry.v1.Connector
-	51, // 23: ferrule.registry.v1.UpdateConnectorResponse.revision:type_name -> ferrule.registry.v1.Revision
-	52, // 24: ferrule.registry.v1.UpdateConnectorResponse.diff:type_name -> ferrule.registry.v1.RevisionDiff
-	22, // 25: ferrule.registry.v1.InferOperationRequest.sample:type_name -> ferrule.registry.v1.SampleRequest
-	23, // 26: ferrule.registry.v1.InferOperationRequest.response:type_name -> ferrule.registry.v1.SampleResponse
-	57, // 27: ferrule.registry.v1.InferOperationResponse.operation:type_name -> ferrule.connector.v1.Operation
-	59, // 28: ferrule.registry.v1.InferOperationResponse.server:type_name -> ferrule.connector.v1.Server
-	60, // 29: ferrule.registry.v1.InferOperationResponse.security_schemes:type_name -> ferrule.connector.v1.SecurityScheme
-	54, // 30: ferrule.registry.v1.InferOperationResponse.findings:type_name -> ferrule.registry.v1.Finding
-	47, // 31: ferrule.registry.v1.DiffRevisionsRequest.files:type_name -> ferrule.registry.v1.SourceFiles
-	52, // 32: ferrule.registry.v1.DiffRevisionsResponse.diff:type_name -> ferrule.registry.v1.RevisionDiff
+	48, // 0: ferrule.registry.v1.ImportConnectorRequest.files:type_name -> ferrule.registry.v1.SourceFiles
+	49, // 1: ferrule.registry.v1.ImportConnectorRequest.format:type_name -> ferrule.registry.v1.SourceFormat
+	50, // 2: ferrule.registry.v1.ImportConnectorRequest.selection:type_name -> ferrule.registry.v1.OperationSelection
+	51, // 3: ferrule.registry.v1.ImportConnectorResponse.connector:type_name -> ferrule.registry.v1.Connector
+	52, // 4: ferrule.registry.v1.ImportConnectorResponse.revision:type_name -> ferrule.registry.v1.Revision
+	53, // 5: ferrule.registry.v1.ImportConnectorResponse.diff:type_name -> ferrule.registry.v1.RevisionDiff
+	48, // 6: ferrule.registry.v1.ValidateDefinitionRequest.files:type_name -> ferrule.registry.v1.SourceFiles
+	49, // 7: ferrule.registry.v1.ValidateDefinitionRequest.format:type_name -> ferrule.registry.v1.SourceFormat
+	54, // 8: ferrule.registry.v1.ValidateDefinitionRequest.rule_sets:type_name -> ferrule.registry.v1.RuleSet
+	50, // 9: ferrule.registry.v1.ValidateDefinitionRequest.selection:type_name -> ferrule.registry.v1.OperationSelection
+	49, // 10: ferrule.registry.v1.ValidateDefinitionResponse.format:type_name -> ferrule.registry.v1.SourceFormat
+	55, // 11: ferrule.registry.v1.ValidateDefinitionResponse.findings:type_name -> ferrule.registry.v1.Finding
+	51, // 12: ferrule.registry.v1.ListConnectorsResponse.connectors:type_name -> ferrule.registry.v1.Connector
+	56, // 13: ferrule.registry.v1.GetRevisionRequest.view:type_name -> ferrule.registry.v1.RevisionView
+	52, // 14: ferrule.registry.v1.ListRevisionsResponse.revisions:type_name -> ferrule.registry.v1.Revision
+	49, // 15: ferrule.registry.v1.Source.format:type_name -> ferrule.registry.v1.SourceFormat
+	57, // 16: ferrule.registry.v1.Source.files:type_name -> ferrule.registry.v1.SourceFile
+	58, // 17: ferrule.registry.v1.ListOperationsResponse.operations:type_name -> ferrule.connector.v1.Operation
+	59, // 18: ferrule.registry.v1.CreateConnectorRequest.definition:type_name -> ferrule.connector.v1.Definition
+	51, // 19: ferrule.registry.v1.CreateConnectorResponse.connector:type_name -> ferrule.registry.v1.Connector
+	52, // 20: ferrule.registry.v1.CreateConnectorResponse.revision:type_name -> ferrule.registry.v1.Revision
+	59, // 21: ferrule.registry.v1.UpdateConnectorRequest.definition:type_name -> ferrule.connector.v1.Definition
+	51, // 22: ferrule.registry.v1.UpdateConnectorResponse.connector:type_name -> ferrule.registry.v1.Connector
+	52, // 23: ferrule.registry.v1.UpdateConnectorResponse.revision:type_name -> ferrule.registry.v1.Revision
+	53, // 24: ferrule.registry.v1.UpdateConnectorResponse.diff:type_name -> ferrule.registry.v1.RevisionDiff
+	23, // 25: ferrule.registry.v1.InferOperationRequest.sample:type_name -> ferrule.registry.v1.SampleRequest
+	24, // 26: ferrule.registry.v1.InferOperationRequest.response:type_name -> ferrule.registry.v1.SampleResponse
+	58, // 27: ferrule.registry.v1.InferOperationResponse.operation:type_name -> ferrule.connector.v1.Operation
+	60, // 28: ferrule.registry.v1.InferOperationResponse.server:type_name -> ferrule.connector.v1.Server
+	61, // 29: ferrule.registry.v1.InferOperationResponse.security_schemes:type_name -> ferrule.connector.v1.SecurityScheme
+	55, // 30: ferrule.registry.v1.InferOperationResponse.findings:type_name -> ferrule.registry.v1.Finding
+	48, // 31: ferrule.registry.v1.DiffRevisionsRequest.files:type_name -> ferrule.registry.v1.SourceFiles
+	53, // 32: ferrule.registry.v1.DiffRevisionsResponse.diff:type_name -> ferrule.registry.v1.RevisionDiff
 	0,  // 33: ferrule.registry.v1.ExportConnectorRequest.format:type_name -> ferrule.registry.v1.ExportFormat
-	56, // 34: ferrule.registry.v1.ExportConnectorResponse.files:type_name -> ferrule.registry.v1.SourceFile
-	54, // 35: ferrule.registry.v1.ExportConnectorResponse.findings:type_name -> ferrule.registry.v1.Finding
-	50, // 36: ferrule.registry.v1.PromoteConnectorResponse.connector:type_name -> ferrule.registry.v1.Connector
-	51, // 37: ferrule.registry.v1.PromoteConnectorResponse.revision:type_name -> ferrule.registry.v1.Revision
-	52, // 38: ferrule.registry.v1.PromoteConnectorResponse.diff:type_name -> ferrule.registry.v1.RevisionDiff
-	32, // 39: ferrule.registry.v1.PromoteConnectorResponse.requirements:type_name -> ferrule.registry.v1.Requirement
-	48, // 40: ferrule.registry.v1.SearchConnectorsRequest.formats:type_name -> ferrule.registry.v1.SourceFormat
-	50, // 41: ferrule.registry.v1.SearchConnectorsResponse.connectors:type_name -> ferrule.registry.v1.Connector
-	36, // 42: ferrule.registry.v1.SearchConnectorsResponse.facets:type_name -> ferrule.registry.v1.Facet
-	37, // 43: ferrule.registry.v1.Facet.values:type_name -> ferrule.registry.v1.FacetValue
-	40, // 44: ferrule.registry.v1.SearchOperationsResponse.operations:type_name -> ferrule.registry.v1.OperationHit
-	36, // 45: ferrule.registry.v1.SearchOperationsResponse.facets:type_name -> ferrule.registry.v1.Facet
-	61, // 46: ferrule.registry.v1.CreateEnvironmentRequest.environment:type_name -> ferrule.registry.v1.Environment
-	61, // 47: ferrule.registry.v1.ListEnvironmentsResponse.environments:type_name -> ferrule.registry.v1.Environment
-	61, // 48: ferrule.registry.v1.UpdateEnvironmentRequest.environment:type_name -> ferrule.registry.v1.Environment
-	62, // 49: ferrule.registry.v1.UpdateEnvironmentRequest.update_mask:type_name -> google.protobuf.FieldMask
+	57, // 34: ferrule.registry.v1.ExportConnectorResponse.files:type_name -> ferrule.registry.v1.SourceFile
+	55, // 35: ferrule.registry.v1.ExportConnectorResponse.findings:type_name -> ferrule.registry.v1.Finding
+	51, // 36: ferrule.registry.v1.PromoteConnectorResponse.connector:type_name -> ferrule.registry.v1.Connector
+	52, // 37: ferrule.registry.v1.PromoteConnectorResponse.revision:type_name -> ferrule.registry.v1.Revision
+	53, // 38: ferrule.registry.v1.PromoteConnectorResponse.diff:type_name -> ferrule.registry.v1.RevisionDiff
+	33, // 39: ferrule.registry.v1.PromoteConnectorResponse.requirements:type_name -> ferrule.registry.v1.Requirement
+	49, // 40: ferrule.registry.v1.SearchConnectorsRequest.formats:type_name -> ferrule.registry.v1.SourceFormat
+	51, // 41: ferrule.registry.v1.SearchConnectorsResponse.connectors:type_name -> ferrule.registry.v1.Connector
+	37, // 42: ferrule.registry.v1.SearchConnectorsResponse.facets:type_name -> ferrule.registry.v1.Facet
+	38, // 43: ferrule.registry.v1.Facet.values:type_name -> ferrule.registry.v1.FacetValue
+	41, // 44: ferrule.registry.v1.SearchOperationsResponse.operations:type_name -> ferrule.registry.v1.OperationHit
+	37, // 45: ferrule.registry.v1.SearchOperationsResponse.facets:type_name -> ferrule.registry.v1.Facet
+	62, // 46: ferrule.registry.v1.CreateEnvironmentRequest.environment:type_name -> ferrule.registry.v1.Environment
+	62, // 47: ferrule.registry.v1.ListEnvironmentsResponse.environments:type_name -> ferrule.registry.v1.Environment
+	62, // 48: ferrule.registry.v1.UpdateEnvironmentRequest.environment:type_name -> ferrule.registry.v1.Environment
+	63, // 49: ferrule.registry.v1.UpdateEnvironmentRequest.update_mask:type_name -> google.protobuf.FieldMask
 	1,  // 50: ferrule.registry.v1.RegistryService.ImportConnector:input_type -> ferrule.registry.v1.ImportConnectorRequest
 	3,  // 51: ferrule.registry.v1.RegistryService.ValidateDefinition:input_type -> ferrule.registry.v1.ValidateDefinitionRequest
-	17, // 52: ferrule.registry.v1.RegistryService.CreateConnector:input_type -> ferrule.registry.v1.CreateConnectorRequest
-	19, // 53: ferrule.registry.v1.RegistryService.UpdateConnector:input_type -> ferrule.registry.v1.UpdateConnectorRequest
-	21, // 54: ferrule.registry.v1.RegistryService.InferOperation:input_type -> ferrule.registry.v1.InferOperationRequest
+	18, // 52: ferrule.registry.v1.RegistryService.CreateConnector:input_type -> ferrule.registry.v1.CreateConnectorRequest
+	20, // 53: ferrule.registry.v1.RegistryService.UpdateConnector:input_type -> ferrule.registry.v1.UpdateConnectorRequest
+	22, // 54: ferrule.registry.v1.RegistryService.InferOperation:input_type -> ferrule.registry.v1.InferOperationRequest
 	5,  // 55: ferrule.registry.v1.RegistryService.GetConnector:input_type -> ferrule.registry.v1.GetConnectorRequest
 	6,  // 56: ferrule.registry.v1.RegistryService.ListConnectors:input_type -> ferrule.registry.v1.ListConnectorsRequest
-	8,  // 57: ferrule.registry.v1.RegistryService.DeleteConnector:input_type -> ferrule.registry.v1.DeleteConnectorRequest
-	9,  // 58: ferrule.registry.v1.RegistryService.GetRevision:input_type -> ferrule.registry.v1.GetRevisionRequest
-	10, // 59: ferrule.registry.v1.RegistryService.ListRevisions:input_type -> ferrule.registry.v1.ListRevisionsRequest
-	12, // 60: ferrule.registry.v1.RegistryService.PublishRevision:input_type -> ferrule.registry.v1.PublishRevisionRequest
-	25, // 61: ferrule.registry.v1.RegistryService.DeprecateRevision:input_type -> ferrule.registry.v1.DeprecateRevisionRequest
-	26, // 62: ferrule.registry.v1.RegistryService.DiffRevisions:input_type -> ferrule.registry.v1.DiffRevisionsRequest
-	28, // 63: ferrule.registry.v1.RegistryService.ExportConnector:input_type -> ferrule.registry.v1.ExportConnectorRequest
-	30, // 64: ferrule.registry.v1.RegistryService.PromoteConnector:input_type -> ferrule.registry.v1.PromoteConnectorRequest
-	33, // 65: ferrule.registry.v1.RegistryService.GetIcon:input_type -> ferrule.registry.v1.GetIconRequest
-	34, // 66: ferrule.registry.v1.RegistryService.SearchConnectors:input_type -> ferrule.registry.v1.SearchConnectorsRequest
-	38, // 67: ferrule.registry.v1.RegistryService.SearchOperations:input_type -> ferrule.registry.v1.SearchOperationsRequest
-	41, // 68: ferrule.registry.v1.RegistryService.CreateEnvironment:input_type -> ferrule.registry.v1.CreateEnvironmentRequest
-	42, // 69: ferrule.registry.v1.RegistryService.GetEnvironment:input_type -> ferrule.registry.v1.GetEnvironmentRequest
-	43, // 70: ferrule.registry.v1.RegistryService.ListEnvironments:input_type -> ferrule.registry.v1.ListEnvironmentsRequest
-	45, // 71: ferrule.registry.v1.RegistryService.UpdateEnvironment:input_type -> ferrule.registry.v1.UpdateEnvironmentRequest
-	46, // 72: ferrule.registry.v1.RegistryService.DeleteEnvironment:input_type -> ferrule.registry.v1.DeleteEnvironmentRequest
-	13, // 73: ferrule.registry.v1.RegistryService.GetSource:input_type -> ferrule.registry.v1.GetSourceRequest
-	15, // 74: ferrule.registry.v1.RegistryService.ListOperations:input_type -> ferrule.registry.v1.ListOperationsRequest
-	2,  // 75: ferrule.registry.v1.RegistryService.ImportConnector:output_type -> ferrule.registry.v1.ImportConnectorResponse
-	4,  // 76: ferrule.registry.v1.RegistryService.ValidateDefinition:output_type -> ferrule.registry.v1.ValidateDefinitionResponse
-	18, // 77: ferrule.registry.v1.RegistryService.CreateConnector:output_type -> ferrule.registry.v1.CreateConnectorResponse
-	20, // 78: ferrule.registry.v1.RegistryService.UpdateConnector:output_type -> ferrule.registry.v1.UpdateConnectorResponse
-	24, // 79: ferrule.registry.v1.RegistryService.InferOperation:output_type -> ferrule.registry.v1.InferOperationResponse
-	50, // 80: ferrule.registry.v1.RegistryService.GetConnector:output_type -> ferrule.registry.v1.Connector
-	7,  // 81: ferrule.registry.v1.RegistryService.ListConnectors:output_type -> ferrule.registry.v1.ListConnectorsResponse
-	63, // 82: ferrule.registry.v1.RegistryService.DeleteConnector:output_type -> google.protobuf.Empty
-	51, // 83: ferrule.registry.v1.RegistryService.GetRevision:output_type -> ferrule.registry.v1.Revision
-	11, // 84: ferrule.registry.v1.RegistryService.ListRevisions:output_type -> ferrule.registry.v1.ListRevisionsResponse
-	51, // 85: ferrule.registry.v1.RegistryService.PublishRevision:output_type -> ferrule.registry.v1.Revision
-	51, // 86: ferrule.registry.v1.RegistryService.DeprecateRevision:output_type -> ferrule.registry.v1.Revision
-	27, // 87: ferrule.registry.v1.RegistryService.DiffRevisions:output_type -> ferrule.registry.v1.DiffRevisionsResponse
-	29, // 88: ferrule.registry.v1.RegistryService.ExportConnector:output_type -> ferrule.registry.v1.ExportConnectorResponse
-	31, // 89: ferrule.registry.v1.RegistryService.PromoteConnector:output_type -> ferrule.registry.v1.PromoteConnectorResponse
-	64, // 90: ferrule.registry.v1.RegistryService.GetIcon:output_type -> google.api.HttpBody
-	35, // 91: ferrule.registry.v1.RegistryService.SearchConnectors:output_type -> ferrule.registry.v1.SearchConnectorsResponse
-	39, // 92: ferrule.registry.v1.RegistryService.SearchOperations:output_type -> ferrule.registry.v1.SearchOperationsResponse
-	61, // 93: ferrule.registry.v1.RegistryService.CreateEnvironment:output_type -> ferrule.registry.v1.Environment
-	61, // 94: ferrule.registry.v1.RegistryService.GetEnvironment:output_type -> ferrule.registry.v1.Environment
-	44, // 95: ferrule.registry.v1.RegistryService.ListEnvironments:output_type -> ferrule.registry.v1.ListEnvironmentsResponse
-	61, // 96: ferrule.registry.v1.RegistryService.UpdateEnvironment:output_type -> ferrule.registry.v1.Environment
-	63, // 97: ferrule.registry.v1.RegistryService.DeleteEnvironment:output_type -> google.protobuf.Empty
-	14, // 98: ferrule.registry.v1.RegistryService.GetSource:output_type -> ferrule.registry.v1.Source
-	16, // 99: ferrule.registry.v1.RegistryService.ListOperations:output_type -> ferrule.registry.v1.ListOperationsResponse
-	75, // [75:100] is the sub-list for method output_type
-	50, // [50:75] is the sub-list for method input_type
+	8,  // 57: ferrule.registry.v1.RegistryService.ShareConnector:input_type -> ferrule.registry.v1.ShareConnectorRequest
+	9,  // 58: ferrule.registry.v1.RegistryService.DeleteConnector:input_type -> ferrule.registry.v1.DeleteConnectorRequest
+	10, // 59: ferrule.registry.v1.RegistryService.GetRevision:input_type -> ferrule.registry.v1.GetRevisionRequest
+	11, // 60: ferrule.registry.v1.RegistryService.ListRevisions:input_type -> ferrule.registry.v1.ListRevisionsRequest
+	13, // 61: ferrule.registry.v1.RegistryService.PublishRevision:input_type -> ferrule.registry.v1.PublishRevisionRequest
+	26, // 62: ferrule.registry.v1.RegistryService.DeprecateRevision:input_type -> ferrule.registry.v1.DeprecateRevisionRequest
+	27, // 63: ferrule.registry.v1.RegistryService.DiffRevisions:input_type -> ferrule.registry.v1.DiffRevisionsRequest
+	29, // 64: ferrule.registry.v1.RegistryService.ExportConnector:input_type -> ferrule.registry.v1.ExportConnectorRequest
+	31, // 65: ferrule.registry.v1.RegistryService.PromoteConnector:input_type -> ferrule.registry.v1.PromoteConnectorRequest
+	34, // 66: ferrule.registry.v1.RegistryService.GetIcon:input_type -> ferrule.registry.v1.GetIconRequest
+	35, // 67: ferrule.registry.v1.RegistryService.SearchConnectors:input_type -> ferrule.registry.v1.SearchConnectorsRequest
+	39, // 68: ferrule.registry.v1.RegistryService.SearchOperations:input_type -> ferrule.registry.v1.SearchOperationsRequest
+	42, // 69: ferrule.registry.v1.RegistryService.CreateEnvironment:input_type -> ferrule.registry.v1.CreateEnvironmentRequest
+	43, // 70: ferrule.registry.v1.RegistryService.GetEnvironment:input_type -> ferrule.registry.v1.GetEnvironmentRequest
+	44, // 71: ferrule.registry.v1.RegistryService.ListEnvironments:input_type -> ferrule.registry.v1.ListEnvironmentsRequest
+	46, // 72: ferrule.registry.v1.RegistryService.UpdateEnvironment:input_type -> ferrule.registry.v1.UpdateEnvironmentRequest
+	47, // 73: ferrule.registry.v1.RegistryService.DeleteEnvironment:input_type -> ferrule.registry.v1.DeleteEnvironmentRequest
+	14, // 74: ferrule.registry.v1.RegistryService.GetSource:input_type -> ferrule.registry.v1.GetSourceRequest
+	16, // 75: ferrule.registry.v1.RegistryService.ListOperations:input_type -> ferrule.registry.v1.ListOperationsRequest
+	2,  // 76: ferrule.registry.v1.RegistryService.ImportConnector:output_type -> ferrule.registry.v1.ImportConnectorResponse
+	4,  // 77: ferrule.registry.v1.RegistryService.ValidateDefinition:output_type -> ferrule.registry.v1.ValidateDefinitionResponse
+	19, // 78: ferrule.registry.v1.RegistryService.CreateConnector:output_type -> ferrule.registry.v1.CreateConnectorResponse
+	21, // 79: ferrule.registry.v1.RegistryService.UpdateConnector:output_type -> ferrule.registry.v1.UpdateConnectorResponse
+	25, // 80: ferrule.registry.v1.RegistryService.InferOperation:output_type -> ferrule.registry.v1.InferOperationResponse
+	51, // 81: ferrule.registry.v1.RegistryService.GetConnector:output_type -> ferrule.registry.v1.Connector
+	7,  // 82: ferrule.registry.v1.RegistryService.ListConnectors:output_type -> ferrule.registry.v1.ListConnectorsResponse
+	51, // 83: ferrule.registry.v1.RegistryService.ShareConnector:output_type -> ferrule.registry.v1.Connector
+	64, // 84: ferrule.registry.v1.RegistryService.DeleteConnector:output_type -> google.protobuf.Empty
+	52, // 85: ferrule.registry.v1.RegistryService.GetRevision:output_type -> ferrule.registry.v1.Revision
+	12, // 86: ferrule.registry.v1.RegistryService.ListRevisions:output_type -> ferrule.registry.v1.ListRevisionsResponse
+	52, // 87: ferrule.registry.v1.RegistryService.PublishRevision:output_type -> ferrule.registry.v1.Revision
+	52, // 88: ferrule.registry.v1.RegistryService.DeprecateRevision:output_type -> ferrule.registry.v1.Revision
+	28, // 89: ferrule.registry.v1.RegistryService.DiffRevisions:output_type -> ferrule.registry.v1.DiffRevisionsResponse
+	30, // 90: ferrule.registry.v1.RegistryService.ExportConnector:output_type -> ferrule.registry.v1.ExportConnectorResponse
+	32, // 91: ferrule.registry.v1.RegistryService.PromoteConnector:output_type -> ferrule.registry.v1.PromoteConnectorResponse
+	65, // 92: ferrule.registry.v1.RegistryService.GetIcon:output_type -> google.api.HttpBody
+	36, // 93: ferrule.registry.v1.RegistryService.SearchConnectors:output_type -> ferrule.registry.v1.SearchConnectorsResponse
+	40, // 94: ferrule.registry.v1.RegistryService.SearchOperations:output_type -> ferrule.registry.v1.SearchOperationsResponse
+	62, // 95: ferrule.registry.v1.RegistryService.CreateEnvironment:output_type -> ferrule.registry.v1.Environment
+	62, // 96: ferrule.registry.v1.RegistryService.GetEnvironment:output_type -> ferrule.registry.v1.Environment
+	45, // 97: ferrule.registry.v1.RegistryService.ListEnvironments:output_type -> ferrule.registry.v1.ListEnvironmentsResponse
+	62, // 98: ferrule.registry.v1.RegistryService.UpdateEnvironment:output_type -> ferrule.registry.v1.Environment
+	64, // 99: ferrule.registry.v1.RegistryService.DeleteEnvironment:output_type -> google.protobuf.Empty
+	15, // 100: ferrule.registry.v1.RegistryService.GetSource:output_type -> ferrule.registry.v1.Source
+	17, // 101: ferrule.registry.v1.RegistryService.ListOperations:output_type -> ferrule.registry.v1.ListOperationsResponse
+	76, // [76:102] is the sub-list for method output_type
+	50, // [50:76] is the sub-list for method input_type
 	50, // [50:50] is the sub-list for extension type_name
 	50, // [50:50] is the sub-list for extension extendee
 	0,  // [0:50] is the sub-list for field type_name
@@ -3892,11 +3987,11 @@ func file_ferrule_registry_v1_registry_service_proto_init() {
 		(*ImportConnectorRequest_Files)(nil),
 		(*ImportConnectorRequest_Url)(nil),
 	}
-	file_ferrule_registry_v1_registry_service_proto_msgTypes[20].OneofWrappers = []any{
+	file_ferrule_registry_v1_registry_service_proto_msgTypes[21].OneofWrappers = []any{
 		(*InferOperationRequest_Curl)(nil),
 		(*InferOperationRequest_Sample)(nil),
 	}
-	file_ferrule_registry_v1_registry_service_proto_msgTypes[25].OneofWrappers = []any{
+	file_ferrule_registry_v1_registry_service_proto_msgTypes[26].OneofWrappers = []any{
 		(*DiffRevisionsRequest_Revision)(nil),
 		(*DiffRevisionsRequest_Url)(nil),
 		(*DiffRevisionsRequest_Files)(nil),
@@ -3907,7 +4002,7 @@ func file_ferrule_registry_v1_registry_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_registry_v1_registry_service_proto_rawDesc), len(file_ferrule_registry_v1_registry_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   46,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -30,6 +30,7 @@ const (
 	RegistryService_InferOperation_FullMethodName     = "/ferrule.registry.v1.RegistryService/InferOperation"
 	RegistryService_GetConnector_FullMethodName       = "/ferrule.registry.v1.RegistryService/GetConnector"
 	RegistryService_ListConnectors_FullMethodName     = "/ferrule.registry.v1.RegistryService/ListConnectors"
+	RegistryService_ShareConnector_FullMethodName     = "/ferrule.registry.v1.RegistryService/ShareConnector"
 	RegistryService_DeleteConnector_FullMethodName    = "/ferrule.registry.v1.RegistryService/DeleteConnector"
 	RegistryService_GetRevision_FullMethodName        = "/ferrule.registry.v1.RegistryService/GetRevision"
 	RegistryService_ListRevisions_FullMethodName      = "/ferrule.registry.v1.RegistryService/ListRevisions"
@@ -78,6 +79,9 @@ type RegistryServiceClient interface {
 	GetConnector(ctx context.Context, in *GetConnectorRequest, opts ...grpc.CallOption) (*Connector, error)
 	// ListConnectors returns connectors in the order of their ids.
 	ListConnectors(ctx context.Context, in *ListConnectorsRequest, opts ...grpc.CallOption) (*ListConnectorsResponse, error)
+	// ShareConnector says who may change a connector: PERMISSION_DENIED for
+	// everybody but its owner and administrators. It changes no revision.
+	ShareConnector(ctx context.Context, in *ShareConnectorRequest, opts ...grpc.CallOption) (*Connector, error)
 	// DeleteConnector removes a connector with all of its revisions and sources.
 	// Connections to it remain and answer CONNECTOR_NOT_FOUND when they are used.
 	DeleteConnector(ctx context.Context, in *DeleteConnectorRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
@@ -202,6 +206,16 @@ func (c *registryServiceClient) ListConnectors(ctx context.Context, in *ListConn
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListConnectorsResponse)
 	err := c.cc.Invoke(ctx, RegistryService_ListConnectors_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) ShareConnector(ctx context.Context, in *ShareConnectorRequest, opts ...grpc.CallOption) (*Connector, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Connector)
+	err := c.cc.Invoke(ctx, RegistryService_ShareConnector_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -416,6 +430,9 @@ type RegistryServiceServer interface {
 	GetConnector(context.Context, *GetConnectorRequest) (*Connector, error)
 	// ListConnectors returns connectors in the order of their ids.
 	ListConnectors(context.Context, *ListConnectorsRequest) (*ListConnectorsResponse, error)
+	// ShareConnector says who may change a connector: PERMISSION_DENIED for
+	// everybody but its owner and administrators. It changes no revision.
+	ShareConnector(context.Context, *ShareConnectorRequest) (*Connector, error)
 	// DeleteConnector removes a connector with all of its revisions and sources.
 	// Connections to it remain and answer CONNECTOR_NOT_FOUND when they are used.
 	DeleteConnector(context.Context, *DeleteConnectorRequest) (*emptypb.Empty, error)
@@ -496,6 +513,9 @@ func (UnimplementedRegistryServiceServer) GetConnector(context.Context, *GetConn
 }
 func (UnimplementedRegistryServiceServer) ListConnectors(context.Context, *ListConnectorsRequest) (*ListConnectorsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListConnectors not implemented")
+}
+func (UnimplementedRegistryServiceServer) ShareConnector(context.Context, *ShareConnectorRequest) (*Connector, error) {
+	return nil, status.Error(codes.Unimplemented, "method ShareConnector not implemented")
 }
 func (UnimplementedRegistryServiceServer) DeleteConnector(context.Context, *DeleteConnectorRequest) (*emptypb.Empty, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteConnector not implemented")
@@ -694,6 +714,24 @@ func _RegistryService_ListConnectors_Handler(srv interface{}, ctx context.Contex
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(RegistryServiceServer).ListConnectors(ctx, req.(*ListConnectorsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_ShareConnector_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ShareConnectorRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).ShareConnector(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_ShareConnector_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).ShareConnector(ctx, req.(*ShareConnectorRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1056,6 +1094,10 @@ var RegistryService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListConnectors",
 			Handler:    _RegistryService_ListConnectors_Handler,
+		},
+		{
+			MethodName: "ShareConnector",
+			Handler:    _RegistryService_ShareConnector_Handler,
 		},
 		{
 			MethodName: "DeleteConnector",
