@@ -29,16 +29,22 @@ func TestHowTriggersWorkIsChecked(t *testing.T) {
 			"unsubscribeInputs": [{"inputPointer": "/id", "answerPointer": "/data/id"}], "handshakes": ["slack", "probe"],
 			"renewal": {"operationId": "Other", "inputs": [{"inputPointer": "/id", "answerPointer": ""}], "expirePointer": "/expires", "inputExpirePointer": "/body/expires", "lifetime": "3600s"},
 			"signature": {"scheme": "github", "secretPointer": "/body/secret", "encoding": "base64", "algorithm": "sha512", "timestampFormat": "rfc3339", "headerFormat": "words", "keyEncoding": "hex", "tolerance": "86400s"}`, nil},
-		{"operations that are not there", webhook, `"unsubscribeOperationId": "Lost", "listOperationId": "Lost", "getOperationId": "Lost", "renewal": {"operationId": "Lost"}`,
-			[]string{"/unsubscribeOperationId", "/listOperationId", "/getOperationId", "/renewal/operationId"}},
-		{"pointers that are none", webhook, `"callbackPointer": "body", "unsubscribeInputs": [{"inputPointer": "/a~2", "answerPointer": "id"}, {"answerPointer": "/id"}], "renewal": {"expirePointer": "a", "inputExpirePointer": "b"}`,
-			[]string{"/callbackPointer", "/unsubscribeInputs/0/inputPointer", "/unsubscribeInputs/0/answerPointer", "/unsubscribeInputs/1/inputPointer", "/renewal/expirePointer", "/renewal/inputExpirePointer"}},
+		{
+			"operations that are not there", webhook, `"unsubscribeOperationId": "Lost", "listOperationId": "Lost", "getOperationId": "Lost", "renewal": {"operationId": "Lost"}`,
+			[]string{"/unsubscribeOperationId", "/listOperationId", "/getOperationId", "/renewal/operationId"},
+		},
+		{
+			"pointers that are none", webhook, `"callbackPointer": "body", "unsubscribeInputs": [{"inputPointer": "/a~2", "answerPointer": "id"}, {"answerPointer": "/id"}], "renewal": {"expirePointer": "a", "inputExpirePointer": "b"}`,
+			[]string{"/callbackPointer", "/unsubscribeInputs/0/inputPointer", "/unsubscribeInputs/0/answerPointer", "/unsubscribeInputs/1/inputPointer", "/renewal/expirePointer", "/renewal/inputExpirePointer"},
+		},
 		{"a handshake that nobody knows", webhook, `"handshakes": ["slack", "wink"]`, []string{"/handshakes/1"}},
 		{"a life of nothing", webhook, `"renewal": {"lifetime": "0s"}`, []string{"/renewal/lifetime"}},
 		{"a scheme that nobody knows", webhook, `"signature": {"scheme": "seal"}`, []string{"/signature/scheme"}},
 		{"no scheme", webhook, `"signature": {"header": "X-Sig"}`, []string{"/signature/scheme"}},
-		{"words that mean nothing", webhook, `"signature": {"scheme": "hmac", "secretPointer": "s", "encoding": "hex64", "algorithm": "md5", "timestampFormat": "iso", "headerFormat": "list", "keyEncoding": "b64", "tolerance": "86401s"}`,
-			[]string{"/signature/secretPointer", "/signature/encoding", "/signature/algorithm", "/signature/timestampFormat", "/signature/headerFormat", "/signature/keyEncoding", "/signature/tolerance"}},
+		{
+			"words that mean nothing", webhook, `"signature": {"scheme": "hmac", "secretPointer": "s", "encoding": "hex64", "algorithm": "md5", "timestampFormat": "iso", "headerFormat": "list", "keyEncoding": "b64", "tolerance": "86401s"}`,
+			[]string{"/signature/secretPointer", "/signature/encoding", "/signature/algorithm", "/signature/timestampFormat", "/signature/headerFormat", "/signature/keyEncoding", "/signature/tolerance"},
+		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			member := map[string]string{polling: "polling", webhook: "webhook"}[row.kind]

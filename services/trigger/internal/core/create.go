@@ -148,6 +148,9 @@ func (t *Triggers) check(ctx context.Context, d Draft) error {
 	if d.Connection.Environment != d.Environment {
 		return invalidDraft("connection", "must be a connection of the same environment")
 	}
+	if d.Operation == "" {
+		return invalidDraft("operation_id", "is missing: name a trigger of the connector, or with polling an operation that answers with a list")
+	}
 	if err := t.checkDraft(d); err != nil {
 		return err
 	}
