@@ -20,7 +20,7 @@ import (
 
 // Patience is how long the waiting functions wait before they fail the test.
 // It is long because it is only ever spent on a test that fails anyway.
-const Patience = 20 * time.Second
+const Patience = time.Minute
 
 // pace is how often [Await] looks.
 const pace = 5 * time.Millisecond

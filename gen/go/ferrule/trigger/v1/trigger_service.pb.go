@@ -859,8 +859,8 @@ type ReplayEventsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Number of events.
 	Events int32 `protobuf:"varint,1,opt,name=events,proto3" json:"events,omitempty"`
-	// Id of the event to begin with next, where max_events was reached; empty at the
-	// end.
+	// Id of the event to begin with next, where max_events was reached or the time of
+	// the request ran out; empty at the end.
 	NextEventId   string `protobuf:"bytes,2,opt,name=next_event_id,json=nextEventId,proto3" json:"next_event_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
