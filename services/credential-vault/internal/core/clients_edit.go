@@ -126,19 +126,32 @@ func (v *Vault) tryUpdateClient(ctx context.Context, caller Caller, e ClientEdit
 	if err := v.confirmed(ctx, before, e); err != nil {
 		return OAuthClient{}, err
 	}
-	w := ClientWrite{Client: after, Audit: v.recordClient(caller, after, slices.Sorted(maps.Keys(secrets)))}
-	if len(secrets) > 0 {
-		fresh, err := v.sealClient(ctx, after, secrets)
+	if after, err = v.storeClient(ctx, caller, after, secrets, sealed); err != nil {
+		return OAuthClient{}, err
+	}
+	v.retry(ctx, after.Connector)
+	return after, nil
+}
+
+// storeClient seals the secrets that were sent, and replaces a client. Whether the
+// caller may change the connector is asked once more: providers may have taken their
+// time since.
+func (v *Vault) storeClient(ctx context.Context, caller Caller, after OAuthClient, sent map[string]secret.Text, sealed []Sealed) (OAuthClient, error) {
+	w := ClientWrite{Client: after, Audit: v.recordClient(caller, after, slices.Sorted(maps.Keys(sent)))}
+	if len(sent) > 0 {
+		fresh, err := v.sealClient(ctx, after, sent)
 		if err != nil {
 			return OAuthClient{}, err
 		}
-		w.Secrets = merge(sealed, secrets, fresh)
+		w.Secrets = merge(sealed, sent, fresh)
 		w.Client.named(w.Secrets)
 	}
-	if err := v.store.ReplaceClient(ctx, w); err != nil {
-		return OAuthClient{}, fmt.Errorf("store %s: %w", e.Name, err)
+	if _, err := v.mayEdit(ctx, caller, after.Connector); err != nil {
+		return OAuthClient{}, err
 	}
-	v.retry(ctx, w.Client.Connector)
+	if err := v.store.ReplaceClient(ctx, w); err != nil {
+		return OAuthClient{}, fmt.Errorf("store %s: %w", after.Name, err)
+	}
 	return w.Client, nil
 }
 

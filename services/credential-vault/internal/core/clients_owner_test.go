@@ -111,6 +111,21 @@ func TestARefusalToWriteAClientSaysWhomToAsk(t *testing.T) {
 	}
 }
 
+// TestAnEditorWhoIsNoneAnyMoreWritesNothing takes the rights away while the vault is
+// busy with the provider.
+func TestAnEditorWhoIsNoneAnyMoreWritesNothing(t *testing.T) {
+	for _, how := range []string{"creating", "updating"} {
+		l := newLogin(t)
+		l.clientOf(mallory())
+		l.owners.then = &core.Ownership{Owner: "mia"}
+		wantReason(t, writing[how](t, l, mallory()), fault.ReasonPermissionDenied)
+		left, _, err := l.vault.ListClients(t.Context(), maker(), core.ClientListing{Environment: "default"})
+		if err != nil || len(left) != 1 || left[0].Edits != 1 {
+			t.Errorf("%s: something changed: %+v, %v", how, left, err)
+		}
+	}
+}
+
 // TestTheOwnerPutsClientsBesideThoseOfEditors: an editor must not do the same.
 func TestTheOwnerPutsClientsBesideThoseOfEditors(t *testing.T) {
 	for who, row := range map[string]struct {

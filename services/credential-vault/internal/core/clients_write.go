@@ -101,8 +101,7 @@ func (v *Vault) CreateClient(ctx context.Context, caller Caller, d ClientDraft) 
 	if err := checkClientNames(d); err != nil {
 		return OAuthClient{}, err
 	}
-	of, err := v.mayEdit(ctx, caller, d.Connector)
-	if err != nil {
+	if _, err := v.mayEdit(ctx, caller, d.Connector); err != nil {
 		return OAuthClient{}, err
 	}
 	now := v.clock.Now()
@@ -129,7 +128,7 @@ func (v *Vault) CreateClient(ctx context.Context, caller Caller, d ClientDraft) 
 		c.Name = resource.OAuthClient{Environment: d.Environment, ID: cmp.Or(d.ID, d.Connector.ID)}
 		return c, nil
 	}
-	if err := v.mayServe(ctx, caller, c.Connector, of); err != nil {
+	if err := v.mayServe(ctx, caller, c.Connector); err != nil {
 		return OAuthClient{}, err
 	}
 	if c, err = v.insertClient(ctx, caller, c, d.ID, secrets); err != nil {
@@ -145,10 +144,11 @@ const clientsPage = 100
 // mayServe refuses an editor who wants to put a client beside that of somebody else:
 // the more specific one serves, so that he would decide to whom sign-ins, secrets and
 // tokens of those go who have chosen the first. The owner of the connector decides
-// that; who may edit it has been asked before.
-func (v *Vault) mayServe(ctx context.Context, caller Caller, connector resource.Connector, of Ownership) error {
-	if of.owns(caller) {
-		return nil
+// that. Who that is is asked again: providers may have taken their time meanwhile.
+func (v *Vault) mayServe(ctx context.Context, caller Caller, connector resource.Connector) error {
+	of, err := v.mayEdit(ctx, caller, connector)
+	if err != nil || of.owns(caller) {
+		return err
 	}
 	q := ClientQuery{Environment: connector.Environment, Connector: connector.ID, Limit: clientsPage}
 	for more := true; more; more = q.After != "" {

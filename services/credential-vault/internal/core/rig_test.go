@@ -117,7 +117,8 @@ func (c *connectors) Definition(_ context.Context, connector resource.Connector,
 // owners is the double: all connectors have the same owner and editors.
 type owners struct {
 	of   core.Ownership
-	lost error // what the registry answers instead
+	lost error           // what the registry answers instead
+	then *core.Ownership // what it answers after the first question
 }
 
 // miasConnectors belong to the maker of the tests, who shares them with mallory: what
@@ -128,7 +129,11 @@ func miasConnectors() *owners {
 
 // Ownership makes it a registry.
 func (o *owners) Ownership(context.Context, resource.Connector) (core.Ownership, error) {
-	return o.of, o.lost
+	now := o.of
+	if o.then != nil {
+		o.of = *o.then
+	}
+	return now, o.lost
 }
 
 // sealer hides nothing and counts: its blobs hold the place and the value. It
