@@ -84,7 +84,7 @@ func checkIssue(p Principal, ttl time.Duration) error {
 	switch {
 	case p.Kind != KindUser:
 		return invalid.Field("principal.kind", "must be user: a service is known by its connection, not by a token")
-	case !validName(p.Name):
+	case !ValidName(p.Name):
 		return invalid.Field("principal.name", fmt.Sprintf("must be 1 to %d bytes of printable text", MaxNameSize))
 	case ttl < time.Second || ttl > MaxTokenLife:
 		return invalid.Field("ttl", fmt.Sprintf("must be from 1s to %s", MaxTokenLife))
@@ -97,8 +97,10 @@ func checkIssue(p Principal, ttl time.Duration) error {
 	return nil
 }
 
-// validName keeps names safe to show in logs and to compare by bytes.
-func validName(name string) bool {
+// ValidName reports whether a principal can have a name: 1 to [MaxNameSize] bytes
+// of printable text without space around it, which is safe to show in logs and to
+// compare by bytes.
+func ValidName(name string) bool {
 	return name != "" && len(name) <= MaxNameSize && utf8.ValidString(name) &&
 		strings.TrimSpace(name) == name &&
 		strings.IndexFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
@@ -171,7 +173,7 @@ func (v *TokenVerifier) Verify(_ context.Context, token string) (Principal, erro
 		}
 		return Principal{}, refused(err)
 	}
-	if !validName(c.Subject) {
+	if !ValidName(c.Subject) {
 		return Principal{}, refused(errors.New("the subject is not a valid name"))
 	}
 	roles := slices.DeleteFunc(c.Roles, func(r Role) bool { return r.width() == 0 })

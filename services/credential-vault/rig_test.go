@@ -222,6 +222,11 @@ func (r *registry) GetRevision(ctx context.Context, req *registryv1.GetRevisionR
 	return &registryv1.Revision{Name: req.GetName(), Definition: r.definition}, nil
 }
 
+// GetConnector says that every connector is shared with the makers of the tests.
+func (r *registry) GetConnector(_ context.Context, req *registryv1.GetConnectorRequest) (*registryv1.Connector, error) {
+	return &registryv1.Connector{Name: req.GetName(), Owner: "olaf", Editors: []string{"mia"}}, nil
+}
+
 // GetEnvironment knows "default" and "staging".
 func (r *registry) GetEnvironment(_ context.Context, req *registryv1.GetEnvironmentRequest) (*registryv1.Environment, error) {
 	if req.GetName() == "environments/default" || req.GetName() == "environments/staging" {

@@ -97,7 +97,7 @@ func New(env service.Env, cfg Config) (*Service, error) {
 		Trusted:   []string{service.Trigger}, // polls and subscribes while nobody is signed in
 		PublicURL: strings.TrimRight(cfg.PublicURL, "/"), ReturnOrigins: cfg.returnOrigins(), AuditRetention: cfg.AuditRetention,
 	}, core.Ports{
-		Store: records, Sealer: keys, Connectors: cache, Environments: connectors.NewEnvironments(registry, env.Clock),
+		Store: records, Sealer: keys, Connectors: cache, Owners: connectors.NewOwners(registry), Environments: connectors.NewEnvironments(registry, env.Clock),
 		Tokens: oauth.New(oauth.Config{HTTP: providers(env.Guard), Clock: env.Clock}), Presets: presets,
 		Log: env.Log, Clock: env.Clock, NewID: newID,
 	})

@@ -43,7 +43,7 @@ func TestAnImportIsReadBack(t *testing.T) {
 	want := &registryv1.Connector{
 		Name: parent + "/connectors/my-api", Title: "My API", Format: registryv1.SourceFormat_SOURCE_FORMAT_OPENAPI2,
 		PublishedRevision: rev.GetName(), LatestRevision: rev.GetName(), ActionCount: 2, TriggerCount: 1,
-		Authentication: []string{"api_key"},
+		Authentication: []string{"api_key"}, Owner: "ann",
 	}
 	ignore := protocmp.IgnoreFields(&registryv1.Connector{}, "create_time", "update_time", "etag")
 	if diff := cmp.Diff(want, c, protocmp.Transform(), ignore); diff != "" || !resp.GetCreated() || c.GetEtag() == "" {

@@ -103,10 +103,13 @@ func (r *rig) serve(svc *registry.Service) {
 	})
 }
 
-// as returns a context whose calls carry a token of a user with these roles.
-func (r *rig) as(roles ...authn.Role) context.Context {
+// as returns a context whose calls carry a token of ann with these roles.
+func (r *rig) as(roles ...authn.Role) context.Context { return r.who("ann", roles...) }
+
+// who is the same for another user.
+func (r *rig) who(name string, roles ...authn.Role) context.Context {
 	r.t.Helper()
-	token, err := r.issuer.Issue(authn.Principal{Kind: authn.KindUser, Name: "ann", Roles: roles}, time.Hour)
+	token, err := r.issuer.Issue(authn.Principal{Kind: authn.KindUser, Name: name, Roles: roles}, time.Hour)
 	if err != nil {
 		r.t.Fatal(err)
 	}

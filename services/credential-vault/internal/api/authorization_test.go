@@ -96,6 +96,11 @@ func (*signInConnectors) Definition(context.Context, resource.Connector, string)
 	}, nil
 }
 
+// Ownership says that the connector is mia's.
+func (*signInConnectors) Ownership(context.Context, resource.Connector) (core.Ownership, error) {
+	return core.Ownership{Owner: "mia"}, nil
+}
+
 func signInServer(t *testing.T, grant oauth.Grant) *Server {
 	t.Helper()
 	records := store.New(memkv.New(), func() {})
@@ -110,7 +115,7 @@ func signInServer(t *testing.T, grant oauth.Grant) *Server {
 	return New(core.New(core.Config{
 		Lease: time.Minute, Runtime: "runtime-proxy", Gateway: "gateway", PublicURL: "https://ferrule.example.com",
 	}, core.Ports{
-		Store: records, Sealer: keys, Connectors: k, Environments: k, Tokens: w, Presets: w, Clock: clock.System(),
+		Store: records, Sealer: keys, Connectors: k, Owners: k, Environments: k, Tokens: w, Presets: w, Clock: clock.System(),
 		NewID: func() string { return fmt.Sprintf("%016x%016x", ids.Add(1), ids.Load()) },
 	}))
 }

@@ -41,6 +41,7 @@ type login struct {
 	locked  *lockedConnectors
 	public  string        // where browsers reach the suite
 	named   []core.Origin // where they may be sent back to
+	owners  *owners
 }
 
 func newLogin(t *testing.T) *login { return newLoginOn(t, memkv.New()) }
@@ -49,7 +50,7 @@ func newLoginOn(t *testing.T, engine kv.Store) *login {
 	t.Helper()
 	l := &login{
 		t: t, clock: clocktest.New(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), engine: engine, faults: faultkv.New(engine),
-		presets: &presets{grant: oauth.AuthorizationCode}, tokens: &scripted{},
+		presets: &presets{grant: oauth.AuthorizationCode}, tokens: &scripted{}, owners: miasConnectors(),
 		defs: &connectors{definitions: map[string]*connectorv1.Definition{"crm": loginDefinition()}},
 	}
 	l.tokens.clock = l.clock
@@ -75,7 +76,7 @@ func (l *login) replica() (*core.Vault, *store.Store) {
 		Lease: time.Minute, Runtime: "runtime-proxy", Gateway: "gateway", PublicURL: l.public, AllowHosts: hosts,
 		ReturnOrigins: l.named,
 	}, core.Ports{
-		Store: records, Sealer: &safeSealer{}, Connectors: l.locked, Environments: &environments{}, Tokens: l.tokens, Presets: l.presets,
+		Store: records, Sealer: &safeSealer{}, Connectors: l.locked, Owners: l.owners, Environments: &environments{}, Tokens: l.tokens, Presets: l.presets,
 		Clock: l.clock, NewID: func() string { n := loginIDs.Add(1); return fmt.Sprintf("%016x%016x", n, n) },
 	}), records
 }

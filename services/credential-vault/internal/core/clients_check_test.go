@@ -181,7 +181,7 @@ func withTokens(t *testing.T, l *login, tokens core.Tokens) *core.Vault {
 		t.Fatal(err)
 	}
 	return core.New(core.Config{Lease: time.Minute, Runtime: "runtime-proxy", Gateway: "gateway", PublicURL: "https://ferrule.example.com"}, core.Ports{
-		Store: l.records, Sealer: &safeSealer{}, Connectors: l.locked, Environments: &environments{}, Tokens: tokens, Presets: known,
+		Store: l.records, Sealer: &safeSealer{}, Connectors: l.locked, Owners: l.owners, Environments: &environments{}, Tokens: tokens, Presets: known,
 		Clock: l.clock, NewID: func() string { n := loginIDs.Add(1); return fmt.Sprintf("%016x%016x", n, n) },
 	})
 }

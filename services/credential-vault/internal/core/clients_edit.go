@@ -81,7 +81,7 @@ func (v *Vault) ListClients(ctx context.Context, caller Caller, l ClientListing)
 // UpdateClient changes an OAuth client. Secrets that are not sent are kept, unless
 // they would then go to another provider: then all must be sent again. Codes and tokens
 // of people who sign in go where a client says, and all that it has says so: only its
-// creator and administrators may write it.
+// creator, as long as he may change the connector, and administrators may write it.
 func (v *Vault) UpdateClient(ctx context.Context, caller Caller, e ClientEdit) (OAuthClient, error) {
 	return settledClient(e.Name, func() (OAuthClient, error) { return v.tryUpdateClient(ctx, caller, e) })
 }
@@ -93,6 +93,9 @@ func (v *Vault) tryUpdateClient(ctx context.Context, caller Caller, e ClientEdit
 	}
 	if !caller.created(before) {
 		return OAuthClient{}, notTheirs(before, "change")
+	}
+	if _, err := v.mayEdit(ctx, caller, before.Connector); err != nil {
+		return OAuthClient{}, err
 	}
 	if err := checkClientEdit(before, e); err != nil {
 		return OAuthClient{}, err
@@ -123,19 +126,32 @@ func (v *Vault) tryUpdateClient(ctx context.Context, caller Caller, e ClientEdit
 	if err := v.confirmed(ctx, before, e); err != nil {
 		return OAuthClient{}, err
 	}
-	w := ClientWrite{Client: after, Audit: v.recordClient(caller, after, slices.Sorted(maps.Keys(secrets)))}
-	if len(secrets) > 0 {
-		fresh, err := v.sealClient(ctx, after, secrets)
+	if after, err = v.storeClient(ctx, caller, after, secrets, sealed); err != nil {
+		return OAuthClient{}, err
+	}
+	v.retry(ctx, after.Connector)
+	return after, nil
+}
+
+// storeClient seals the secrets that were sent, and replaces a client. Whether the
+// caller may change the connector is asked once more: providers may have taken their
+// time since.
+func (v *Vault) storeClient(ctx context.Context, caller Caller, after OAuthClient, sent map[string]secret.Text, sealed []Sealed) (OAuthClient, error) {
+	w := ClientWrite{Client: after, Audit: v.recordClient(caller, after, slices.Sorted(maps.Keys(sent)))}
+	if len(sent) > 0 {
+		fresh, err := v.sealClient(ctx, after, sent)
 		if err != nil {
 			return OAuthClient{}, err
 		}
-		w.Secrets = merge(sealed, secrets, fresh)
+		w.Secrets = merge(sealed, sent, fresh)
 		w.Client.named(w.Secrets)
 	}
-	if err := v.store.ReplaceClient(ctx, w); err != nil {
-		return OAuthClient{}, fmt.Errorf("store %s: %w", e.Name, err)
+	if _, err := v.mayEdit(ctx, caller, after.Connector); err != nil {
+		return OAuthClient{}, err
 	}
-	v.retry(ctx, w.Client.Connector)
+	if err := v.store.ReplaceClient(ctx, w); err != nil {
+		return OAuthClient{}, fmt.Errorf("store %s: %w", after.Name, err)
+	}
 	return w.Client, nil
 }
 
@@ -253,8 +269,9 @@ func further(before, after []string) []string {
 }
 
 // DeleteClient removes an OAuth client and destroys its secrets. Grants that were
-// obtained with it cannot be renewed any more. Only its creator and administrators
-// may: whoever makes it anew is its creator. Unless empty, etag must be the client's.
+// obtained with it cannot be renewed any more. Only its creator, if he may
+// change the connector or it does not exist any more, and administrators may: whoever
+// makes it anew is its creator. Unless empty, etag must be the client's.
 func (v *Vault) DeleteClient(ctx context.Context, caller Caller, name resource.OAuthClient, etag string) error {
 	_, err := settledClient(name, func() (OAuthClient, error) {
 		c, _, err := v.managedClient(ctx, caller, name)
@@ -266,6 +283,9 @@ func (v *Vault) DeleteClient(ctx context.Context, caller Caller, name resource.O
 		}
 		if !caller.created(c) {
 			return OAuthClient{}, notTheirs(c, "delete")
+		}
+		if _, err := v.mayEdit(ctx, caller, c.Connector); err != nil && !isGone(err) {
+			return OAuthClient{}, err
 		}
 		if etag != "" && etag != c.Etag() {
 			return OAuthClient{}, clientChanged(c)

@@ -88,8 +88,9 @@ func (c Caller) mayManageClients() error {
 		With("principal", c.Principal.Name)
 }
 
-// CreateClient stores a connector's registration at a provider. Its secrets are
-// bound to where the provider's endpoints are now.
+// CreateClient stores a connector's registration at a provider, for those who may
+// change the connector. Its secrets are bound to where the provider's endpoints are
+// now.
 func (v *Vault) CreateClient(ctx context.Context, caller Caller, d ClientDraft) (OAuthClient, error) {
 	if err := caller.mayManageClients(); err != nil {
 		return OAuthClient{}, err
@@ -98,6 +99,9 @@ func (v *Vault) CreateClient(ctx context.Context, caller Caller, d ClientDraft) 
 		return OAuthClient{}, err
 	}
 	if err := checkClientNames(d); err != nil {
+		return OAuthClient{}, err
+	}
+	if _, err := v.mayEdit(ctx, caller, d.Connector); err != nil {
 		return OAuthClient{}, err
 	}
 	now := v.clock.Now()
@@ -137,10 +141,15 @@ func (v *Vault) CreateClient(ctx context.Context, caller Caller, d ClientDraft) 
 // clientsPage is how many clients are read at once.
 const clientsPage = 100
 
-// mayServe refuses a maker who wants to put a client beside that of another one: the
-// more specific one serves, so that he would decide to whom sign-ins, secrets and
-// tokens of those go who have chosen the first.
+// mayServe refuses an editor who wants to put a client beside that of somebody else:
+// the more specific one serves, so that he would decide to whom sign-ins, secrets and
+// tokens of those go who have chosen the first. The owner of the connector decides
+// that. Who that is is asked again: providers may have taken their time meanwhile.
 func (v *Vault) mayServe(ctx context.Context, caller Caller, connector resource.Connector) error {
+	of, err := v.mayEdit(ctx, caller, connector)
+	if err != nil || of.owns(caller) {
+		return err
+	}
 	q := ClientQuery{Environment: connector.Environment, Connector: connector.ID, Limit: clientsPage}
 	for more := true; more; more = q.After != "" {
 		page, next, err := v.store.Clients(ctx, q)
@@ -150,7 +159,7 @@ func (v *Vault) mayServe(ctx context.Context, caller Caller, connector resource.
 		for _, c := range page {
 			if !c.Registered && !caller.created(c) {
 				return fault.Denied(fault.ReasonPermissionDenied,
-					"connector %q has an OAuth client of another maker already, %q: only whoever created that one or an administrator may add another; a connection may bring a client id of its own",
+					"connector %q has an OAuth client of another maker already, %q: only whoever created that one, the owner of the connector or an administrator may add another; a connection may bring a client id of its own",
 					connector.ID, c.Name.ID).With("oauth_client", c.Name.String())
 			}
 		}

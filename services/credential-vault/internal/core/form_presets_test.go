@@ -31,7 +31,7 @@ func withPresets(t *testing.T, settings *connectorv1.OAuthSettings, declared ...
 	set.Parameters[0].Oauth = settings
 	l.defs.definitions["crm"] = def
 	l.vault = core.New(core.Config{Lease: time.Minute, Runtime: "runtime-proxy", Gateway: "gateway", PublicURL: "https://ferrule.example.com"}, core.Ports{
-		Store: l.records, Sealer: &safeSealer{}, Connectors: l.locked, Environments: &environments{}, Tokens: l.tokens, Presets: known,
+		Store: l.records, Sealer: &safeSealer{}, Connectors: l.locked, Owners: l.owners, Environments: &environments{}, Tokens: l.tokens, Presets: known,
 		Clock: l.clock, NewID: func() string { n := loginIDs.Add(1); return fmt.Sprintf("%016x%016x", n, n) },
 	})
 	return l

@@ -136,7 +136,7 @@ func newHeapRig(t *testing.T) *heapRig {
 		Lease: time.Minute, Runtime: "runtime-proxy", Gateway: "gateway", PublicURL: "https://ferrule.example.com",
 	}, core.Ports{
 		Store: records, Sealer: h.keys, Connectors: &connectors{definitions: map[string]*connectorv1.Definition{"crm": heapDefinition()}},
-		Environments: onlyEnvironment{}, Tokens: h.tokens, Presets: presets, Clock: h.clock,
+		Owners: miasConnectors(), Environments: onlyEnvironment{}, Tokens: h.tokens, Presets: presets, Clock: h.clock,
 		NewID: func() string { n := ids.Add(1); return fmt.Sprintf("%016x%016x", n, n) },
 	})
 	return h

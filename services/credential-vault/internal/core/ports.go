@@ -102,3 +102,18 @@ type Connectors interface {
 	// not be changed. Errors are those of the registry.
 	Definition(ctx context.Context, connector resource.Connector, revision string) (*connectorv1.Definition, error)
 }
+
+// Owners tells who may change connectors. It is asked each time: who was an editor
+// a moment ago may be none now.
+type Owners interface {
+	// Ownership returns who may change a connector. Errors are those of the registry.
+	Ownership(ctx context.Context, connector resource.Connector) (Ownership, error)
+}
+
+// Ownership is who may change a connector, besides administrators.
+type Ownership struct {
+	// Owner is whose it is; empty for nobody's.
+	Owner string
+	// Editors are those with whom the owner shares it.
+	Editors []string
+}

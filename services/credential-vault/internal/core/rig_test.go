@@ -34,6 +34,7 @@ type rig struct {
 	clock        *clocktest.Fake
 	sealer       *sealer
 	connectors   *connectors
+	owners       *owners
 	environments environments
 	records      *store.Store
 	faults       *faultkv.Store
@@ -44,6 +45,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{
 		t: t, clock: clocktest.New(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)),
 		sealer: &sealer{}, connectors: &connectors{definitions: map[string]*connectorv1.Definition{"crm": crm()}},
+		owners: miasConnectors(),
 		faults: faultkv.New(memkv.New()),
 	}
 	r.records = proved(r.faults)
@@ -55,7 +57,7 @@ func newRig(t *testing.T) *rig {
 	r.vault = core.New(core.Config{
 		Lease: time.Minute, AllowHosts: hosts, Runtime: "runtime-proxy", Trusted: []string{"trigger"},
 	}, core.Ports{
-		Store: r.records, Sealer: r.sealer, Connectors: r.connectors, Environments: &r.environments, Clock: r.clock,
+		Store: r.records, Sealer: r.sealer, Connectors: r.connectors, Owners: r.owners, Environments: &r.environments, Clock: r.clock,
 		NewID: func() string { n := ids.Add(1); return fmt.Sprintf("%08x%08x%016x", n, n, n) },
 	})
 	return r
@@ -110,6 +112,28 @@ func (c *connectors) Definition(_ context.Context, connector resource.Connector,
 		return nil, fault.NotFound(fault.ReasonConnectorNotFound, "connector %q does not exist", key)
 	}
 	return def, nil
+}
+
+// owners is the double: all connectors have the same owner and editors.
+type owners struct {
+	of   core.Ownership
+	lost error           // what the registry answers instead
+	then *core.Ownership // what it answers after the first question
+}
+
+// miasConnectors belong to the maker of the tests, who shares them with mallory: what
+// she is refused is not because of the connector.
+func miasConnectors() *owners {
+	return &owners{of: core.Ownership{Owner: "mia", Editors: []string{"mallory"}}}
+}
+
+// Ownership makes it a registry.
+func (o *owners) Ownership(context.Context, resource.Connector) (core.Ownership, error) {
+	now := o.of
+	if o.then != nil {
+		o.of = *o.then
+	}
+	return now, o.lost
 }
 
 // sealer hides nothing and counts: its blobs hold the place and the value. It

@@ -20,7 +20,7 @@ func TestNoSecretOfASignInIsShown(t *testing.T) {
 	v := core.New(core.Config{
 		Lease: time.Minute, Runtime: "runtime-proxy", Gateway: "gateway", PublicURL: "https://ferrule.example.com",
 	}, core.Ports{
-		Store: l.records, Sealer: &safeSealer{}, Connectors: l.defs, Environments: &environments{}, Tokens: l.tokens, Presets: l.presets,
+		Store: l.records, Sealer: &safeSealer{}, Connectors: l.defs, Owners: l.owners, Environments: &environments{}, Tokens: l.tokens, Presets: l.presets,
 		Log: slog.New(slog.NewTextHandler(&shown, &slog.HandlerOptions{Level: slog.LevelDebug})), Clock: l.clock,
 		NewID: func() string { n := loginIDs.Add(1); return fmt.Sprintf("%016x%016x", n, n) },
 	})

@@ -55,6 +55,8 @@ type Ports struct {
 	Sealer Sealer
 	// Connectors describes connectors.
 	Connectors Connectors
+	// Owners says who may write the OAuth clients of a connector.
+	Owners Owners
 	// Environments says where connections can be.
 	Environments Environments
 	// Tokens speaks to providers.
@@ -76,6 +78,7 @@ type Vault struct {
 	store        Store
 	sealer       Sealer
 	connectors   Connectors
+	owners       Owners
 	environments Environments
 	tokens       Tokens
 	presets      Presets
@@ -93,7 +96,7 @@ func New(cfg Config, p Ports) *Vault {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Vault{
-		cfg: cfg, store: p.Store, sealer: p.Sealer, connectors: p.Connectors, environments: p.Environments,
+		cfg: cfg, store: p.Store, sealer: p.Sealer, connectors: p.Connectors, owners: p.Owners, environments: p.Environments,
 		tokens: p.Tokens, presets: p.Presets, log: p.Log, clock: p.Clock, newID: p.NewID,
 		renewals: newRenewals(), warned: &sync.Map{},
 	}

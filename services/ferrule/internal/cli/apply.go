@@ -27,7 +27,9 @@ func (a *app) apply() *cobra.Command {
 		Long: `Apply brings the connectors of a bundle (see ` + "`ferrule export --bundle`" + `) into the
 environment: it prints what it is going to do, then does it. Applying the same
 bundle again changes nothing. A change that breaks callers stops everything before
-anything was done, unless --allow-breaking accepts it.
+anything was done, unless --allow-breaking accepts it. So does a connector that
+belongs to somebody else: its owner shares it with you ("ferrule connectors share"),
+or an administrator applies the bundle.
 
 --dry-run prints the plan only. --prune also removes the connectors that the
 bundle does not have.`,

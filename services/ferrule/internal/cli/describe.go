@@ -24,8 +24,8 @@ func (a *app) describe() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "describe CONNECTOR[@REVISION] [OPERATION]",
 		Short: "Show how to connect to a connector, or what an operation takes and gives",
-		Long: `Describe shows how to connect to a connector, or what one of its operations takes
-and gives. With --markdown it writes the whole usage reference of the connector as
+		Long: `Describe shows how to connect to a connector and who may change it, or what one of
+its operations takes and gives. With --markdown it writes the whole usage reference of the connector as
 a Markdown page.`,
 		Example: `  ferrule describe inventory
   ferrule describe inventory GetItem
@@ -86,12 +86,18 @@ func (a *app) describeConnector(ctx context.Context, client *rest.Client, connec
 	if a.json() {
 		return a.printMessage(&revision)
 	}
+	var whose registryv1.Connector
+	connector, _, _ = strings.Cut(name, "/revisions/")
+	if err := client.Call(ctx, http.MethodGet, rest.Path(connector), nil, nil, &whose); err != nil {
+		return err
+	}
 	d := revision.GetDefinition()
 	a.printf("%s %s\n", d.GetInfo().GetTitle(), d.GetInfo().GetVersion())
 	if text := short(d.GetInfo().GetDescription(), 400); text != "" {
 		a.printf("%s\n", text)
 	}
 	a.printf("\n%s, %s, revision %s\n", plural(revision.GetActionCount(), "action"), plural(revision.GetTriggerCount(), "trigger"), shortRevision(name))
+	a.printOwner(&whose)
 	a.printServers(d.GetServers())
 	form := a.connectionForm(ctx, client, connectorOf(name))
 	for _, set := range d.GetParameterSets() {

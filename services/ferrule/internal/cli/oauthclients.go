@@ -20,7 +20,8 @@ func (a *app) oauthClients() *cobra.Command {
 		Short: "List, make and remove the OAuth clients of connectors",
 		Long: `An OAuth client is a connector's registration at its provider: a client id, and
 usually a secret. All connections of the connector sign in with it, unless they
-bring one of their own. It takes the role maker.
+bring one of their own. It takes the role maker, and to be owner or editor of the
+connector ("ferrule connectors share").
 
 The provider asks for a redirect URL. It stands for the connector, the client id and
 where codes go, so "create" prints it, and most providers take it afterwards.

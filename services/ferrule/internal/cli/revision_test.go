@@ -44,6 +44,7 @@ func TestCommandsTakeARevision(t *testing.T) {
 		{
 			name: "a connector with several ways to connect, and a server with variables", args: []string{"describe", "crm@abc"},
 			answers: map[string]string{
+				"GET " + crmPath:                `{"name":"environments/default/connectors/crm","owner":"ann","editors":["bob","eva"]}`,
 				"GET " + crmPath + "/revisions": list,
 				"GET " + oldPath: `{"actionCount":2,"definition":{"info":{"title":"CRM"},"servers":[{"urlTemplate":"https://{tenant}.{region}.crm.example","variables":[
 					{"name":"tenant"},{"name":"region","defaultValue":"eu","allowedValues":["eu","us"],"description":"Where it runs"}]}],
@@ -52,12 +53,13 @@ func TestCommandsTakeARevision(t *testing.T) {
 			out: []string{
 				"ferrule connect crm --auth 'my key' --secret api_key=- --set 'tenant=…'\n", "ferrule connect crm --auth none --set 'tenant=…'\n",
 				"revision abcdef012345", `Where it runs. "eu" if not given. One of eu, us.`,
+				"owner: ann\neditors: bob, eva\n",
 			},
 		},
 		{
 			name: "a connector without a server", args: []string{"describe", "crm@abc"},
-			answers: map[string]string{"GET " + crmPath + "/revisions": list, "GET " + oldPath: `{"definition":{"parameterSets":[{"name":"default"}]}}`},
-			out:     []string{"ferrule connect crm --server-url 'https://…'\n", "none is named"},
+			answers: map[string]string{"GET " + crmPath: `{}`, "GET " + crmPath + "/revisions": list, "GET " + oldPath: `{"definition":{"parameterSets":[{"name":"default"}]}}`},
+			out:     []string{"ferrule connect crm --server-url 'https://…'\n", "none is named", "owner: none, only administrators may change it\n"},
 		},
 		{
 			name: "an invocation of a revision", args: []string{"invoke", "mine", "Get", "--revision", oldRevision},

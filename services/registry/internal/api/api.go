@@ -2,7 +2,8 @@
 // package core and answers from it, and decides nothing but who may call.
 //
 // Reading, searching and exporting are for every caller with a valid token.
-// Whatever makes, changes or looks at descriptions needs the role maker, and
+// Whatever makes, changes or looks at descriptions needs the role maker; connectors
+// of others are changed by their editors and admins only, as core decides; and
 // environments are made and changed by admins.
 package api
 
@@ -36,6 +37,16 @@ func New(registry *core.Registry) *Server { return &Server{core: registry} }
 
 // requireMaker refuses callers who may not describe APIs.
 func requireMaker(ctx context.Context) error { return require(ctx, authn.RoleMaker, "connectors") }
+
+// actorOf returns who changes a connector, who must be a maker: whose it is, is
+// asked when it is changed.
+func actorOf(ctx context.Context) (core.Actor, error) {
+	if err := requireMaker(ctx); err != nil {
+		return core.Actor{}, err
+	}
+	p, _ := authn.FromContext(ctx)
+	return core.Actor{Name: p.Name, Administrator: p.Is(authn.RoleAdmin)}, nil
+}
 
 // requireAdmin refuses callers who may not change environments.
 func requireAdmin(ctx context.Context) error { return require(ctx, authn.RoleAdmin, "environments") }

@@ -8,6 +8,7 @@ import (
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
 	"github.com/ferrule-dev/ferrule/pkg/page"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/core"
 )
 
 // GetConnector implements RegistryService.
@@ -48,16 +49,36 @@ func (s *Server) ListConnectors(ctx context.Context, req *registryv1.ListConnect
 	return resp, nil
 }
 
-// DeleteConnector implements RegistryService.
-func (s *Server) DeleteConnector(ctx context.Context, req *registryv1.DeleteConnectorRequest) (*emptypb.Empty, error) {
-	if err := requireMaker(ctx); err != nil {
+// ShareConnector implements RegistryService.
+func (s *Server) ShareConnector(ctx context.Context, req *registryv1.ShareConnectorRequest) (*registryv1.Connector, error) {
+	actor, err := actorOf(ctx)
+	if err != nil {
 		return nil, err
 	}
 	name, err := resource.ParseConnector(req.GetName())
 	if err != nil {
 		return nil, err
 	}
-	if err := s.core.Delete(ctx, name, req.GetEtag()); err != nil {
+	c, err := s.core.Share(ctx, actor, core.Sharing{
+		Name: name, Add: req.GetAddEditors(), Remove: req.GetRemoveEditors(), Owner: req.GetOwner(), Etag: req.GetEtag(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return connectorTo(c), nil
+}
+
+// DeleteConnector implements RegistryService.
+func (s *Server) DeleteConnector(ctx context.Context, req *registryv1.DeleteConnectorRequest) (*emptypb.Empty, error) {
+	actor, err := actorOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	name, err := resource.ParseConnector(req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.core.Delete(ctx, actor, name, req.GetEtag()); err != nil {
 		return nil, err
 	}
 	return &emptypb.Empty{}, nil

@@ -44,6 +44,8 @@ func connectorTo(c core.Connector) *registryv1.Connector {
 		Authentication:    c.Authentication,
 		HasIcon:           c.HasIcon,
 		SourceUrl:         c.URL,
+		Owner:             c.Owner,
+		Editors:           c.Editors,
 	}
 }
 

@@ -11,7 +11,8 @@ import (
 
 // CreateConnector implements RegistryService.
 func (s *Server) CreateConnector(ctx context.Context, req *registryv1.CreateConnectorRequest) (*registryv1.CreateConnectorResponse, error) {
-	if err := requireMaker(ctx); err != nil {
+	actor, err := actorOf(ctx)
+	if err != nil {
 		return nil, err
 	}
 	env, err := resource.ParseEnvironment(req.GetParent())
@@ -20,7 +21,7 @@ func (s *Server) CreateConnector(ctx context.Context, req *registryv1.CreateConn
 	}
 	out, err := s.core.Create(ctx, core.CreateRequest{
 		Environment: env, ID: req.GetConnectorId(), Definition: req.GetDefinition(),
-		Intent: core.Intent{Publish: published(req.GetPublish()), ValidateOnly: req.GetValidateOnly()},
+		Intent: core.Intent{Actor: actor, Publish: published(req.GetPublish()), ValidateOnly: req.GetValidateOnly()},
 	})
 	if err != nil {
 		return nil, err
@@ -30,7 +31,8 @@ func (s *Server) CreateConnector(ctx context.Context, req *registryv1.CreateConn
 
 // UpdateConnector implements RegistryService.
 func (s *Server) UpdateConnector(ctx context.Context, req *registryv1.UpdateConnectorRequest) (*registryv1.UpdateConnectorResponse, error) {
-	if err := requireMaker(ctx); err != nil {
+	actor, err := actorOf(ctx)
+	if err != nil {
 		return nil, err
 	}
 	name, err := resource.ParseConnector(req.GetName())
@@ -40,7 +42,7 @@ func (s *Server) UpdateConnector(ctx context.Context, req *registryv1.UpdateConn
 	out, err := s.core.Update(ctx, core.UpdateRequest{
 		Name: name, Patch: req.GetDefinition(), Paths: req.GetUpdateMask(), Etag: req.GetEtag(),
 		Intent: core.Intent{
-			Publish: published(req.GetPublish()), AllowBreaking: req.GetAllowBreaking(), ValidateOnly: req.GetValidateOnly(),
+			Actor: actor, Publish: published(req.GetPublish()), AllowBreaking: req.GetAllowBreaking(), ValidateOnly: req.GetValidateOnly(),
 		},
 	})
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 
 // ImportConnector implements RegistryService.
 func (s *Server) ImportConnector(ctx context.Context, req *registryv1.ImportConnectorRequest) (*registryv1.ImportConnectorResponse, error) {
-	if err := requireMaker(ctx); err != nil {
+	actor, err := actorOf(ctx)
+	if err != nil {
 		return nil, err
 	}
 	env, err := resource.ParseEnvironment(req.GetParent())
@@ -25,7 +26,7 @@ func (s *Server) ImportConnector(ctx context.Context, req *registryv1.ImportConn
 		URL:         req.GetUrl(),
 		Format:      formatFrom(req.GetFormat()),
 		Selection:   selectionFrom(req.GetSelection()),
-		Intent:      core.Intent{AllowBreaking: req.GetAllowBreaking(), ValidateOnly: req.GetValidateOnly()},
+		Intent:      core.Intent{Actor: actor, AllowBreaking: req.GetAllowBreaking(), ValidateOnly: req.GetValidateOnly()},
 	}
 	switch {
 	case req.GetPublish():

@@ -12,14 +12,15 @@ import (
 
 // DeprecateRevision implements RegistryService.
 func (s *Server) DeprecateRevision(ctx context.Context, req *registryv1.DeprecateRevisionRequest) (*registryv1.Revision, error) {
-	if err := requireMaker(ctx); err != nil {
+	actor, err := actorOf(ctx)
+	if err != nil {
 		return nil, err
 	}
 	name, err := resource.ParseRevision(req.GetName())
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.core.Deprecate(ctx, name, req.GetNote())
+	r, err := s.core.Deprecate(ctx, actor, name, req.GetNote())
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +70,8 @@ func (s *Server) ExportConnector(ctx context.Context, req *registryv1.ExportConn
 
 // PromoteConnector implements RegistryService.
 func (s *Server) PromoteConnector(ctx context.Context, req *registryv1.PromoteConnectorRequest) (*registryv1.PromoteConnectorResponse, error) {
-	if err := requireMaker(ctx); err != nil {
+	actor, err := actorOf(ctx)
+	if err != nil {
 		return nil, err
 	}
 	name, err := resource.ParseRevision(req.GetName())
@@ -83,7 +85,7 @@ func (s *Server) PromoteConnector(ctx context.Context, req *registryv1.PromoteCo
 	out, err := s.core.Promote(ctx, core.PromoteRequest{
 		Name: name, Environment: env, ID: req.GetConnectorId(),
 		Intent: core.Intent{
-			Publish: published(req.GetPublish()), AllowBreaking: req.GetAllowBreaking(), ValidateOnly: req.GetValidateOnly(),
+			Actor: actor, Publish: published(req.GetPublish()), AllowBreaking: req.GetAllowBreaking(), ValidateOnly: req.GetValidateOnly(),
 		},
 	})
 	if err != nil {

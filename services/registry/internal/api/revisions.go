@@ -60,14 +60,15 @@ func (s *Server) ListRevisions(ctx context.Context, req *registryv1.ListRevision
 
 // PublishRevision implements RegistryService.
 func (s *Server) PublishRevision(ctx context.Context, req *registryv1.PublishRevisionRequest) (*registryv1.Revision, error) {
-	if err := requireMaker(ctx); err != nil {
+	actor, err := actorOf(ctx)
+	if err != nil {
 		return nil, err
 	}
 	name, err := resource.ParseRevision(req.GetName())
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.core.Publish(ctx, name, req.GetAllowBreaking())
+	r, err := s.core.Publish(ctx, actor, name, req.GetAllowBreaking())
 	if err != nil {
 		return nil, err
 	}

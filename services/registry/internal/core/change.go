@@ -13,7 +13,7 @@ import (
 // breaks those of the revision that they get now, unless that is allowed, and
 // SCRIPT_INVALID if its custom code cannot run.
 // Publishing the one that is published already changes nothing.
-func (g *Registry) Publish(ctx context.Context, name resource.Revision, allowBreaking bool) (Revision, error) {
+func (g *Registry) Publish(ctx context.Context, actor Actor, name resource.Revision, allowBreaking bool) (Revision, error) {
 	leave, err := g.enter(ctx)
 	if err != nil {
 		return Revision{}, err
@@ -21,7 +21,7 @@ func (g *Registry) Publish(ctx context.Context, name resource.Revision, allowBre
 	defer leave()
 	var out Outcome
 	err = settled(name.Parent(), func() error {
-		p := proposal{stored: true, intent: Intent{Publish: PublishAlways, AllowBreaking: allowBreaking}}
+		p := proposal{stored: true, intent: Intent{Actor: actor, Publish: PublishAlways, AllowBreaking: allowBreaking}}
 		err := g.deps.Store.View(ctx, func(r Reader) (err error) {
 			if p.revision, err = revision(r, name); err != nil {
 				return err
@@ -50,7 +50,7 @@ func (g *Registry) Publish(ctx context.Context, name resource.Revision, allowBre
 
 // Deprecate says that a revision should not be used any more, and why:
 // REVISION_IN_USE for the one that callers get. It goes on working.
-func (g *Registry) Deprecate(ctx context.Context, name resource.Revision, note string) (Revision, error) {
+func (g *Registry) Deprecate(ctx context.Context, actor Actor, name resource.Revision, note string) (Revision, error) {
 	if len(note) > MaxNote {
 		return Revision{}, fault.Invalid(fault.ReasonInvalidArgument, "the note has more than %d bytes; shorten it", MaxNote).
 			Field("note", "must have at most "+strconv.Itoa(MaxNote)+" bytes")
@@ -62,6 +62,9 @@ func (g *Registry) Deprecate(ctx context.Context, name resource.Revision, note s
 		}
 		c, err := connector(tx, name.Parent())
 		if err != nil {
+			return err
+		}
+		if err := editable(c, actor, ""); err != nil {
 			return err
 		}
 		if c.Published == r.Name.ID {
@@ -81,12 +84,16 @@ func (g *Registry) Deprecate(ctx context.Context, name resource.Revision, note s
 	return r, nil
 }
 
-// Delete removes a connector with everything that belongs to it. If etag is not
+// Delete removes a connector with everything that belongs to it, and keeps whose
+// its id is. If etag is not
 // empty and not the connector's, nothing happens: ETAG_MISMATCH.
-func (g *Registry) Delete(ctx context.Context, name resource.Connector, etag string) error {
+func (g *Registry) Delete(ctx context.Context, actor Actor, name resource.Connector, etag string) error {
 	err := g.deps.Store.Update(ctx, func(tx Tx) error {
 		c, err := connector(tx, name)
 		if err != nil {
+			return err
+		}
+		if err := editable(c, actor, ""); err != nil {
 			return err
 		}
 		if err := sameEtag("connector", name.ID, etag, c.Etag()); err != nil {

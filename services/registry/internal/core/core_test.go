@@ -31,7 +31,7 @@ var (
 
 // rig is a registry with its store and what it announced.
 type rig struct {
-	*core.Registry
+	owned
 
 	t         *testing.T
 	clock     *clocktest.Fake
@@ -46,10 +46,10 @@ func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{t: t, clock: clocktest.New(now), raw: memkv.New(), urls: map[string]string{}}
 	t.Cleanup(func() { _ = r.raw.Close() })
-	r.Registry = core.New(core.Deps{
+	r.owned = owned{core.New(core.Deps{
 		Store: store.New(r.raw, r.announce), Fetcher: r, Importers: importer.All(), Tools: simple(), Clock: r.clock,
 		Committed: func() { r.mu.Lock(); r.committed++; r.mu.Unlock() }, Imports: 2,
-	})
+	})}
 	return r
 }
 
@@ -109,7 +109,7 @@ func TestTheFirstImportCreatesAndPublishes(t *testing.T) {
 	want := core.Connector{
 		Name: resource.Connector{Environment: "default", ID: "my-crm"}, Title: "My CRM", Description: "About My CRM", Format: format.OpenAPI2,
 		Actions: 2, Triggers: 1, Published: out.Revision.Name.ID, Latest: out.Revision.Name.ID, Created: now, Updated: now, Generation: 1, Sequence: 1,
-		Card: core.Card{Authentication: []string{"none"}},
+		Card: core.Card{Authentication: []string{"none"}}, Ownership: core.Ownership{Owner: "ann"},
 	}
 	if diff := cmp.Diff(want, r.connector(want.Name)); diff != "" {
 		t.Errorf("connector (-want +got):\n%s", diff)

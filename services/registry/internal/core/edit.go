@@ -132,6 +132,9 @@ func (g *Registry) edited(ctx context.Context, req UpdateRequest) (proposal, err
 		if err != nil {
 			return err
 		}
+		if err := editable(c, req.Actor, ""); err != nil { // again when it is written
+			return err
+		}
 		if err := sameEtag("connector", c.Name.ID, req.Etag, c.Etag()); err != nil {
 			return err
 		}

@@ -22,11 +22,11 @@ import (
 )
 
 // on returns a registry on another store, at a fixed time.
-func (r *rig) on(s kv.Store) *core.Registry {
-	return core.New(core.Deps{
+func (r *rig) on(s kv.Store) owned {
+	return owned{core.New(core.Deps{
 		Store: store.New(s, r.announce), Fetcher: r, Importers: importer.All(), Tools: simple(), Clock: clocktest.New(now),
 		Committed: func() {}, Imports: 1,
-	})
+	})}
 }
 
 // everything returns all keys and values of a store.
@@ -49,16 +49,16 @@ func everything(t *testing.T, s kv.Store) map[string]string {
 }
 
 // changes are the use cases that write, on a connector that has a revision.
-var changes = map[string]func(t *testing.T, g *core.Registry) error{
-	"an import": func(t *testing.T, g *core.Registry) error {
+var changes = map[string]func(t *testing.T, g owned) error{
+	"an import": func(t *testing.T, g owned) error {
 		_, err := g.Import(t.Context(), core.ImportRequest{Environment: env, ID: "crm", Files: swagger("Two", 3), Intent: core.Intent{Publish: core.PublishAlways}})
 		return err
 	},
-	"a first import": func(t *testing.T, g *core.Registry) error {
+	"a first import": func(t *testing.T, g owned) error {
 		_, err := g.Import(t.Context(), core.ImportRequest{Environment: env, ID: "other", Files: swagger("Other", 1)})
 		return err
 	},
-	"publishing": func(t *testing.T, g *core.Registry) error {
+	"publishing": func(t *testing.T, g owned) error {
 		d, err := g.GetRevision(t.Context(), latest, core.Basic)
 		if err != nil {
 			return err
@@ -66,20 +66,27 @@ var changes = map[string]func(t *testing.T, g *core.Registry) error{
 		_, err = g.Publish(t.Context(), d.Name, false)
 		return err
 	},
-	"deleting": func(t *testing.T, g *core.Registry) error { return g.Delete(t.Context(), crm, "") },
-	"creating": func(t *testing.T, g *core.Registry) error {
+	"sharing": func(t *testing.T, g owned) error {
+		_, err := g.Share(t.Context(), ann, core.Sharing{Name: crm, Owner: "bob", Add: []string{"eva"}})
+		if fault.ReasonOf(err) == fault.ReasonPermissionDenied {
+			return nil // it is bob's already
+		}
+		return err
+	},
+	"deleting": func(t *testing.T, g owned) error { return g.Delete(t.Context(), crm, "") },
+	"creating": func(t *testing.T, g owned) error {
 		def := &connectorv1.Definition{Info: &connectorv1.Info{Title: "Blank"}}
 		_, err := g.Create(t.Context(), core.CreateRequest{Environment: env, Definition: def})
 		return err
 	},
-	"editing": func(t *testing.T, g *core.Registry) error {
+	"editing": func(t *testing.T, g owned) error {
 		patch := &connectorv1.Definition{Info: &connectorv1.Info{Title: "Edited"}}
 		_, err := g.Update(t.Context(), core.UpdateRequest{
 			Name: crm, Patch: patch, Paths: []string{"info.title"}, Intent: core.Intent{Publish: core.PublishAlways},
 		})
 		return err
 	},
-	"editing back to what was": func(t *testing.T, g *core.Registry) error {
+	"editing back to what was": func(t *testing.T, g owned) error {
 		patch := &connectorv1.Definition{Operations: []*connectorv1.Operation{
 			{OperationId: "o0", Method: "GET", Path: "/p0"},
 		}}
@@ -88,19 +95,19 @@ var changes = map[string]func(t *testing.T, g *core.Registry) error{
 		})
 		return err
 	},
-	"deprecating": func(t *testing.T, g *core.Registry) error {
+	"deprecating": func(t *testing.T, g owned) error {
 		_, err := g.Deprecate(t.Context(), latest, "use the other")
 		return err
 	},
-	"promoting": func(t *testing.T, g *core.Registry) error {
+	"promoting": func(t *testing.T, g owned) error {
 		_, err := g.Promote(t.Context(), core.PromoteRequest{Name: latest, Environment: staging, Intent: core.Intent{Publish: core.PublishAlways}})
 		return err
 	},
-	"creating an environment": func(t *testing.T, g *core.Registry) error {
+	"creating an environment": func(t *testing.T, g owned) error {
 		_, err := g.CreateEnvironment(t.Context(), core.Environment{Name: prod, Title: "Production"})
 		return err
 	},
-	"changing an environment": func(t *testing.T, g *core.Registry) error {
+	"changing an environment": func(t *testing.T, g owned) error {
 		e, err := g.GetEnvironment(t.Context(), staging)
 		if err != nil || e.Title == "Changed" {
 			return err
@@ -109,7 +116,7 @@ var changes = map[string]func(t *testing.T, g *core.Registry) error{
 		_, err = g.UpdateEnvironment(t.Context(), staging, core.EnvironmentUpdate{Title: &title})
 		return err
 	},
-	"deleting an environment": func(t *testing.T, g *core.Registry) error { return g.DeleteEnvironment(t.Context(), staging, "") },
+	"deleting an environment": func(t *testing.T, g owned) error { return g.DeleteEnvironment(t.Context(), staging, "") },
 }
 
 // staging is an environment that exists.
@@ -188,32 +195,32 @@ func gone(err error) bool {
 func TestReadingFromABrokenStoreIsAnInternalError(t *testing.T) {
 	r := newRig(t)
 	inner := prepared(t, r)
-	for name, read := range map[string]func(g *core.Registry) error{
-		"GetConnector":   func(g *core.Registry) error { _, err := g.GetConnector(t.Context(), crm); return err },
-		"ListConnectors": func(g *core.Registry) error { _, _, err := g.ListConnectors(t.Context(), env, "", "", 9); return err },
-		"GetRevision":    func(g *core.Registry) error { _, err := g.GetRevision(t.Context(), latest, core.Full); return err },
-		"a connection": func(g *core.Registry) error {
+	for name, read := range map[string]func(g owned) error{
+		"GetConnector":   func(g owned) error { _, err := g.GetConnector(t.Context(), crm); return err },
+		"ListConnectors": func(g owned) error { _, _, err := g.ListConnectors(t.Context(), env, "", "", 9); return err },
+		"GetRevision":    func(g owned) error { _, err := g.GetRevision(t.Context(), latest, core.Full); return err },
+		"a connection": func(g owned) error {
 			_, err := g.GetRevision(t.Context(), latest, core.Connection)
 			return err
 		},
-		"ListRevisions":  func(g *core.Registry) error { _, _, err := g.ListRevisions(t.Context(), crm, 0, 9); return err },
-		"ListOperations": func(g *core.Registry) error { _, _, _, err := g.ListOperations(t.Context(), latest, 0, 9); return err },
-		"Export":         func(g *core.Registry) error { _, err := g.Export(t.Context(), latest, core.ExportFerrule); return err },
-		"Diff": func(g *core.Registry) error {
+		"ListRevisions":  func(g owned) error { _, _, err := g.ListRevisions(t.Context(), crm, 0, 9); return err },
+		"ListOperations": func(g owned) error { _, _, _, err := g.ListOperations(t.Context(), latest, 0, 9); return err },
+		"Export":         func(g owned) error { _, err := g.Export(t.Context(), latest, core.ExportFerrule); return err },
+		"Diff": func(g owned) error {
 			_, err := g.Diff(t.Context(), latest, core.DiffTarget{Revision: latest})
 			return err
 		},
-		"GetEnvironment":   func(g *core.Registry) error { _, err := g.GetEnvironment(t.Context(), env); return err },
-		"ListEnvironments": func(g *core.Registry) error { _, _, err := g.ListEnvironments(t.Context(), "", 9); return err },
-		"SearchConnectors": func(g *core.Registry) error {
+		"GetEnvironment":   func(g owned) error { _, err := g.GetEnvironment(t.Context(), env); return err },
+		"ListEnvironments": func(g owned) error { _, _, err := g.ListEnvironments(t.Context(), "", 9); return err },
+		"SearchConnectors": func(g owned) error {
 			_, err := g.SearchConnectors(t.Context(), search.ConnectorQuery{Environment: env.ID, Size: 9})
 			return err
 		},
-		"SearchOperations": func(g *core.Registry) error {
+		"SearchOperations": func(g owned) error {
 			_, err := g.SearchOperations(t.Context(), search.OperationQuery{Environment: env.ID, Size: 9})
 			return err
 		},
-		"GetSource": func(g *core.Registry) error { _, _, err := g.GetSource(t.Context(), latest); return err },
+		"GetSource": func(g owned) error { _, _, err := g.GetSource(t.Context(), latest); return err },
 	} {
 		counting := faultkv.New(inner)
 		if err := read(r.on(counting)); err != nil {

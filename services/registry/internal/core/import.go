@@ -45,8 +45,9 @@ type Imported struct {
 }
 
 // Import translates a source and stores it as a revision. The connector is
-// created if it does not exist. Importing what is there already changes nothing,
-// except that it may publish it. A source that is refused changes nothing.
+// created if it does not exist, and is the actor's then. Importing what is there
+// already changes nothing, except that it may publish it; like every import over a
+// connector it is PERMISSION_DENIED for those who may not change it. A source that is refused changes nothing.
 func (g *Registry) Import(ctx context.Context, req ImportRequest) (Imported, error) {
 	if err := g.checkTarget(ctx, req.Environment, req.ID); err != nil {
 		return Imported{}, err
@@ -113,7 +114,7 @@ func (g *Registry) translate(ctx context.Context, req ImportRequest, from source
 		r.Name.Connector = resource.NewID(result.Definition.GetInfo().GetTitle())
 	}
 	p, err := g.drafted(r, Content{Definition: result.Definition, Findings: result.Findings, Files: src.Files()})
-	p.intent = req.Intent
+	p.intent, p.otherwise = req.Intent, ", or import it under another id with --id"
 	return p, result.Findings, err
 }
 

@@ -19,7 +19,7 @@ func TestRevisionsHaveALimit(t *testing.T) {
 	r := newRig(t)
 	s := store.New(r.raw, r.announce)
 	err := s.Update(t.Context(), func(tx core.Tx) error {
-		return tx.PutConnector(core.Connector{Name: crm, Sequence: core.MaxRevisions - 1, Latest: "x", Created: now})
+		return tx.PutConnector(core.Connector{Ownership: core.Ownership{Owner: "ann"}, Name: crm, Sequence: core.MaxRevisions - 1, Latest: "x", Created: now})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -35,6 +35,8 @@ const (
 	// MaxSummary is the length in bytes at which a connector's description is
 	// cut; the whole text is in its definition.
 	MaxSummary = 4096
+	// MaxEditors is the greatest number of editors of one connector.
+	MaxEditors = 100
 	// MaxNote is the length in bytes at which the note of a deprecation ends.
 	MaxNote = 4096
 	// maxCardText and maxCategories bound what records repeat of definitions.
@@ -54,6 +56,8 @@ type Connector struct {
 	Actions     int
 	Triggers    int
 	Card
+	// Ownership is who may change it.
+	Ownership
 	// URL is where its latest revision was fetched, without credentials and
 	// query; "" if it was sent.
 	URL string

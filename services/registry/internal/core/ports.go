@@ -51,6 +51,8 @@ type Reader interface {
 	// Connectors returns at most limit connectors whose id comes after the given
 	// one, in the order of their ids.
 	Connectors(env resource.Environment, after string, limit int) ([]Connector, error)
+	// Former returns whose a connector was that was deleted, or ErrNotFound.
+	Former(name resource.Connector) (Ownership, error)
 	// Revision returns a revision without its content, or ErrNotFound.
 	Revision(name resource.Revision) (Revision, error)
 	// Revisions returns at most limit revisions whose sequence is below before,
@@ -86,7 +88,8 @@ type Tx interface {
 	PutRevision(r Revision, content Packed) error
 	// PutState stores the state of a revision that exists.
 	PutState(r Revision) error
-	// DeleteConnector removes a connector with all of its revisions.
+	// DeleteConnector removes a connector with all of its revisions, and keeps whose
+	// it was until [Tx.PutConnector] stores one of the same name.
 	DeleteConnector(c Connector) error
 	// Announce tells other services, once the transaction is committed, that the
 	// connector is not what it was.

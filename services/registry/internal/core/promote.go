@@ -48,7 +48,7 @@ func (g *Registry) Promote(ctx context.Context, req PromoteRequest) (Promoted, e
 		return Promoted{}, err
 	}
 	defer leave()
-	p := proposal{intent: req.Intent}
+	p := proposal{intent: req.Intent, otherwise: ", or promote it under another id with --id"}
 	err = g.deps.Store.View(ctx, func(r Reader) error {
 		if p.revision, p.definition, err = definitionOf(r, req.Name); err != nil {
 			return err

@@ -26,6 +26,8 @@ const (
 
 // Intent says what a use case may do with the revision that it made.
 type Intent struct {
+	// Actor is on whose behalf it happens.
+	Actor Actor
 	// Publish is when the revision is published.
 	Publish PublishMode
 	// AllowBreaking publishes also if callers of the published revision break.
@@ -58,6 +60,9 @@ type proposal struct {
 	stored bool
 	// latest is whether the revision becomes the latest even if it was there before.
 	latest bool
+	// otherwise is what those can do who may not change the connector, besides asking
+	// for it: the end of a sentence, or "".
+	otherwise string
 	// guard refuses to go on with the connector as it is; exists tells whether it
 	// is there at all. It may be nil.
 	guard func(c Connector, exists bool) error
@@ -192,6 +197,14 @@ func (g *Registry) decide(r Reader, p proposal, base string, changes *Diff) (cha
 		if err := p.guard(c, exists); err != nil {
 			return change{}, err
 		}
+	}
+	if exists {
+		err = editable(c, p.intent.Actor, p.otherwise)
+	} else {
+		c.Ownership, err = claim(r, name, p.intent.Actor)
+	}
+	if err != nil {
+		return change{}, err
 	}
 	out := change{Outcome: Outcome{Connector: c, Diff: changes}}
 	out.Revision, err = r.Revision(p.revision.Name)

@@ -16,7 +16,7 @@ import (
 )
 
 // finds returns the ids of the connectors that a registry finds.
-func finds(t *testing.T, g *core.Registry, environment, words string) string {
+func finds(t *testing.T, g owned, environment, words string) string {
 	t.Helper()
 	found, err := g.SearchConnectors(t.Context(), search.ConnectorQuery{Environment: environment, Words: words, Size: 100})
 	if err != nil {
@@ -30,7 +30,7 @@ func finds(t *testing.T, g *core.Registry, environment, words string) string {
 }
 
 // operations returns the ids of the operations that a registry finds.
-func operations(t *testing.T, g *core.Registry, words string) string {
+func operations(t *testing.T, g owned, words string) string {
 	t.Helper()
 	found, err := g.SearchOperations(t.Context(), search.OperationQuery{Environment: "default", Words: words, Size: 100})
 	if err != nil {
@@ -48,10 +48,10 @@ func TestTheCatalogueFollowsEveryChange(t *testing.T) {
 	r.mustCreateEnvironment("prod")
 	want := func(step, all, ops string) {
 		t.Helper()
-		if got := finds(t, r.Registry, "default", ""); got != all {
+		if got := finds(t, r.owned, "default", ""); got != all {
 			t.Errorf("%s: connectors %q, want %q", step, got, all)
 		}
-		if got := operations(t, r.Registry, "o"); got != ops {
+		if got := operations(t, r.owned, "o"); got != ops {
 			t.Errorf("%s: operations %q, want %q", step, got, ops)
 		}
 	}
@@ -66,7 +66,7 @@ func TestTheCatalogueFollowsEveryChange(t *testing.T) {
 	want("publishing", "crm", "crm:o0 crm:o1")
 	patch := &connectorv1.Definition{Info: &connectorv1.Info{Title: "Edited"}}
 	_, err := r.Update(t.Context(), core.UpdateRequest{Name: crm, Patch: patch, Paths: []string{"info.title"}, Intent: core.Intent{Publish: core.PublishAlways}})
-	if err != nil || finds(t, r.Registry, "default", "edited") != "crm" || finds(t, r.Registry, "default", "crm") != "crm" {
+	if err != nil || finds(t, r.owned, "default", "edited") != "crm" || finds(t, r.owned, "default", "crm") != "crm" {
 		t.Errorf("an edit: %v", err)
 	}
 	if _, err := r.Create(t.Context(), core.CreateRequest{Environment: env, Definition: &connectorv1.Definition{Info: &connectorv1.Info{Title: "Blank"}}, Intent: core.Intent{Publish: core.PublishNever}}); err != nil {
@@ -76,14 +76,14 @@ func TestTheCatalogueFollowsEveryChange(t *testing.T) {
 	if _, err := r.Promote(t.Context(), core.PromoteRequest{Name: latest, Environment: prod, Intent: core.Intent{Publish: core.PublishAlways}}); err != nil {
 		t.Fatal(err)
 	}
-	if got := finds(t, r.Registry, "prod", ""); got != "crm" {
+	if got := finds(t, r.owned, "prod", ""); got != "crm" {
 		t.Errorf("in prod: %q", got)
 	}
 	if err := r.Delete(t.Context(), crm, ""); err != nil {
 		t.Fatal(err)
 	}
 	want("deleting", "blank", "")
-	if got := finds(t, r.Registry, "prod", ""); got != "crm" {
+	if got := finds(t, r.owned, "prod", ""); got != "crm" {
 		t.Errorf("in prod after deleting the other: %q", got)
 	}
 }

@@ -20,6 +20,11 @@ func (r reader) Connector(name resource.Connector) (core.Connector, error) {
 	return record[core.Connector](r, connectorKey(name))
 }
 
+// Former implements [core.Reader].
+func (r reader) Former(name resource.Connector) (core.Ownership, error) {
+	return record[core.Ownership](r, formerKey(name))
+}
+
 // record reads one record.
 func record[T any](r reader, key []byte) (T, error) {
 	b, err := r.get(key)

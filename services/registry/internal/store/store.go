@@ -7,6 +7,7 @@
 //
 //	e/{environment}                                an environment
 //	c/{environment}/{connector}                    a connector
+//	f/{environment}/{connector}                    whose a connector was that is deleted
 //	q/{environment}/{connector}/{newest first}     the id of a revision
 //	r/{environment}/{connector}/{revision}         a revision
 //	p/{environment}/{connector}/{revision}/{part}  its content
@@ -65,6 +66,10 @@ func environmentKey(e resource.Environment) []byte { return []byte("e/" + e.ID) 
 
 func connectorKey(c resource.Connector) []byte {
 	return []byte("c/" + c.Environment + "/" + c.ID)
+}
+
+func formerKey(c resource.Connector) []byte {
+	return []byte("f/" + c.Environment + "/" + c.ID)
 }
 
 func revisionKey(r resource.Revision) []byte {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,6 +136,34 @@ func view(t *testing.T, s *store.Store, fn func(core.Reader)) {
 	if err := s.View(t.Context(), func(r core.Reader) error { fn(r); return nil }); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestWhoseAConnectorWasIsKnownUntilItIsMadeAnew(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, s *store.Store, _ kv.Store) {
+		of := core.Ownership{Owner: "ann", Editors: []string{"bob", "eve"}}
+		c := core.Connector{Name: crm, Ownership: of}
+		former := func(want core.Ownership, missing bool) {
+			t.Helper()
+			view(t, s, func(reader core.Reader) {
+				got, err := reader.Former(crm)
+				if diff := cmp.Diff(want, got); diff != "" || errors.Is(err, core.ErrNotFound) != missing {
+					t.Errorf("%v (-want +got):\n%s", err, diff)
+				}
+			})
+		}
+		former(core.Ownership{}, true)
+		update(t, s, func(tx core.Tx) error { return tx.PutConnector(c) })
+		view(t, s, func(reader core.Reader) {
+			if diff := cmp.Diff(c, must[core.Connector](t)(reader.Connector(crm))); diff != "" {
+				t.Errorf("connector (-want +got):\n%s", diff)
+			}
+		})
+		former(core.Ownership{}, true)
+		update(t, s, func(tx core.Tx) error { return tx.DeleteConnector(c) })
+		former(of, false)
+		update(t, s, func(tx core.Tx) error { return tx.PutConnector(c) })
+		former(core.Ownership{}, true)
+	})
 }
 
 // must is for results that a test cannot go on without.
@@ -280,7 +309,7 @@ func TestRevisionsAreListedNewestFirst(t *testing.T) {
 	})
 }
 
-func TestDeletingLeavesNothing(t *testing.T) {
+func TestDeletingLeavesNothingButWhoseItWas(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, s *store.Store, raw kv.Store) {
 		other := resource.Connector{Environment: "default", ID: "crm-2"}
 		kept := add(t, s, other, 1, "kept", 2)
@@ -294,7 +323,8 @@ func TestDeletingLeavesNothing(t *testing.T) {
 			}
 			return tx.DeleteConnector(c)
 		})
-		if diff := cmp.Diff(before, keys(t, raw)); diff != "" {
+		left := slices.DeleteFunc(keys(t, raw), func(key string) bool { return key == "f/default/crm" })
+		if diff := cmp.Diff(before, left); diff != "" {
 			t.Errorf("keys (-before +after):\n%s", diff)
 		}
 		view(t, s, func(reader core.Reader) {

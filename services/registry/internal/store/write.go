@@ -39,7 +39,12 @@ func (t tx) PutEnvironment(e core.Environment) error { return t.put(environmentK
 func (t tx) DeleteEnvironment(name resource.Environment) error { return t.delete(environmentKey(name)) }
 
 // PutConnector implements [core.Tx].
-func (t tx) PutConnector(c core.Connector) error { return t.put(connectorKey(c.Name), c) }
+func (t tx) PutConnector(c core.Connector) error {
+	if err := t.delete(formerKey(c.Name)); err != nil {
+		return err
+	}
+	return t.put(connectorKey(c.Name), c)
+}
 
 // PutState implements [core.Tx].
 func (t tx) PutState(r core.Revision) error { return t.put(revisionKey(r.Name), r) }
@@ -71,6 +76,9 @@ func (t tx) DeleteConnector(c core.Connector) error {
 		if err := t.deleteRevision(r); err != nil {
 			return err
 		}
+	}
+	if err := t.put(formerKey(c.Name), c.Ownership); err != nil {
+		return err
 	}
 	return t.delete(connectorKey(c.Name))
 }

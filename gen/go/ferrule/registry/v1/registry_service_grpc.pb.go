@@ -83,7 +83,9 @@ type RegistryServiceClient interface {
 	// everybody but its owner and administrators. It changes no revision.
 	ShareConnector(ctx context.Context, in *ShareConnectorRequest, opts ...grpc.CallOption) (*Connector, error)
 	// DeleteConnector removes a connector with all of its revisions and sources.
-	// Connections to it remain and answer CONNECTOR_NOT_FOUND when they are used.
+	// Connections to it remain and answer CONNECTOR_NOT_FOUND when they are used. So
+	// the id stays its owner's: only those who could change the connector may make it
+	// anew.
 	DeleteConnector(ctx context.Context, in *DeleteConnectorRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// GetRevision returns one revision. The last part of the name may be
 	// "published" or "latest".
@@ -434,7 +436,9 @@ type RegistryServiceServer interface {
 	// everybody but its owner and administrators. It changes no revision.
 	ShareConnector(context.Context, *ShareConnectorRequest) (*Connector, error)
 	// DeleteConnector removes a connector with all of its revisions and sources.
-	// Connections to it remain and answer CONNECTOR_NOT_FOUND when they are used.
+	// Connections to it remain and answer CONNECTOR_NOT_FOUND when they are used. So
+	// the id stays its owner's: only those who could change the connector may make it
+	// anew.
 	DeleteConnector(context.Context, *DeleteConnectorRequest) (*emptypb.Empty, error)
 	// GetRevision returns one revision. The last part of the name may be
 	// "published" or "latest".

@@ -91,7 +91,8 @@ type VaultServiceClient interface {
 	// gateway may call it.
 	ReceiveAuthorization(ctx context.Context, in *ReceiveAuthorizationRequest, opts ...grpc.CallOption) (*ReceiveAuthorizationResponse, error)
 	// CreateOAuthClient stores a connector's registration at a provider. It needs
-	// the role maker, as all methods of OAuth clients do.
+	// the role maker, as all methods of OAuth clients do, and is for those who may
+	// change the connector: its owner, its editors and administrators.
 	CreateOAuthClient(ctx context.Context, in *CreateOAuthClientRequest, opts ...grpc.CallOption) (*OAuthClient, error)
 	// GetOAuthClient returns one client without its secrets.
 	GetOAuthClient(ctx context.Context, in *GetOAuthClientRequest, opts ...grpc.CallOption) (*OAuthClient, error)
@@ -99,10 +100,13 @@ type VaultServiceClient interface {
 	// ids.
 	ListOAuthClients(ctx context.Context, in *ListOAuthClientsRequest, opts ...grpc.CallOption) (*ListOAuthClientsResponse, error)
 	// UpdateOAuthClient changes a client. Secrets that are not sent are kept, unless
-	// the change leads to another token endpoint: then they must be sent again.
+	// the change leads to another token endpoint: then they must be sent again. Only
+	// its creator, who must be able to change the connector still, and administrators
+	// may do it.
 	UpdateOAuthClient(ctx context.Context, in *UpdateOAuthClientRequest, opts ...grpc.CallOption) (*OAuthClient, error)
 	// DeleteOAuthClient removes a client. Grants that were obtained with it cannot
-	// be renewed any more.
+	// be renewed any more. Only those may do it who may update it, and its creator
+	// when the connector does not exist any more.
 	DeleteOAuthClient(ctx context.Context, in *DeleteOAuthClientRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// ListProviders returns the presets of authorization servers, in the order of
 	// their ids.
@@ -435,7 +439,8 @@ type VaultServiceServer interface {
 	// gateway may call it.
 	ReceiveAuthorization(context.Context, *ReceiveAuthorizationRequest) (*ReceiveAuthorizationResponse, error)
 	// CreateOAuthClient stores a connector's registration at a provider. It needs
-	// the role maker, as all methods of OAuth clients do.
+	// the role maker, as all methods of OAuth clients do, and is for those who may
+	// change the connector: its owner, its editors and administrators.
 	CreateOAuthClient(context.Context, *CreateOAuthClientRequest) (*OAuthClient, error)
 	// GetOAuthClient returns one client without its secrets.
 	GetOAuthClient(context.Context, *GetOAuthClientRequest) (*OAuthClient, error)
@@ -443,10 +448,13 @@ type VaultServiceServer interface {
 	// ids.
 	ListOAuthClients(context.Context, *ListOAuthClientsRequest) (*ListOAuthClientsResponse, error)
 	// UpdateOAuthClient changes a client. Secrets that are not sent are kept, unless
-	// the change leads to another token endpoint: then they must be sent again.
+	// the change leads to another token endpoint: then they must be sent again. Only
+	// its creator, who must be able to change the connector still, and administrators
+	// may do it.
 	UpdateOAuthClient(context.Context, *UpdateOAuthClientRequest) (*OAuthClient, error)
 	// DeleteOAuthClient removes a client. Grants that were obtained with it cannot
-	// be renewed any more.
+	// be renewed any more. Only those may do it who may update it, and its creator
+	// when the connector does not exist any more.
 	DeleteOAuthClient(context.Context, *DeleteOAuthClientRequest) (*emptypb.Empty, error)
 	// ListProviders returns the presets of authorization servers, in the order of
 	// their ids.
