@@ -103,7 +103,11 @@ func (s Sharing) applied(before Ownership) Ownership {
 // check refuses what is no name of a principal, and more names than there can be
 // editors.
 func (s Sharing) check() error {
-	for field, names := range map[string][]string{"add_editors": s.Add, "remove_editors": s.Remove, "owner": {s.Owner}} {
+	for _, given := range []struct {
+		field string
+		names []string
+	}{{"add_editors", s.Add}, {"remove_editors", s.Remove}, {"owner", []string{s.Owner}}} {
+		field, names := given.field, given.names
 		if len(names) > MaxEditors {
 			return fault.Invalid(fault.ReasonInvalidArgument, "%d names were given and at most %d are accepted; give them in several calls", len(names), MaxEditors).
 				Field(field, "must have at most "+strconv.Itoa(MaxEditors)+" names")
