@@ -14,7 +14,7 @@ const (
 	maxFormatDepth = 8
 )
 
-// textKind is what the format of a text says about it, as far as anything follows.
+// textKind is what a schema says about the text of a value, as far as anything follows.
 type textKind int
 
 const (
@@ -25,22 +25,27 @@ const (
 	dateText           // a date
 )
 
-// formats are the places of a value whose texts have a format. Those of a schema that
-// refers to itself do so, too. They are immutable once they are made; nil has none.
+// formats are the places of a value whose texts have a format, and its integers.
+// Those of a schema that refers to itself do so, too. They are immutable once they
+// are made; nil has none.
 type formats struct {
 	kind       textKind
+	integer    bool // of numbers, only whole ones
 	properties map[string]*formats
 	items      *formats
 	others     *formats // members that no property describes
+
+	numbers bool // of a root: there is nothing but numbers to look at
 }
 
 // formatsOf reads a schema; nil if no text in it has a format.
 func (s *schemas) formatsOf(raw []byte) *formats {
 	r := formatReader{schemas: s, named: map[int]*formats{}}
 	root := r.read(raw)
-	if !r.any {
+	if !r.texts && !r.numbers {
 		return nil
 	}
+	root.numbers = !r.texts
 	return root
 }
 
@@ -49,7 +54,8 @@ type formatReader struct {
 	schemas *schemas
 	named   map[int]*formats
 	nodes   int
-	any     bool // some text has a format
+	texts   bool // some text has a format
+	numbers bool // some number is an integer
 }
 
 func (r *formatReader) read(raw []byte) *formats {
@@ -80,8 +86,9 @@ func (r *formatReader) read(raw []byte) *formats {
 
 // fill adds what one schema says; the parts of which it is made add theirs.
 func (r *formatReader) fill(f *formats, list []member) {
-	f.kind = kindOfText(list)
-	r.any = r.any || f.kind != plainText
+	f.kind, f.integer = kindOfText(list), text(property(list, "type")) == "integer"
+	r.numbers = r.numbers || f.integer
+	r.texts = r.texts || f.kind != plainText
 	if properties := property(list, "properties"); properties.Kind() == '{' {
 		f.properties = map[string]*formats{}
 		for _, m := range members(properties) {
@@ -108,12 +115,13 @@ func (r *formatReader) fill(f *formats, list []member) {
 // kindOfText reads the format of a schema. Times that have to be one of a list or keep
 // a pattern are left as they are: it is said already what they look like.
 func kindOfText(list []member) textKind {
-	if t := property(list, "type"); t != nil && text(t) != "string" && text(t) != "file" &&
+	t := property(list, "type")
+	if t != nil && text(t) != "string" && text(t) != "file" &&
 		(t.Kind() != '[' || !slices.ContainsFunc(elements(t), func(one jsontext.Value) bool { return text(one) == "string" })) {
 		return plainText
 	}
 	format := text(property(list, "format"))
-	if format == "byte" || format == "binary" || text(property(list, "type")) == "file" || text(property(list, "contentEncoding")) == "base64" {
+	if format == "byte" || format == "binary" || t != nil && text(t) == "file" || text(property(list, "contentEncoding")) == "base64" {
 		return bytesText
 	}
 	if property(list, "enum") != nil || property(list, "pattern") != nil || property(list, "const") != nil {
@@ -138,6 +146,7 @@ func (f *formats) join(other *formats, depth int) {
 	if f.kind == plainText {
 		f.kind = other.kind
 	}
+	f.integer = f.integer || other.integer
 	f.items = both(f.items, other.items, depth)
 	f.others = both(f.others, other.others, depth)
 	if f.properties == nil && len(other.properties) > 0 {
@@ -168,7 +177,7 @@ func (f *formats) ofParts() *formats {
 	if f == nil {
 		return nil
 	}
-	out := &formats{properties: make(map[string]*formats, len(f.properties)), others: f.others.ofFile()}
+	out := &formats{properties: make(map[string]*formats, len(f.properties)), others: f.others.ofFile(), numbers: f.numbers}
 	for name, p := range f.properties {
 		out.properties[name] = p.ofFile()
 	}

@@ -12,7 +12,7 @@ import (
 // base64, and times in their form. What cannot be is a violation by its path below
 // field, unless it is authored. What is not touched keeps its text.
 func (f *formats) apply(field string, v jsontext.Value, authored authored, found *violations) jsontext.Value {
-	if f == nil || v == nil {
+	if f == nil || v == nil || f.numbers && !mayBeWritten(v) {
 		return v
 	}
 	d := decoders.Get().(*decoder) //nolint:errcheck,forcetypeassert // nothing else is in the pool
@@ -85,7 +85,7 @@ func (w *formatWalk) value(f *formats) {
 	switch {
 	case f == nil:
 		w.broken = w.SkipValue() != nil
-	case k == '"' && f.kind != plainText, k == '{' && f.kind == bytesText && w.mayBeContent():
+	case k == '0' && f.integer, k == '"' && f.kind != plainText, k == '{' && f.kind == bytesText && w.mayBeContent():
 		w.one(f)
 	case k == '{' || k == '[':
 		w.token()
@@ -119,7 +119,7 @@ func (w *formatWalk) one(f *formats) {
 	if problem != "" {
 		w.found.add(join(w.field, location), problem)
 	}
-	if written != nil {
+	if written != nil && !bytes.Equal(written, raw) {
 		w.out = append(append(w.out, w.data[w.copied:end-int64(len(raw))]...), written...)
 		w.copied = end
 	}
@@ -128,7 +128,10 @@ func (w *formatWalk) one(f *formats) {
 // write returns what a value of the kind is sent as, nil for itself, and what is wrong
 // with it.
 func (k textKind) write(v jsontext.Value) (written jsontext.Value, problem string) {
-	if k == bytesText {
+	switch {
+	case v.Kind() == '0':
+		return wholeNumber(v), ""
+	case k == bytesText:
 		return writeContent(v)
 	}
 	said := text(v)

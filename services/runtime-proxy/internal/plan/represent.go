@@ -102,7 +102,7 @@ func (b *body) refuse(field string, w wrapped, found *violations) {
 // find returns the representation of a media type, nil if there is none. Those
 // that name it go before ranges.
 func (b *body) find(mediaType string) *content {
-	if _, _, err := mime.ParseMediaType(mediaType); err != nil || !request.ValidFieldValue(mediaType) || strings.Contains(mediaType, "*") {
+	if !isMediaType(mediaType) {
 		return nil
 	}
 	wanted := baseType(mediaType)
@@ -117,6 +117,12 @@ func (b *body) find(mediaType string) *content {
 		}
 	}
 	return nil
+}
+
+// isMediaType reports whether text names a single media type.
+func isMediaType(text string) bool {
+	_, _, err := mime.ParseMediaType(text)
+	return err == nil && request.ValidFieldValue(text) && !strings.Contains(text, "*")
 }
 
 func (b *body) mediaTypes() []string {
