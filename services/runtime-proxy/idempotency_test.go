@@ -110,6 +110,39 @@ func TestWhatDidNotHappenGivesItsKeyBack(t *testing.T) {
 	reasonIs(t, second(s.call("CreateItem", item, withKey(strings.Repeat("k", 256)))), fault.ReasonInvalidArgument)
 }
 
+// TestAKeyIsFreeAgainExactlyWhereARetryIsWorthIt: what callers are told about an answer,
+// and what the key does, are the same. The API knows nothing of keys.
+func TestAKeyIsFreeAgainExactlyWhereARetryIsWorthIt(t *testing.T) {
+	for _, row := range []struct {
+		name, body string
+		status     int
+		free       bool
+	}{
+		{"a request that is wrong", `{}`, 400, false},
+		{"a conflict", `{}`, 409, false},
+		{"calls that met each other", `{"error":{"status":"ABORTED"}}`, 409, true},
+		{"a budget that is spent, under 403", `{"error":{"errors":[{"reason":"rateLimitExceeded"}]}}`, 403, true},
+		{"too many calls", `{}`, 429, true},
+		{"a failure", `{}`, 500, false},
+		{"a failure on the way", `{}`, 502, false},
+		{"not now", `{}`, 503, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			rec := record(t, func(w http.ResponseWriter, _ got, _ int) {
+				say(w, row.status, row.body, "Content-Type", "application/json")
+			})
+			s := start(t, rec.url, nil)
+			first, err := s.call("CreateItem", item, withKey("k"))
+			must(t, err)
+			again, err := s.call("CreateItem", item, withKey("k"))
+			must(t, err)
+			if free := first.GetError().GetRetryable(); free != row.free || again.GetReplayed() == free || int(again.GetStatusCode()) != row.status {
+				t.Errorf("retryable %v, replayed %v with %d", free, again.GetReplayed(), again.GetStatusCode())
+			}
+		})
+	}
+}
+
 // headerOf returns a field of an answer.
 func headerOf(r *runtimev1.InvokeResponse, name string) string {
 	for _, h := range r.GetHeaders() {

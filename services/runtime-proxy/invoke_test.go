@@ -434,3 +434,14 @@ func TestConnectionTests(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatAnAPIHasAgainstFieldsReachesTheCaller by the names that the API uses.
+func TestWhatAnAPIHasAgainstFieldsReachesTheCaller(t *testing.T) {
+	rec := record(t, always(422, `{"message":"no","errors":[{"field":"title","code":"missing_field"}]}`, "Content-Type", "application/json"))
+	answer, err := start(t, rec.url, nil).call("CreateItem", item)
+	must(t, err)
+	list := answer.GetError().GetViolations()
+	if len(list) != 1 || list[0].GetField() != "title" || list[0].GetDescription() != "missing_field" {
+		t.Errorf("violations %v", list)
+	}
+}

@@ -147,8 +147,10 @@ func TestRawAnswersLeadOnThroughUs(t *testing.T) {
 		want, wantLink string
 		next           string
 	}{
-		{"the pages of a Link header", nil, `[1]`, `<HOST/api/items?page=2>; rel="next", <HOST/api/items>; rel=first; title="a, b", <HOST/api/items?page=9>; rel="last"`,
-			`[1]`, `<P/items?page=2>; rel="next", <P/items>; rel=first; title="a, b", <P/items?page=9>; rel="last"`, "P/items?page=2"},
+		{
+			"the pages of a Link header", nil, `[1]`, `<HOST/api/items?page=2>; rel="next", <HOST/api/items>; rel=first; title="a, b", <HOST/api/items?page=9>; rel="last"`,
+			`[1]`, `<P/items?page=2>; rel="next", <P/items>; rel=first; title="a, b", <P/items?page=9>; rel="last"`, "P/items?page=2",
+		},
 		{"relative ones", nil, `[1]`, `</api/items?page=2>; rel="prev next", <?page=1>; rel=previous`, `[1]`, `<P/items?page=2>; rel="prev next", <P/items?page=1>; rel=previous`, "P/items?page=2"},
 		{"not those of other hosts", nil, `[1]`, `<https://elsewhere.example/x>; rel="next"`, `[1]`, `<https://elsewhere.example/x>; rel="next"`, ""},
 		{"nor what would lead to us", nil, `[1]`, `<http://127.0.0.1:1/v1/environments>; rel="next", </style>; rel=preload`, `[1]`, `</style>; rel=preload`, ""},

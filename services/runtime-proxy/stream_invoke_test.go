@@ -150,3 +150,39 @@ func TestAStreamedCallEndsWithItsCaller(t *testing.T) {
 	cancel()
 	testkit.Receive(t, "the API to notice", closed(ended))
 }
+
+// TestAStreamedBodyIsOfATypeThatTheOperationTakes, by the same rule as a body of a call:
+// what is bytes takes content of any type.
+func TestAStreamedBodyIsOfATypeThatTheOperationTakes(t *testing.T) {
+	rec := record(t, always(200, `{}`))
+	s := start(t, rec.url, func(d *connectorv1.Definition) {
+		upload(d)
+		d.Operations = append(d.Operations, &connectorv1.Operation{
+			OperationId: "Json", Method: "PUT", Path: "/json",
+			RequestBody: &connectorv1.RequestBody{Contents: []*connectorv1.MediaType{{MediaType: "application/json", Kind: connectorv1.BodyKind_BODY_KIND_JSON}}},
+		}, &connectorv1.Operation{OperationId: "Bare", Method: "PUT", Path: "/bare"})
+	})
+	for _, row := range []struct {
+		name, operation, input, contentType, want string
+	}{
+		{"bytes of any type", "Upload", `{"id":"1"}`, "text/css", ""},
+		{"bytes of no type", "Upload", `{"id":"1"}`, "a b", "must be a media type, such as image/png"},
+		{"JSON", "Json", `{}`, "application/json; charset=utf-8", ""},
+		{"another type than JSON", "Json", `{}`, "text/css", `must be one of "application/json"`},
+		{"no body is taken", "Bare", `{}`, "text/css", "must be empty: the operation takes no body"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			_, err := s.streamed(t, &runtimev1.InvokeStreamStart{
+				Connection: connection, OperationId: row.operation, Input: []byte(row.input), ContentType: row.contentType,
+			}, [][]byte{[]byte("{}")})
+			if row.want == "" {
+				must(t, err)
+				return
+			}
+			v := reasonIs(t, err, fault.ReasonInputInvalid).Violations()
+			if len(v) != 1 || v[0].Field != "start.content_type" || v[0].Description != row.want {
+				t.Errorf("violations %v", v)
+			}
+		})
+	}
+}

@@ -103,5 +103,8 @@ func upstreamError(p *upstream.Problem) *runtimev1.UpstreamError {
 	if p.RetryAfter > 0 {
 		out.RetryAfter = durationpb.New(p.RetryAfter)
 	}
+	for _, v := range p.Violations {
+		out.Violations = append(out.Violations, &runtimev1.UpstreamViolation{Field: valid(v.Field), Description: valid(v.Description)})
+	}
 	return out
 }

@@ -114,6 +114,7 @@ type Found struct {
 	life      time.Duration
 	onFailure time.Duration // beyond life, if the API fails
 	revalid   bool          // never without asking
+	form      string        // media type, for those who want it; empty: for all
 }
 
 // Answer returns the answer with its present age in the field Age (RFC 9111,
@@ -141,7 +142,7 @@ func (c *Cache) Find(q *Question, now time.Time) *Found {
 		return nil
 	}
 	for _, v := range p.variants {
-		if !slices.Equal(v.asked, valuesOf(q.Request, v.varies)) {
+		if !slices.Equal(v.asked, valuesOf(q.Request, v.varies)) || !v.suits(q.Request) {
 			continue
 		}
 		found := *v
@@ -230,7 +231,7 @@ func (c *Cache) put(q *Question, f *Found) {
 	next := &page{variants: []*Found{f}, weight: f.weight()}
 	if p, ok := c.answers.GetIfPresent(k); ok {
 		for _, v := range p.variants {
-			same := slices.Equal(v.varies, f.varies) && slices.Equal(v.asked, f.asked)
+			same := slices.Equal(v.varies, f.varies) && slices.Equal(v.asked, f.asked) && v.form == f.form
 			if !same && len(next.variants) < maxVariants {
 				next.variants = append(next.variants, v)
 				next.weight += v.weight()
@@ -266,6 +267,7 @@ func (c *Cache) keyOf(q *Question) key {
 	for _, part := range []string{
 		q.Connection.Environment, q.Connection.ID, q.Caller, q.Revision, q.Operation,
 		q.Request.Method, base.Scheme, base.Host, base.Path, q.Request.Path, q.Request.Query, string(q.Request.Body),
+		strings.Join(q.Request.Header["Cookie"], "; "), // a caller may have the sessions of several people
 	} {
 		text = binary.AppendUvarint(text, uint64(len(part)))
 		text = append(text, part...)

@@ -47,8 +47,12 @@ func (r Rule) read(resp *upstream.Response, sent, now time.Time) *Found {
 		}
 		// How long is the connector's word, to whom is not: raw requests may ask for
 		// another form of the same thing.
-		varies, _ := varying(append([]string{"Accept"}, resp.Header["Vary"]...))
-		return &Found{varies: varies, life: min(r.MaxAge, maxLife), stored: now}
+		varies, _ := varying(resp.Header["Vary"])
+		f := &Found{varies: varies, life: min(r.MaxAge, maxLife), stored: now}
+		if !slices.Contains(varies, "Accept") {
+			f.form = formOf(resp.Header.Get("Content-Type"))
+		}
+		return f
 	}
 	if !understood(resp.Status) {
 		return nil

@@ -93,14 +93,27 @@ func neverSent(err error) bool {
 	}
 }
 
+// Outcome is what an answer says about the call.
+type Outcome struct {
+	// Status is its HTTP status.
+	Status int
+	// Retryable says that the same call may succeed later: nothing was done yet.
+	Retryable bool
+	// Repeatable says that making the call twice does no harm.
+	Repeatable bool
+}
+
 // Final reports whether an answer is one to be kept for later calls with the key. It
-// is not if it says that nothing was done: 401, 408, 425, 429 and 503, which the next
-// call may overcome. Failures of an API that can be asked again are not either. All
-// others are kept, failures too: the API may have done a part.
-func Final(status int, repeatable bool) bool {
-	switch status {
-	case http.StatusUnauthorized, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusServiceUnavailable:
+// is not if it says that nothing was done and the same call may be made again: what
+// callers are told to be worth a retry (408, 425, 429, 503 and the like), and 401, since
+// the next call may have another token. Failures of an API that can be asked again are
+// not either. All others are kept, failures too: the API may have done a part.
+func (o Outcome) Final() bool {
+	switch {
+	case o.Retryable || o.Status == http.StatusUnauthorized:
 		return false
+	case o.Status >= http.StatusInternalServerError:
+		return !o.Repeatable
 	}
-	return status < http.StatusInternalServerError || !repeatable
+	return true
 }

@@ -289,26 +289,27 @@ func TestFingerprints(t *testing.T) {
 
 func TestWhichAnswersAreKept(t *testing.T) {
 	for _, row := range []struct {
+		name             string
 		status           int
-		plain, repeating bool // with repeatable false and true
+		retryable        bool
+		plain, repeating bool // with Repeatable false and true
 	}{
-		{200, true, true},
-		{201, true, true},
-		{302, true, true},
-		{400, true, true},
-		{401, false, false},
-		{404, true, true},
-		{408, false, false},
-		{409, true, true},
-		{425, false, false},
-		{429, false, false},
-		{500, true, false},
-		{502, true, false},
-		{503, false, false},
-		{504, true, false},
+		{"success", 200, false, true, true},
+		{"a redirect", 302, false, true, true},
+		{"success that means failure, and can be tried again", 200, true, false, false},
+		{"a refusal", 400, false, true, true},
+		{"a refused token", 401, false, false, false},
+		{"a conflict", 409, false, true, true},
+		{"a conflict that passes", 409, true, false, false},
+		{"too many calls", 429, true, false, false},
+		{"a failure", 500, false, true, false},
+		{"a failure on the way", 502, false, true, false},
+		{"not now", 503, true, false, false},
+		{"not now, and never again", 503, false, true, false},
 	} {
-		if Final(row.status, false) != row.plain || Final(row.status, true) != row.repeating {
-			t.Errorf("%d: %v, %v", row.status, Final(row.status, false), Final(row.status, true))
+		plain, repeating := Outcome{row.status, row.retryable, false}, Outcome{row.status, row.retryable, true}
+		if plain.Final() != row.plain || repeating.Final() != row.repeating {
+			t.Errorf("%s: %v, %v", row.name, plain.Final(), repeating.Final())
 		}
 	}
 }

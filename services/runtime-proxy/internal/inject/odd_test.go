@@ -1,6 +1,8 @@
 package inject_test
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"net/url"
 	"strings"
@@ -111,6 +113,8 @@ func TestRedactFindsEverySpelling(t *testing.T) {
 		"as in a form, lower case":   lower.Replace(url.QueryEscape(value)),
 		"in base64 without padding":  "azN5ICLDvCIrLyY",
 		"in base64 with padding":     "azN5ICLDvCIrLyY=",
+		"in hexadecimal digits":      hex.EncodeToString([]byte(value)),
+		"in large ones":              strings.ToUpper(hex.EncodeToString([]byte(value))),
 		"in a json string":           `k3y \"ü\"+/&`,
 		"twice, with nothing beside": value + value,
 	} {
@@ -118,6 +122,27 @@ func TestRedactFindsEverySpelling(t *testing.T) {
 		if strings.Trim(strings.ReplaceAll(got, inject.Redacted, ""), "<>") != "" {
 			t.Errorf("%s: %q", name, got)
 		}
+	}
+}
+
+// TestASecretInsideBase64IsFound: what stands beside it shifts its characters. At its
+// ends, some belong to the neighbours too and say next to nothing.
+func TestASecretInsideBase64IsFound(t *testing.T) {
+	c := credential()
+	for _, before := range []string{"", "u", "us", "user:", "someone else:"} {
+		for _, after := range []string{"", "x", "xy", ":xyz"} {
+			for name, coding := range map[string]*base64.Encoding{"standard": base64.StdEncoding, "of URLs": base64.RawURLEncoding} {
+				text := coding.EncodeToString([]byte(before + value + after))
+				got := c.Redact(text)
+				rest := len(strings.ReplaceAll(got, inject.Redacted, ""))
+				if most := (len(before)+len(after))*4/3 + 8; !strings.Contains(got, inject.Redacted) || rest > most {
+					t.Errorf("%q + secret + %q, %s: %s", before, after, name, got)
+				}
+			}
+		}
+	}
+	if got := c.Redact("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"); strings.Contains(got, inject.Redacted) {
+		t.Errorf("a picture: %s", got)
 	}
 }
 

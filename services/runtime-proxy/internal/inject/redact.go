@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"net/url"
 	"slices"
 	"strings"
@@ -25,7 +26,8 @@ const (
 )
 
 // formsOf returns how an API could repeat a value: as it is, encoded for a URL
-// in any of the usual spellings, as part of a JSON string, in base64.
+// in any of the usual spellings, as part of a JSON string, in base64, also as a part of
+// what is encoded, and in hexadecimal digits.
 func formsOf(text secret.Text) (forms []string) {
 	_ = text.Use(reveal.Grant(), func(b []byte) error {
 		if len(b) < minRedacted {
@@ -34,12 +36,35 @@ func formsOf(text secret.Text) (forms []string) {
 		plain := string(b)
 		escaped, query := request.Escape(plain), url.QueryEscape(plain)
 		forms = append(forms, plain, escaped, query, lowerTriplets(escaped), lowerTriplets(query),
-			base64.StdEncoding.EncodeToString(b), base64.RawURLEncoding.EncodeToString(b))
+			base64.StdEncoding.EncodeToString(b), base64.RawURLEncoding.EncodeToString(b),
+			hex.EncodeToString(b), strings.ToUpper(hex.EncodeToString(b)))
+		forms = append(forms, insideBase64(b)...)
 		if quoted, err := jsontext.AppendQuote(nil, plain); err == nil {
 			forms = append(forms, string(quoted[1:len(quoted)-1]))
 		}
 		return nil
 	})
+	return forms
+}
+
+// minInside is the shortest part of base64 that is looked for: shorter ones are in any
+// picture.
+const minInside = 8
+
+// insideBase64 returns what base64 of a longer text has for a part of it, such as the
+// password of "user:password": it depends on how many bytes come before, modulo three.
+// The characters at both ends that also depend on what is beside it are left out.
+func insideBase64(part []byte) (forms []string) {
+	const bitsOfByte, bitsOfCharacter = 8, 6
+	for before := range 3 {
+		text := append(make([]byte, before, before+len(part)), part...)
+		first := (before*bitsOfByte + bitsOfCharacter - 1) / bitsOfCharacter
+		last := len(text) * bitsOfByte / bitsOfCharacter
+		if last-first >= minInside {
+			forms = append(forms, base64.RawStdEncoding.EncodeToString(text)[first:last], base64.RawURLEncoding.EncodeToString(text)[first:last])
+		}
+		clear(text)
+	}
 	return forms
 }
 

@@ -56,12 +56,19 @@ func (p *Pipeline) exchangeOnce(ctx context.Context, c *Call, exchange Next) err
 	switch {
 	case err != nil:
 		_ = claim.Fail(settle, err, c.Attempts) // what cannot be kept counts as unknown
-	case !idempotency.Final(c.Response.Status, repeatable):
+	case !p.outcome(c, repeatable).Final():
 		_ = claim.Release(settle)
 	default:
 		_ = claim.Complete(settle, c.keep())
 	}
 	return err
+}
+
+// outcome says what the answer means to later calls with the key: what callers are told
+// about it decides.
+func (p *Pipeline) outcome(c *Call, repeatable bool) idempotency.Outcome {
+	problem := c.operation.rules.Diagnose(c.Response, p.clock.Now(), repeatable, c.Binding.Credential.Redact)
+	return idempotency.Outcome{Status: c.Response.Status, Retryable: problem != nil && problem.Retryable, Repeatable: repeatable}
 }
 
 // keep writes the answer down.

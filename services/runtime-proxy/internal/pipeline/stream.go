@@ -91,6 +91,9 @@ func (p *Pipeline) prepareStream(ctx context.Context, c *Call, upload *Upload) e
 	}
 	plan := op.plan
 	if upload != nil {
+		if err := plan.CheckUpload(upload.ContentType); err != nil {
+			return err
+		}
 		plan = plan.WithoutBody()
 	}
 	arguments, err := plan.Read(c.Input)

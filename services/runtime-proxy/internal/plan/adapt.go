@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -16,7 +17,7 @@ func (s *shape) adapt(v jsontext.Value) jsontext.Value {
 	case v.Kind() == '[' && s.items != nil:
 		return s.adaptList(v)
 	case s.fits(v):
-		return v
+		return s.inDigits(v)
 	}
 	switch v.Kind() {
 	case '0', 't', 'f':
@@ -25,11 +26,19 @@ func (s *shape) adapt(v jsontext.Value) jsontext.Value {
 		}
 	case '"':
 		if inner := scalar(text(v)); inner != nil && s.fits(inner) {
-			return inner
+			return s.inDigits(inner)
 		}
 	default:
 	}
 	return v
+}
+
+// inDigits returns the value of an integer in digits, and others as they are.
+func (s *shape) inDigits(v jsontext.Value) jsontext.Value {
+	if v.Kind() != '0' || len(s.types) == 0 || s.types[0] != "integer" || slices.Contains(s.types, "number") || slices.Contains(s.types, "string") {
+		return v
+	}
+	return wholeNumber(v)
 }
 
 // adaptList adapts the elements; a list of which none changes keeps its text.
@@ -38,7 +47,7 @@ func (s *shape) adaptList(v jsontext.Value) jsontext.Value {
 	changed := false
 	for i, one := range list {
 		list[i] = s.items.adapt(one)
-		changed = changed || list[i].Kind() != one.Kind()
+		changed = changed || !bytes.Equal(list[i], one)
 	}
 	if !changed {
 		return v

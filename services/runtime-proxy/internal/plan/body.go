@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"encoding/base64"
 	"mime"
 	"net/textproto"
@@ -29,6 +30,7 @@ type content struct {
 	kind      connectorv1.BodyKind
 	validate  *validator
 	defaults  *defaults
+	formats   *formats
 	encodings map[string]*connectorv1.PropertyEncoding
 	root      *element // of XML
 	// partHeaders are the constant header fields of parts, by property.
@@ -63,16 +65,18 @@ func newContent(source *connectorv1.MediaType, schemas *schemas) *content {
 		}
 	}
 	switch c.kind {
+	case connectorv1.BodyKind_BODY_KIND_TEXT, connectorv1.BodyKind_BODY_KIND_BINARY:
+		return c // the value is the document itself, whatever its schema describes
+	case connectorv1.BodyKind_BODY_KIND_XML: // for values that are not the document itself
+		c.root = schemas.elementsOf(source.GetSchema())
 	case connectorv1.BodyKind_BODY_KIND_JSON, connectorv1.BodyKind_BODY_KIND_FORM,
 		connectorv1.BodyKind_BODY_KIND_MULTIPART, connectorv1.BodyKind_BODY_KIND_UNSPECIFIED:
-		c.validate = schemas.compile(source.GetSchema())
-		c.defaults = schemas.defaultsOf(source.GetSchema())
-	case connectorv1.BodyKind_BODY_KIND_XML: // for values that are not the document itself
-		c.validate = schemas.compile(source.GetSchema())
-		c.defaults = schemas.defaultsOf(source.GetSchema())
-		c.root = schemas.elementsOf(source.GetSchema())
-	case connectorv1.BodyKind_BODY_KIND_TEXT, connectorv1.BodyKind_BODY_KIND_BINARY:
-		// The value is the document itself, whatever its schema describes.
+	}
+	c.validate = schemas.compile(source.GetSchema())
+	c.defaults = schemas.defaultsOf(source.GetSchema())
+	c.formats = schemas.formatsOf(source.GetSchema())
+	if c.kind == connectorv1.BodyKind_BODY_KIND_MULTIPART {
+		c.formats = c.formats.ofParts()
 	}
 	return c
 }
@@ -109,39 +113,38 @@ func baseType(mediaType string) string {
 	return strings.ToLower(strings.TrimSpace(base))
 }
 
-func (c *content) encode(v jsontext.Value) (out []byte, mediaType, problem string) {
+// encode returns the body as it is sent. What cannot be written is a violation by its
+// path.
+func (c *content) encode(v jsontext.Value, found *violations) (out []byte, mediaType string) {
 	switch c.kind {
 	case connectorv1.BodyKind_BODY_KIND_FORM:
-		return c.form(v)
+		return c.form(v, found), c.mediaType
 	case connectorv1.BodyKind_BODY_KIND_MULTIPART:
-		return c.multipart(v)
+		return c.multipart(v, found)
 	case connectorv1.BodyKind_BODY_KIND_TEXT, connectorv1.BodyKind_BODY_KIND_XML, connectorv1.BodyKind_BODY_KIND_BINARY:
-		return c.document(v)
+		return c.document(v, found)
 	case connectorv1.BodyKind_BODY_KIND_JSON, connectorv1.BodyKind_BODY_KIND_UNSPECIFIED:
 	}
-	return v, c.mediaType, ""
+	return v, c.mediaType
 }
 
 // document writes a body that is not made of properties, or XML. A JSON string is
 // the text itself. Bytes come as {"$content": base64, "$content-type": media type}.
-func (c *content) document(v jsontext.Value) (out []byte, mediaType, problem string) {
+func (c *content) document(v jsontext.Value, found *violations) (out []byte, mediaType string) {
 	if w, ok := unwrapContent(v); ok {
 		if w.problem != "" {
-			return nil, "", w.problem
+			found.once(bodyInput, w.problem)
 		}
-		if w.mediaType != "" {
-			return w.content, w.mediaType, ""
-		}
-		return w.content, c.mediaType, ""
+		return w.content, cmp.Or(w.mediaType, c.mediaType)
 	}
 	if k := v.Kind(); k == '{' || k == '[' {
 		if c.root != nil {
-			out, problem = xmlDocument(c.root, v)
-			return out, c.mediaType, problem
+			return xmlDocument(c.root, v, found), c.mediaType
 		}
-		return nil, "", `must be a string with the text, or {"$content": base64} for bytes`
+		found.once(bodyInput, `must be a string with the text, or {"$content": base64} for bytes`)
+		return nil, c.mediaType
 	}
-	return []byte(text(v)), c.mediaType, ""
+	return []byte(text(v)), c.mediaType
 }
 
 // isWritten reports whether a value is a document as it stands, so that its schema

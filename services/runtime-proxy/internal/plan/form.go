@@ -29,35 +29,39 @@ func fieldsOf(v jsontext.Value) (fields []member, problem string) {
 // form writes application/x-www-form-urlencoded. Arrays are repeated fields and
 // objects JSON text, unless the property's encoding says otherwise. Null is not
 // sent.
-func (c *content) form(v jsontext.Value) (out []byte, mediaType, problem string) {
+func (c *content) form(v jsontext.Value, found *violations) []byte {
 	fields, problem := fieldsOf(v)
 	if problem != "" {
-		return nil, "", problem
+		found.once(bodyInput, problem)
 	}
-	out = []byte{}
+	out := []byte{}
 	for _, m := range fields {
 		if m.value.Kind() == 'n' {
 			continue
 		}
-		l := c.fieldLayout(m.name)
-		value := m.value
-		encoding, styled := c.encodings[m.name]
-		if isDocument(encoding) && (value.Kind() == '{' || value.Kind() == '[') {
-			value = jsonString(text(value))
-		}
-		if value.Kind() == '{' && (!styled || (!l.deep && !l.explode && l.inside == ",")) {
-			value = jsonString(text(value))
-		}
-		pairs, problem := l.pairs(m.name, value)
+		pairs, problem := c.field(m)
 		if problem != "" {
-			return nil, "", m.name + " " + problem
+			found.once(join(bodyInput, []string{m.name}), problem)
 		}
 		if len(out) > 0 && len(pairs) > 0 {
 			out = append(out, '&')
 		}
 		out = append(out, pairs...)
 	}
-	return bytes.ReplaceAll(out, []byte("%20"), []byte("+")), c.mediaType, "" // the form's own spelling of a space
+	return bytes.ReplaceAll(out, []byte("%20"), []byte("+")) // the form's own spelling of a space
+}
+
+// field writes one property.
+func (c *content) field(m member) (pairs []byte, problem string) {
+	l, value := c.fieldLayout(m.name), m.value
+	encoding, styled := c.encodings[m.name]
+	if isDocument(encoding) && (value.Kind() == '{' || value.Kind() == '[') {
+		value = jsonString(text(value))
+	}
+	if value.Kind() == '{' && (!styled || (!l.deep && !l.explode && l.inside == ",")) {
+		value = jsonString(text(value))
+	}
+	return l.pairs(m.name, value)
 }
 
 // isDocument reports whether a property is written as JSON text, because its

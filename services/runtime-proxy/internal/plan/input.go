@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 )
 
 const (
@@ -51,6 +52,14 @@ type violations struct {
 func (v *violations) add(field, description string) {
 	if len(v.list) < maxViolations {
 		v.list = append(v.list, fault.Violation{Field: field, Description: description})
+	}
+}
+
+// once adds what is wrong with a field, unless something is known about it already:
+// what cannot be written is mostly so because it is of the wrong type.
+func (v *violations) once(field, description string) {
+	if !slices.ContainsFunc(v.list, func(have fault.Violation) bool { return have.Field == field }) {
+		v.add(field, description)
 	}
 }
 
@@ -114,27 +123,34 @@ func (o *Operation) ReadPrescribed(input, constants []byte) (*Arguments, error) 
 	if len(input) > 0 {
 		list, err := readObject(input)
 		if err != nil {
-			found.add("", sentence(err))
+			found.add(mistake(err))
 			return nil, found.err()
 		}
 		o.assign(list, args, found)
 	}
 	o.complete(args, found)
-	if err := found.err(); err != nil {
-		return nil, err
+	if len(found.list) > 0 {
+		// What only shows when it is written belongs into the same answer.
+		o.write(args, &request.Request{}, found)
+		return nil, found.err()
 	}
 	return args, nil
 }
 
-// sentence says what is wrong with JSON text without repeating it.
-func sentence(err error) string {
+// mistake says where JSON text is wrong and how, without repeating its values.
+func mistake(err error) (field, sentence string) {
 	if e, ok := errors.AsType[inputError](err); ok {
-		return e.Error()
+		return "", e.Error()
 	}
-	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return fmt.Sprintf("must be valid json: there is a mistake at byte %d", e.ByteOffset)
+	e, ok := errors.AsType[*jsontext.SyntacticError](err)
+	switch {
+	case !ok:
+		return "", "must be valid json"
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		place := join("", slices.Collect(e.JSONPointer.Tokens()))
+		return strings.TrimPrefix(place, "."), "is there twice: a name may stand once in an object"
 	}
-	return "must be valid json"
+	return "", fmt.Sprintf("must be valid json: there is a mistake at byte %d", e.ByteOffset)
 }
 
 // assign gives each member to its parameter. A null stands for "not given".
@@ -183,9 +199,7 @@ func (o *Operation) complete(args *Arguments, found *violations) {
 	for i, p := range o.parameters {
 		switch {
 		case args.values[i] != nil:
-			given := args.values[i]
-			args.values[i] = p.shape.adapt(given)
-			p.check(args.values[i], prescribedIn(given, args.prescribed(p.input)), found)
+			p.take(args, i, found)
 		case p.defaultValue != nil: // its author's word; nobody else could mend it
 			args.values[i] = p.defaultValue
 		case p.required:

@@ -156,9 +156,15 @@ func (o *Operation) Follow(req *request.Request) {
 // of req but Base. What only shows now, such as a path that would leave the API
 // or a body of the wrong kind, is INPUT_INVALID too.
 func (o *Operation) Build(args *Arguments, req *request.Request) error {
+	found := &violations{operation: o.ID()}
+	o.write(args, req, found)
+	return found.err()
+}
+
+// write is Build. Of arguments that do not fit, it finds what cannot be written.
+func (o *Operation) write(args *Arguments, req *request.Request, found *violations) {
 	req.Method = o.method
 	req.Header = make(map[string][]string, len(o.parameters)+4)
-	found := &violations{operation: o.ID()}
 	req.Path = o.path.expand(o, args)
 	req.Query = o.query.expand(o, args)
 	o.checkPath(args, req.Path, found)
@@ -173,7 +179,6 @@ func (o *Operation) Build(args *Arguments, req *request.Request) error {
 	if o.body != nil {
 		o.body.write(args, req, found)
 	}
-	return found.err()
 }
 
 func (o *Operation) writeParameters(args *Arguments, req *request.Request, found *violations) {
@@ -186,7 +191,7 @@ func (o *Operation) writeParameters(args *Arguments, req *request.Request, found
 		case inQuery:
 			pairs, problem := p.pairs(value)
 			if problem != "" {
-				found.add(p.input, problem)
+				found.once(p.input, problem)
 			}
 			if len(pairs) > 0 {
 				if req.Query != "" {
@@ -215,7 +220,7 @@ func (p *parameter) writeField(value jsontext.Value, req *request.Request, found
 	}
 	switch {
 	case !request.ValidFieldValue(line):
-		found.add(p.input, "must not hold control characters: it is sent as a header")
+		found.once(p.input, "must not hold control characters: it is sent as a header")
 	case line != "" || value.Kind() == '"': // an empty list is no field
 		req.AddHeader(p.name, line)
 	}

@@ -33,6 +33,7 @@ type parameter struct {
 	layout   layout
 	shape    shape
 	validate *validator // nil if shape says it all
+	formats  *formats
 
 	defaultValue jsontext.Value
 }
@@ -48,6 +49,7 @@ func newParameter(source *connectorv1.Parameter, schemas *schemas) *parameter {
 	p.layout = layoutOf(p.location, source)
 	p.shape = schemas.shapeOf(source.GetSchema())
 	p.defaultValue = p.shape.defaultValue
+	p.formats = schemas.formatsOf(source.GetSchema())
 	if p.location == inHeader && p.defaultValue.Kind() == '"' {
 		p.defaultValue = jsonString(strings.TrimSpace(text(p.defaultValue))) // RFC 9110, section 5.5: space around a value is none of it
 	}
@@ -69,6 +71,17 @@ func locationOf(l connectorv1.ParameterLocation) location {
 		connectorv1.ParameterLocation_PARAMETER_LOCATION_UNSPECIFIED:
 	}
 	return inQuery
+}
+
+// take puts a value that was given into the form in which it is sent, and checks it.
+func (p *parameter) take(args *Arguments, index int, found *violations) {
+	before, given := len(found.list), args.values[index]
+	prescribed := prescribedIn(given, args.prescribed(p.input))
+	given = p.formats.apply(p.input, given, prescribed, found)
+	args.values[index] = p.shape.adapt(given)
+	if len(found.list) == before {
+		p.check(args.values[index], prescribed, found)
+	}
 }
 
 // check reports a value that does not fit.

@@ -8,6 +8,7 @@ import (
 	"net/textproto"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -20,40 +21,45 @@ import (
 // objects JSON parts, unless the encoding names a style. A file is {"$content":
 // base64, "$content-type", "$filename"} or, where the encoding says that the
 // property is one, a string with its text.
-func (c *content) multipart(v jsontext.Value) (out []byte, mediaType, problem string) {
+func (c *content) multipart(v jsontext.Value, found *violations) (out []byte, mediaType string) {
 	fields, problem := fieldsOf(v)
 	if problem != "" {
-		return nil, "", problem
+		found.once(bodyInput, problem)
 	}
 	var buffer bytes.Buffer
 	w := multipart.NewWriter(&buffer)
 	for _, m := range fields {
-		if problem := c.parts(w, m.name, m.value); problem != "" {
-			return nil, "", m.name + " " + problem
-		}
+		c.parts(w, m.name, m.value, found)
 	}
 	_ = w.Close() // a buffer takes everything
-	return buffer.Bytes(), w.FormDataContentType(), ""
+	return buffer.Bytes(), w.FormDataContentType()
 }
 
 // parts writes the parts of one property. Null is not sent.
-func (c *content) parts(w *multipart.Writer, name string, v jsontext.Value) (problem string) {
+func (c *content) parts(w *multipart.Writer, name string, v jsontext.Value, found *violations) {
 	if c.styled(name, v) {
-		return c.styledParts(w, name, v)
-	}
-	items := []jsontext.Value{v}
-	if v.Kind() == '[' {
-		items = elements(v)
-	}
-	for _, item := range items {
-		if item.Kind() == 'n' {
-			continue
+		if problem := c.styledParts(w, name, v); problem != "" {
+			found.once(join(bodyInput, []string{name}), problem)
 		}
-		if problem := c.part(w, name, item); problem != "" {
-			return problem
-		}
+		return
 	}
-	return ""
+	if v.Kind() != '[' {
+		c.onePart(w, []string{name}, v, found)
+		return
+	}
+	for i, item := range elements(v) {
+		c.onePart(w, []string{name, strconv.Itoa(i)}, item, found)
+	}
+}
+
+// onePart writes what is at a location: a property, or an item of one.
+func (c *content) onePart(w *multipart.Writer, location []string, v jsontext.Value, found *violations) {
+	if v.Kind() == 'n' {
+		return
+	}
+	if problem := c.part(w, location[0], v); problem != "" {
+		found.once(join(bodyInput, location), problem)
+	}
 }
 
 // styled reports whether a list or an object is written in the style that its

@@ -3,6 +3,8 @@ package plan
 import (
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 )
@@ -93,15 +95,41 @@ func (t template) expand(o *Operation, args *Arguments) string {
 // checkPath refuses values that would lead out of the API. Encoding does not
 // help: many servers decode "%2e%2e" before they look at segments.
 func (o *Operation) checkPath(args *Arguments, path string, found *violations) {
+	const climbs = "must not hold '..' between slashes: it would leave the path of the API"
 	if !request.Climbs(path) {
 		return
 	}
+	guilty := o.inPathWhere(args, func(index int) bool { return request.Climbs(o.path.expand(o, args.only(o, index))) })
+	if len(guilty) == 0 { // what none does alone, several do together
+		guilty = o.inPathWhere(args, func(index int) bool { return strings.ContainsAny(text(args.values[index]), ".%") })
+	}
+	for _, p := range guilty {
+		found.once(p.input, climbs)
+	}
+	if len(guilty) == 0 {
+		found.once("", "would leave the path of the API: its path holds '..' between slashes")
+	}
+}
+
+// inPathWhere returns the path parameters with a value for which is says so.
+func (o *Operation) inPathWhere(args *Arguments, is func(index int) bool) (list []*parameter) {
 	for i, p := range o.parameters {
-		if p.location == inPath && args.values[i] != nil && strings.ContainsAny(text(args.values[i]), ".%") {
-			found.add(p.input, "must not hold '..' between slashes: it would leave the path of the API")
+		if p.location == inPath && args.values[i] != nil && is(i) {
+			list = append(list, p)
 		}
 	}
-	if len(found.list) == 0 {
-		found.add("", "would leave the path of the API: its path holds '..' between slashes")
+	return list
+}
+
+// only returns arguments with nothing but one of their values, and harmless ones for
+// the others of the path.
+func (a *Arguments) only(o *Operation, index int) *Arguments {
+	out := &Arguments{values: make([]jsontext.Value, len(a.values))}
+	for i, p := range o.parameters {
+		if p.location == inPath {
+			out.values[i] = jsontext.Value(`"x"`)
+		}
 	}
+	out.values[index] = a.values[index]
+	return out
 }

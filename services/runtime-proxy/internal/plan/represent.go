@@ -48,16 +48,13 @@ func (p *parameter) lists(v jsontext.Value) bool {
 // Content-Type header names, else the one that {"$content", "$content-type"}
 // names, else the first. False means that a violation was found.
 func (b *body) choose(o *Operation, args *Arguments, found *violations) bool {
-	field, wanted, listed := contentTypeField, args.contentType, false
-	for i, p := range o.parameters {
-		if p.choosesContent() {
-			field, wanted = p.input, args.values[i]
-			listed = wanted != nil && p.lists(wanted)
-		}
-	}
+	field, wanted, listed := o.wantedContent(args)
 	args.sent.content = b.contents[0]
 	w, isContent := unwrapContent(args.body)
 	named := wanted != nil
+	if isContent && !named && b.contents[0].formats.isBytes() && b.find(w.mediaType) == nil {
+		return true // it is the value, not a body that is written already
+	}
 	if !named && isContent && w.mediaType != "" {
 		field, wanted = bodyInput+".$content-type", jsonString(w.mediaType)
 	}
@@ -69,7 +66,7 @@ func (b *body) choose(o *Operation, args *Arguments, found *violations) bool {
 		case named && (listed || len(b.contents) == 1):
 			args.sent.content = b.like(baseType(text(wanted)), args.body)
 		case len(b.contents) > 1 || !b.contents[0].isDocument():
-			found.add(field, "must be one of "+quoteSome(b.mediaTypes()))
+			b.refuse(field, w, found)
 			return false
 		}
 		if args.contentType != nil {
@@ -82,10 +79,30 @@ func (b *body) choose(o *Operation, args *Arguments, found *violations) bool {
 	return true
 }
 
+// wantedContent returns what the input of a Content-Type header says, nil for nothing,
+// the name of that input, and whether the description lists such a value.
+func (o *Operation) wantedContent(args *Arguments) (field string, wanted jsontext.Value, listed bool) {
+	for i, p := range o.parameters {
+		if p.choosesContent() {
+			wanted = args.values[i]
+			return p.input, wanted, wanted != nil && p.lists(wanted)
+		}
+	}
+	return contentTypeField, args.contentType, false
+}
+
+// refuse says that there is no such representation, and what else is wrong with content.
+func (b *body) refuse(field string, w wrapped, found *violations) {
+	found.add(field, "must be one of "+quoteSome(b.mediaTypes()))
+	if w.problem != "" {
+		found.add(bodyInput, w.problem)
+	}
+}
+
 // find returns the representation of a media type, nil if there is none. Those
 // that name it go before ranges.
 func (b *body) find(mediaType string) *content {
-	if _, _, err := mime.ParseMediaType(mediaType); err != nil || !request.ValidFieldValue(mediaType) || strings.Contains(mediaType, "*") {
+	if !isMediaType(mediaType) {
 		return nil
 	}
 	wanted := baseType(mediaType)
@@ -100,6 +117,12 @@ func (b *body) find(mediaType string) *content {
 		}
 	}
 	return nil
+}
+
+// isMediaType reports whether text names a single media type.
+func isMediaType(text string) bool {
+	_, _, err := mime.ParseMediaType(text)
+	return err == nil && request.ValidFieldValue(text) && !strings.Contains(text, "*")
 }
 
 func (b *body) mediaTypes() []string {
@@ -182,10 +205,19 @@ func kindOf(base string) connectorv1.BodyKind {
 // takes.
 func (c *content) allows(v jsontext.Value) bool {
 	found := &violations{}
-	if c.validate != nil {
-		c.validate.check(bodyInput, v, addedTo(nil, nil), found)
-	}
+	c.check(v, addedTo(nil, nil), found)
 	return len(found.list) == 0
+}
+
+// check reports what the schema has against a value.
+func (c *content) check(v jsontext.Value, authored authored, found *violations) {
+	switch {
+	case c.validate == nil:
+	case c.kind == connectorv1.BodyKind_BODY_KIND_MULTIPART:
+		c.validate.checkParts(bodyInput, v, authored, found)
+	default:
+		c.validate.check(bodyInput, v, authored, found)
+	}
 }
 
 // unpack takes content for a representation that is made of a value: JSON is
@@ -208,10 +240,14 @@ func (a *Arguments) unpack(w wrapped, found *violations) bool {
 
 // complete adds defaults to the body and checks it.
 func (b *body) complete(o *Operation, args *Arguments, found *violations) {
-	if !b.choose(o, args, found) || args.sent.bytes != nil {
+	if !b.choose(o, args, found) {
+		args.body = nil // nobody knows how to write it
 		return
 	}
-	c, given := args.sent.content, args.body
+	if args.sent.bytes != nil {
+		return
+	}
+	c, given, prescribed := args.sent.content, args.body, prescribedIn(args.body, args.prescribed(bodyInput))
 	if args.body == nil && c.defaults != nil && (b.required || len(c.defaults.properties) > 0) {
 		made := c.defaults.apply(jsontext.Value("{}"))
 		if len(made) > len("{}") && (b.required || c.allows(made)) {
@@ -227,11 +263,12 @@ func (b *body) complete(o *Operation, args *Arguments, found *violations) {
 	if c.isWritten(args.body) {
 		return
 	}
-	completed := c.defaults.apply(args.body)
-	if c.validate != nil {
-		c.validate.check(bodyInput, completed, addedTo(given, prescribedIn(given, args.prescribed(bodyInput))), found)
+	if given != nil {
+		given = c.formats.apply(bodyInput, given, prescribed, found)
+		args.body = given
 	}
-	args.body = completed
+	args.body = c.defaults.apply(args.body)
+	c.check(args.body, addedTo(given, prescribed), found)
 }
 
 // write encodes the body into the request.
@@ -240,13 +277,9 @@ func (b *body) write(args *Arguments, req *request.Request, found *violations) {
 		return
 	}
 	sent := args.sent
-	bytes, mediaType, problem := sent.bytes, sent.mediaType, ""
+	bytes, mediaType := sent.bytes, sent.mediaType
 	if bytes == nil {
-		bytes, mediaType, problem = sent.content.encode(args.body)
-	}
-	if problem != "" {
-		found.add(bodyInput, problem)
-		return
+		bytes, mediaType = sent.content.encode(args.body, found)
 	}
 	req.Body = bytes
 	boundary := sent.bytes == nil && sent.content.kind == connectorv1.BodyKind_BODY_KIND_MULTIPART

@@ -21,7 +21,7 @@ type shape struct {
 }
 
 // annotations are keywords that restrict nothing. "format" is one of them: APIs
-// take more spellings of a date than RFC 3339 has.
+// take more spellings of a date than RFC 3339 has; see formats for what it does.
 var annotations = []string{
 	"title", "description", "default", "format", "example", "examples", "readOnly", "writeOnly", "deprecated",
 	"externalDocs", "xml", "discriminator", "collectionFormat", "allowEmptyValue", "$comment",

@@ -20,11 +20,21 @@ type validator struct{ schema *jsonschema.Schema }
 
 // check reports everything that is wrong with a value, by path below field.
 func (v *validator) check(field string, value jsontext.Value, authored authored, found *violations) {
+	v.checkAs(field, value, authored, found, func(doc any) any { return doc })
+}
+
+// checkParts is check for a form whose parts may be files: their content stands for a
+// text.
+func (v *validator) checkParts(field string, value jsontext.Value, authored authored, found *violations) {
+	v.checkAs(field, value, authored, found, withoutFiles)
+}
+
+func (v *validator) checkAs(field string, value jsontext.Value, authored authored, found *violations, as func(any) any) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(value))
 	if err != nil {
 		return // it was valid JSON when it was read
 	}
-	v.checkAt(&explainer{func(location []string) string { return join(field, location) }, authored, found}, unwrap(doc))
+	v.checkAt(&explainer{func(location []string) string { return join(field, location) }, authored, found}, as(doc))
 }
 
 // checkAt is check with paths of another form. It lets a value pass that would
@@ -39,22 +49,26 @@ func (v *validator) checkAt(e *explainer, doc any) {
 	}
 }
 
-// unwrap puts content wrappers back to the strings that schemas know.
-func unwrap(doc any) any {
-	switch doc := doc.(type) {
-	case map[string]any:
-		if content, ok := doc["$content"].(string); ok {
-			return content
-		}
-		for name, one := range doc {
-			doc[name] = unwrap(one)
-		}
-	case []any:
-		for i, one := range doc {
-			doc[i] = unwrap(one)
+// withoutFiles puts the content of parts, and of lists of them, back to the strings that
+// schemas know.
+func withoutFiles(doc any) any {
+	parts, _ := doc.(map[string]any)
+	for name, part := range parts {
+		parts[name] = withoutFile(part)
+		list, _ := part.([]any)
+		for i, one := range list {
+			list[i] = withoutFile(one)
 		}
 	}
 	return doc
+}
+
+func withoutFile(part any) any {
+	file, _ := part.(map[string]any)
+	if content, ok := file["$content"].(string); ok {
+		return content
+	}
+	return part
 }
 
 // explainer turns failures into violations.

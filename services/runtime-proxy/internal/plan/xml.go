@@ -23,13 +23,15 @@ const (
 
 // xmlWriter writes a value as XML, the way OpenAPI's XML Object says.
 type xmlWriter struct {
-	out     bytes.Buffer
-	problem string
+	out   bytes.Buffer
+	place []string // where in the value the writer is
+	found *violations
+	full  bool // nothing more is written
 }
 
-// xmlDocument returns a value as a document. What cannot be written is a problem.
-func xmlDocument(root *element, v jsontext.Value) (out []byte, problem string) {
-	w := &xmlWriter{}
+// xmlDocument returns a value as a document. What cannot be written is a violation.
+func xmlDocument(root *element, v jsontext.Value, found *violations) []byte {
+	w := &xmlWriter{found: found}
 	w.out.WriteString(`<?xml version="1.0" encoding="UTF-8"?>`)
 	if v.Kind() == '[' {
 		list := *root
@@ -38,10 +40,17 @@ func xmlDocument(root *element, v jsontext.Value) (out []byte, problem string) {
 	} else {
 		w.one(root, root.nameOr(rootElement), v, 0)
 	}
-	if w.problem != "" {
-		return nil, w.problem
-	}
-	return w.out.Bytes(), ""
+	return w.out.Bytes()
+}
+
+// problem reports what is wrong with the value at the present place.
+func (w *xmlWriter) problem(text string) { w.found.once(join(bodyInput, w.place), text) }
+
+// at does something with what is inside the present place.
+func (w *xmlWriter) at(token string, do func()) {
+	w.place = append(w.place, token)
+	do()
+	w.place = w.place[:len(w.place)-1]
 }
 
 // property writes the value of a property: an element, or one for each of a list.
@@ -65,21 +74,22 @@ func (w *xmlWriter) list(e *element, name string, items []jsontext.Value, depth 
 		defer w.end(e, inner)
 	}
 	inner = item.nameOr(inner)
-	for _, one := range items {
-		w.property(item, inner, one, depth+1)
+	for i, one := range items {
+		w.at(strconv.Itoa(i), func() { w.property(item, inner, one, depth+1) })
 	}
 }
 
 // one writes a single element.
 func (w *xmlWriter) one(e *element, name string, v jsontext.Value, depth int) {
 	switch {
-	case w.problem != "":
+	case w.full:
 		return
 	case depth > maxElements:
-		w.problem = "must not be nested deeper than " + strconv.Itoa(maxElements) + " levels: each is an element of XML"
+		w.problem("must not be nested deeper than " + strconv.Itoa(maxElements) + " levels: each is an element of XML")
 		return
 	case w.out.Len() > maxXML:
-		w.problem = "is too long as XML: it makes more than " + strconv.Itoa(maxXML) + " bytes"
+		w.full = true
+		w.found.once(bodyInput, "is too long as XML: it makes more than "+strconv.Itoa(maxXML)+" bytes")
 		return
 	}
 	if v.Kind() != '{' {
@@ -92,7 +102,7 @@ func (w *xmlWriter) one(e *element, name string, v jsontext.Value, depth int) {
 	w.start(e, name, list)
 	for _, m := range list {
 		if p := e.property(m.name); !p.attribute || !isScalar(m.value) {
-			w.property(p, m.name, m.value, depth+1)
+			w.at(m.name, func() { w.property(p, m.name, m.value, depth+1) })
 		}
 	}
 	w.end(e, name)
@@ -111,8 +121,10 @@ func (w *xmlWriter) start(e *element, name string, list []member) {
 				declared = append(declared, p.prefix)
 			}
 			w.out.WriteByte(' ')
-			w.name(p.prefix, p.nameOr(m.name))
-			w.attribute(text(m.value))
+			w.at(m.name, func() {
+				w.name(p.prefix, p.nameOr(m.name))
+				w.attribute(text(m.value))
+			})
 		}
 	}
 	w.out.WriteByte('>')
@@ -147,8 +159,8 @@ func (w *xmlWriter) name(prefix, name string) {
 		w.name("", prefix)
 		w.out.WriteByte(':')
 	}
-	if !isXMLName(name) && w.problem == "" {
-		w.problem = "cannot be written as XML: " + strconv.Quote(name) + " is no name of an element"
+	if !isXMLName(name) {
+		w.problem("cannot be written as XML: " + strconv.Quote(name) + " is no name of an element")
 	}
 	w.out.WriteString(name)
 }
@@ -156,8 +168,8 @@ func (w *xmlWriter) name(prefix, name string) {
 func (w *xmlWriter) text(plain string) {
 	if strings.ContainsFunc(plain, func(r rune) bool {
 		return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF
-	}) && w.problem == "" {
-		w.problem = "cannot be written as XML: a text holds a control character"
+	}) {
+		w.problem("cannot be written as XML: a text holds a control character")
 	}
 	_ = xml.EscapeText(&w.out, []byte(plain)) // a buffer takes everything
 }

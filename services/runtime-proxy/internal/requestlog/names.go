@@ -11,6 +11,7 @@ func secretParts() []string {
 	return []string{
 		"password", "passwd", "passphrase", "passcode", "secret", "token", "apikey", "accesskey", "privatekey", "accountkey",
 		"sharedkey", "subscriptionkey", "masterkey", "credential", "authorization", "signature", "assertion", "cookie", "sessionid", "bearer",
+		"samlresponse", "samlrequest", "samlart",
 	}
 }
 
@@ -92,4 +93,32 @@ func (n *names) field(name string) bool {
 		return n.isOwn(name)
 	}
 	return n.isOwn(name) || strings.HasPrefix(name, "proxy-") || strings.Contains(name, "auth") || name == "x-key" || n.secret(name)
+}
+
+// minKey is how long a key is at least that nobody chose.
+const minKey = 16
+
+// unchosenKey reports whether a member named "key" holds a secret: one that nobody chose,
+// long and of letters and digits. Issues, objects and pairs have keys too.
+func unchosenKey(name, value string) bool {
+	if !strings.EqualFold(name, "key") || len(value) < minKey {
+		return false
+	}
+	const digits = "0123456789"
+	letters := strings.ContainsFunc(value, func(c rune) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' })
+	odd := strings.ContainsFunc(value, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune(digits+"-_+=", c)
+	})
+	return letters && !odd && strings.ContainsAny(value, digits)
+}
+
+// naming reports whether a member or an attribute with this name may name what stands
+// beside it, as in {"name": "password", "value": …}.
+func naming(name string) bool {
+	return slices.Contains([]string{"name", "key", "id", "field", "param", "parameter"}, strings.ToLower(name))
+}
+
+// named reports whether a member with this name may be what another one beside it names.
+func named(name string) bool {
+	return slices.Contains([]string{"value", "val", "content", "text", "data"}, strings.ToLower(name))
 }

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 // says less. They are compared in lower case without anything but letters and
 // digits. Sources: Google (API errors and google.rpc.Code), AWS (common errors of
 // the query and JSON protocols, S3, DynamoDB), Microsoft Graph and Azure Resource
-// Manager, Salesforce, Stripe, RFC 6750.
+// Manager, Salesforce, Stripe, Square, PayPal, RFC 6750.
 var knownCodes = map[string]string{
 	"ratelimitexceeded": reasonRateLimited, "userratelimitexceeded": reasonRateLimited, "quotaexceeded": reasonRateLimited,
 	"dailylimitexceeded": reasonRateLimited, "resourceexhausted": reasonRateLimited, "ratelimit": reasonRateLimited,
@@ -40,9 +41,28 @@ var knownCodes = map[string]string{
 
 	"conditionalcheckfailedexception": reasonConflict, "conflictexception": reasonConflict, "resourceinuseexception": reasonConflict,
 	"alreadyexists": reasonConflict, "aborted": reasonConflict, "conflict": reasonConflict, "unabletolockrow": reasonConflict,
+	"transactionconflictexception": reasonConflict, "concurrentmodificationexception": reasonConflict,
+
+	// What is wrong is what was sent, such as a card, and not what the account may do:
+	// 402 is said for both.
+	"carddeclined": reasonBadRequest, "carderror": reasonBadRequest, "genericdecline": reasonBadRequest,
+	"insufficientfunds": reasonBadRequest, "expiredcard": reasonBadRequest, "incorrectcvc": reasonBadRequest,
+	"incorrectnumber": reasonBadRequest, "instrumentdeclined": reasonBadRequest, "paymentdeclined": reasonBadRequest,
+	"transactionrefused": reasonBadRequest, "paymentmethoderror": reasonBadRequest,
 
 	"serviceunavailable": reasonUnavailable, "servicenotavailable": reasonUnavailable, "serverbusy": reasonUnavailable,
 	"servicenotavailableexception": reasonUnavailable, "serverunavailable": reasonUnavailable,
+}
+
+// abortedCodes are of conflicts between calls at the same time, which the same call may
+// not meet again (google.rpc.Code: ABORTED).
+var abortedCodes = [...]string{
+	"aborted", "unabletolockrow", "transactionconflictexception", "concurrentmodificationexception",
+}
+
+// aborted reports whether the body has one of these codes.
+func (b *errorBody) aborted() bool {
+	return eachCode(b.json, 0, func(code string) bool { return slices.Contains(abortedCodes[:], folded(code)) })
 }
 
 // codeKeys are where codes are found, the most specific first.

@@ -35,6 +35,8 @@ type Problem struct {
 	Retryable bool
 	// RetryAfter is how long to wait; 0 if the API does not say.
 	RetryAfter time.Duration
+	// Violations are what the API has against single fields, at most 20.
+	Violations []fault.Violation
 }
 
 // Diagnose explains an answer, or returns nil if it reports no failure. now is
@@ -58,8 +60,11 @@ func (r *ErrorRules) Diagnose(resp *Response, now time.Time, repeatable bool, re
 	if p.RetryAfter == 0 {
 		p.RetryAfter = body.retryDelay()
 	}
-	if p.Reason == reasonRateLimited { // whatever the status is, nothing was done yet
+	if p.Reason == reasonRateLimited || p.Reason == reasonConflict && body.aborted() { // whatever the status is, nothing was done yet
 		p.Retryable = true
+	}
+	if resp.Status < http.StatusInternalServerError {
+		p.Violations = body.violations(redact)
 	}
 	said := ""
 	if found != nil {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,8 @@ type problemCase struct {
 		Says       string `json:"says"` // the API's own words, or their beginning
 		Retryable  bool   `json:"retryable"`
 		RetryAfter string `json:"retry_after"`
+		// Violations are "field: description".
+		Violations []string `json:"violations"`
 	} `json:"want"` // null: no failure
 }
 
@@ -108,6 +111,13 @@ func TestWhatAnswersOfAPIsMean(t *testing.T) {
 				got.Retryable != c.Want.Retryable || got.RetryAfter != wait {
 				t.Errorf("got %+v", got)
 			}
+			var violations []string
+			for _, v := range got.Violations {
+				violations = append(violations, v.Field+": "+v.Description)
+			}
+			if !slices.Equal(violations, c.Want.Violations) {
+				t.Errorf("violations %q, want %q", violations, c.Want.Violations)
+			}
 		})
 	}
 }
@@ -156,6 +166,8 @@ func TestHostileBodiesCostLittle(t *testing.T) {
 		"a title no end":   "<html><title>" + strings.Repeat("x", 250_000),
 		"much plain text":  strings.Repeat("x ", 120_000),
 		"entities in xml":  `<!DOCTYPE a [<!ENTITY b "` + strings.Repeat("c", 1000) + `">]><message>` + strings.Repeat("&b;", 10_000) + `</message>`,
+		"many fields":      `{"errors":{` + strings.Repeat(`"a":"b",`, 30_000) + `"c":"d"}}`,
+		"fields in fields": strings.Repeat(`{"errors":[{"field":"a","errors":`, 8_000),
 		"a million digits": `{"code":` + strings.Repeat("9", 200_000) + `}`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -164,8 +176,8 @@ func TestHostileBodiesCostLittle(t *testing.T) {
 			go func() { done <- Diagnose(resp, noon, true, redactKey) }()
 			select {
 			case p := <-done:
-				if len(p.Message) > maxWords+100 {
-					t.Errorf("%d bytes", len(p.Message))
+				if len(p.Message) > maxWords+100 || len(p.Violations) > maxViolations {
+					t.Errorf("%d bytes, %d violations", len(p.Message), len(p.Violations))
 				}
 			case <-time.After(time.Minute): // what grows with the square of the length takes hours
 				t.Fatal("it does not come to an end")

@@ -110,8 +110,10 @@ type InvokeRequest struct {
 	Link string `protobuf:"bytes,7,opt,name=link,proto3" json:"link,omitempty"`
 	// Makes the call harmless to repeat: within 24 hours, a call with the same key,
 	// operation and input is answered with the first one's answer, and one with
-	// another input refused. It is passed on to APIs that take such keys; only then
-	// is a request that changes something sent again after a failure.
+	// another input refused. An answer that is worth a retry (error.retryable, or 401)
+	// says that nothing was done, and the call is made again. The key is passed on to
+	// APIs that take such keys; only then is a request that changes something sent
+	// again after a failure.
 	IdempotencyKey string `protobuf:"bytes,8,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// What to do about an answer that is not as its schema says.
 	ResponseValidation ResponseValidation `protobuf:"varint,9,opt,name=response_validation,json=responseValidation,proto3,enum=ferrule.runtime.v1.ResponseValidation" json:"response_validation,omitempty"`
@@ -786,7 +788,9 @@ type UpstreamError struct {
 	// True if the same call may succeed later without any change.
 	Retryable bool `protobuf:"varint,3,opt,name=retryable,proto3" json:"retryable,omitempty"`
 	// How long to wait before that, if the API says so.
-	RetryAfter    *durationpb.Duration `protobuf:"bytes,4,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
+	RetryAfter *durationpb.Duration `protobuf:"bytes,4,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
+	// What the API has against single fields, as far as its answer says; at most 20.
+	Violations    []*UpstreamViolation `protobuf:"bytes,5,rep,name=violations,proto3" json:"violations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -849,6 +853,68 @@ func (x *UpstreamError) GetRetryAfter() *durationpb.Duration {
 	return nil
 }
 
+func (x *UpstreamError) GetViolations() []*UpstreamViolation {
+	if x != nil {
+		return x.Violations
+	}
+	return nil
+}
+
+// UpstreamViolation is what an API has against one field of what it was sent.
+type UpstreamViolation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The field as the API names it: "title", "/data/attributes/name", "body.name".
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// What is wrong with it, in the API's words.
+	Description   string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpstreamViolation) Reset() {
+	*x = UpstreamViolation{}
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpstreamViolation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpstreamViolation) ProtoMessage() {}
+
+func (x *UpstreamViolation) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpstreamViolation.ProtoReflect.Descriptor instead.
+func (*UpstreamViolation) Descriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UpstreamViolation) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *UpstreamViolation) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
 // TestConnectionRequest names the connection to test.
 type TestConnectionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -860,7 +926,7 @@ type TestConnectionRequest struct {
 
 func (x *TestConnectionRequest) Reset() {
 	*x = TestConnectionRequest{}
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[9]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -872,7 +938,7 @@ func (x *TestConnectionRequest) String() string {
 func (*TestConnectionRequest) ProtoMessage() {}
 
 func (x *TestConnectionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[9]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -885,7 +951,7 @@ func (x *TestConnectionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestConnectionRequest.ProtoReflect.Descriptor instead.
 func (*TestConnectionRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{9}
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TestConnectionRequest) GetName() string {
@@ -915,7 +981,7 @@ type TestConnectionResponse struct {
 
 func (x *TestConnectionResponse) Reset() {
 	*x = TestConnectionResponse{}
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[10]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -927,7 +993,7 @@ func (x *TestConnectionResponse) String() string {
 func (*TestConnectionResponse) ProtoMessage() {}
 
 func (x *TestConnectionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[10]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -940,7 +1006,7 @@ func (x *TestConnectionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestConnectionResponse.ProtoReflect.Descriptor instead.
 func (*TestConnectionResponse) Descriptor() ([]byte, []int) {
-	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{10}
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TestConnectionResponse) GetSucceeded() bool {
@@ -991,7 +1057,7 @@ type CheckScriptRequest struct {
 
 func (x *CheckScriptRequest) Reset() {
 	*x = CheckScriptRequest{}
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[11]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1003,7 +1069,7 @@ func (x *CheckScriptRequest) String() string {
 func (*CheckScriptRequest) ProtoMessage() {}
 
 func (x *CheckScriptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[11]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1016,7 +1082,7 @@ func (x *CheckScriptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckScriptRequest.ProtoReflect.Descriptor instead.
 func (*CheckScriptRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{11}
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CheckScriptRequest) GetName() string {
@@ -1050,7 +1116,7 @@ type CheckScriptResponse struct {
 
 func (x *CheckScriptResponse) Reset() {
 	*x = CheckScriptResponse{}
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[12]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1062,7 +1128,7 @@ func (x *CheckScriptResponse) String() string {
 func (*CheckScriptResponse) ProtoMessage() {}
 
 func (x *CheckScriptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[12]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1075,7 +1141,7 @@ func (x *CheckScriptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckScriptResponse.ProtoReflect.Descriptor instead.
 func (*CheckScriptResponse) Descriptor() ([]byte, []int) {
-	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{12}
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CheckScriptResponse) GetBefore() bool {
@@ -1125,7 +1191,7 @@ type ScriptFault struct {
 
 func (x *ScriptFault) Reset() {
 	*x = ScriptFault{}
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[13]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1137,7 +1203,7 @@ func (x *ScriptFault) String() string {
 func (*ScriptFault) ProtoMessage() {}
 
 func (x *ScriptFault) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[13]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1150,7 +1216,7 @@ func (x *ScriptFault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScriptFault.ProtoReflect.Descriptor instead.
 func (*ScriptFault) Descriptor() ([]byte, []int) {
-	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{13}
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ScriptFault) GetKind() string {
@@ -1258,13 +1324,19 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\amessage\x18\x02 \x01(\tR\amessage\"2\n" +
 	"\x06Header\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\x9b\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xe2\x01\n" +
 	"\rUpstreamError\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1c\n" +
 	"\tretryable\x18\x03 \x01(\bR\tretryable\x12:\n" +
 	"\vretry_after\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\n" +
-	"retryAfter\"U\n" +
+	"retryAfter\x12E\n" +
+	"\n" +
+	"violations\x18\x05 \x03(\v2%.ferrule.runtime.v1.UpstreamViolationR\n" +
+	"violations\"K\n" +
+	"\x11UpstreamViolation\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12 \n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\"U\n" +
 	"\x15TestConnectionRequest\x12<\n" +
 	"\x04name\x18\x01 \x01(\tB(\xe0A\x02\xfaA\x18\n" +
 	"\x16ferrule.dev/Connection\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\"\xc9\x01\n" +
@@ -1321,7 +1393,7 @@ func file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP() []byte {
 }
 
 var file_ferrule_runtime_v1_runtime_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ferrule_runtime_v1_runtime_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_ferrule_runtime_v1_runtime_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_ferrule_runtime_v1_runtime_service_proto_goTypes = []any{
 	(ResponseValidation)(0),               // 0: ferrule.runtime.v1.ResponseValidation
 	(*InvokeRequest)(nil),                 // 1: ferrule.runtime.v1.InvokeRequest
@@ -1333,74 +1405,76 @@ var file_ferrule_runtime_v1_runtime_service_proto_goTypes = []any{
 	(*LogLine)(nil),                       // 7: ferrule.runtime.v1.LogLine
 	(*Header)(nil),                        // 8: ferrule.runtime.v1.Header
 	(*UpstreamError)(nil),                 // 9: ferrule.runtime.v1.UpstreamError
-	(*TestConnectionRequest)(nil),         // 10: ferrule.runtime.v1.TestConnectionRequest
-	(*TestConnectionResponse)(nil),        // 11: ferrule.runtime.v1.TestConnectionResponse
-	(*CheckScriptRequest)(nil),            // 12: ferrule.runtime.v1.CheckScriptRequest
-	(*CheckScriptResponse)(nil),           // 13: ferrule.runtime.v1.CheckScriptResponse
-	(*ScriptFault)(nil),                   // 14: ferrule.runtime.v1.ScriptFault
-	(*httpbody.HttpBody)(nil),             // 15: google.api.HttpBody
-	(*durationpb.Duration)(nil),           // 16: google.protobuf.Duration
-	(*InvokeStreamRequest)(nil),           // 17: ferrule.runtime.v1.InvokeStreamRequest
-	(*ResolveDynamicValuesRequest)(nil),   // 18: ferrule.runtime.v1.ResolveDynamicValuesRequest
-	(*ResolveDynamicSchemaRequest)(nil),   // 19: ferrule.runtime.v1.ResolveDynamicSchemaRequest
-	(*GetUsageRequest)(nil),               // 20: ferrule.runtime.v1.GetUsageRequest
-	(*EnableRequestLogRequest)(nil),       // 21: ferrule.runtime.v1.EnableRequestLogRequest
-	(*DisableRequestLogRequest)(nil),      // 22: ferrule.runtime.v1.DisableRequestLogRequest
-	(*ListRequestLogEntriesRequest)(nil),  // 23: ferrule.runtime.v1.ListRequestLogEntriesRequest
-	(*ReceiveCallbackRequest)(nil),        // 24: ferrule.runtime.v1.ReceiveCallbackRequest
-	(*InvokeStreamResponse)(nil),          // 25: ferrule.runtime.v1.InvokeStreamResponse
-	(*ResolveDynamicValuesResponse)(nil),  // 26: ferrule.runtime.v1.ResolveDynamicValuesResponse
-	(*ResolveDynamicSchemaResponse)(nil),  // 27: ferrule.runtime.v1.ResolveDynamicSchemaResponse
-	(*GetUsageResponse)(nil),              // 28: ferrule.runtime.v1.GetUsageResponse
-	(*RequestLog)(nil),                    // 29: ferrule.runtime.v1.RequestLog
-	(*ListRequestLogEntriesResponse)(nil), // 30: ferrule.runtime.v1.ListRequestLogEntriesResponse
-	(*ReceiveCallbackResponse)(nil),       // 31: ferrule.runtime.v1.ReceiveCallbackResponse
+	(*UpstreamViolation)(nil),             // 10: ferrule.runtime.v1.UpstreamViolation
+	(*TestConnectionRequest)(nil),         // 11: ferrule.runtime.v1.TestConnectionRequest
+	(*TestConnectionResponse)(nil),        // 12: ferrule.runtime.v1.TestConnectionResponse
+	(*CheckScriptRequest)(nil),            // 13: ferrule.runtime.v1.CheckScriptRequest
+	(*CheckScriptResponse)(nil),           // 14: ferrule.runtime.v1.CheckScriptResponse
+	(*ScriptFault)(nil),                   // 15: ferrule.runtime.v1.ScriptFault
+	(*httpbody.HttpBody)(nil),             // 16: google.api.HttpBody
+	(*durationpb.Duration)(nil),           // 17: google.protobuf.Duration
+	(*InvokeStreamRequest)(nil),           // 18: ferrule.runtime.v1.InvokeStreamRequest
+	(*ResolveDynamicValuesRequest)(nil),   // 19: ferrule.runtime.v1.ResolveDynamicValuesRequest
+	(*ResolveDynamicSchemaRequest)(nil),   // 20: ferrule.runtime.v1.ResolveDynamicSchemaRequest
+	(*GetUsageRequest)(nil),               // 21: ferrule.runtime.v1.GetUsageRequest
+	(*EnableRequestLogRequest)(nil),       // 22: ferrule.runtime.v1.EnableRequestLogRequest
+	(*DisableRequestLogRequest)(nil),      // 23: ferrule.runtime.v1.DisableRequestLogRequest
+	(*ListRequestLogEntriesRequest)(nil),  // 24: ferrule.runtime.v1.ListRequestLogEntriesRequest
+	(*ReceiveCallbackRequest)(nil),        // 25: ferrule.runtime.v1.ReceiveCallbackRequest
+	(*InvokeStreamResponse)(nil),          // 26: ferrule.runtime.v1.InvokeStreamResponse
+	(*ResolveDynamicValuesResponse)(nil),  // 27: ferrule.runtime.v1.ResolveDynamicValuesResponse
+	(*ResolveDynamicSchemaResponse)(nil),  // 28: ferrule.runtime.v1.ResolveDynamicSchemaResponse
+	(*GetUsageResponse)(nil),              // 29: ferrule.runtime.v1.GetUsageResponse
+	(*RequestLog)(nil),                    // 30: ferrule.runtime.v1.RequestLog
+	(*ListRequestLogEntriesResponse)(nil), // 31: ferrule.runtime.v1.ListRequestLogEntriesResponse
+	(*ReceiveCallbackResponse)(nil),       // 32: ferrule.runtime.v1.ReceiveCallbackResponse
 }
 var file_ferrule_runtime_v1_runtime_service_proto_depIdxs = []int32{
-	15, // 0: ferrule.runtime.v1.InvokeRequest.input:type_name -> google.api.HttpBody
-	16, // 1: ferrule.runtime.v1.InvokeRequest.timeout:type_name -> google.protobuf.Duration
+	16, // 0: ferrule.runtime.v1.InvokeRequest.input:type_name -> google.api.HttpBody
+	17, // 1: ferrule.runtime.v1.InvokeRequest.timeout:type_name -> google.protobuf.Duration
 	0,  // 2: ferrule.runtime.v1.InvokeRequest.response_validation:type_name -> ferrule.runtime.v1.ResponseValidation
 	2,  // 3: ferrule.runtime.v1.InvokeRequest.all_pages:type_name -> ferrule.runtime.v1.PageLimits
 	2,  // 4: ferrule.runtime.v1.InvokePagesRequest.limits:type_name -> ferrule.runtime.v1.PageLimits
-	16, // 5: ferrule.runtime.v1.InvokePagesRequest.timeout:type_name -> google.protobuf.Duration
+	17, // 5: ferrule.runtime.v1.InvokePagesRequest.timeout:type_name -> google.protobuf.Duration
 	9,  // 6: ferrule.runtime.v1.InvokePagesResponse.error:type_name -> ferrule.runtime.v1.UpstreamError
 	8,  // 7: ferrule.runtime.v1.InvokeResponse.headers:type_name -> ferrule.runtime.v1.Header
-	15, // 8: ferrule.runtime.v1.InvokeResponse.body:type_name -> google.api.HttpBody
+	16, // 8: ferrule.runtime.v1.InvokeResponse.body:type_name -> google.api.HttpBody
 	9,  // 9: ferrule.runtime.v1.InvokeResponse.error:type_name -> ferrule.runtime.v1.UpstreamError
 	6,  // 10: ferrule.runtime.v1.InvokeResponse.findings:type_name -> ferrule.runtime.v1.ResponseFinding
 	7,  // 11: ferrule.runtime.v1.InvokeResponse.logs:type_name -> ferrule.runtime.v1.LogLine
-	16, // 12: ferrule.runtime.v1.UpstreamError.retry_after:type_name -> google.protobuf.Duration
-	16, // 13: ferrule.runtime.v1.TestConnectionResponse.latency:type_name -> google.protobuf.Duration
-	14, // 14: ferrule.runtime.v1.CheckScriptResponse.fault:type_name -> ferrule.runtime.v1.ScriptFault
-	1,  // 15: ferrule.runtime.v1.RuntimeService.Invoke:input_type -> ferrule.runtime.v1.InvokeRequest
-	3,  // 16: ferrule.runtime.v1.RuntimeService.InvokePages:input_type -> ferrule.runtime.v1.InvokePagesRequest
-	17, // 17: ferrule.runtime.v1.RuntimeService.InvokeStream:input_type -> ferrule.runtime.v1.InvokeStreamRequest
-	18, // 18: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:input_type -> ferrule.runtime.v1.ResolveDynamicValuesRequest
-	19, // 19: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:input_type -> ferrule.runtime.v1.ResolveDynamicSchemaRequest
-	20, // 20: ferrule.runtime.v1.RuntimeService.GetUsage:input_type -> ferrule.runtime.v1.GetUsageRequest
-	21, // 21: ferrule.runtime.v1.RuntimeService.EnableRequestLog:input_type -> ferrule.runtime.v1.EnableRequestLogRequest
-	22, // 22: ferrule.runtime.v1.RuntimeService.DisableRequestLog:input_type -> ferrule.runtime.v1.DisableRequestLogRequest
-	23, // 23: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:input_type -> ferrule.runtime.v1.ListRequestLogEntriesRequest
-	24, // 24: ferrule.runtime.v1.RuntimeService.ReceiveCallback:input_type -> ferrule.runtime.v1.ReceiveCallbackRequest
-	12, // 25: ferrule.runtime.v1.RuntimeService.CheckScript:input_type -> ferrule.runtime.v1.CheckScriptRequest
-	10, // 26: ferrule.runtime.v1.RuntimeService.TestConnection:input_type -> ferrule.runtime.v1.TestConnectionRequest
-	5,  // 27: ferrule.runtime.v1.RuntimeService.Invoke:output_type -> ferrule.runtime.v1.InvokeResponse
-	4,  // 28: ferrule.runtime.v1.RuntimeService.InvokePages:output_type -> ferrule.runtime.v1.InvokePagesResponse
-	25, // 29: ferrule.runtime.v1.RuntimeService.InvokeStream:output_type -> ferrule.runtime.v1.InvokeStreamResponse
-	26, // 30: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:output_type -> ferrule.runtime.v1.ResolveDynamicValuesResponse
-	27, // 31: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:output_type -> ferrule.runtime.v1.ResolveDynamicSchemaResponse
-	28, // 32: ferrule.runtime.v1.RuntimeService.GetUsage:output_type -> ferrule.runtime.v1.GetUsageResponse
-	29, // 33: ferrule.runtime.v1.RuntimeService.EnableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
-	29, // 34: ferrule.runtime.v1.RuntimeService.DisableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
-	30, // 35: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:output_type -> ferrule.runtime.v1.ListRequestLogEntriesResponse
-	31, // 36: ferrule.runtime.v1.RuntimeService.ReceiveCallback:output_type -> ferrule.runtime.v1.ReceiveCallbackResponse
-	13, // 37: ferrule.runtime.v1.RuntimeService.CheckScript:output_type -> ferrule.runtime.v1.CheckScriptResponse
-	11, // 38: ferrule.runtime.v1.RuntimeService.TestConnection:output_type -> ferrule.runtime.v1.TestConnectionResponse
-	27, // [27:39] is the sub-list for method output_type
-	15, // [15:27] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	17, // 12: ferrule.runtime.v1.UpstreamError.retry_after:type_name -> google.protobuf.Duration
+	10, // 13: ferrule.runtime.v1.UpstreamError.violations:type_name -> ferrule.runtime.v1.UpstreamViolation
+	17, // 14: ferrule.runtime.v1.TestConnectionResponse.latency:type_name -> google.protobuf.Duration
+	15, // 15: ferrule.runtime.v1.CheckScriptResponse.fault:type_name -> ferrule.runtime.v1.ScriptFault
+	1,  // 16: ferrule.runtime.v1.RuntimeService.Invoke:input_type -> ferrule.runtime.v1.InvokeRequest
+	3,  // 17: ferrule.runtime.v1.RuntimeService.InvokePages:input_type -> ferrule.runtime.v1.InvokePagesRequest
+	18, // 18: ferrule.runtime.v1.RuntimeService.InvokeStream:input_type -> ferrule.runtime.v1.InvokeStreamRequest
+	19, // 19: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:input_type -> ferrule.runtime.v1.ResolveDynamicValuesRequest
+	20, // 20: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:input_type -> ferrule.runtime.v1.ResolveDynamicSchemaRequest
+	21, // 21: ferrule.runtime.v1.RuntimeService.GetUsage:input_type -> ferrule.runtime.v1.GetUsageRequest
+	22, // 22: ferrule.runtime.v1.RuntimeService.EnableRequestLog:input_type -> ferrule.runtime.v1.EnableRequestLogRequest
+	23, // 23: ferrule.runtime.v1.RuntimeService.DisableRequestLog:input_type -> ferrule.runtime.v1.DisableRequestLogRequest
+	24, // 24: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:input_type -> ferrule.runtime.v1.ListRequestLogEntriesRequest
+	25, // 25: ferrule.runtime.v1.RuntimeService.ReceiveCallback:input_type -> ferrule.runtime.v1.ReceiveCallbackRequest
+	13, // 26: ferrule.runtime.v1.RuntimeService.CheckScript:input_type -> ferrule.runtime.v1.CheckScriptRequest
+	11, // 27: ferrule.runtime.v1.RuntimeService.TestConnection:input_type -> ferrule.runtime.v1.TestConnectionRequest
+	5,  // 28: ferrule.runtime.v1.RuntimeService.Invoke:output_type -> ferrule.runtime.v1.InvokeResponse
+	4,  // 29: ferrule.runtime.v1.RuntimeService.InvokePages:output_type -> ferrule.runtime.v1.InvokePagesResponse
+	26, // 30: ferrule.runtime.v1.RuntimeService.InvokeStream:output_type -> ferrule.runtime.v1.InvokeStreamResponse
+	27, // 31: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:output_type -> ferrule.runtime.v1.ResolveDynamicValuesResponse
+	28, // 32: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:output_type -> ferrule.runtime.v1.ResolveDynamicSchemaResponse
+	29, // 33: ferrule.runtime.v1.RuntimeService.GetUsage:output_type -> ferrule.runtime.v1.GetUsageResponse
+	30, // 34: ferrule.runtime.v1.RuntimeService.EnableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
+	30, // 35: ferrule.runtime.v1.RuntimeService.DisableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
+	31, // 36: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:output_type -> ferrule.runtime.v1.ListRequestLogEntriesResponse
+	32, // 37: ferrule.runtime.v1.RuntimeService.ReceiveCallback:output_type -> ferrule.runtime.v1.ReceiveCallbackResponse
+	14, // 38: ferrule.runtime.v1.RuntimeService.CheckScript:output_type -> ferrule.runtime.v1.CheckScriptResponse
+	12, // 39: ferrule.runtime.v1.RuntimeService.TestConnection:output_type -> ferrule.runtime.v1.TestConnectionResponse
+	28, // [28:40] is the sub-list for method output_type
+	16, // [16:28] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_runtime_v1_runtime_service_proto_init() }
@@ -1418,7 +1492,7 @@ func file_ferrule_runtime_v1_runtime_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_runtime_v1_runtime_service_proto_rawDesc), len(file_ferrule_runtime_v1_runtime_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

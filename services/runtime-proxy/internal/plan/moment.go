@@ -1,0 +1,79 @@
+package plan
+
+import (
+	"strings"
+	"time"
+)
+
+// moment is a date, or a date and a time, in the extended form of ISO 8601.
+type moment struct {
+	exists bool   // the calendar and the clock have it
+	clock  bool   // it has a time
+	offset string // "Z" or "+02:00"; empty for none
+}
+
+// readMoment reads "2026-01-31", "2026-01-31T09:30:00.5+02:00" and what lies between;
+// false for everything else. A space may stand for the "T".
+func readMoment(text string) (m moment, ok bool) {
+	const day = len(time.DateOnly)
+	if len(text) < day || !looksLike(text[:day], "0000-00-00") {
+		return moment{}, false
+	}
+	_, err := time.Parse(time.DateOnly, text[:day])
+	m.exists = err == nil
+	rest := text[day:]
+	if rest == "" {
+		return m, true
+	}
+	if m.clock = strings.ContainsRune("Tt ", rune(rest[0])); !m.clock {
+		return moment{}, false
+	}
+	clock := rest[1:]
+	if at := strings.IndexAny(clock, "Zz+-"); at >= 0 {
+		clock, m.offset = clock[:at], clock[at:]
+	}
+	seconds, fraction, fractional := strings.Cut(clock, ".")
+	if fractional && (len(fraction) == 0 || strings.Trim(fraction, "0123456789") != "") {
+		return moment{}, false
+	}
+	if !(looksLike(seconds, "00:00:00") || !fractional && looksLike(seconds, "00:00")) || !isOffset(m.offset) {
+		return moment{}, false
+	}
+	m.exists = m.exists && onTheClock(seconds)
+	return m, true
+}
+
+// onTheClock reports whether a day has such a time: up to the leap second, or 24:00 for
+// its end.
+func onTheClock(clock string) bool {
+	hour, rest, _ := strings.Cut(clock, ":")
+	minute, second, _ := strings.Cut(rest, ":")
+	if hour == "24" {
+		return strings.Trim(rest, "0:") == ""
+	}
+	return hour < "24" && minute < "60" && second <= "60"
+}
+
+func isOffset(text string) bool {
+	switch {
+	case text == "" || text == "Z" || text == "z":
+		return true
+	case text[0] != '+' && text[0] != '-':
+		return false
+	}
+	return looksLike(text[1:], "00:00") || looksLike(text[1:], "0000") || looksLike(text[1:], "00")
+}
+
+// looksLike reports whether text has a digit for each 0 of the form, and else the same.
+func looksLike(text, form string) bool {
+	if len(text) != len(form) {
+		return false
+	}
+	for i := range len(form) {
+		isDigit := '0' <= text[i] && text[i] <= '9'
+		if form[i] == '0' && !isDigit || form[i] != '0' && text[i] != form[i] {
+			return false
+		}
+	}
+	return true
+}
