@@ -32,6 +32,8 @@ type clients struct {
 	vault    vaultv1.VaultServiceClient
 	runtime  runtimev1.RuntimeServiceClient
 	triggers triggerv1.TriggerServiceClient
+	// url is that of the HTTP edge, which is also where callbacks arrive.
+	url string
 }
 
 // startSuite runs all services in this process until the test ends.
@@ -81,7 +83,7 @@ func dial(t *testing.T, at suite.Endpoints) clients {
 	t.Cleanup(func() { _ = conn.Close() })
 	return clients{
 		registryv1.NewRegistryServiceClient(conn), vaultv1.NewVaultServiceClient(conn), runtimev1.NewRuntimeServiceClient(conn),
-		triggerv1.NewTriggerServiceClient(conn),
+		triggerv1.NewTriggerServiceClient(conn), at.HTTP,
 	}
 }
 
@@ -95,7 +97,7 @@ func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]strin
 func (bearer) RequireTransportSecurity() bool { return false }
 
 // connect imports files as a connector and makes a connection, both named id. It
-// returns the operations by method and path.
+// returns the operations by method and path, and by id.
 func (c clients) connect(ctx context.Context, id string, files map[string][]byte) (map[string]*connectorv1.Operation, error) {
 	source := &registryv1.SourceFiles{}
 	for path, content := range files {
@@ -118,6 +120,7 @@ func (c clients) connect(ctx context.Context, id string, files map[string][]byte
 		}
 		for _, op := range page.GetOperations() {
 			operations[op.GetMethod()+" "+op.GetPath()] = op
+			operations[op.GetOperationId()] = op
 		}
 		if token = page.GetNextPageToken(); token == "" {
 			break

@@ -67,7 +67,7 @@ func (t *Triggers) orphans(ctx context.Context, s Subscription, which scope) (fo
 	if subscribe == nil || !ok {
 		return nil, false, nil
 	}
-	input := removalWith(s, look.list, pathInput(s, look.list))
+	input := removalWith(s, look.list, pathInput(s, look.list), nil)
 	if input == nil {
 		return nil, false, nil
 	}
@@ -118,7 +118,7 @@ func removalOfEntry(s Subscription, op *connectorv1.Operation, values []*connect
 	if r := told(s, op, values, entry); r != nil {
 		return r
 	}
-	return removalBy(s, op, members(entry))
+	return removalBy(s, op, entry)
 }
 
 // mentions returns the objects in a JSON text that have a member with a text that

@@ -1,12 +1,12 @@
 package core
 
 import (
+	"cmp"
 	"encoding/json"
-	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 )
@@ -28,170 +28,113 @@ func removalOf(s Subscription, at target, answer Answer) *Removal {
 	return told(s, op, declared.GetUnsubscribeInputs(), answer.Body)
 }
 
-// removalAt is the removal of what a Location (RFC 9110, section 10.2.2) names.
-// Only locations of the connection's own API are accepted: the removal is called
-// with the connection's credential.
+// removalAt is the removal of what a Location (RFC 9110, section 10.2.2) names, with
+// what its query says. Only locations of the connection's own API are accepted: the
+// removal is called with the connection's credential.
 func removalAt(s Subscription, at target, location string) *Removal {
-	for _, path := range pathsOf(at, location) {
+	ref, err := url.Parse(location)
+	if err != nil {
+		return nil
+	}
+	for _, path := range pathsOf(at, ref) {
 		if op, values := deletionOf(at.def, path); op != nil {
-			return removalWith(s, op, values)
+			return removalWith(s, op, values, ref.Query())
 		}
 	}
 	return nil
 }
 
-// pathsOf returns what a location may mean below the server of the API, the most
-// likely first: the URL that it is by the standard, or relative to the collection
-// that the registration was added to; below the base path of the description, or
-// as it is written, which is what APIs mean who leave out their base path.
-func pathsOf(at target, location string) []string {
-	ref, err := url.Parse(location)
-	if err != nil {
-		return nil
+// removalBy fills the path parameters of an operation from an object that the
+// API made, or else from the one object in it that many APIs wrap theirs in.
+func removalBy(s Subscription, op *connectorv1.Operation, made []byte) *Removal {
+	if r := removalFrom(s, op, members(made)); r != nil {
+		return r
 	}
-	var paths []string
-	for _, server := range serversOf(at) {
-		base, err := url.Parse(server)
-		if err != nil {
+	return removalFrom(s, op, members(wrapped(made)))
+}
+
+// wrapped returns the only member of an object that is an object; nil if there is
+// none, or several.
+func wrapped(data []byte) (inner []byte) {
+	var raw object
+	_ = json.Unmarshal(data, &raw) // what is no object wraps nothing
+	for _, value := range raw {
+		var o object
+		if json.Unmarshal(value, &o) != nil || o == nil {
 			continue
 		}
-		base.Path = strings.TrimSuffix(base.Path, "/")
-		collection, _, _ := strings.Cut(at.op.GetPath(), "?")
-		call := base.JoinPath(collection)
-		for _, full := range []*url.URL{call.ResolveReference(ref), call.JoinPath("/").ResolveReference(ref)} {
-			paths = append(paths, pathsBelow(base, full)...)
+		if inner != nil {
+			return nil
 		}
+		inner = value
 	}
-	return paths
+	return inner
 }
 
-// pathsBelow returns the path of a URL below a server, and the path as it is;
-// nothing if the URL is of another host.
-func pathsBelow(base, full *url.URL) []string {
-	if !strings.EqualFold(full.Scheme, base.Scheme) || !strings.EqualFold(full.Host, base.Host) {
-		return nil
-	}
-	path := full.EscapedPath()
-	if below, ok := strings.CutPrefix(path, base.EscapedPath()); ok && strings.HasPrefix(below, "/") {
-		return []string{below, path}
-	}
-	return []string{path}
-}
-
-// serversOf returns the URLs at which the connection reaches the API.
-func serversOf(at target) []string {
-	if at.conn.ServerURL != "" {
-		return []string{at.conn.ServerURL}
-	}
-	servers := at.op.GetServers()
-	if len(servers) == 0 {
-		servers = at.def.GetServers()
-	}
-	var urls []string
-	for _, server := range servers {
-		text := server.GetUrlTemplate()
-		for _, v := range server.GetVariables() {
-			value, ok := at.conn.Parameters[v.GetName()]
-			if !ok || value == "" {
-				value = v.GetDefaultValue()
+// removalFrom fills the parameters of an operation: from the member of the same
+// name, however it is spelled, or, for the only one that nothing else fills, from
+// "id". It is nil if something that the operation requires is missing.
+func removalFrom(s Subscription, op *connectorv1.Operation, made map[string]string) *Removal {
+	values, query, input := map[string]string{}, url.Values{}, members([]byte(s.Input))
+	var open []string
+	for _, p := range op.GetParameters() {
+		name := p.GetName()
+		if p.GetLocation() != connectorv1.ParameterLocation_PARAMETER_LOCATION_PATH {
+			if !p.GetRequired() || input[name] != "" || schemaOf(p).hasDefault() {
+				continue
 			}
-			text = strings.ReplaceAll(text, "{"+v.GetName()+"}", value)
-		}
-		urls = append(urls, text)
-	}
-	return urls
-}
-
-// deletionOf finds the DELETE operation with a path, and the values of its path
-// parameters. Of several the one with the fewest parameters counts.
-func deletionOf(def *connectorv1.Definition, path string) (best *connectorv1.Operation, values map[string]string) {
-	for _, op := range def.GetOperations() {
-		if op.GetMethod() != http.MethodDelete || op.GetRequiresScript() {
+			value := spelled(made, name)
+			if value == "" || p.GetLocation() != connectorv1.ParameterLocation_PARAMETER_LOCATION_QUERY {
+				return nil
+			}
+			query.Set(name, value)
 			continue
 		}
-		found, ok := matchPath(op, path)
-		if ok && (best == nil || len(found) < len(values)) {
-			best, values = op, found
-		}
-	}
-	return best, values
-}
-
-var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
-
-// matchPath reads the path parameters of an operation from an escaped path.
-func matchPath(op *connectorv1.Operation, path string) (map[string]string, bool) {
-	template, _, _ := strings.Cut(op.GetPath(), "?")
-	var names []string
-	var pattern strings.Builder
-	rest := template
-	for _, span := range placeholder.FindAllStringIndex(template, -1) {
-		at := span[0] - (len(template) - len(rest))
-		pattern.WriteString(regexp.QuoteMeta(rest[:at]))
-		pattern.WriteString("([^/]+)")
-		names = append(names, template[span[0]+1:span[1]-1])
-		rest = template[span[1]:]
-	}
-	pattern.WriteString(regexp.QuoteMeta(rest))
-	found := regexp.MustCompile("^" + pattern.String() + "/?$").FindStringSubmatch(path)
-	if found == nil {
-		return nil, false
-	}
-	values := make(map[string]string, len(names))
-	for i, name := range names {
-		value, err := unescaped(op, name, found[i+1])
-		if err != nil {
-			return nil, false
+		value := cmp.Or(made[name], input[name], spelled(made, name), spelled(input, name))
+		if value == "" {
+			open = append(open, name)
+			continue
 		}
 		values[name] = value
 	}
-	return values, true
-}
-
-// unescaped undoes what the runtime will do to a path parameter again.
-func unescaped(op *connectorv1.Operation, name, text string) (string, error) {
-	value, err := url.PathUnescape(text)
-	if err == nil && slices.ContainsFunc(op.GetParameters(), func(p *connectorv1.Parameter) bool {
-		return p.GetName() == name && p.GetUrlEncoding() == connectorv1.UrlEncoding_URL_ENCODING_DOUBLE
-	}) {
-		value, err = url.PathUnescape(value)
-	}
-	return value, err
-}
-
-// removalBy fills the path parameters of an operation from an object that the
-// API made: from the member of the same name, or, for the only parameter that
-// nothing else fills, from "id".
-func removalBy(s Subscription, op *connectorv1.Operation, made map[string]string) *Removal {
-	values, input := map[string]string{}, members([]byte(s.Input))
-	var open []string
-	for _, p := range op.GetParameters() {
-		if p.GetLocation() != connectorv1.ParameterLocation_PARAMETER_LOCATION_PATH {
-			continue
-		}
-		name := p.GetName()
-		switch {
-		case made[name] != "":
-			values[name] = made[name]
-		case input[name] != "":
-			values[name] = input[name]
-		default:
-			open = append(open, name)
-		}
-	}
-	if len(open) == 1 && made["id"] != "" {
-		values[open[0]], open = made["id"], nil
+	if id := spelled(made, "id"); len(open) == 1 && id != "" {
+		values[open[0]], open = id, nil
 	}
 	if len(open) > 0 {
 		return nil
 	}
-	return removalWith(s, op, values)
+	return removalWith(s, op, values, query)
 }
 
-// removalWith is a call of an operation with path parameters, and with those
-// other parameters that it shares with the subscription's own input: tenants,
-// versions and the like.
-func removalWith(s Subscription, op *connectorv1.Operation, path map[string]string) *Removal {
+// spelled returns the member whose name has the letters and digits of a name: what a
+// path calls {webhook_id}, answers call webhookId. It is empty where several have.
+func spelled(in map[string]string, name string) (value string) {
+	for member, text := range in {
+		if bare(member) != bare(name) {
+			continue
+		}
+		if value != "" {
+			return ""
+		}
+		value = text
+	}
+	return value
+}
+
+func bare(name string) string {
+	return strings.ToLower(strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, name))
+}
+
+// removalWith is a call of an operation with path parameters, with what a query says,
+// and with those other parameters that it shares with the subscription's own input:
+// tenants, versions and the like. Of what a query could say, but does not, only what is
+// required is shared.
+func removalWith(s Subscription, op *connectorv1.Operation, path map[string]string, query url.Values) *Removal {
 	given, err := parseInput(s.Input)
 	if err != nil {
 		return nil
@@ -199,9 +142,16 @@ func removalWith(s Subscription, op *connectorv1.Operation, path map[string]stri
 	input := map[string]any{}
 	for _, p := range op.GetParameters() {
 		name := p.GetName()
-		inPath := p.GetLocation() == connectorv1.ParameterLocation_PARAMETER_LOCATION_PATH
-		value, ok := typed(p, path[name]), inPath
-		if !inPath {
+		var value any
+		ok := true
+		switch in := p.GetLocation(); {
+		case in == connectorv1.ParameterLocation_PARAMETER_LOCATION_PATH:
+			value = typed(p, path[name])
+		case in == connectorv1.ParameterLocation_PARAMETER_LOCATION_QUERY && query.Has(name):
+			value = typed(p, query.Get(name))
+		case in == connectorv1.ParameterLocation_PARAMETER_LOCATION_QUERY && len(query) > 0 && !p.GetRequired():
+			ok = false
+		default:
 			value, ok = given[name]
 		}
 		if !ok {
@@ -219,16 +169,26 @@ func removalWith(s Subscription, op *connectorv1.Operation, path map[string]stri
 	return &Removal{Operation: op.GetOperationId(), Input: text}
 }
 
+// schema is what counts here of the schema of a parameter.
+type schema struct {
+	Type    any             `json:"type"`
+	Default json.RawMessage `json:"default"`
+}
+
+func (s schema) hasDefault() bool { return s.Default != nil }
+
+func schemaOf(p *connectorv1.Parameter) (s schema) {
+	_ = json.Unmarshal(p.GetSchema(), &s) // whatever is no schema takes a text
+	return s
+}
+
 // typed returns a text that stood in a path as the type that its parameter asks
 // for: an id may be a number.
 func typed(p *connectorv1.Parameter, text string) any {
-	var schema struct {
-		Type any `json:"type"`
-	}
-	_ = json.Unmarshal(p.GetSchema(), &schema) // whatever is no schema takes a text
-	types, several := schema.Type.([]any)
+	kind := schemaOf(p).Type
+	types, several := kind.([]any)
 	if !several {
-		types = []any{schema.Type}
+		types = []any{kind}
 	}
 	var value any
 	if slices.Contains(types, any("string")) || json.Unmarshal([]byte(text), &value) != nil {

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"net/http"
 	"testing"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -136,6 +137,108 @@ func TestHowTheRegistrationIsRemovedDependsOnTheAnswer(t *testing.T) {
 				t.Errorf("input %s, want %s", got, tc.want)
 			}
 		})
+	}
+}
+
+// removedBy changes the operation that removes registrations.
+func removedBy(path string, parameters ...*connectorv1.Parameter) func(*connectorv1.Definition) {
+	return func(d *connectorv1.Definition) {
+		for _, o := range d.GetOperations() {
+			switch o.GetOperationId() {
+			case inventorytest.Unhook:
+				o.Path, o.Parameters = path, parameters
+			case inventorytest.Webhook:
+				o.GetTrigger().GetWebhook().UnsubscribeOperationId = inventorytest.Unhook
+			}
+		}
+	}
+}
+
+func inPath(name string) *connectorv1.Parameter {
+	return &connectorv1.Parameter{Name: name, Location: connectorv1.ParameterLocation_PARAMETER_LOCATION_PATH, Required: true}
+}
+
+func inQuery(name string, required bool) *connectorv1.Parameter {
+	return &connectorv1.Parameter{Name: name, Location: connectorv1.ParameterLocation_PARAMETER_LOCATION_QUERY, Required: required}
+}
+
+func TestWhatIsRemovedIsTakenFromLocationAndAnswerAsTheyAreWritten(t *testing.T) {
+	key := inPath("key")
+	key.Schema = []byte(`{"type":"integer"}`)
+	version := inQuery("version", true)
+	version.Schema = []byte(`{"type":"string","default":"2"}`)
+	for _, tc := range []struct {
+		name     string
+		change   func(*connectorv1.Definition)
+		location string
+		answer   string
+		want     string // input of the removal; empty for none
+	}{
+		{"a location with a query", removedBy("/webhooks/remove", inQuery("hook", true)), "/webhooks/remove?hook=7", `{}`, `{"hook":"7"}`},
+		{"what the query leaves out is left out", removedBy("/webhooks/remove", inQuery("hook", true), inQuery("tenant", false)), "/webhooks/remove?hook=7&more=1", `{}`, `{"hook":"7"}`},
+		{"unless it is required", removedBy("/webhooks/remove", inQuery("hook", true), inQuery("tenant", true)), "/webhooks/remove?hook=7", `{}`, `{"hook":"7","tenant":"t1"}`},
+		{"a location of OData", removedBy("/webhooks({key})", key), "/webhooks(7)", `{}`, `{"key":7}`},
+		{"a location of OData with escapes", removedBy("/webhooks({key})", key), "/webhooks%287%29", `{}`, `{"key":7}`},
+		{"an id that is spelled another way", removedBy("/gone/{webhook_id}", inPath("webhook_id")), "", `{"WebhookId":"7","id":"8"}`, `{"webhook_id":"7"}`},
+		{"an id in capitals", removedBy("/gone/{hook}", inPath("hook")), "", `{"Id":7}`, `{"hook":"7"}`},
+		{"an id in the object that the answer wraps", removedBy("/gone/{hook}", inPath("hook")), "", `{"status":"ok","data":{"id":"7"}}`, `{"hook":"7"}`},
+		{"two objects in the answer", removedBy("/gone/{hook}", inPath("hook")), "", `{"data":{"id":"7"},"user":{"id":"8"}}`, ""},
+		{"two names that are spelled alike", removedBy("/gone/{hook_id}", inPath("hook_id")), "", `{"hookId":"7","HookID":"8"}`, ""},
+		{"a value for a query that is required", removedBy("/gone/{id}", inPath("id"), inQuery("secretToken", true)), "", `{"id":"7","secret_token":"x"}`, `{"id":"7","secretToken":"x"}`},
+		{"no value for a query that is required", removedBy("/gone/{id}", inPath("id"), inQuery("secretToken", true)), "", `{"id":"7"}`, ""},
+		{"a query that has a default", removedBy("/gone/{id}", inPath("id"), version), "", `{"id":"7"}`, `{"id":"7"}`},
+		{"a header that is required", removedBy("/gone/{id}", inPath("id"), &connectorv1.Parameter{Name: "X-A", Location: connectorv1.ParameterLocation_PARAMETER_LOCATION_HEADER, Required: true}), "", `{"id":"7","X-A":"x"}`, ""},
+		{"an answer that is no object", removedBy("/gone/{id}", inPath("id")), "", `["7"]`, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(t)
+			tc.change(r.definition)
+			r.api.Refuse = func(core.Call) *core.Answer {
+				answer := core.Answer{Status: http.StatusCreated, Header: http.Header{}, Body: []byte(tc.answer)}
+				if tc.location != "" {
+					answer.Header.Set("Location", tc.location)
+				}
+				return &answer
+			}
+			d := draft("hook", inventorytest.Webhook)
+			d.Input = `{"tenant":"t1"}`
+			s, err := r.Create(t.Context(), ann, d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			if u := s.Webhook.Unsubscribe; u != nil {
+				got = u.Input
+			}
+			if got != tc.want {
+				t.Errorf("input %s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestOnlyOneAtATimeRemovesARegistration(t *testing.T) {
+	r := newRig(t)
+	s, err := r.Create(t.Context(), ann, draft("hook", inventorytest.Webhook))
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := 0
+	r.api.Before = func(c core.Call) error {
+		if c.Operation != inventorytest.Unhook {
+			return nil
+		}
+		if calls++; calls == 1 {
+			_, err := r.Settle(t.Context()) // as the background does while the caller's deletion is under way
+			return err
+		}
+		return nil
+	}
+	if err := r.Delete(t.Context(), ann, s.Name); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Settle(t.Context()); err != nil || calls != 1 {
+		t.Errorf("the API was told %d times, %v; want once", calls, err)
 	}
 }
 

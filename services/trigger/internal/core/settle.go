@@ -123,11 +123,32 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // settle makes one attempt to undo a registration and to remove its
-// subscription. It returns when the next is due; zero if none is needed.
+// subscription. It returns when the next is due; zero if none is needed, or if
+// somebody else is at it, who sees to the next.
 func (t *Triggers) settle(ctx context.Context, s Subscription) time.Time {
 	if !s.Deleting && !s.settingUp() {
 		return t.tidy(ctx, s)
 	}
+	if !t.settling.take(s.UID) {
+		return time.Time{}
+	}
+	defer t.settling.done(s.UID)
+	s, err := t.Store.ByUID(ctx, s.UID) // somebody may have finished since it was read
+	switch {
+	case isGone(err):
+		return time.Time{}
+	case err != nil:
+		t.Trouble(ctx, "read what is to be undone", s, err)
+		return t.Clock.Now().Add(minCleanup)
+	}
+	if at := s.settleAt(); at.After(t.Clock.Now()) {
+		return at
+	}
+	return t.undo(ctx, s)
+}
+
+// undo is what settle does once nobody else does.
+func (t *Triggers) undo(ctx context.Context, s Subscription) time.Time {
 	if !s.Deleting {
 		// Nobody finished its setting up in time: its creator was told, or died.
 		var err error

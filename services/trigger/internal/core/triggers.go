@@ -42,6 +42,7 @@ type Triggers struct {
 	activity  activity
 	listeners listeners
 	entries   *barrier
+	settling  inHand
 	kick      chan struct{} // there is something to settle
 	missing   chan struct{} // a schedule could not be set
 }

@@ -106,9 +106,9 @@ func timeIn(value json.RawMessage, now time.Time) time.Time {
 // with what it shares with the subscription's own input; nil if something is missing.
 func told(s Subscription, op *connectorv1.Operation, values []*connectorv1.AnswerValue, body []byte) *Removal {
 	if len(values) == 0 {
-		return removalBy(s, op, members(body))
+		return removalBy(s, op, body)
 	}
-	call := removalWith(s, op, pathInput(s, op))
+	call := removalWith(s, op, pathInput(s, op), nil)
 	if call == nil {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -140,20 +141,25 @@ func (t *translation) signature(n *document.Node) *connectorv1.WebhookSignature 
 }
 
 // linkRemovals finds the operation that removes each webhook: a DELETE of what the
-// trigger's path holds. Only one that is beyond doubt counts.
+// trigger's path holds, or else the one that is made for it. Only one that is beyond
+// doubt counts.
 func (t *translation) linkRemovals() {
 	if len(t.removals) == 0 {
 		return
 	}
 	deletes := map[string][]string{}
+	var made []*connectorv1.Operation
 	for _, op := range t.def.GetOperations() {
 		slash := strings.LastIndexByte(op.GetPath(), '/')
-		if slash < 0 {
+		if slash < 0 || op.GetMethod() != "DELETE" {
 			continue
 		}
 		last := op.GetPath()[slash+1:]
-		if op.GetMethod() == "DELETE" && last != "" && placeholder.FindString(last) == last {
+		if last != "" && placeholder.FindString(last) == last {
 			deletes[op.GetPath()[:slash]] = append(deletes[op.GetPath()[:slash]], op.GetOperationId())
+		}
+		if madeForRemoval(op) {
+			made = append(made, op)
 		}
 	}
 	for _, r := range t.removals {
@@ -162,6 +168,26 @@ func (t *translation) linkRemovals() {
 		}
 		if found := deletes[strings.TrimSuffix(r.path, "/")]; len(found) == 1 {
 			r.webhook.UnsubscribeOperationId = found[0]
+		} else if len(found) == 0 && len(made) == 1 && namesOne(made[0].GetPath(), r.path) {
+			r.webhook.UnsubscribeOperationId = made[0].GetOperationId()
 		}
 	}
+}
+
+// removalWords are what operations are called that remove registrations.
+var removalWords = regexp.MustCompile(`(?i)hook|subscri|trigger|regist`)
+
+// madeForRemoval reports whether an operation exists for removing registrations: a
+// DELETE that is not shown to people, and is called so.
+func madeForRemoval(op *connectorv1.Operation) bool {
+	return op.GetVisibility() == connectorv1.Visibility_VISIBILITY_INTERNAL &&
+		removalWords.MatchString(op.GetPath()+" "+op.GetOperationId())
+}
+
+// namesOne reports whether the path of a removal ends with an id that the path of the
+// registration does not have: without one it might remove the registrations of others.
+func namesOne(path, registration string) bool {
+	path = strings.TrimSuffix(path, "/")
+	id := placeholder.FindString(path[strings.LastIndexByte(path, '/')+1:])
+	return id != "" && !strings.Contains(registration, id)
 }

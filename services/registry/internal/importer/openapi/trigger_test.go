@@ -81,6 +81,13 @@ func TestHowAWebhookIsRemoved(t *testing.T) {
 		{"not by one beside it", "  /hook/{id}: {delete: {operationId: D, responses: {}}}\n", ""},
 		{"not by one without a placeholder", "  /hooks/all: {delete: {operationId: D, responses: {}}}\n", ""},
 		{"not by another method", "  /hooks/{id}: {post: {operationId: D, responses: {}}}\n", ""},
+		{"by the one that is made for it", "  /unhook/{id}: {delete: {operationId: D, x-ms-visibility: internal, responses: {}}}\n", "D"},
+		{"by one whose name says so", "  /gone({id})/: {delete: {operationId: DeleteTrigger, x-ms-visibility: internal, responses: {}}}\n", "DeleteTrigger"},
+		{"by the only DELETE below rather than that", "  /unhook/{id}: {delete: {operationId: D, x-ms-visibility: internal, responses: {}}}\n  /hooks/{id}: {delete: {operationId: E, responses: {}}}\n", "E"},
+		{"not by one that people see", "  /unhook/{id}: {delete: {operationId: D, responses: {}}}\n", ""},
+		{"not by one of something else", "  /things/{id}: {delete: {operationId: D, x-ms-visibility: internal, responses: {}}}\n", ""},
+		{"not by one that might remove all", "  /tenants/{id}/hooks: {delete: {operationId: D, x-ms-visibility: internal, responses: {}}}\n", ""},
+		{"not if two are made for it", "  /unhook/{id}: {delete: {operationId: D, x-ms-visibility: internal, responses: {}}}\n  /unsubscribe/{id}: {delete: {operationId: E, x-ms-visibility: internal, responses: {}}}\n", ""},
 		{"not if there are two", "  /hooks/{id}: {delete: {operationId: D, responses: {}}}\n  /hooks/{name}: {delete: {operationId: E, responses: {}}}\n", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
