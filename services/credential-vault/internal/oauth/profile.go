@@ -54,6 +54,9 @@ type Profile struct {
 	Endpoints Endpoints
 	// Client is our registration.
 	Client Registration
+	// ClientUID is the UID under which Client is stored; empty for one that is part of a
+	// connection or its connector.
+	ClientUID string
 	// RedirectURL is where the provider sends the browser back to.
 	RedirectURL string
 	// CodeOrigins are patterns of the origins that codes may be sent to, for which
