@@ -15,8 +15,9 @@ import (
 // secret.
 
 // agreed returns an error unless tokens come about as the owner of a connection has
-// agreed to: by the same kind of sign-in and the same OAuth client. A new secret of the
-// client, and whatever else its creator writes, leaves it the same one.
+// agreed to: by the same kind of sign-in and the same OAuth client, and those of callers
+// in the same way. A new secret of the client, and whatever else its creator writes,
+// leaves it the same one.
 func agreed(conn Connection, p *oauth.Profile) error {
 	switch {
 	case conn.Kind != p.Grant:
@@ -28,6 +29,13 @@ func agreed(conn Connection, p *oauth.Profile) error {
 		return fault.Denied(fault.ReasonHostNotAllowed,
 			"the OAuth client of connector %q is not the one that the owner of connection %q agreed to; nothing was sent to the provider: if its owner wants the present one, `ferrule authorize %s` says so",
 			conn.Connector.ID, conn.Name.ID, conn.Name.ID).
+			With("connection", conn.Name.String())
+	case p.Grant.PerCaller() && p.Strays != "":
+		// Nobody has given these tokens for the client: not even its creator may say where
+		// they go.
+		return fault.Denied(fault.ReasonHostNotAllowed,
+			"the tokens of callers of connection %q would be sent in another way than its owner agreed to (%s); nothing was sent: if its owner wants that, `ferrule authorize %s` says so, else ask the maker of the connector to publish a revision as before",
+			conn.Name.ID, p.Strays, conn.Name.ID).
 			With("connection", conn.Name.String())
 	}
 	return nil
@@ -47,6 +55,7 @@ func (v *Vault) agree(ctx context.Context, caller Caller, held Held, p *oauth.Pr
 	after.Edits++
 	after.UpdateTime = v.clock.Now()
 	after.Kind, after.Client = p.Grant, p.ClientUID
+	after.TokenOrigins, after.Profile = tokenOrigins(p.Endpoints), p.Outline
 	after.enter(StateConnected, "", after.UpdateTime)
 	w := Write{Connection: after, Audit: v.record(caller, ActionChanged, conn.Name, nil)}
 	if held.Grant.Change > 0 {

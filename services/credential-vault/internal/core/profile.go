@@ -113,6 +113,7 @@ func (v *Vault) profileFrom(ctx context.Context, conn Connection, def *connector
 	to := in.audience(conn, stated, found)
 	with.RedirectURL, with.CodeOrigins = v.redirect(to.id()), to.origins
 	with.OwnClient = to.kind == ofOwner
+	with.Outline, with.Strays = in.outline, in.strays(conn, stated, found)
 	if in.client != nil && !in.own {
 		with.ClientUID = in.client.UID
 	}
@@ -164,6 +165,15 @@ func (v *Vault) mayLead(conn Connection, in signIn, stated, found *oauth.Profile
 // already, the connection does.
 func (in signIn) boundToConnection(conn Connection, found *oauth.Profile) bool {
 	return in.own || in.client == nil && found.Client.ID != "" || signInSecrets(in.set, conn.SecretNames)
+}
+
+// strays returns in what a sign-in is not the one that the owner of the connection has
+// agreed to, "" if it is.
+func (in signIn) strays(conn Connection, stated, found *oauth.Profile) string {
+	if o, ok := within(conn.TokenOrigins, stated, found); !ok {
+		return o
+	}
+	return differing(conn.Profile, in.outline)
 }
 
 // registrable is [Vault.discover] for a sign-in that may have no client yet, if its

@@ -262,3 +262,34 @@ func (p *presets) set(other *presets) {
 	defer p.mu.Unlock()
 	p.grant, p.token, p.revoke, p.broken, p.metadata, p.page, p.body = other.grant, other.token, other.revoke, other.broken, other.metadata, other.page, other.body
 }
+
+// TestWhoMadeTheClientGetsNoTokenOfACaller: he confirms what he has published, which
+// for the secrets of his client is enough.
+func TestWhoMadeTheClientGetsNoTokenOfACaller(t *testing.T) {
+	changes := maps.Clone(detours)
+	changes["another provider"] = func(p *presets) { p.token = "https://login.evil.example/token" }
+	for what, change := range changes {
+		t.Run(what, func(t *testing.T) {
+			l := newLogin(t)
+			l.presets.grant = oauth.TokenExchange
+			c := l.client()
+			l.signedIn(oauth.TokenExchange)
+			l.later()
+			change(l.presets)
+			confirm := core.ClientEdit{
+				Name: c.Name, Secrets: texts("client_secret", "canary-of-the-maker"), Fields: []core.ClientField{core.ClientFieldClientID}, ClientID: "makers",
+			}
+			if _, err := l.vault.UpdateClient(t.Context(), maker(), confirm); err != nil {
+				t.Fatal(err)
+			}
+			err := l.called()
+			if err == nil || len(l.tokens.asked) != 0 || !strings.Contains(err.Error(), "ferrule authorize crm-1") {
+				t.Fatalf("got %v; the provider was asked for %q", err, l.tokens.asked)
+			}
+			l.start() // its owner wants that
+			if err := l.called(); err != nil || len(l.tokens.asked) != 1 {
+				t.Errorf("got %v; the provider was asked for %q", err, l.tokens.asked)
+			}
+		})
+	}
+}

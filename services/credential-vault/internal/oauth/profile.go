@@ -67,6 +67,11 @@ type Profile struct {
 	// say where refresh tokens go: a grant is renewed by one with the same text only.
 	Facets      []Facet
 	RefreshedBy string
+	// Outline is how the sign-in goes about, with the addresses that the owner of the
+	// connection states, and Strays is where it is not what he has agreed to; empty if
+	// it is.
+	Outline []Facet
+	Strays  string
 	// IssuerNamed means that answers of the authorization server must name it (RFC
 	// 9207, section 2.4).
 	IssuerNamed bool
