@@ -41,6 +41,15 @@ func agreed(conn Connection, p *oauth.Profile) error {
 	return nil
 }
 
+// strays returns in what a sign-in is not the one that the owner of the connection has
+// agreed to, "" if it is.
+func (in signIn) strays(conn Connection, stated, found *oauth.Profile) string {
+	if o, ok := within(conn.TokenOrigins, stated, found); !ok {
+		return o
+	}
+	return differing(conn.Profile, in.outline)
+}
+
 // agree makes the present OAuth client and kind of sign-in those of a connection whose
 // tokens need nobody to sign in: its owner has begun a sign-in instead. A token that it
 // had in another way is not used any more. The connection is as it was if there is

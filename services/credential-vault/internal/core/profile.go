@@ -167,15 +167,6 @@ func (in signIn) boundToConnection(conn Connection, found *oauth.Profile) bool {
 	return in.own || in.client == nil && found.Client.ID != "" || signInSecrets(in.set, conn.SecretNames)
 }
 
-// strays returns in what a sign-in is not the one that the owner of the connection has
-// agreed to, "" if it is.
-func (in signIn) strays(conn Connection, stated, found *oauth.Profile) string {
-	if o, ok := within(conn.TokenOrigins, stated, found); !ok {
-		return o
-	}
-	return differing(conn.Profile, in.outline)
-}
-
 // registrable is [Vault.discover] for a sign-in that may have no client yet, if its
 // provider registers clients. Whether it does, only its metadata tell.
 func (v *Vault) registrable(ctx context.Context, conn Connection, def *connectorv1.Definition, in signIn) (stated, found *oauth.Profile, err error) {
