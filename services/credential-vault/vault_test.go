@@ -53,6 +53,7 @@ func TestTheLifeOfAConnection(t *testing.T) {
 	want := &vaultv1.Connection{
 		Name: crm1, Connector: connector, ParameterSet: "key", Parameters: map[string]string{"tenant": "main"},
 		SecretNames: []string{"api_key"}, DisplayName: "CRM", Owner: "ann", State: vaultv1.ConnectionState_CONNECTION_STATE_CONNECTED,
+		ApiOrigins: []string{"https://api.crm.example"},
 	}
 	times := protocmp.IgnoreFields(&vaultv1.Connection{}, "etag", "state_time", "create_time", "update_time")
 	if diff := cmp.Diff(want, created, protocmp.Transform(), times); diff != "" {

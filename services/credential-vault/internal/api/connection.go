@@ -35,6 +35,7 @@ func message(c core.Connection) *vaultv1.Connection {
 		TokenExpireTime: timestamp(c.TokenExpireTime),
 		Mock:            c.Mock,
 		Tls:             lend.TLS(c.TLS),
+		ApiOrigins:      originTexts(c.Origins),
 	}
 }
 

@@ -36,7 +36,7 @@ func (s *Server) GetConnectionForm(ctx context.Context, req *vaultv1.GetConnecti
 }
 
 func formMessage(f core.ConnectionForm) *vaultv1.ConnectionForm {
-	m := &vaultv1.ConnectionForm{Name: f.Connector.String() + formSuffix}
+	m := &vaultv1.ConnectionForm{Name: f.Connector.String() + formSuffix, ApiOrigins: f.APIOrigins}
 	for _, set := range f.Sets {
 		m.Sets = append(m.Sets, formSetMessage(set))
 	}

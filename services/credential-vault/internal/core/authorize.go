@@ -63,18 +63,23 @@ func (v *Vault) StartAuthorization(ctx context.Context, caller Caller, s SignIn)
 		ExpireTime: now.Add(signInTime), CreateTime: now, APIOrigins: conn.Origins,
 	}
 	switch {
-	case p.Grant.PerCaller():
-		return Authorization{}, noSignIn(conn, "its token is made of the token of whoever calls")
 	case p.Grant == oauth.DeviceCode:
 		return v.startDevice(ctx, conn, p, s, a)
 	case p.Grant.Interactive():
 		return v.startCode(ctx, conn, p, s, a)
 	}
-	done, err := v.obtain(ctx, conn)
-	if err != nil {
+	a.State = AuthorizationSucceeded
+	switch conn, err := v.agree(ctx, caller, held, p); {
+	case err != nil:
 		return Authorization{}, err
+	case !p.Grant.PerCaller():
+		if conn, err = v.obtain(ctx, conn); err != nil {
+			return Authorization{}, err
+		}
+		a.Identity = conn.Identity
+	case conn.Edits == held.Connection.Edits:
+		return Authorization{}, noSignIn(conn, "its token is made of the token of whoever calls")
 	}
-	a.State, a.Identity = AuthorizationSucceeded, done.Identity
 	return v.begin(ctx, a)
 }
 

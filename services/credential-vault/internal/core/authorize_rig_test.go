@@ -128,6 +128,7 @@ type presets struct {
 	page     string // authorization endpoint, if not the usual one
 	body     string // body of token requests, if not the protocol's
 	named    bool   // answers name the issuer
+	every    bool   // all grants are possible
 }
 
 func (p *presets) All() []*provider.Preset { return []*provider.Preset{{ID: "crm", Title: "CRM"}} }
@@ -138,8 +139,12 @@ func (p *presets) Form(_ *connectorv1.Definition, set *connectorv1.ParameterSet)
 	if set.GetName() != "oauth" {
 		return provider.Form{}, nil
 	}
+	grants := []oauth.Grant{p.grant, oauth.ClientCredentials}
+	if p.every {
+		grants = append(grants, oauth.AuthorizationCode, oauth.TokenExchange, oauth.Password)
+	}
 	return provider.Form{
-		Parameter: "token", Provider: "crm", Title: "CRM", Grants: []oauth.Grant{p.grant, oauth.ClientCredentials}, ClientNeeded: true,
+		Parameter: "token", Provider: "crm", Title: "CRM", Grants: grants, ClientNeeded: true,
 		Scopes: []string{"read"}, DocumentationURL: "https://docs.crm.example",
 		Fields: []provider.Field{
 			{Name: "token:clientId", Title: "Client id"},
@@ -219,6 +224,7 @@ type scripted struct {
 	nonce     string
 	extra     []string // scopes that were asked for besides
 	secrets   []string // client secrets that came along
+	asked     []string // what tokens were asked for without a person, and as which client
 
 	fail     error         // what exchanges end with
 	poll     error         // what polls end with; nil for a token
@@ -275,6 +281,7 @@ func (s *scripted) Obtain(_ context.Context, p *oauth.Profile) (oauth.Token, err
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.secrets = append(s.secrets, textOf(p.Client.Secret))
+	s.asked = append(s.asked, "token as "+p.Client.ID)
 	return s.token(), s.fail
 }
 
@@ -328,12 +335,20 @@ func (s *scripted) Register(_ context.Context, p *oauth.Profile, _ string) (oaut
 	return oauth.Registration{ID: fmt.Sprintf("registered-%d", s.serial), Method: oauth.NoSecret}, s.fail
 }
 
-func (s *scripted) Refresh(context.Context, *oauth.Profile, secret.Text) (oauth.Token, error) {
-	return oauth.Token{}, errNoPart
+func (s *scripted) Refresh(_ context.Context, p *oauth.Profile, _ secret.Text) (oauth.Token, error) {
+	return s.served("refresh", p)
 }
 
-func (s *scripted) ExchangeSubject(context.Context, *oauth.Profile, secret.Text) (oauth.Token, error) {
-	return oauth.Token{}, errNoPart
+func (s *scripted) ExchangeSubject(_ context.Context, p *oauth.Profile, _ secret.Text) (oauth.Token, error) {
+	return s.served("subject", p)
+}
+
+// served gives a token, and remembers what it was asked for and as which client.
+func (s *scripted) served(what string, p *oauth.Profile) (oauth.Token, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, what+" as "+p.Client.ID)
+	return s.token(), s.fail
 }
 
 // set changes how the provider behaves.

@@ -127,7 +127,7 @@ func TestSignInsThatCannotBegin(t *testing.T) {
 			}
 			l.connect(func(d *core.Draft) { d.ParameterSet, d.Parameters, d.Secrets = "key", nil, texts("api_key", "k") })
 		}, core.SignIn{}, fault.ReasonAuthorizationFailed},
-		"a token per caller":            {func(l *login) { l.client(); l.presets.grant = oauth.OnBehalfOf }, core.SignIn{}, fault.ReasonAuthorizationFailed},
+		"a token per caller":            {func(l *login) { l.client(); l.presets.grant = oauth.OnBehalfOf; l.start() }, core.SignIn{}, fault.ReasonAuthorizationFailed},
 		"a strange scope":               {func(l *login) { l.client() }, core.SignIn{ExtraScopes: []string{"a b"}}, fault.ReasonInvalidArgument},
 		"a login hint of several lines": {func(l *login) { l.client() }, core.SignIn{LoginHint: "a\nb"}, fault.ReasonInvalidArgument},
 		"a device that is refused":      {func(l *login) { l.presets.grant = oauth.DeviceCode; l.client(); l.tokens.fail = errOfProvider }, core.SignIn{}, fault.ReasonProviderRefused},

@@ -132,6 +132,7 @@ func TestConnectionsTryAgainOnceAMakerHasRepairedTheirClient(t *testing.T) {
 				return err
 			}
 			l.client()
+			l.start() // the owner agrees to it
 			return nil
 		},
 	} {

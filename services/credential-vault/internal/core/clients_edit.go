@@ -269,9 +269,9 @@ func further(before, after []string) []string {
 }
 
 // DeleteClient removes an OAuth client and destroys its secrets. Grants that were
-// obtained with it cannot be renewed any more. Only its creator, if he may
-// change the connector or it does not exist any more, and administrators may: whoever
-// makes it anew is its creator. Unless empty, etag must be the client's.
+// obtained with it cannot be renewed any more. Its creator may, if he may change the
+// connector or it does not exist any more, the owner of the connector, and
+// administrators. Unless empty, etag must be the client's.
 func (v *Vault) DeleteClient(ctx context.Context, caller Caller, name resource.OAuthClient, etag string) error {
 	_, err := settledClient(name, func() (OAuthClient, error) {
 		c, _, err := v.managedClient(ctx, caller, name)
@@ -281,11 +281,12 @@ func (v *Vault) DeleteClient(ctx context.Context, caller Caller, name resource.O
 		if err != nil {
 			return OAuthClient{}, err
 		}
-		if !caller.created(c) {
-			return OAuthClient{}, notTheirs(c, "delete")
-		}
-		if _, err := v.mayEdit(ctx, caller, c.Connector); err != nil && !isGone(err) {
+		of, err := v.mayEdit(ctx, caller, c.Connector)
+		if err != nil && !isGone(err) {
 			return OAuthClient{}, err
+		}
+		if !caller.created(c) && !of.owns(caller) {
+			return OAuthClient{}, notTheirs(c, "delete")
 		}
 		if etag != "" && etag != c.Etag() {
 			return OAuthClient{}, clientChanged(c)

@@ -126,6 +126,25 @@ func TestAnEditorWhoIsNoneAnyMoreWritesNothing(t *testing.T) {
 	}
 }
 
+// TestTheOwnerDeletesClientsOfEditors: of those, too, who are none any more.
+func TestTheOwnerDeletesClientsOfEditors(t *testing.T) {
+	for who, row := range map[string]struct {
+		caller core.Caller
+		of     core.Ownership
+		want   fault.Reason
+	}{
+		"the owner":      {maker(), core.Ownership{Owner: "mia"}, ""},
+		"another editor": {user("eva", authn.RoleMaker), core.Ownership{Owner: "mia", Editors: []string{"eva"}}, fault.ReasonPermissionDenied},
+	} {
+		t.Run(who, func(t *testing.T) {
+			l := newLogin(t)
+			l.clientOf(mallory())
+			l.owners.of = row.of
+			wantReason(t, writing["deleting"](t, l, row.caller), row.want)
+		})
+	}
+}
+
 // TestTheOwnerPutsClientsBesideThoseOfEditors: an editor must not do the same.
 func TestTheOwnerPutsClientsBesideThoseOfEditors(t *testing.T) {
 	for who, row := range map[string]struct {

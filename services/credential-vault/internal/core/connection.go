@@ -77,6 +77,12 @@ type Connection struct {
 	// Profile is how its sign-in goes about, as far as the connection's own client id
 	// and secrets are bound to it: as it was when they were given.
 	Profile []oauth.Facet
+	// Kind is how its tokens come about, and Client the UID of the OAuth client that
+	// they come by, empty for none but the connection's own: as it was when its owner
+	// made the connection, signed in, or agreed to another one. Nothing is sent to a
+	// provider for its tokens in another way, or by another client.
+	Kind   oauth.Grant
+	Client string
 	// Mock means that answers come from the examples of the connector: it has no
 	// values, no secrets, and leads nowhere.
 	Mock bool

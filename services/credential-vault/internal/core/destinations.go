@@ -69,21 +69,13 @@ func beyond(origins, confirmed []Origin) []Origin {
 // revisions decides where a connection leads, and must not get at secrets by that.
 // The scheme is a part of it: what was entrusted to an encrypted connection does not
 // go to the same host in clear.
-func confirmedOrigins(conn Connection, leads []Origin) ([]string, error) {
+func confirmedOrigins(def *connectorv1.Definition, conn Connection, leads []Origin) ([]string, error) {
 	strange := beyond(leads, conn.Origins)
 	confirmed := beyond(leads, strange)
 	if len(confirmed) == 0 {
-		return nil, unconfirmed(conn, strange[0])
+		return nil, elsewhere(def, conn, strange[0])
 	}
 	return written(confirmed), nil
-}
-
-// unconfirmed is for a connection that leads only where its secrets may not go.
-func unconfirmed(conn Connection, o Origin) error {
-	return fault.Denied(fault.ReasonHostNotAllowed,
-		"connection %q leads to %s now, for which its secrets were not given: the owner confirms the new host by updating the connection with its secrets again (`ferrule connections update %s --server-url URL --secret NAME=-`), or asks the maker of the connector to publish the former host",
-		conn.Name.ID, o, conn.Name.ID).
-		With("host", o.short())
 }
 
 // consented returns where a connection leads, if its owner has said that its secrets
@@ -99,22 +91,40 @@ func (v *Vault) consented(ctx context.Context, conn Connection) ([]Origin, error
 		return nil, err
 	}
 	if strange := beyond(leads, conn.Origins); len(strange) > 0 {
-		return nil, elsewhere(conn, apiAt(def, conn, strange[0]), strange[0])
+		return nil, elsewhere(def, conn, strange[0])
 	}
 	return leads, nil
 }
 
-// elsewhere is for a sign-in whose token would go where the connection did not lead
-// when it was made.
-func elsewhere(conn Connection, url string, o Origin) error {
+// elsewhere is for a connection whose secrets or token would go where it did not lead
+// when it was made. It says what its owner types who wants that.
+func elsewhere(def *connectorv1.Definition, conn Connection, o Origin) error {
 	made := make([]string, 0, len(conn.Origins))
 	for _, before := range conn.Origins {
 		made = append(made, before.String())
 	}
+	l, command := lendsOf(def, conn), []string{"ferrule connections update", conn.Name.ID, "--server-url", typed(apiAt(def, conn, o))}
+	for _, name := range conn.SecretNames {
+		if l.secret(name) {
+			command = append(command, "--secret", typed(name+"=-"))
+		}
+	}
 	return fault.Denied(fault.ReasonHostNotAllowed,
-		"connection %q was made for %s, and its connector leads to %s now: the token of a sign-in would go there. If its owner wants that, `ferrule connections update %s --server-url %s` says so (or --revision ID, for all servers of that revision); else ask the maker of the connector",
-		conn.Name.ID, strings.Join(made, " and "), o, conn.Name.ID, url).
+		"connection %q was made for %s, and its connector leads to %s now: what it was given, or the token of a sign-in, would go there. If its owner wants that, `%s` says so (or --revision ID, for all servers of that revision); else ask the maker of the connector",
+		conn.Name.ID, strings.Join(made, " and "), o, strings.Join(command, " ")).
 		With("host", o.short()).With("connection", conn.Name.String())
+}
+
+// typed returns a text as people type it in a shell. It is copied into one, and the
+// maker of a connector has written it.
+func typed(text string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.:/=@%+,", r)
+	}
+	if !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // apiAt returns the address of the API at an origin to which a connection leads.
@@ -128,31 +138,31 @@ func apiAt(def *connectorv1.Definition, conn Connection, o Origin) string {
 	return o.String()
 }
 
-// bind decides to which origins the secrets of a changed connection are bound.
-// An edit that moves the connection or brings new secrets binds it to where it
-// leads now, and has to bring every secret again that would go farther than
-// before: whoever may change a connection need not know its secrets. Any other
-// edit leaves them bound as they were. Where somebody signs in, only an edit that
-// moves the connection binds it, since what is sent may be for the provider alone; and
-// where the connector has moved, too, the edit has to say so.
+// bind decides to which origins the secrets of a changed connection are bound. Only an
+// edit that moves the connection binds it to where it leads now, and has to bring every
+// secret again that would go farther than before: whoever may change a connection need
+// not know its secrets. Any other edit leaves them bound as they were, also if it brings
+// new secrets: who exchanges a key does not look at what the connector has become.
 func (v *Vault) bind(def *connectorv1.Definition, before Connection, after *Connection, e Edit) error {
 	leads := after.Origins
-	lends := lendsOf(def, before)
-	if moves := v.moves(def, before, *after); !moves && (lends.oauth != "" || !brings(e.Secrets)) {
+	led, err := destinations(def, before.Parameters, before.ServerURL, v.cfg.AllowHosts)
+	gained := beyond(led, before.Origins)
+	switch {
+	case before.PinnedRevision != after.PinnedRevision || before.ServerURL != after.ServerURL || err != nil:
+	case slices.Equal(led, leads):
 		after.Origins = before.Origins
-		return nil
-	}
-	if lends.oauth != "" && before.PinnedRevision == after.PinnedRevision && before.ServerURL == after.ServerURL {
-		led, err := destinations(def, before.Parameters, before.ServerURL, v.cfg.AllowHosts)
-		if strange := beyond(led, before.Origins); err == nil && len(strange) > 0 {
-			return elsewhere(before, apiAt(def, before, strange[0]), strange[0])
+		if brings(e.Secrets) && len(gained) == len(led) {
+			return elsewhere(def, before, gained[0]) // what is sent could go nowhere
 		}
+		return nil
+	case len(gained) > 0: // the connector has moved, too, and the edit does not say so
+		return elsewhere(def, before, gained[0])
 	}
 	strange := beyond(leads, before.Origins)
 	if len(strange) == 0 {
 		return nil
 	}
-	wrong := violations{}
+	lends, wrong := lendsOf(def, before), violations{}
 	for _, name := range before.SecretNames {
 		if !lends.secret(name) {
 			continue // it never goes to the API
@@ -162,17 +172,6 @@ func (v *Vault) bind(def *connectorv1.Definition, before Connection, after *Conn
 		}
 	}
 	return wrong.describe("connection %q would lead to %s, for which its secrets were not given; send all of them again in the same update", before.Name.ID, strange[0])
-}
-
-// moves reports whether an edit, and not the connector, makes a connection lead
-// elsewhere. Where it led is judged by the definition that holds now; another
-// pinned revision always counts.
-func (v *Vault) moves(def *connectorv1.Definition, before, after Connection) bool {
-	if before.PinnedRevision != after.PinnedRevision {
-		return true
-	}
-	led, err := destinations(def, before.Parameters, before.ServerURL, v.cfg.AllowHosts)
-	return err != nil || !slices.Equal(led, after.Origins)
 }
 
 // brings reports whether any secret gets a new value.

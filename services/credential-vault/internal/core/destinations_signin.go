@@ -16,7 +16,11 @@ func (f fitted) bindSignIn(before Connection, after *Connection, sent map[string
 	}
 	if !f.reworks(before, *after) && !f.bringsSignIn(sent) {
 		after.TokenOrigins, after.Profile = before.TokenOrigins, before.Profile
+		after.Kind, after.Client = before.Kind, before.Client
 		return nil
+	}
+	if after.Client != "" && before.Client != "" {
+		after.Client = before.Client // to another one its owner agrees by signing in
 	}
 	strange := slices.DeleteFunc(slices.Clone(after.TokenOrigins), func(o string) bool { return allows(before.TokenOrigins, o) })
 	where := ""

@@ -64,7 +64,7 @@ func TestNoRevisionTakesACredentialElsewhere(t *testing.T) {
 				return
 			}
 			wantReason(t, err, fault.ReasonHostNotAllowed)
-			if text := fault.From(err).Message(); !strings.Contains(text, c.names+" ") || !strings.Contains(text, "secrets again") || !strings.Contains(text, "former host") {
+			if text := fault.From(err).Message(); !strings.Contains(text, c.names+" ") || !strings.Contains(text, "--secret password=-") || !strings.Contains(text, "ask the maker") {
 				t.Errorf("the refusal %q does not name %s and both remedies", text, c.names)
 			}
 			if host := fault.From(err).Meta()["host"]; !strings.Contains(c.names, host) || host == "" {
@@ -105,11 +105,12 @@ func TestARefusedServerURLIsOnRecord(t *testing.T) {
 	}
 }
 
-func TestAnOwnerWhoSendsTheSecretsAgainConfirmsTheNewHost(t *testing.T) {
+func TestAnOwnerWhoNamesTheNewHostAndSendsTheSecretsAgainConfirmsIt(t *testing.T) {
 	r := newRig(t)
 	r.create(ann())
 	r.connectors.definitions["crm"] = at("https://new.crm.example")
-	if _, err := r.vault.Update(t.Context(), ann(), edit(func(e *core.Edit) { e.Secrets = texts("password", "pw-one") })); err != nil {
+	moved := edit(func(e *core.Edit) { e.ServerURL, e.Secrets = "https://new.crm.example", texts("password", "pw-one") }, core.FieldServerURL)
+	if _, err := r.vault.Update(t.Context(), ann(), moved); err != nil {
 		t.Fatal(err)
 	}
 	_, lent, err := r.resolve(through("runtime-proxy", ann()), "crm-1")
@@ -165,8 +166,11 @@ func TestAConnectionWithoutSecretsFollowsItsConnector(t *testing.T) {
 			if err != nil || !cmp.Equal(lent.Origins, []string{"https://new.crm.example"}) {
 				t.Errorf("got %v, %v", lent.Origins, err)
 			}
-			// From its first secret on it does not.
-			if _, err := r.vault.Update(t.Context(), ann(), edit(func(e *core.Edit) { e.Secrets = texts("token", "t1") })); err != nil {
+			// From its first secret on it does not, and that goes where its owner says.
+			_, err = r.vault.Update(t.Context(), ann(), edit(func(e *core.Edit) { e.Secrets = texts("token", "t1") }))
+			wantReason(t, err, fault.ReasonHostNotAllowed)
+			first := edit(func(e *core.Edit) { e.ServerURL, e.Secrets = "https://new.crm.example", texts("token", "t1") }, core.FieldServerURL)
+			if _, err := r.vault.Update(t.Context(), ann(), first); err != nil {
 				t.Fatal(err)
 			}
 			r.connectors.definitions["crm"] = optional("https://evil.example")
@@ -257,6 +261,8 @@ func TestANewSecretDoesNotTakeTheOthersToANewHost(t *testing.T) {
 	r.create(ann(), func(d *core.Draft) { d.Secrets = texts("password", "pw-one", "token", "t1") })
 	r.connectors.definitions["crm"] = at("https://evil.example")
 	_, err := r.vault.Update(t.Context(), ann(), edit(func(e *core.Edit) { e.Secrets = texts("token", "t2") }))
+	wantReason(t, err, fault.ReasonHostNotAllowed)
+	_, err = r.vault.Update(t.Context(), ann(), edit(func(e *core.Edit) { e.ServerURL, e.Secrets = "https://evil.example", texts("token", "t2") }, core.FieldServerURL))
 	wantReason(t, err, fault.ReasonConnectionParametersInvalid)
 	if v := fault.From(err).Violations(); len(v) != 1 || v[0].Field != `secrets["password"]` {
 		t.Errorf("violations are %v", v)

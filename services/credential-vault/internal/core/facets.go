@@ -70,8 +70,8 @@ func (in signIn) facets(stated, found *oauth.Profile) []oauth.Facet {
 
 // refreshedBy stands for where, and in which words, refresh tokens, access tokens that
 // are given back and the secrets that come along are sent: a grant that remembers it
-// is renewed in the same way only. The client is no part of it: to whom it does not
-// belong, the provider gives nothing for a refresh token.
+// is renewed in the same way only. The client id is a part of it: a provider that is
+// asked by another client says that the grant is gone, which would end it.
 func refreshedBy(outline []oauth.Facet, stated, found *oauth.Profile) string {
 	facets := slices.DeleteFunc(slices.Clone(outline), func(f oauth.Facet) bool {
 		return slices.Contains([]string{provider.AuthorizationEndpoint, provider.AuthorizationQuery, provider.DeviceEndpoint, provider.RegistrationEndpoint}, f.Name)
@@ -80,6 +80,7 @@ func refreshedBy(outline []oauth.Facet, stated, found *oauth.Profile) string {
 		oauth.Facet{Name: "token", Value: stated.Endpoints.Token}, oauth.Facet{Name: "refresh", Value: stated.Endpoints.Refresh},
 		oauth.Facet{Name: "revocation", Value: stated.Endpoints.Revocation}, oauth.Facet{Name: "metadata", Value: stated.Endpoints.Metadata},
 		oauth.Facet{Name: "resource", Value: stated.Endpoints.Resource}, oauth.Facet{Name: "json", Value: strconv.FormatBool(stated.JSONBody)},
+		oauth.Facet{Name: "client id", Value: found.Client.ID},
 	)
 	// With their paths: where the API and the provider share a host, another path is
 	// another recipient, whoever's metadata name it.
@@ -141,6 +142,7 @@ func snapshot(conn Connection, leads []Origin, p *oauth.Profile) []oauth.Facet {
 		oauth.Facet{Name: "address of the API", Value: strings.Join(originTexts(conn.Origins), " ")},
 		oauth.Facet{Name: "address of the API", Value: strings.Join(originTexts(leads), " ")},
 		oauth.Facet{Name: "grant", Value: string(p.Grant)},
+		oauth.Facet{Name: "OAuth client", Value: p.ClientUID},
 		oauth.Facet{Name: "client id", Value: p.Client.ID},
 		oauth.Facet{Name: "client authentication", Value: string(p.Client.Method)},
 		oauth.Facet{Name: provider.AuthorizationEndpoint, Value: e.Authorization},

@@ -87,11 +87,14 @@ func (v *Vault) fit(ctx context.Context, conn *Connection, a answers) (fitted, e
 	}
 	conn.ParameterSet, conn.Parameters, conn.Origins = set.GetName(), plain, origins
 	if f.signIn.Parameter == "" {
-		conn.TokenOrigins, conn.Profile = nil, nil
+		conn.TokenOrigins, conn.Profile, conn.Kind, conn.Client = nil, nil, "", ""
 		return done, nil
 	}
-	done.grant = f.signIn.grant(plain)
-	conn.TokenOrigins, conn.Profile, err = v.signInOrigins(*conn, f, def, a)
+	done.grant, conn.Client = f.signIn.grant(plain), ""
+	if f.signIn.client != nil && !f.ownClient(plain, a) {
+		conn.Client = f.signIn.client.UID
+	}
+	err = v.fitSignIn(conn, f, def, a)
 	return done, err
 }
 
@@ -113,13 +116,14 @@ func (c OAuthClient) outline() oauth.Registration {
 	return r
 }
 
-// signInOrigins returns where the sign-in of a connection leads, as far as that
-// is known without asking anybody, and how it goes about. Values that do not make a sign-in are refused.
-func (v *Vault) signInOrigins(conn Connection, f form, def *connectorv1.Definition, a answers) ([]string, []oauth.Facet, error) {
+// fitSignIn works out where the sign-in of a connection leads, as far as that is known
+// without asking anybody, and how it goes about. Values that do not make a sign-in are
+// refused.
+func (v *Vault) fitSignIn(conn *Connection, f form, def *connectorv1.Definition, a answers) error {
 	unknown := secret.FromString("unknown") // stands for what is there, and does not matter here
 	given := provider.Given{
 		Plain: conn.Parameters, Secrets: map[string]secret.Text{}, Client: &provider.Client{},
-		RedirectURL: v.redirectUnknown(), ServerURL: apiURL(def, conn),
+		RedirectURL: v.redirectUnknown(), ServerURL: apiURL(def, *conn),
 	}
 	for name := range a.secrets {
 		if a.has(name) {
@@ -141,13 +145,14 @@ func (v *Vault) signInOrigins(conn Connection, f form, def *connectorv1.Definiti
 	}
 	p, err := v.presets.Profile(def, f.set, given)
 	if err != nil {
-		return nil, nil, fmt.Errorf("work out the sign-in of %s: %w", conn.Connector, err)
+		return fmt.Errorf("work out the sign-in of %s: %w", conn.Connector, err)
 	}
-	outline, err := v.presets.Outline(def, f.set, given, p.Grant)
+	conn.TokenOrigins, conn.Kind = tokenOrigins(p.Endpoints), p.Grant
+	conn.Profile, err = v.presets.Outline(def, f.set, given, p.Grant)
 	if err != nil {
-		return nil, nil, fmt.Errorf("work out the sign-in of %s: %w", conn.Connector, err)
+		return fmt.Errorf("work out the sign-in of %s: %w", conn.Connector, err)
 	}
-	return tokenOrigins(p.Endpoints), outline, nil
+	return nil
 }
 
 // serving returns the names of the secrets from before that were given for what the

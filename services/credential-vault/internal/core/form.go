@@ -15,6 +15,9 @@ import (
 type ConnectionForm struct {
 	// Connector is what it is for.
 	Connector resource.Connector
+	// APIOrigins are patterns of where connections lead that have no server URL, as in
+	// [OAuthClient.APIOrigins].
+	APIOrigins []string
 	// Sets are the ways to make a connection, the one that is used unless another is
 	// named first.
 	Sets []FormSet
@@ -81,7 +84,7 @@ func (v *Vault) Form(ctx context.Context, connector resource.Connector) (Connect
 	if err != nil {
 		return ConnectionForm{}, err
 	}
-	asked := ConnectionForm{Connector: connector}
+	asked := ConnectionForm{Connector: connector, APIOrigins: apiPatterns(def)}
 	sets := def.GetParameterSets()
 	if len(sets) == 0 {
 		sets = []*connectorv1.ParameterSet{{Name: defaultSet}}

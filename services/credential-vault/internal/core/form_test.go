@@ -57,6 +57,7 @@ func TestAFormSaysWhatAConnectionTakes(t *testing.T) {
 			{Name: "key", Fields: []core.FormField{{Name: "api_key", Secret: true, Required: true}, region}},
 			{Name: "private", Unsupported: "it needs an agent in a private network, which this server cannot do"},
 		},
+		APIOrigins: []string{"https://eu.crm.example:443", "https://us.crm.example:443"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -32,6 +32,7 @@ func (v *Vault) acceptSignIn(ctx context.Context, caller Caller, conn Connection
 		return Connection{}, err
 	}
 	after.enter(StateConnected, "", now)
+	after.Kind, after.Client = p.Grant, p.ClientUID
 	sealed, err := v.sealToken(ctx, conn, t)
 	if err != nil {
 		return Connection{}, err

@@ -12,7 +12,7 @@ func (v *Vault) AcceptGrant(ctx context.Context, caller Caller, conn Connection,
 	with := *p
 	if held, err := v.heldAs(ctx, conn); err == nil { // as a sign-in of this moment has it
 		if now, secrets, err := v.profileWith(ctx, held); err == nil {
-			with.RefreshedBy = now.RefreshedBy
+			with.RefreshedBy, with.ClientUID = now.RefreshedBy, now.ClientUID
 			Credential{Secrets: secrets}.Clear()
 		}
 	}

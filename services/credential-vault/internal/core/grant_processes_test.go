@@ -240,7 +240,9 @@ func between(t *testing.T, server *singleUse, renewal core.Renewal) (replicaSetu
 	ended := oauth.Token{
 		Access: secret.FromString("access-0"), Refresh: secret.FromString("refresh-0"), ExpireTime: time.Now().Add(-time.Hour),
 	}
-	if _, err := v.AcceptGrant(t.Context(), ann(), rig.insert(func(c *core.Connection) { c.TokenOrigins, c.Profile = []string{web.URL}, outlineOf(setup.profile()) }), setup.profile(), ended); err != nil {
+	if _, err := v.AcceptGrant(t.Context(), ann(), rig.insert(func(c *core.Connection) {
+		c.TokenOrigins, c.Profile, c.Kind = []string{web.URL}, outlineOf(setup.profile()), setup.profile().Grant
+	}), setup.profile(), ended); err != nil {
 		t.Fatal(err)
 	}
 	return setup, v, rig

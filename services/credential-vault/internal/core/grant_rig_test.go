@@ -171,6 +171,9 @@ func (r *grantRig) insert(change ...func(*core.Connection)) core.Connection {
 		Origins: []core.Origin{{Scheme: "https", Host: "api.crm.example:443"}}, TokenOrigins: []string{"https://login.crm.example:443"},
 		Profile: outlineOf(r.profile),
 	}
+	if r.profile != nil {
+		conn.Kind = r.profile.Grant
+	}
 	for _, f := range change {
 		f(&conn)
 	}

@@ -152,6 +152,9 @@ func (v *Vault) swapSubject(ctx context.Context, held Held, subject secret.Text)
 	p, secrets, err := v.profileWith(ctx, held)
 	a := answer{profile: p, secrets: secrets}
 	defer func() { a.clear() }()
+	if err == nil {
+		err = agreed(held.Connection, p)
+	}
 	if err != nil {
 		return subjectToken{}, err
 	}

@@ -113,6 +113,10 @@ func (v *Vault) profileFrom(ctx context.Context, conn Connection, def *connector
 	to := in.audience(conn, stated, found)
 	with.RedirectURL, with.CodeOrigins = v.redirect(to.id()), to.origins
 	with.OwnClient = to.kind == ofOwner
+	with.Outline, with.Strays = in.outline, in.strays(conn, stated, found)
+	if in.client != nil && !in.own {
+		with.ClientUID = in.client.UID
+	}
 	with.Facets, with.RefreshedBy = to.facets, refreshedBy(in.outline, stated, found)
 	return &with, nil
 }

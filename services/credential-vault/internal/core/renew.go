@@ -246,6 +246,9 @@ func (v *Vault) ask(ctx context.Context, held Held) (a answer, err error) {
 	if a.profile, a.secrets, err = v.profileWith(ctx, held); err != nil {
 		return a, err
 	}
+	if err := agreed(held.Connection, a.profile); err != nil {
+		return a, err
+	}
 	a.host = hostOf(a.profile.Endpoints.Token)
 	a.token, err = v.fetch(ctx, held, &a)
 	return a, err

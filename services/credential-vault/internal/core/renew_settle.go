@@ -169,7 +169,7 @@ type failure struct {
 	cause   error
 	reason  string
 	verdict oauth.Verdict
-	moved   bool // the provider is not the one that gave the grant
+	unsent  bool // the provider was not asked: nothing is lost, and nothing would change it but a write
 	wait    time.Duration
 }
 
@@ -182,12 +182,10 @@ func judge(err error) failure {
 		f.verdict, f.wait = e.Verdict, e.RetryAfter
 	case errors.Is(err, errNoRefresh):
 		f.verdict = oauth.Gone
-	case fault.ReasonOf(err) == fault.ReasonHostNotAllowed:
-		f.verdict, f.moved = oauth.Gone, true
 	default:
 		switch fault.CodeOf(err) {
 		case fault.CodeInvalidArgument, fault.CodeNotFound, fault.CodePermissionDenied, fault.CodeFailedPrecondition, fault.CodeUnimplemented:
-			f.verdict = oauth.Misconfigured
+			f.verdict, f.unsent = oauth.Misconfigured, true
 		default:
 		}
 	}
@@ -201,7 +199,7 @@ func judge(err error) failure {
 // unless others have got one meanwhile.
 func (v *Vault) settleFailure(ctx context.Context, c claim, cause error) (Held, error) {
 	f := judge(cause)
-	if c.interrupted > 0 && f.verdict == oauth.Gone && !f.moved {
+	if c.interrupted > 0 && f.verdict == oauth.Gone {
 		f.reason = "an earlier renewal of its token was interrupted before the new one was stored, and the provider takes the old one no more: " + f.reason
 	}
 	type result struct {
@@ -240,6 +238,9 @@ func (v *Vault) tryFailure(ctx context.Context, c claim, f failure) (held Held, 
 	g.Failures++
 	g.Failure, g.FailureEdits = f.reason, conn.Edits
 	g.NotBefore = now.Add(max(min(f.wait, retryMost), backoff(g.Failures)))
+	if f.unsent { // so that it goes on when a revision as before is published
+		g.NotBefore = now.Add(backoffFirst)
+	}
 	w := GrantWrite{Of: conn}
 	outcome = f.cause
 	if f.verdict != oauth.Transient {
@@ -272,9 +273,6 @@ func (v *Vault) despair(w *GrantWrite, g *Grant, f failure, now time.Time) error
 	if w.Of.State != StateNeedsAuthorization {
 		w.Notice = NoticeNeedsAuthorization
 		w.Audit = v.record(Caller{Service: itself}, ActionRevoked, w.Of.Name, nil)
-	}
-	if f.moved {
-		return f.cause // the token may still hold where it came from
 	}
 	g.lose()
 	return notReady(after).Because(f.cause)

@@ -232,7 +232,7 @@ func (v *Vault) lendableTo(def *connectorv1.Definition, l lends, held Held) ([]s
 	if g := held.Grant; l.oauth != "" && g.fits(conn) && !slices.Equal(g.Origins, conn.Origins) {
 		conn.Origins = slices.DeleteFunc(slices.Clone(conn.Origins), func(o Origin) bool { return !slices.Contains(g.Origins, o) })
 	}
-	return confirmedOrigins(conn, leads)
+	return confirmedOrigins(def, conn, leads)
 }
 
 // Refused leaves the audit record of a call that was refused before it reached

@@ -87,6 +87,9 @@ func (v *Vault) tryRevoke(ctx context.Context, held Held) (string, error) {
 	if p.Endpoints.Revocation == "" {
 		return "", nil
 	}
+	if err := agreed(held.Connection, p); err != nil {
+		return "", err
+	}
 	origin, ok := endpointOrigin(p.Endpoints.Revocation)
 	if !ok || !slices.Contains(held.Grant.TokenOrigins, origin) {
 		return "", movedProvider(held.Connection, origin)

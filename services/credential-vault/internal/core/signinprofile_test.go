@@ -262,7 +262,7 @@ func TestRefreshTokensAreSentAsWhenSomebodySignedIn(t *testing.T) {
 				t.Errorf("%v was lent", lent)
 			}
 			conn = r.state(v)
-			if conn.State != core.StateNeedsAuthorization || conn.StateReason == "" || r.provider.calls != 0 {
+			if conn.State != core.StateError || conn.StateReason == "" || r.provider.calls != 0 {
 				t.Errorf("got %v, %q; the provider was asked %d times", conn.State, conn.StateReason, r.provider.calls)
 			}
 			if _, err := v.RevokeAuthorization(t.Context(), ann(), name("crm-1")); err != nil {

@@ -54,6 +54,9 @@ type Profile struct {
 	Endpoints Endpoints
 	// Client is our registration.
 	Client Registration
+	// ClientUID is the UID under which Client is stored; empty for one that is part of a
+	// connection or its connector.
+	ClientUID string
 	// RedirectURL is where the provider sends the browser back to.
 	RedirectURL string
 	// CodeOrigins are patterns of the origins that codes may be sent to, for which
@@ -64,6 +67,11 @@ type Profile struct {
 	// say where refresh tokens go: a grant is renewed by one with the same text only.
 	Facets      []Facet
 	RefreshedBy string
+	// Outline is how the sign-in goes about, with the addresses that the owner of the
+	// connection states, and Strays is where it is not what he has agreed to; empty if
+	// it is.
+	Outline []Facet
+	Strays  string
 	// IssuerNamed means that answers of the authorization server must name it (RFC
 	// 9207, section 2.4).
 	IssuerNamed bool

@@ -81,10 +81,11 @@ func (s *Store) recorded(ctx context.Context, r *core.AuditRecord, change func(k
 		return err
 	}
 	return s.kv.Update(ctx, func(tx kv.Tx) error {
-		if err := change(recording(tx)); err != nil {
+		// The audit record comes first: what is changed vouches for it.
+		if err := extend(tx, environment, key, time.Time{}, []entry{newEntry(*r)}); err != nil {
 			return err
 		}
-		return extend(tx, environment, key, time.Time{}, []entry{newEntry(*r)})
+		return change(tx)
 	})
 }
 

@@ -474,6 +474,12 @@ func TestATrailThatEndsBeforeARecordWasWrittenIsFound(t *testing.T) {
 				if got := verify(t, open(engine), core.AuditAnchor{}); got.Broken != 4 || !strings.Contains(got.Reason, "later records were taken away") {
 					t.Errorf("got %+v", got)
 				}
+				for range 10 { // the trail grows beyond where it had been, with other records
+					note(t, open(engine), "crm", "another", noon)
+					if got := verify(t, open(engine), core.AuditAnchor{}); got.Broken == 0 {
+						t.Fatalf("grown again: got %+v", got)
+					}
+				}
 			})
 		})
 	}

@@ -85,6 +85,7 @@ func connection(id string) core.Connection {
 		Parameters: map[string]string{"user": "ann", "ключ": "значение"}, SecretNames: []string{"password", "token"},
 		DisplayName: "Ann's CRM", ServerURL: "https://crm.example.com",
 		Origins: []core.Origin{{Scheme: "https", Host: "crm.example.com:443"}, {Scheme: "http", Host: "[::1]:8080"}}, Owner: "ann",
+		Kind: "authorizationCode", Client: "uid-of-a-client",
 		State: core.StateError, StateReason: "the API said no", StateTime: noon.Add(time.Nanosecond),
 		TestTime: noon.Add(time.Second), CreateTime: noon, UpdateTime: noon.Add(time.Minute),
 	}

@@ -24,9 +24,9 @@ const maxKeysPerTransaction = 16
 // where those may be sent: whoever can write to the file, and has no key, cannot
 // change that. That an older record was put back cannot be seen.
 //
-// In front of its proof a record says where the audit trail of its environment ended when
-// it was written (see [witness]): a trail that is put back without the records does not
-// reach that far.
+// In front of its proof a record vouches for the newest audit record that there was when
+// it was written (see [vouched]): a trail that is put back without the records does not
+// have it.
 //
 // Proofs need keys, and a key cannot be read inside of a transaction. A transaction
 // that misses one is undone and run again, which happens once per environment and
@@ -54,7 +54,7 @@ func (p *proved) View(ctx context.Context, fn func(kv.Reader) error) error {
 // Update implements kv.Store.
 func (p *proved) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	return p.withKeys(ctx, func() error {
-		return p.Store.Update(ctx, func(tx kv.Tx) error { return fn(provedTx{provedReader{tx, p}, tx, 0}) })
+		return p.Store.Update(ctx, func(tx kv.Tx) error { return fn(provedTx{provedReader{tx, p}, tx}) })
 	})
 }
 
@@ -228,8 +228,6 @@ type provedTx struct {
 	provedReader
 
 	tx kv.Tx
-	// ahead is how many audit records the transaction will add at its end.
-	ahead uint64
 }
 
 // Put implements kv.Tx.

@@ -34,6 +34,8 @@ type connectionRecord struct {
 	Origins        []originRecord    `json:"origins"`
 	TokenOrigins   []string          `json:"token_origins,omitempty"`
 	Profile        []facetRecord     `json:"profile,omitempty"`
+	Kind           string            `json:"kind,omitempty"`
+	Client         string            `json:"client,omitempty"`
 	Mock           bool              `json:"mock,omitempty"`
 	TLS            *tlsRecord        `json:"tls,omitempty"`
 	Owner          string            `json:"owner"`
@@ -76,7 +78,8 @@ func encodeConnection(c core.Connection) ([]byte, error) {
 	return encode(connectionRecord{
 		UID: c.UID, Change: c.Change, Edits: c.Edits, Connector: c.Connector.String(), PinnedRevision: c.PinnedRevision,
 		ParameterSet: c.ParameterSet, Parameters: c.Parameters, SecretNames: c.SecretNames,
-		Key: c.Key, DisplayName: c.DisplayName, ServerURL: c.ServerURL, Origins: originRecords(c.Origins), TokenOrigins: c.TokenOrigins, Profile: facetRecords(c.Profile), Owner: c.Owner,
+		Key: c.Key, DisplayName: c.DisplayName, ServerURL: c.ServerURL, Origins: originRecords(c.Origins), TokenOrigins: c.TokenOrigins, Profile: facetRecords(c.Profile),
+		Kind: string(c.Kind), Client: c.Client, Owner: c.Owner,
 		Mock: c.Mock, TLS: tlsRecordOf(c.TLS), State: int(c.State), StateReason: c.StateReason, StateTime: c.StateTime.UTC(), TestTime: c.TestTime.UTC(),
 		CreateTime: c.CreateTime.UTC(), UpdateTime: c.UpdateTime.UTC(),
 	})
@@ -94,7 +97,8 @@ func decodeConnection(name resource.Connection, data []byte) (core.Connection, e
 	return core.Connection{
 		Name: name, UID: r.UID, Change: r.Change, Edits: r.Edits, Connector: connector, PinnedRevision: r.PinnedRevision,
 		ParameterSet: r.ParameterSet, Parameters: r.Parameters, SecretNames: r.SecretNames,
-		Key: r.Key, DisplayName: r.DisplayName, ServerURL: r.ServerURL, Origins: origins(r.Origins), TokenOrigins: r.TokenOrigins, Profile: facets(r.Profile), Owner: r.Owner,
+		Key: r.Key, DisplayName: r.DisplayName, ServerURL: r.ServerURL, Origins: origins(r.Origins), TokenOrigins: r.TokenOrigins, Profile: facets(r.Profile),
+		Kind: oauth.Grant(r.Kind), Client: r.Client, Owner: r.Owner,
 		Mock: r.Mock, TLS: r.TLS.settings(),
 		State: core.State(r.State), StateReason: r.StateReason, StateTime: r.StateTime, TestTime: r.TestTime,
 		CreateTime: r.CreateTime, UpdateTime: r.UpdateTime,

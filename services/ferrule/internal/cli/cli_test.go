@@ -165,10 +165,12 @@ func TestCommandsAskTheEdgeAndPrintForPeople(t *testing.T) {
 			name: "connect sends secrets apart and tests", args: []string{"connect", "crm", "--id", "mine", "--set", "region=eu", "--secret", "api_key=-"},
 			stdin: "s3cret\n",
 			answers: map[string]string{
-				"POST /v1/environments/default/connections":           `{"name":"environments/default/connections/mine","connector":"environments/default/connectors/crm","state":"CONNECTION_STATE_CONNECTED"}`,
+				connectors + "/crm/connectionForm":                    `{"apiOrigins":["https://api.crm.example","https://*.crm.example:443"]}`,
+				"POST /v1/environments/default/connections":           `{"name":"environments/default/connections/mine","connector":"environments/default/connectors/crm","state":"CONNECTION_STATE_CONNECTED","secretNames":["api_key"],"apiOrigins":["https://api.crm.example"]}`,
 				"POST /v1/environments/default/connections/mine:test": `{"succeeded":true,"message":"the API accepted the credentials"}`,
 			},
 			out: []string{"connected mine to crm (connected)", "tested mine: the API accepted the credentials"},
+			err: []string{"the connection will be for https://api.crm.example, https://*.crm.example:443\n", "mine is for https://api.crm.example: its secrets for the API go there and nowhere else"},
 		},
 		{
 			name: "a failed test is a failure", args: []string{"test", "mine"}, code: 1,

@@ -85,6 +85,7 @@ func (a *app) connectTo(ctx context.Context, client *rest.Client, connector stri
 	}
 	var plain, hidden map[string]string
 	if !f.mock { // nobody is asked for what a mock does not need
+		a.tellServers(ctx, client, connector, f)
 		if plain, hidden, err = f.given.read(ctx, a, client, connector); err != nil {
 			return err
 		}
@@ -169,6 +170,7 @@ func (a *app) firstToken(ctx context.Context, client *rest.Client, connection *v
 func (a *app) tellConnected(connection *vaultv1.Connection) {
 	if !a.json() {
 		a.printf("connected %s to %s (%s)\n", id(connection.GetName()), id(connection.GetConnector()), enumWord(connection.GetState(), "CONNECTION_STATE_"))
+		a.tellBound(connection)
 	}
 }
 

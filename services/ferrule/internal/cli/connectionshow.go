@@ -57,6 +57,7 @@ func (a *app) printConnection(c *vaultv1.Connection) error {
 		{"tested", moment(c.GetTestTime())},
 		{"parameter set", c.GetParameterSet()},
 		{"server", c.GetServerUrl()},
+		{"leads to", strings.Join(c.GetApiOrigins(), ", ")},
 		{"mock", mockText(c)},
 		{"TLS", tlsText(c.GetTls())},
 		{"secrets", strings.Join(c.GetSecretNames(), ", ")},

@@ -173,9 +173,10 @@ func (a *app) updateConnection() *cobra.Command {
 merged with those that the connection has; an empty value removes one. A change that leads
 to another host needs all secrets again, because they were not given for that host.
 
-A connection stays with the hosts that it was made for. When its connector moves, calls
-and sign-ins are refused until you say where it may lead now: --server-url names the
-server, --revision takes all servers of a revision that you have looked at.`,
+A connection stays with the hosts that it was made for, also when you exchange its secrets.
+When its connector moves, calls and sign-ins are refused until you say where it may lead
+now: --server-url names the server, --revision takes all servers of a revision that you
+have looked at.`,
 		Example: `  ferrule connections update shop --secret api_key=-
   ferrule connections update shop --ca-file company.pem
   ferrule connections update shop --ca-file ''
@@ -203,15 +204,18 @@ func (e *connectionEdits) request(cmd *cobra.Command, a *app, client *rest.Clien
 	if err != nil {
 		return nil, err
 	}
-	hidden, err := a.secrets(e.given.secrets)
-	if err != nil {
-		return nil, err
-	}
 	now := &vaultv1.Connection{}
 	if err := client.Call(cmd.Context(), http.MethodGet, rest.Path(name), nil, nil, now); err != nil {
 		return nil, err
 	}
 	now.Name = name
+	if e.given.asks() && e.serverURL == "" && e.revision == "" {
+		a.tellBound(now)
+	}
+	hidden, err := a.secrets(e.given.secrets)
+	if err != nil {
+		return nil, err
+	}
 	changed, mask, err := e.of(cmd, now, plain)
 	if err != nil {
 		return nil, err
@@ -231,6 +235,7 @@ func (a *app) changeConnection(ctx context.Context, client *rest.Client, req *va
 		return a.printMessage(&connection)
 	}
 	a.printf("changed %s (%s)\n", id(connection.GetName()), enumWord(connection.GetState(), "CONNECTION_STATE_"))
+	a.tellBound(&connection)
 	if connection.GetState() == vaultv1.ConnectionState_CONNECTION_STATE_NEEDS_AUTHORIZATION {
 		a.tellRedirect(connection.GetRedirectUrl())
 		a.progress("somebody has to sign in again: run `ferrule authorize %s`", id(connection.GetName()))

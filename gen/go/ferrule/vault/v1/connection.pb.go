@@ -140,7 +140,11 @@ type Connection struct {
 	// Redirect URL that the owner has to register at the provider for a client of his
 	// own; empty if the connector's OAuth client is used. It is in the answers of
 	// CreateConnection and UpdateConnection only, as long as nobody has signed in.
-	RedirectUrl   string `protobuf:"bytes,22,opt,name=redirect_url,json=redirectUrl,proto3" json:"redirect_url,omitempty"`
+	RedirectUrl string `protobuf:"bytes,22,opt,name=redirect_url,json=redirectUrl,proto3" json:"redirect_url,omitempty"`
+	// Origins, such as "https://api.example.com", that its secrets and tokens may be
+	// sent to and no others: where it led when its owner last said so. Empty for a
+	// mock. A connection without secrets and sign-in follows its connector instead.
+	ApiOrigins    []string `protobuf:"bytes,23,rep,name=api_origins,json=apiOrigins,proto3" json:"api_origins,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -329,6 +333,13 @@ func (x *Connection) GetRedirectUrl() string {
 	return ""
 }
 
+func (x *Connection) GetApiOrigins() []string {
+	if x != nil {
+		return x.ApiOrigins
+	}
+	return nil
+}
+
 // TlsSettings say how TLS (RFC 8446) to an API differs from the defaults, which
 // are the public authorities and at least version 1.2. The guard against private
 // addresses is not touched by them.
@@ -391,7 +402,7 @@ var File_ferrule_vault_v1_connection_proto protoreflect.FileDescriptor
 
 const file_ferrule_vault_v1_connection_proto_rawDesc = "" +
 	"\n" +
-	"!ferrule/vault/v1/connection.proto\x12\x10ferrule.vault.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8a\n" +
+	"!ferrule/vault/v1/connection.proto\x12\x10ferrule.vault.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\n" +
 	"\n" +
 	"\n" +
 	"Connection\x12\x1f\n" +
@@ -424,7 +435,9 @@ const file_ferrule_vault_v1_connection_proto_rawDesc = "" +
 	"\x11token_expire_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x0ftokenExpireTime\x12\x17\n" +
 	"\x04mock\x18\x14 \x01(\bB\x03\xe0A\x05R\x04mock\x12/\n" +
 	"\x03tls\x18\x15 \x01(\v2\x1d.ferrule.vault.v1.TlsSettingsR\x03tls\x12&\n" +
-	"\fredirect_url\x18\x16 \x01(\tB\x03\xe0A\x03R\vredirectUrl\x1a=\n" +
+	"\fredirect_url\x18\x16 \x01(\tB\x03\xe0A\x03R\vredirectUrl\x12$\n" +
+	"\vapi_origins\x18\x17 \x03(\tB\x03\xe0A\x03R\n" +
+	"apiOrigins\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:i\xeaAf\n" +

@@ -28,7 +28,11 @@ type ConnectionForm struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Ways to make a connection, the one that is used unless another is named
 	// first.
-	Sets          []*FormSet `protobuf:"bytes,2,rep,name=sets,proto3" json:"sets,omitempty"`
+	Sets []*FormSet `protobuf:"bytes,2,rep,name=sets,proto3" json:"sets,omitempty"`
+	// Patterns of the origins that secrets and tokens of a connection may be sent to,
+	// such as "https://api.example.com:443" or "https://*.example.com:443", unless it has a
+	// server URL of its own: "*" is what its owner fills in.
+	ApiOrigins    []string `protobuf:"bytes,5,rep,name=api_origins,json=apiOrigins,proto3" json:"api_origins,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -73,6 +77,13 @@ func (x *ConnectionForm) GetName() string {
 func (x *ConnectionForm) GetSets() []*FormSet {
 	if x != nil {
 		return x.Sets
+	}
+	return nil
+}
+
+func (x *ConnectionForm) GetApiOrigins() []string {
+	if x != nil {
+		return x.ApiOrigins
 	}
 	return nil
 }
@@ -393,10 +404,12 @@ var File_ferrule_vault_v1_connection_form_proto protoreflect.FileDescriptor
 
 const file_ferrule_vault_v1_connection_form_proto_rawDesc = "" +
 	"\n" +
-	"&ferrule/vault/v1/connection_form.proto\x12\x10ferrule.vault.v1\"\x7f\n" +
+	"&ferrule/vault/v1/connection_form.proto\x12\x10ferrule.vault.v1\"\xa0\x01\n" +
 	"\x0eConnectionForm\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12-\n" +
-	"\x04sets\x18\x02 \x03(\v2\x19.ferrule.vault.v1.FormSetR\x04setsJ\x04\b\x03\x10\x04J\x04\b\x04\x10\x05R\fredirect_urlR\x10own_redirect_url\"\xf7\x01\n" +
+	"\x04sets\x18\x02 \x03(\v2\x19.ferrule.vault.v1.FormSetR\x04sets\x12\x1f\n" +
+	"\vapi_origins\x18\x05 \x03(\tR\n" +
+	"apiOriginsJ\x04\b\x03\x10\x04J\x04\b\x04\x10\x05R\fredirect_urlR\x10own_redirect_url\"\xf7\x01\n" +
 	"\aFormSet\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12 \n" +
