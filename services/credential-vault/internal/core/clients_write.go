@@ -5,17 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
-	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
-	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/intake"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
-	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/provider"
 )
 
 // maxClientID is the greatest length of a client id in bytes.
@@ -168,21 +163,6 @@ func (v *Vault) mayServe(ctx context.Context, caller Caller, connector resource.
 	return nil
 }
 
-// namesOf returns the names of the secrets that there are when those sent have
-// replaced or removed those before.
-func namesOf(sent map[string]secret.Text, before []string) []string {
-	names := slices.DeleteFunc(slices.Clone(before), func(name string) bool {
-		_, again := sent[name]
-		return again
-	})
-	for name, value := range sent {
-		if !value.Empty() {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
 // checkClientNames refuses what is missing or not well-formed.
 func checkClientNames(d ClientDraft) error {
 	if d.ID != "" {
@@ -210,111 +190,6 @@ func checkClientID(id string) error {
 		return nil
 	}
 	return fault.Invalid(fault.ReasonInvalidArgument, "the client id %s; copy it from the provider", wrong).Field("oauth_client.client_id", wrong)
-}
-
-// anchor binds a client to where its connector leads now: its secrets to the
-// provider, and its tokens to the API. One that could not be used there is refused;
-// names are the secrets that it will have.
-func (v *Vault) anchor(ctx context.Context, c *OAuthClient, names []string) error {
-	def, err := v.connectors.Definition(ctx, c.Connector, "")
-	if err != nil {
-		return fmt.Errorf("read the definition of %s: %w", c.Connector, err)
-	}
-	set, err := clientSet(def, c.ParameterSet)
-	if err != nil {
-		return err
-	}
-	form, err := v.presets.Form(def, set)
-	if err != nil {
-		return fmt.Errorf("work out the sign-in of %s: %w", c.Connector, err)
-	}
-	if err := checkClient(*c, names, form); err != nil {
-		return err
-	}
-	c.APIOrigins = apiPatterns(def)
-	if c.Profiles, err = v.clientProfiles(*c, def); err != nil {
-		return err
-	}
-	c.TokenOrigins, err = v.clientReach(ctx, *c, def, set)
-	return err
-}
-
-// clientReach returns to which origins the secrets of a client may go now.
-func (v *Vault) clientReach(ctx context.Context, c OAuthClient, def *connectorv1.Definition, set *connectorv1.ParameterSet) ([]string, error) {
-	of := &provider.Client{Registration: oauth.Registration{ID: c.ClientID, Method: c.Method}, Settings: c.Settings, Withheld: true}
-	reach, err := v.presets.Reach(def, set, of)
-	if err != nil {
-		return nil, fmt.Errorf("work out the sign-in of %s: %w", c.Connector, err)
-	}
-	origins := make([]string, 0, len(reach))
-	for _, pattern := range reach {
-		origins = append(origins, canonicalPattern(pattern))
-	}
-	// A provider that is found by asking for its metadata is only known now.
-	p, err := v.presets.Profile(def, set, provider.Given{Client: of, RedirectURL: v.redirectUnknown(), ServerURL: apiURL(def, Connection{})})
-	if err == nil {
-		origins = append(origins, v.discovered(ctx, p)...)
-	}
-	slices.Sort(origins)
-	return slices.Compact(origins), nil
-}
-
-// discovered returns the origins of a profile's endpoints, those that its
-// metadata name included, if they can be had.
-func (v *Vault) discovered(ctx context.Context, p *oauth.Profile) []string {
-	if found, err := v.tokens.Discover(ctx, p); err == nil {
-		return tokenOrigins(p.Endpoints, found.Endpoints)
-	}
-	return tokenOrigins(p.Endpoints)
-}
-
-// clientSet returns the parameter set that a client is for.
-func clientSet(def *connectorv1.Definition, name string) (*connectorv1.ParameterSet, error) {
-	for _, set := range def.GetParameterSets() {
-		if oauthParameter(set) != "" && unsupported(set) == "" && (name == "" || set.GetName() == name || set.GetName() == setOf(name)) {
-			return set, nil
-		}
-	}
-	return nil, fault.Precondition(fault.ReasonOAuthSettingsInvalid,
-		"the connector has no parameter set %sthat needs a sign-in; an OAuth client would serve nobody", map[bool]string{true: "", false: quoted(name) + " "}[name == ""])
-}
-
-// clientSecrets returns the secrets as they are kept, and those of them that it
-// made, which the caller clears.
-func (v *Vault) clientSecrets(sent map[string]secret.Text) (kept map[string]secret.Text, made []secret.Text, err error) {
-	wrong := violations{}
-	kept = map[string]secret.Text{}
-	for _, name := range slices.Sorted(maps.Keys(sent)) {
-		value, what := sent[name], ""
-		fit := value
-		switch {
-		case name == certificatePassword:
-			continue
-		case name != ClientSecret && name != ClientKey && name != ClientCertificate:
-			what = "is unknown: client_secret, private_key, certificate and certificate_password are accepted"
-		case value.Empty():
-		case name == ClientCertificate:
-			fit, what = intake.Certificate(value, sent[certificatePassword], v.clock.Now())
-		case name == ClientSecret:
-			fit, what = intake.Text(value, intake.Header)
-		default:
-			if fit, what = intake.Text(value, intake.Anything); what == "" {
-				what = unreadable(fit)
-			}
-		}
-		wrong.add(secretPath(name), what)
-		if what == "" && fit != value {
-			made = append(made, fit)
-		}
-		kept[name] = fit
-	}
-	return kept, made, wrong.describe("the secrets of the OAuth client cannot be used; see the violations")
-}
-
-func clearTexts(made []secret.Text) {
-	for _, s := range made {
-		s.Clear()
-	}
 }
 
 func withoutEmpty(values map[string]string) map[string]string {
@@ -360,22 +235,6 @@ func (v *Vault) insertClient(ctx context.Context, caller Caller, c OAuthClient, 
 	}
 	return OAuthClient{}, fault.Exists(fault.ReasonOAuthClientExists, "an OAuth client %q exists already; choose another id", c.Name.ID).
 		With("oauth_client", c.Name.String())
-}
-
-// sealClient encrypts the secrets of a client that are not empty.
-func (v *Vault) sealClient(ctx context.Context, c OAuthClient, secrets map[string]secret.Text) ([]Sealed, error) {
-	sealed := []Sealed{}
-	for _, name := range slices.Sorted(maps.Keys(secrets)) {
-		if secrets[name].Empty() {
-			continue
-		}
-		blob, err := v.sealer.Seal(ctx, c.place(name, c.Etag()), secrets[name])
-		if err != nil {
-			return nil, fmt.Errorf("encrypt %q of %s: %w", name, c.Name, err)
-		}
-		sealed = append(sealed, Sealed{Parameter: name, Version: c.Etag(), Blob: blob})
-	}
-	return sealed, nil
 }
 
 // recordClient begins an audit record about a client.
