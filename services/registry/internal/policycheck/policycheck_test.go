@@ -35,14 +35,16 @@ func TestPoliciesThatCannotBeAppliedAreFound(t *testing.T) {
 	}{
 		{"nothing is wrong", compiler{}, nil},
 		{
-			"by their titles, or by their numbers", compiler{faults: []policycheck.Fault{{0, "name must be the name of a header"}, {1, "the template is not supported"}, {2, "never"}, {-1, "never"}}},
+			"by their titles, or by their numbers",
+			compiler{faults: []policycheck.Fault{{0, "name must be the name of a header"}, {1, "the template is not supported"}, {2, "never"}, {-1, "never"}}},
 			[]string{
 				`PolicyInvalid /policies/0 the policy "Say who calls" (setheader) cannot be applied, and calls of its operations fail: name must be the name of a header`,
 				`PolicyInvalid /policies/1 the policy "number 2" (routerequesttocode) cannot be applied, and calls of its operations fail: the template is not supported`,
 			},
 		},
 		{
-			"nobody could try them", compiler{err: fault.Unavailable(fault.ReasonServiceUnavailable, "not there; try again")},
+			"nobody could try them",
+			compiler{err: fault.Unavailable(fault.ReasonServiceUnavailable, "not there; try again")},
 			[]string{"PolicyUnchecked /policies the policies could not be tried: not there; try again"},
 		},
 	} {
