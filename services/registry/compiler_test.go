@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -41,8 +42,14 @@ func (r *runtime) client(name string) grpc.ClientConnInterface {
 
 // Invoke implements [grpc.ClientConnInterface].
 func (r *runtime) Invoke(ctx context.Context, method string, in, out any, _ ...grpc.CallOption) error {
-	if r.away || method != runtimev1.RuntimeService_CheckScript_FullMethodName {
+	if r.away {
 		return status.Error(codes.Unavailable, "not there")
+	}
+	if method == runtimev1.RuntimeService_CheckPolicies_FullMethodName {
+		return r.checkPolicies(in, out)
+	}
+	if method != runtimev1.RuntimeService_CheckScript_FullMethodName {
+		return status.Error(codes.Unimplemented, "not known")
 	}
 	req, ok := in.(*runtimev1.CheckScriptRequest)
 	if !ok {
@@ -58,6 +65,56 @@ func (r *runtime) Invoke(ctx context.Context, method string, in, out any, _ ...g
 	}
 	answer.Before, answer.After, answer.Handle = exports.Before, exports.After, exports.Handle
 	return err
+}
+
+// checkPolicies finds fault with headers that have no name.
+func (r *runtime) checkPolicies(in, out any) error {
+	req, ok := in.(*runtimev1.CheckPoliciesRequest)
+	answer, known := out.(*runtimev1.CheckPoliciesResponse)
+	if !ok || !known {
+		return status.Error(codes.Internal, "another message")
+	}
+	for i, p := range req.GetPolicies() {
+		if p.GetTemplateId() == "setheader" && len(p.GetParameters()) == 0 {
+			answer.Faults = append(answer.Faults, &runtimev1.PolicyFault{Index: int32(i), Message: "name must be the name of a header"})
+		}
+	}
+	return nil
+}
+
+// Policies are tried by the import. What cannot be applied is told by its title, and
+// keeps nothing from being published: other operations work.
+func TestPoliciesAreTriedByTheImport(t *testing.T) {
+	const properties = `{"properties":{"connectionParameters":{},"iconBrandColor":"#112233","policyTemplateInstances":[
+		{"templateId":"setheader","title":"Good","parameters":{"x-ms-apimTemplateParameter.name":"A","x-ms-apimTemplateParameter.value":"b"}},
+		{"templateId":"setheader","title":"Say who calls","parameters":{}}]}}`
+	const swagger = `{"swagger":"2.0","info":{"title":"Items","version":"1"},"host":"api.example.com","schemes":["https"],
+		"paths":{"/items":{"get":{"operationId":"List","responses":{"200":{"description":"Done"}}}}}}`
+	for _, row := range []struct {
+		name, code, says string
+		away             bool
+	}{
+		{"a policy that cannot be applied", "PolicyInvalid", `"Say who calls"`, false},
+		{"nobody could try them", "PolicyUnchecked", "could not be tried", true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := newRig(t, memory(t))
+			r.runtime.away = row.away
+			revision := r.importFiles("items", file("apiDefinition.swagger.json", swagger), file("apiProperties.json", properties)).GetRevision()
+			var found []*registryv1.Finding
+			for _, f := range revision.GetFindings() {
+				if strings.HasPrefix(f.GetCode(), "PolicyInvalid") || strings.HasPrefix(f.GetCode(), "PolicyUnchecked") {
+					found = append(found, f)
+				}
+			}
+			if len(found) != 1 || found[0].GetCode() != row.code || !strings.Contains(found[0].GetMessage(), row.says) {
+				t.Errorf("findings %v", revision.GetFindings())
+			}
+			if revision.GetState() != registryv1.RevisionState_REVISION_STATE_PUBLISHED {
+				t.Errorf("the revision is %s", revision.GetState())
+			}
+		})
+	}
 }
 
 // Whoever imports while the runtime is away gets his draft, and learns that nobody

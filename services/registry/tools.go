@@ -16,16 +16,22 @@ import (
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/openapi"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/infer"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/lint"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/policycheck"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/scriptcheck"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/selection"
 )
 
 // tools puts together what the registry does with definitions. Custom code is
-// compiled by compiler.
-func tools(compiler ScriptCompiler) core.Tools {
+// compiled by compiler, and policies tried.
+func tools(compiler remoteCompiler) core.Tools {
 	return core.Tools{
 		Scripts: func(ctx context.Context, def *connectorv1.Definition, files []format.File) ([]format.Finding, error) {
-			return scriptcheck.Check(ctx, compiler, def, files)
+			code, err := scriptcheck.Check(ctx, compiler, def, files)
+			if err != nil {
+				return nil, err
+			}
+			policies, err := policycheck.Check(ctx, compiler, def)
+			return append(code, policies...), err
 		},
 		Compare: diff.Compare,
 		Select:  selected,

@@ -139,10 +139,12 @@ func TestCommandsAskTheEdgeAndPrintForPeople(t *testing.T) {
 				"revision":{"name":"environments/default/connectors/crm/revisions/abc","findings":[
 				{"severity":"SEVERITY_ERROR","code":"ScriptInvalid","path":"script.js","line":3,"column":7,"message":"the custom code cannot run: unexpected token","remedy":"correct the code"},
 				{"severity":"SEVERITY_ERROR","code":"ScriptInvalid","pointer":"/scripts/0/source","message":"the custom code cannot run: script.js:1:2: no","remedy":"correct the code"},
+				{"severity":"SEVERITY_ERROR","code":"PolicyInvalid","pointer":"/policies/0","message":"the policy cannot be applied","remedy":"correct the policy or remove it"},
 				{"severity":"SEVERITY_WARNING","code":"SummaryMissing","message":"an operation has no summary"}]}}`},
 			out: []string{
 				"  script.js:3:7: the custom code cannot run: unexpected token; correct the code\n",
-				"  /scripts/0/source: the custom code cannot run: script.js:1:2: no; correct the code\n", "2 errors, 1 warning",
+				"  /scripts/0/source: the custom code cannot run: script.js:1:2: no; correct the code\n",
+				"  /policies/0: the policy cannot be applied; correct the policy or remove it\n", "3 errors, 1 warning",
 			},
 		},
 		{

@@ -207,18 +207,19 @@ func (a *app) printImport(res *registryv1.ImportConnectorResponse, dryRun bool) 
 	}
 }
 
-// codeScript is the finding about custom code that cannot run.
-const codeScript = "ScriptInvalid"
+// codeScript and codePolicy are the findings about custom code that cannot run, and
+// policies that cannot be applied.
+const codeScript, codePolicy = "ScriptInvalid", "PolicyInvalid"
 
-// shownCodeErrors is how many errors of custom code are printed after an import.
+// shownCodeErrors is how many of them are printed after an import.
 const shownCodeErrors = 5
 
-// printCodeErrors prints the errors of custom code with their places: whoever wrote
-// it has to see them first.
+// printCodeErrors prints the errors of custom code and policies with their places:
+// whoever wrote them has to see them first, and only a server finds them.
 func (a *app) printCodeErrors(findings []*registryv1.Finding) {
 	shown := 0
 	for _, f := range findings {
-		if f.GetCode() != codeScript || f.GetSeverity() != registryv1.Severity_SEVERITY_ERROR {
+		if f.GetCode() != codeScript && f.GetCode() != codePolicy || f.GetSeverity() != registryv1.Severity_SEVERITY_ERROR {
 			continue
 		}
 		if shown++; shown > shownCodeErrors {

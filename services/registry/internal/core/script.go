@@ -51,10 +51,11 @@ func (g *Registry) written(ctx context.Context, def *connectorv1.Definition) ([]
 	return findings, nil
 }
 
-// recheck returns the findings of an edited revision. What was found about the
-// code before counts for as long as the code is the same.
+// recheck returns the findings of an edited revision. What was found about code and
+// policies before counts for as long as they are the same.
 func (g *Registry) recheck(ctx context.Context, before *connectorv1.Definition, after Content) ([]format.Finding, error) {
-	if slices.EqualFunc(before.GetScripts(), after.Definition.GetScripts(), func(a, b *connectorv1.Script) bool { return proto.Equal(a, b) }) {
+	if slices.EqualFunc(before.GetScripts(), after.Definition.GetScripts(), func(a, b *connectorv1.Script) bool { return proto.Equal(a, b) }) &&
+		slices.EqualFunc(before.GetPolicies(), after.Definition.GetPolicies(), func(a, b *connectorv1.Policy) bool { return proto.Equal(a, b) }) {
 		return after.Findings, nil
 	}
 	code, err := g.written(ctx, after.Definition)
@@ -62,7 +63,7 @@ func (g *Registry) recheck(ctx context.Context, before *connectorv1.Definition, 
 		return nil, err
 	}
 	others := slices.DeleteFunc(slices.Clone(after.Findings), func(f format.Finding) bool {
-		return f.Code == format.ScriptInvalid || f.Code == format.ScriptUnchecked
+		return slices.Contains([]string{format.ScriptInvalid, format.ScriptUnchecked, format.PolicyInvalid, format.PolicyUnchecked}, f.Code)
 	})
 	return worstFirst(others, code), nil
 }

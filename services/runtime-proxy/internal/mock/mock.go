@@ -20,6 +20,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/plan"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
 )
 
@@ -27,11 +28,12 @@ import (
 // safe for concurrent use.
 type Maker struct {
 	schemas map[string][]byte
+	plans   *plan.Revision
 }
 
 // New returns a maker. The definition must not change any more.
 func New(def *connectorv1.Definition) *Maker {
-	m := &Maker{schemas: make(map[string][]byte, len(def.GetSchemas()))}
+	m := &Maker{schemas: make(map[string][]byte, len(def.GetSchemas())), plans: plan.New(def)}
 	for _, s := range def.GetSchemas() {
 		m.schemas[s.GetName()] = s.GetJson()
 	}
@@ -110,8 +112,9 @@ func mediaTypeOf(c *connectorv1.MediaType) string {
 	return "application/json"
 }
 
-// body returns the first example, or one made of the schema. Other kinds than
-// JSON are texts: the content of a JSON string, if the value is one.
+// body returns the first example, or one made of the schema. XML is written as the
+// bodies of requests are. Other kinds than JSON are texts: the content of a JSON
+// string, if the value is one.
 func (m *Maker) body(c *connectorv1.MediaType, given hints) []byte {
 	var value jsontext.Value
 	if examples := c.GetExamples(); len(examples) > 0 {
@@ -124,6 +127,9 @@ func (m *Maker) body(c *connectorv1.MediaType, given hints) []byte {
 		if plain, err := jsontext.AppendUnquote(nil, value); err == nil {
 			return plain
 		}
+	}
+	if k := value.Kind(); c.GetKind() == connectorv1.BodyKind_BODY_KIND_XML && (k == '{' || k == '[') {
+		return m.plans.XML(c.GetSchema(), value)
 	}
 	return value
 }

@@ -48,6 +48,22 @@ func TestValues(t *testing.T) {
 		{"a circle ends", `{"$ref":"#/$defs/Circle"}`, `null`},
 		{"a reference with escapes", `{"$ref":"#/$defs/a~1b"}`, `1`},
 		{"a reference to nothing", `{"$ref":"#/$defs/None"}`, `null`},
+		{"null alone", `{"type":"null"}`, `null`},
+		{"null alone, in a list", `{"type":["null"]}`, `null`},
+		{"a constant of null", `{"const":null}`, `null`},
+		{"null as the one form", `{"oneOf":[{"type":"null"}]}`, `null`},
+		{"null where a form would never end", `{"oneOf":[{"type":"null"},{"$ref":"#/$defs/Circle"}]}`, `null`},
+		{"a required property without a schema", `{"type":"object","required":["a","b"],"properties":{"b":{"type":"integer"}}}`, `{"b":1,"a":{}}`},
+		{"a required property that only requests hold", `{"type":"object","required":["a"],"properties":{"a":{"type":"string","writeOnly":true}}}`, `{}`},
+		{"a required property of a map", `{"type":"object","required":["a"],"additionalProperties":{"type":"integer"}}`, `{"a":1}`},
+		{"a required property that would never end", `{"type":"object","required":["a"],"properties":{"a":{"$ref":"#/$defs/Circle"}}}`, `{"a":null}`},
+		{"several items, all of them others", `{"type":"array","minItems":3,"uniqueItems":true,"items":{"type":"integer"}}`, `[1,2,3]`},
+		{"several texts, all of them others", `{"type":"array","minItems":2,"uniqueItems":true,"items":{"type":"string"}}`, `["text","text2"]`},
+		{"several dates, all of them others", `{"type":"array","minItems":2,"uniqueItems":true,"items":{"type":"string","format":"date"}}`, `["2026-01-31","2027-01-31"]`},
+		{"several choices, all of them others", `{"type":"array","minItems":2,"uniqueItems":true,"items":{"type":"string","enum":["a","b"]}}`, `["a","b"]`},
+		{"several objects, all of them others", `{"type":"array","minItems":2,"uniqueItems":true,"items":{"type":"object","properties":{"id":{"type":"integer","multipleOf":5},"b":{"type":"boolean"}}}}`, `[{"id":5,"b":true},{"id":10,"b":false}]`},
+		{"more items than there are others", `{"type":"array","minItems":3,"uniqueItems":true,"items":{"type":"boolean"}}`, `[true,false]`},
+		{"a short text that has to be another", `{"type":"array","minItems":2,"uniqueItems":true,"items":{"type":"string","maxLength":3}}`, `["tex","te2"]`},
 		{"not even JSON", `{"type":`, `{}`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -179,4 +195,17 @@ func FuzzSchemas(f *testing.F) {
 			t.Errorf("%d bytes of a schema of %d", len(got), len(text))
 		}
 	})
+}
+
+// TestAnAnswerOfXMLIsXML, not the JSON that it was made as.
+func TestAnAnswerOfXMLIsXML(t *testing.T) {
+	op := &connectorv1.Operation{OperationId: "Get", Responses: []*connectorv1.Response{{Status: "200", Contents: []*connectorv1.MediaType{{
+		MediaType: "application/xml", Kind: connectorv1.BodyKind_BODY_KIND_XML,
+		Schema: []byte(`{"type":"object","xml":{"name":"item"},"properties":{"id":{"type":"integer","xml":{"attribute":true}},"name":{"type":"string"}}}`),
+	}}}}}
+	def := &connectorv1.Definition{}
+	got := mock.New(def).Answer(op, nil)
+	if want := `<?xml version="1.0" encoding="UTF-8"?><item id="1"><name>name</name></item>`; string(got.Body) != want {
+		t.Errorf("got  %s\nwant %s", got.Body, want)
+	}
 }

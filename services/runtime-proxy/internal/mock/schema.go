@@ -1,7 +1,6 @@
 package mock
 
 import (
-	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -40,6 +39,7 @@ type generation struct {
 	maker *Maker
 	given hints
 	left  int      // nodes that may still be made
+	other int      // which of several values that must differ this is
 	open  []string // named schemas that are being made
 }
 
@@ -55,27 +55,46 @@ func (g *generation) value(raw []byte, name string, depth int) jsontext.Value {
 	if hinted := g.hint(list, name); hinted != nil {
 		return hinted
 	}
-	for _, key := range []string{"const", "example", "x-example", "x-ms-test-value", "default"} {
-		if v := get(list, key); v != nil && v.Kind() != 'n' {
-			return compact(v)
-		}
-	}
-	for _, key := range []string{"examples", "enum"} {
-		if v := items(get(list, key)); len(v) > 0 {
-			return compact(v[0])
-		}
+	if said := g.said(list); said != nil {
+		return said
 	}
 	if parts := items(get(list, "allOf")); len(parts) > 0 {
 		return g.all(list, parts, name, depth)
 	}
+	var null jsontext.Value // a form too, if there is no other
 	for _, key := range []string{"oneOf", "anyOf"} {
 		for _, part := range items(get(list, key)) {
-			if v := g.value(part, name, depth+1); v != nil && v.Kind() != 'n' {
+			v := g.value(part, name, depth+1)
+			if v != nil && v.Kind() != 'n' {
 				return v
+			}
+			null = orElse(null, v)
+		}
+	}
+	if null != nil {
+		return null
+	}
+	return g.typed(list, name, depth)
+}
+
+// said returns a value that the schema itself names, nil for none.
+func (g *generation) said(list []member) jsontext.Value {
+	if v := get(list, "const"); v != nil {
+		return compact(v)
+	}
+	if g.other == 0 { // of several, only one can be that
+		for _, key := range []string{"example", "x-example", "x-ms-test-value", "default"} {
+			if v := get(list, key); v != nil && v.Kind() != 'n' {
+				return compact(v)
 			}
 		}
 	}
-	return g.typed(list, name, depth)
+	for _, key := range []string{"examples", "enum"} {
+		if v := items(get(list, key)); len(v) > 0 && (g.other < len(v) || key == "enum") {
+			return compact(v[g.other%len(v)])
+		}
+	}
+	return nil
 }
 
 // reference follows a reference to a named schema.
@@ -156,13 +175,13 @@ func (g *generation) typed(list []member, name string, depth int) jsontext.Value
 	case "array":
 		return g.array(list, name, depth)
 	case "string":
-		return quote(stringFor(list, name))
+		return quote(stringFor(list, name, g.other))
 	case "integer":
-		return number(list, true)
+		return number(list, true, g.other)
 	case "number":
-		return number(list, false)
+		return number(list, false, g.other)
 	case "boolean":
-		return jsontext.Value(`true`)
+		return jsontext.Value(strconv.FormatBool(g.other%2 == 0))
 	}
 	return jsontext.Value(`null`)
 }
@@ -179,6 +198,9 @@ func typesOf(list []member) []string {
 		if t := textOf(one); t != "null" {
 			out = append(out, t)
 		}
+	}
+	if len(out) == 0 && len(items(said)) > 0 {
+		return []string{"null"}
 	}
 	switch {
 	case len(out) > 0:
@@ -210,7 +232,16 @@ func (g *generation) object(list []member, depth int) jsontext.Value {
 			made = append(made, member{p.name, v})
 		}
 	}
-	if extra := get(list, "additionalProperties"); made == nil && extra.Kind() == '{' {
+	extra := get(list, "additionalProperties")
+	for _, one := range items(get(list, "required")) {
+		name := textOf(one)
+		described := get(membersOf(get(list, "properties")), name)
+		hidden := string(get(membersOf(described), "writeOnly")) == "true"
+		if name != "" && !hidden && g.left > 0 && !slices.ContainsFunc(made, func(have member) bool { return have.name == name }) {
+			made = append(made, member{name, g.missing(described, extra, name, depth)})
+		}
+	}
+	if made == nil && extra.Kind() == '{' {
 		if v := g.value(extra, "", depth+1); v != nil {
 			made = append(made, member{"key", v})
 		}
@@ -218,108 +249,41 @@ func (g *generation) object(list []member, depth int) jsontext.Value {
 	return object(made)
 }
 
+// missing makes a property that has to be there, and that no schema describes or none
+// could be made of.
+func (g *generation) missing(described, extra jsontext.Value, name string, depth int) jsontext.Value {
+	g.left--
+	switch {
+	case described != nil:
+		return jsontext.Value(`null`) // it would never end
+	case extra.Kind() != '{':
+		return jsontext.Value(`{}`)
+	}
+	return orElse(g.value(extra, name, depth+1), jsontext.Value(`null`))
+}
+
 func (g *generation) array(list []member, name string, depth int) jsontext.Value {
 	count := int(min(max(numberOf(get(list, "minItems"), 1), 1), maxItems))
 	if most := get(list, "maxItems"); most != nil {
 		count = min(count, int(max(numberOf(most, 1), 0)))
 	}
-	out := []byte{'['}
-	for range count {
+	out, before := []byte{'['}, g.other
+	defer func() { g.other = before }()
+	var made []string
+	for i := range count {
+		differ := string(get(list, "uniqueItems")) == "true"
+		if differ {
+			g.other = i
+		}
 		v := g.value(get(list, "items"), name, depth+1)
-		if v == nil {
+		if v == nil || differ && slices.Contains(made, string(v)) {
 			break
 		}
+		made = append(made, string(v))
 		if len(out) > 1 {
 			out = append(out, ',')
 		}
 		out = append(out, v...)
 	}
 	return append(out, ']')
-}
-
-// number makes the smallest positive number that is allowed, or the largest
-// negative one.
-func number(list []member, whole bool) jsontext.Value {
-	step, nudge := numberOf(get(list, "multipleOf"), 0), 0.5
-	if whole {
-		step = max(math.Ceil(step), 1)
-	}
-	if step > 0 {
-		nudge = step
-	}
-	low := boundOf(list, "minimum", "exclusiveMinimum", math.Inf(-1), nudge)
-	high := boundOf(list, "maximum", "exclusiveMaximum", math.Inf(1), -nudge)
-	value := min(max(1, low), high)
-	if step > 0 {
-		up, down := math.Ceil(value/step)*step, math.Floor(value/step)*step
-		if value = up; up > high {
-			value = down
-		}
-	}
-	if math.IsInf(value, 0) || math.IsNaN(value) {
-		value = 1 // bounds that no number keeps
-	}
-	return jsontext.Value(strconv.FormatFloat(value, 'f', -1, 64))
-}
-
-// boundOf returns a bound that may be reached: an exclusive one, a flag in old
-// drafts and a number in new ones, is moved by nudge.
-func boundOf(list []member, plain, exclusive string, fallback, nudge float64) float64 {
-	bound := numberOf(get(list, plain), fallback)
-	open := get(list, exclusive)
-	if open.Kind() == '0' {
-		return numberOf(open, fallback) + nudge
-	}
-	if open.Kind() == 't' {
-		return bound + nudge
-	}
-	return bound
-}
-
-// items returns the elements of a JSON array, nothing for other values.
-func items(v jsontext.Value) []jsontext.Value {
-	if v.Kind() != '[' {
-		return nil
-	}
-	d := jsontext.NewDecoder(strings.NewReader(string(v)), jsontext.AllowDuplicateNames(true))
-	_, _ = d.ReadToken()
-	var out []jsontext.Value
-	for d.PeekKind() != ']' {
-		one, err := d.ReadValue()
-		if err != nil {
-			return out
-		}
-		out = append(out, one.Clone())
-	}
-	return out
-}
-
-// object writes an object.
-func object(list []member) jsontext.Value {
-	out := []byte{'{'}
-	for i, m := range list {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(out, quote(m.name)...)
-		out = append(out, ':')
-		out = append(out, m.value...)
-	}
-	return append(out, '}')
-}
-
-func quote(text string) jsontext.Value {
-	out, err := jsontext.AppendQuote(nil, strings.ToValidUTF8(text, "\uFFFD"))
-	if err != nil {
-		return jsontext.Value(`""`)
-	}
-	return out
-}
-
-func compact(v jsontext.Value) jsontext.Value {
-	out := v.Clone()
-	if out.Compact() != nil {
-		return v
-	}
-	return out
 }

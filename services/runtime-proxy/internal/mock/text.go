@@ -1,8 +1,11 @@
 package mock
 
 import (
+	"encoding/base64"
+	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"strconv"
 	"strings"
 )
 
@@ -22,10 +25,37 @@ func formats() map[string]string {
 	}
 }
 
+// another makes a text of a format that differs from others: most begin with a year, or
+// end with what is no part of a name.
+func another(format, text string, number int) string {
+	switch {
+	case number == 0 || text == "":
+		return text
+	case strings.HasPrefix(text, "2026-"):
+		return strconv.Itoa(2026+number) + text[4:]
+	case format == "time":
+		return fmt.Sprintf("09:%02d:00Z", (30+number)%60)
+	case format == "duration":
+		return fmt.Sprintf("PT%dH30M", 1+number)
+	case format == "byte":
+		return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "ferrule %d", number+1))
+	case format == "uuid":
+		return fmt.Sprintf("%s%04x", text[:len(text)-4], 0x3301+number)
+	case format == "ipv4", format == "phone":
+		return text[:len(text)-1] + strconv.Itoa(1+number)
+	case strings.Contains(format, "email"), format == "hostname":
+		return fmt.Sprintf("a%d%s", number+1, text)
+	case format == "decimal", format == "int32", format == "int64", strings.HasPrefix(format, "ur"), format == "iri", format == "ipv6":
+		return text + strconv.Itoa(number)
+	}
+	return text + strconv.Itoa(number+1)
+}
+
 // stringFor makes a text: of the format, of the pattern, or the name of what it is
-// for.
-func stringFor(list []member, name string) string {
-	out := formats()[strings.ToLower(textOf(get(list, "format")))]
+// for. Texts that must differ have numbers.
+func stringFor(list []member, name string, number int) string {
+	format := strings.ToLower(textOf(get(list, "format")))
+	out := another(format, formats()[format], number)
 	if pattern := textOf(get(list, "pattern")); pattern != "" && out == "" {
 		out = matching(pattern)
 	}
@@ -33,13 +63,18 @@ func stringFor(list []member, name string) string {
 		if out = name; out == "" {
 			out = "text"
 		}
+		out = another("", out, number)
 	}
 	if least := int(min(numberOf(get(list, "minLength"), 0), maxText)); len([]rune(out)) < least {
 		out += strings.Repeat("x", least-len([]rune(out)))
 	}
 	if most := get(list, "maxLength"); most != nil {
 		if limit := int(max(min(numberOf(most, maxText), maxText), 0)); len([]rune(out)) > limit {
-			out = string([]rune(out)[:limit])
+			ending := ""
+			if number > 0 && limit > 1 {
+				ending = strconv.Itoa((number + 1) % 10)
+			}
+			out = string([]rune(out)[:limit-len(ending)]) + ending
 		}
 	}
 	return out

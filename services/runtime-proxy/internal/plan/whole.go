@@ -14,7 +14,7 @@ const maxDigits = 40
 // wholeNumber returns a number without a fraction and an exponent, if it is whole, else
 // as it is. "1e3" is an integer by JSON Schema, and none to most programs that read one.
 func wholeNumber(v jsontext.Value) jsontext.Value {
-	if bytes.IndexAny(v, ".eE") < 0 {
+	if !bytes.ContainsAny(v, ".eE") {
 		return v
 	}
 	plain, negative := strings.CutPrefix(string(v), "-")

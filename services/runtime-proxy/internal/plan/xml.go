@@ -43,6 +43,12 @@ func xmlDocument(root *element, v jsontext.Value, found *violations) []byte {
 	return w.out.Bytes()
 }
 
+// XML writes a value, an object or a list, as its schema says. What cannot be written is
+// left as it is.
+func (r *Revision) XML(schema []byte, v jsontext.Value) []byte {
+	return xmlDocument(r.schemas.elementsOf(schema), v, &violations{})
+}
+
 // problem reports what is wrong with the value at the present place.
 func (w *xmlWriter) problem(text string) { w.found.once(join(bodyInput, w.place), text) }
 

@@ -148,6 +148,30 @@ func Compile(operationID string, list []*connectorv1.Policy) (Program, error) {
 	return program, nil
 }
 
+// Fault is why a policy cannot be applied.
+type Fault struct {
+	// Index is that of the policy in its list.
+	Index int
+	// Message says what is wrong.
+	Message string
+}
+
+// Check returns what is wrong with each policy of a connector, in their order.
+func Check(list []*connectorv1.Policy) (faults []Fault) {
+	known := templates()
+	for i, p := range list {
+		operation := ""
+		if ids := p.GetOperationIds(); len(ids) > 0 {
+			operation = ids[0]
+		}
+		var failure []Step
+		if err := new(Program).add(known, newSettings(operation, p), &failure); err != nil {
+			faults = append(faults, Fault{Index: i, Message: err.Error()})
+		}
+	}
+	return faults
+}
+
 // add compiles one policy into the program.
 func (p *Program) add(known map[string]template, s settings, failure *[]Step) error {
 	t, ok := known[s.template]

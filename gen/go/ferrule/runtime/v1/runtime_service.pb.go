@@ -11,6 +11,7 @@ package runtimev1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -1172,6 +1173,153 @@ func (x *CheckScriptResponse) GetFault() *ScriptFault {
 	return nil
 }
 
+// CheckPoliciesRequest is the policies of a connector.
+type CheckPoliciesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policies in their order.
+	Policies      []*v1.Policy `protobuf:"bytes,1,rep,name=policies,proto3" json:"policies,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckPoliciesRequest) Reset() {
+	*x = CheckPoliciesRequest{}
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckPoliciesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckPoliciesRequest) ProtoMessage() {}
+
+func (x *CheckPoliciesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckPoliciesRequest.ProtoReflect.Descriptor instead.
+func (*CheckPoliciesRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *CheckPoliciesRequest) GetPolicies() []*v1.Policy {
+	if x != nil {
+		return x.Policies
+	}
+	return nil
+}
+
+// CheckPoliciesResponse says which of them cannot be applied.
+type CheckPoliciesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is wrong, in the order of the policies; none if all can be applied.
+	Faults        []*PolicyFault `protobuf:"bytes,1,rep,name=faults,proto3" json:"faults,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckPoliciesResponse) Reset() {
+	*x = CheckPoliciesResponse{}
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckPoliciesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckPoliciesResponse) ProtoMessage() {}
+
+func (x *CheckPoliciesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckPoliciesResponse.ProtoReflect.Descriptor instead.
+func (*CheckPoliciesResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *CheckPoliciesResponse) GetFaults() []*PolicyFault {
+	if x != nil {
+		return x.Faults
+	}
+	return nil
+}
+
+// PolicyFault is why a policy cannot be applied.
+type PolicyFault struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which policy of the request, from 0.
+	Index int32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	// What is wrong with it, a sentence without a subject or about a parameter.
+	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyFault) Reset() {
+	*x = PolicyFault{}
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyFault) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyFault) ProtoMessage() {}
+
+func (x *PolicyFault) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyFault.ProtoReflect.Descriptor instead.
+func (*PolicyFault) Descriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *PolicyFault) GetIndex() int32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *PolicyFault) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 // ScriptFault is why custom code cannot run.
 type ScriptFault struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1191,7 +1339,7 @@ type ScriptFault struct {
 
 func (x *ScriptFault) Reset() {
 	*x = ScriptFault{}
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[14]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1203,7 +1351,7 @@ func (x *ScriptFault) String() string {
 func (*ScriptFault) ProtoMessage() {}
 
 func (x *ScriptFault) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[14]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1216,7 +1364,7 @@ func (x *ScriptFault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScriptFault.ProtoReflect.Descriptor instead.
 func (*ScriptFault) Descriptor() ([]byte, []int) {
-	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{14}
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ScriptFault) GetKind() string {
@@ -1258,7 +1406,7 @@ var File_ferrule_runtime_v1_runtime_service_proto protoreflect.FileDescriptor
 
 const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\n" +
-	"(ferrule/runtime/v1/runtime_service.proto\x12\x12ferrule.runtime.v1\x1a\x1bbuf/validate/validate.proto\x1a ferrule/runtime/v1/dynamic.proto\x1a$ferrule/runtime/v1/request_log.proto\x1a\x1fferrule/runtime/v1/stream.proto\x1a\x1eferrule/runtime/v1/usage.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\"\xfc\x04\n" +
+	"(ferrule/runtime/v1/runtime_service.proto\x12\x12ferrule.runtime.v1\x1a\x1bbuf/validate/validate.proto\x1a!ferrule/connector/v1/policy.proto\x1a ferrule/runtime/v1/dynamic.proto\x1a$ferrule/runtime/v1/request_log.proto\x1a\x1fferrule/runtime/v1/stream.proto\x1a\x1eferrule/runtime/v1/usage.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\"\xfc\x04\n" +
 	"\rInvokeRequest\x12H\n" +
 	"\n" +
 	"connection\x18\x01 \x01(\tB(\xe0A\x02\xfaA\x18\n" +
@@ -1354,7 +1502,14 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\x06before\x18\x01 \x01(\bR\x06before\x12\x14\n" +
 	"\x05after\x18\x02 \x01(\bR\x05after\x12\x16\n" +
 	"\x06handle\x18\x03 \x01(\bR\x06handle\x125\n" +
-	"\x05fault\x18\x04 \x01(\v2\x1f.ferrule.runtime.v1.ScriptFaultR\x05fault\"{\n" +
+	"\x05fault\x18\x04 \x01(\v2\x1f.ferrule.runtime.v1.ScriptFaultR\x05fault\"[\n" +
+	"\x14CheckPoliciesRequest\x12C\n" +
+	"\bpolicies\x18\x01 \x03(\v2\x1c.ferrule.connector.v1.PolicyB\t\xbaH\x06\x92\x01\x03\x10\x90NR\bpolicies\"P\n" +
+	"\x15CheckPoliciesResponse\x127\n" +
+	"\x06faults\x18\x01 \x03(\v2\x1f.ferrule.runtime.v1.PolicyFaultR\x06faults\"=\n" +
+	"\vPolicyFault\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"{\n" +
 	"\vScriptFault\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -1364,7 +1519,7 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\x12ResponseValidation\x12#\n" +
 	"\x1fRESPONSE_VALIDATION_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aRESPONSE_VALIDATION_REPORT\x10\x01\x12\x1e\n" +
-	"\x1aRESPONSE_VALIDATION_STRICT\x10\x022\xcd\x0f\n" +
+	"\x1aRESPONSE_VALIDATION_STRICT\x10\x022\xb3\x10\n" +
 	"\x0eRuntimeService\x12\xb4\x01\n" +
 	"\x06Invoke\x12!.ferrule.runtime.v1.InvokeRequest\x1a\".ferrule.runtime.v1.InvokeResponse\"c\x82\xd3\xe4\x93\x02]:\x05inputb\x04body\"N/v1/{connection=environments/*/connections/*}/operations/{operation_id}:invoke\x12\xc0\x01\n" +
 	"\vInvokePages\x12&.ferrule.runtime.v1.InvokePagesRequest\x1a'.ferrule.runtime.v1.InvokePagesResponse\"^\x82\xd3\xe4\x93\x02X:\x01*\"S/v1/{connection=environments/*/connections/*}/operations/{operation_id}:invokePages0\x01\x12e\n" +
@@ -1376,7 +1531,8 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\x11DisableRequestLog\x12,.ferrule.runtime.v1.DisableRequestLogRequest\x1a\x1e.ferrule.runtime.v1.RequestLog\"K\x82\xd3\xe4\x93\x02E:\x01*\"@/v1/{connection=environments/*/connections/*}/requestLog:disable\x12\xbe\x01\n" +
 	"\x15ListRequestLogEntries\x120.ferrule.runtime.v1.ListRequestLogEntriesRequest\x1a1.ferrule.runtime.v1.ListRequestLogEntriesResponse\"@\x82\xd3\xe4\x93\x02:\x128/v1/{connection=environments/*/connections/*}/requestLog\x12j\n" +
 	"\x0fReceiveCallback\x12*.ferrule.runtime.v1.ReceiveCallbackRequest\x1a+.ferrule.runtime.v1.ReceiveCallbackResponse\x12^\n" +
-	"\vCheckScript\x12&.ferrule.runtime.v1.CheckScriptRequest\x1a'.ferrule.runtime.v1.CheckScriptResponse\x12\xa0\x01\n" +
+	"\vCheckScript\x12&.ferrule.runtime.v1.CheckScriptRequest\x1a'.ferrule.runtime.v1.CheckScriptResponse\x12d\n" +
+	"\rCheckPolicies\x12(.ferrule.runtime.v1.CheckPoliciesRequest\x1a).ferrule.runtime.v1.CheckPoliciesResponse\x12\xa0\x01\n" +
 	"\x0eTestConnection\x12).ferrule.runtime.v1.TestConnectionRequest\x1a*.ferrule.runtime.v1.TestConnectionResponse\"7\x82\xd3\xe4\x93\x021:\x01*\",/v1/{name=environments/*/connections/*}:testB\xdb\x01\n" +
 	"\x16com.ferrule.runtime.v1B\x13RuntimeServiceProtoP\x01ZBgithub.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1;runtimev1\xa2\x02\x03FRX\xaa\x02\x12Ferrule.Runtime.V1\xca\x02\x12Ferrule\\Runtime\\V1\xe2\x02\x1eFerrule\\Runtime\\V1\\GPBMetadata\xea\x02\x14Ferrule::Runtime::V1b\x06proto3"
 
@@ -1393,7 +1549,7 @@ func file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP() []byte {
 }
 
 var file_ferrule_runtime_v1_runtime_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ferrule_runtime_v1_runtime_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_ferrule_runtime_v1_runtime_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_ferrule_runtime_v1_runtime_service_proto_goTypes = []any{
 	(ResponseValidation)(0),               // 0: ferrule.runtime.v1.ResponseValidation
 	(*InvokeRequest)(nil),                 // 1: ferrule.runtime.v1.InvokeRequest
@@ -1410,71 +1566,79 @@ var file_ferrule_runtime_v1_runtime_service_proto_goTypes = []any{
 	(*TestConnectionResponse)(nil),        // 12: ferrule.runtime.v1.TestConnectionResponse
 	(*CheckScriptRequest)(nil),            // 13: ferrule.runtime.v1.CheckScriptRequest
 	(*CheckScriptResponse)(nil),           // 14: ferrule.runtime.v1.CheckScriptResponse
-	(*ScriptFault)(nil),                   // 15: ferrule.runtime.v1.ScriptFault
-	(*httpbody.HttpBody)(nil),             // 16: google.api.HttpBody
-	(*durationpb.Duration)(nil),           // 17: google.protobuf.Duration
-	(*InvokeStreamRequest)(nil),           // 18: ferrule.runtime.v1.InvokeStreamRequest
-	(*ResolveDynamicValuesRequest)(nil),   // 19: ferrule.runtime.v1.ResolveDynamicValuesRequest
-	(*ResolveDynamicSchemaRequest)(nil),   // 20: ferrule.runtime.v1.ResolveDynamicSchemaRequest
-	(*GetUsageRequest)(nil),               // 21: ferrule.runtime.v1.GetUsageRequest
-	(*EnableRequestLogRequest)(nil),       // 22: ferrule.runtime.v1.EnableRequestLogRequest
-	(*DisableRequestLogRequest)(nil),      // 23: ferrule.runtime.v1.DisableRequestLogRequest
-	(*ListRequestLogEntriesRequest)(nil),  // 24: ferrule.runtime.v1.ListRequestLogEntriesRequest
-	(*ReceiveCallbackRequest)(nil),        // 25: ferrule.runtime.v1.ReceiveCallbackRequest
-	(*InvokeStreamResponse)(nil),          // 26: ferrule.runtime.v1.InvokeStreamResponse
-	(*ResolveDynamicValuesResponse)(nil),  // 27: ferrule.runtime.v1.ResolveDynamicValuesResponse
-	(*ResolveDynamicSchemaResponse)(nil),  // 28: ferrule.runtime.v1.ResolveDynamicSchemaResponse
-	(*GetUsageResponse)(nil),              // 29: ferrule.runtime.v1.GetUsageResponse
-	(*RequestLog)(nil),                    // 30: ferrule.runtime.v1.RequestLog
-	(*ListRequestLogEntriesResponse)(nil), // 31: ferrule.runtime.v1.ListRequestLogEntriesResponse
-	(*ReceiveCallbackResponse)(nil),       // 32: ferrule.runtime.v1.ReceiveCallbackResponse
+	(*CheckPoliciesRequest)(nil),          // 15: ferrule.runtime.v1.CheckPoliciesRequest
+	(*CheckPoliciesResponse)(nil),         // 16: ferrule.runtime.v1.CheckPoliciesResponse
+	(*PolicyFault)(nil),                   // 17: ferrule.runtime.v1.PolicyFault
+	(*ScriptFault)(nil),                   // 18: ferrule.runtime.v1.ScriptFault
+	(*httpbody.HttpBody)(nil),             // 19: google.api.HttpBody
+	(*durationpb.Duration)(nil),           // 20: google.protobuf.Duration
+	(*v1.Policy)(nil),                     // 21: ferrule.connector.v1.Policy
+	(*InvokeStreamRequest)(nil),           // 22: ferrule.runtime.v1.InvokeStreamRequest
+	(*ResolveDynamicValuesRequest)(nil),   // 23: ferrule.runtime.v1.ResolveDynamicValuesRequest
+	(*ResolveDynamicSchemaRequest)(nil),   // 24: ferrule.runtime.v1.ResolveDynamicSchemaRequest
+	(*GetUsageRequest)(nil),               // 25: ferrule.runtime.v1.GetUsageRequest
+	(*EnableRequestLogRequest)(nil),       // 26: ferrule.runtime.v1.EnableRequestLogRequest
+	(*DisableRequestLogRequest)(nil),      // 27: ferrule.runtime.v1.DisableRequestLogRequest
+	(*ListRequestLogEntriesRequest)(nil),  // 28: ferrule.runtime.v1.ListRequestLogEntriesRequest
+	(*ReceiveCallbackRequest)(nil),        // 29: ferrule.runtime.v1.ReceiveCallbackRequest
+	(*InvokeStreamResponse)(nil),          // 30: ferrule.runtime.v1.InvokeStreamResponse
+	(*ResolveDynamicValuesResponse)(nil),  // 31: ferrule.runtime.v1.ResolveDynamicValuesResponse
+	(*ResolveDynamicSchemaResponse)(nil),  // 32: ferrule.runtime.v1.ResolveDynamicSchemaResponse
+	(*GetUsageResponse)(nil),              // 33: ferrule.runtime.v1.GetUsageResponse
+	(*RequestLog)(nil),                    // 34: ferrule.runtime.v1.RequestLog
+	(*ListRequestLogEntriesResponse)(nil), // 35: ferrule.runtime.v1.ListRequestLogEntriesResponse
+	(*ReceiveCallbackResponse)(nil),       // 36: ferrule.runtime.v1.ReceiveCallbackResponse
 }
 var file_ferrule_runtime_v1_runtime_service_proto_depIdxs = []int32{
-	16, // 0: ferrule.runtime.v1.InvokeRequest.input:type_name -> google.api.HttpBody
-	17, // 1: ferrule.runtime.v1.InvokeRequest.timeout:type_name -> google.protobuf.Duration
+	19, // 0: ferrule.runtime.v1.InvokeRequest.input:type_name -> google.api.HttpBody
+	20, // 1: ferrule.runtime.v1.InvokeRequest.timeout:type_name -> google.protobuf.Duration
 	0,  // 2: ferrule.runtime.v1.InvokeRequest.response_validation:type_name -> ferrule.runtime.v1.ResponseValidation
 	2,  // 3: ferrule.runtime.v1.InvokeRequest.all_pages:type_name -> ferrule.runtime.v1.PageLimits
 	2,  // 4: ferrule.runtime.v1.InvokePagesRequest.limits:type_name -> ferrule.runtime.v1.PageLimits
-	17, // 5: ferrule.runtime.v1.InvokePagesRequest.timeout:type_name -> google.protobuf.Duration
+	20, // 5: ferrule.runtime.v1.InvokePagesRequest.timeout:type_name -> google.protobuf.Duration
 	9,  // 6: ferrule.runtime.v1.InvokePagesResponse.error:type_name -> ferrule.runtime.v1.UpstreamError
 	8,  // 7: ferrule.runtime.v1.InvokeResponse.headers:type_name -> ferrule.runtime.v1.Header
-	16, // 8: ferrule.runtime.v1.InvokeResponse.body:type_name -> google.api.HttpBody
+	19, // 8: ferrule.runtime.v1.InvokeResponse.body:type_name -> google.api.HttpBody
 	9,  // 9: ferrule.runtime.v1.InvokeResponse.error:type_name -> ferrule.runtime.v1.UpstreamError
 	6,  // 10: ferrule.runtime.v1.InvokeResponse.findings:type_name -> ferrule.runtime.v1.ResponseFinding
 	7,  // 11: ferrule.runtime.v1.InvokeResponse.logs:type_name -> ferrule.runtime.v1.LogLine
-	17, // 12: ferrule.runtime.v1.UpstreamError.retry_after:type_name -> google.protobuf.Duration
+	20, // 12: ferrule.runtime.v1.UpstreamError.retry_after:type_name -> google.protobuf.Duration
 	10, // 13: ferrule.runtime.v1.UpstreamError.violations:type_name -> ferrule.runtime.v1.UpstreamViolation
-	17, // 14: ferrule.runtime.v1.TestConnectionResponse.latency:type_name -> google.protobuf.Duration
-	15, // 15: ferrule.runtime.v1.CheckScriptResponse.fault:type_name -> ferrule.runtime.v1.ScriptFault
-	1,  // 16: ferrule.runtime.v1.RuntimeService.Invoke:input_type -> ferrule.runtime.v1.InvokeRequest
-	3,  // 17: ferrule.runtime.v1.RuntimeService.InvokePages:input_type -> ferrule.runtime.v1.InvokePagesRequest
-	18, // 18: ferrule.runtime.v1.RuntimeService.InvokeStream:input_type -> ferrule.runtime.v1.InvokeStreamRequest
-	19, // 19: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:input_type -> ferrule.runtime.v1.ResolveDynamicValuesRequest
-	20, // 20: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:input_type -> ferrule.runtime.v1.ResolveDynamicSchemaRequest
-	21, // 21: ferrule.runtime.v1.RuntimeService.GetUsage:input_type -> ferrule.runtime.v1.GetUsageRequest
-	22, // 22: ferrule.runtime.v1.RuntimeService.EnableRequestLog:input_type -> ferrule.runtime.v1.EnableRequestLogRequest
-	23, // 23: ferrule.runtime.v1.RuntimeService.DisableRequestLog:input_type -> ferrule.runtime.v1.DisableRequestLogRequest
-	24, // 24: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:input_type -> ferrule.runtime.v1.ListRequestLogEntriesRequest
-	25, // 25: ferrule.runtime.v1.RuntimeService.ReceiveCallback:input_type -> ferrule.runtime.v1.ReceiveCallbackRequest
-	13, // 26: ferrule.runtime.v1.RuntimeService.CheckScript:input_type -> ferrule.runtime.v1.CheckScriptRequest
-	11, // 27: ferrule.runtime.v1.RuntimeService.TestConnection:input_type -> ferrule.runtime.v1.TestConnectionRequest
-	5,  // 28: ferrule.runtime.v1.RuntimeService.Invoke:output_type -> ferrule.runtime.v1.InvokeResponse
-	4,  // 29: ferrule.runtime.v1.RuntimeService.InvokePages:output_type -> ferrule.runtime.v1.InvokePagesResponse
-	26, // 30: ferrule.runtime.v1.RuntimeService.InvokeStream:output_type -> ferrule.runtime.v1.InvokeStreamResponse
-	27, // 31: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:output_type -> ferrule.runtime.v1.ResolveDynamicValuesResponse
-	28, // 32: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:output_type -> ferrule.runtime.v1.ResolveDynamicSchemaResponse
-	29, // 33: ferrule.runtime.v1.RuntimeService.GetUsage:output_type -> ferrule.runtime.v1.GetUsageResponse
-	30, // 34: ferrule.runtime.v1.RuntimeService.EnableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
-	30, // 35: ferrule.runtime.v1.RuntimeService.DisableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
-	31, // 36: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:output_type -> ferrule.runtime.v1.ListRequestLogEntriesResponse
-	32, // 37: ferrule.runtime.v1.RuntimeService.ReceiveCallback:output_type -> ferrule.runtime.v1.ReceiveCallbackResponse
-	14, // 38: ferrule.runtime.v1.RuntimeService.CheckScript:output_type -> ferrule.runtime.v1.CheckScriptResponse
-	12, // 39: ferrule.runtime.v1.RuntimeService.TestConnection:output_type -> ferrule.runtime.v1.TestConnectionResponse
-	28, // [28:40] is the sub-list for method output_type
-	16, // [16:28] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	20, // 14: ferrule.runtime.v1.TestConnectionResponse.latency:type_name -> google.protobuf.Duration
+	18, // 15: ferrule.runtime.v1.CheckScriptResponse.fault:type_name -> ferrule.runtime.v1.ScriptFault
+	21, // 16: ferrule.runtime.v1.CheckPoliciesRequest.policies:type_name -> ferrule.connector.v1.Policy
+	17, // 17: ferrule.runtime.v1.CheckPoliciesResponse.faults:type_name -> ferrule.runtime.v1.PolicyFault
+	1,  // 18: ferrule.runtime.v1.RuntimeService.Invoke:input_type -> ferrule.runtime.v1.InvokeRequest
+	3,  // 19: ferrule.runtime.v1.RuntimeService.InvokePages:input_type -> ferrule.runtime.v1.InvokePagesRequest
+	22, // 20: ferrule.runtime.v1.RuntimeService.InvokeStream:input_type -> ferrule.runtime.v1.InvokeStreamRequest
+	23, // 21: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:input_type -> ferrule.runtime.v1.ResolveDynamicValuesRequest
+	24, // 22: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:input_type -> ferrule.runtime.v1.ResolveDynamicSchemaRequest
+	25, // 23: ferrule.runtime.v1.RuntimeService.GetUsage:input_type -> ferrule.runtime.v1.GetUsageRequest
+	26, // 24: ferrule.runtime.v1.RuntimeService.EnableRequestLog:input_type -> ferrule.runtime.v1.EnableRequestLogRequest
+	27, // 25: ferrule.runtime.v1.RuntimeService.DisableRequestLog:input_type -> ferrule.runtime.v1.DisableRequestLogRequest
+	28, // 26: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:input_type -> ferrule.runtime.v1.ListRequestLogEntriesRequest
+	29, // 27: ferrule.runtime.v1.RuntimeService.ReceiveCallback:input_type -> ferrule.runtime.v1.ReceiveCallbackRequest
+	13, // 28: ferrule.runtime.v1.RuntimeService.CheckScript:input_type -> ferrule.runtime.v1.CheckScriptRequest
+	15, // 29: ferrule.runtime.v1.RuntimeService.CheckPolicies:input_type -> ferrule.runtime.v1.CheckPoliciesRequest
+	11, // 30: ferrule.runtime.v1.RuntimeService.TestConnection:input_type -> ferrule.runtime.v1.TestConnectionRequest
+	5,  // 31: ferrule.runtime.v1.RuntimeService.Invoke:output_type -> ferrule.runtime.v1.InvokeResponse
+	4,  // 32: ferrule.runtime.v1.RuntimeService.InvokePages:output_type -> ferrule.runtime.v1.InvokePagesResponse
+	30, // 33: ferrule.runtime.v1.RuntimeService.InvokeStream:output_type -> ferrule.runtime.v1.InvokeStreamResponse
+	31, // 34: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:output_type -> ferrule.runtime.v1.ResolveDynamicValuesResponse
+	32, // 35: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:output_type -> ferrule.runtime.v1.ResolveDynamicSchemaResponse
+	33, // 36: ferrule.runtime.v1.RuntimeService.GetUsage:output_type -> ferrule.runtime.v1.GetUsageResponse
+	34, // 37: ferrule.runtime.v1.RuntimeService.EnableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
+	34, // 38: ferrule.runtime.v1.RuntimeService.DisableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
+	35, // 39: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:output_type -> ferrule.runtime.v1.ListRequestLogEntriesResponse
+	36, // 40: ferrule.runtime.v1.RuntimeService.ReceiveCallback:output_type -> ferrule.runtime.v1.ReceiveCallbackResponse
+	14, // 41: ferrule.runtime.v1.RuntimeService.CheckScript:output_type -> ferrule.runtime.v1.CheckScriptResponse
+	16, // 42: ferrule.runtime.v1.RuntimeService.CheckPolicies:output_type -> ferrule.runtime.v1.CheckPoliciesResponse
+	12, // 43: ferrule.runtime.v1.RuntimeService.TestConnection:output_type -> ferrule.runtime.v1.TestConnectionResponse
+	31, // [31:44] is the sub-list for method output_type
+	18, // [18:31] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_runtime_v1_runtime_service_proto_init() }
@@ -1492,7 +1656,7 @@ func file_ferrule_runtime_v1_runtime_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_runtime_v1_runtime_service_proto_rawDesc), len(file_ferrule_runtime_v1_runtime_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   15,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -33,6 +33,7 @@ const (
 	RuntimeService_ListRequestLogEntries_FullMethodName = "/ferrule.runtime.v1.RuntimeService/ListRequestLogEntries"
 	RuntimeService_ReceiveCallback_FullMethodName       = "/ferrule.runtime.v1.RuntimeService/ReceiveCallback"
 	RuntimeService_CheckScript_FullMethodName           = "/ferrule.runtime.v1.RuntimeService/CheckScript"
+	RuntimeService_CheckPolicies_FullMethodName         = "/ferrule.runtime.v1.RuntimeService/CheckPolicies"
 	RuntimeService_TestConnection_FullMethodName        = "/ferrule.runtime.v1.RuntimeService/TestConnection"
 )
 
@@ -83,6 +84,9 @@ type RuntimeServiceClient interface {
 	// CheckScript compiles custom code and says which functions it defines. Only the
 	// registry calls it, at an import.
 	CheckScript(ctx context.Context, in *CheckScriptRequest, opts ...grpc.CallOption) (*CheckScriptResponse, error)
+	// CheckPolicies says which policies calls could not apply. Only the registry calls
+	// it, at an import.
+	CheckPolicies(ctx context.Context, in *CheckPoliciesRequest, opts ...grpc.CallOption) (*CheckPoliciesResponse, error)
 	// TestConnection calls the connector's test operation and keeps the outcome
 	// with the connection.
 	TestConnection(ctx context.Context, in *TestConnectionRequest, opts ...grpc.CallOption) (*TestConnectionResponse, error)
@@ -218,6 +222,16 @@ func (c *runtimeServiceClient) CheckScript(ctx context.Context, in *CheckScriptR
 	return out, nil
 }
 
+func (c *runtimeServiceClient) CheckPolicies(ctx context.Context, in *CheckPoliciesRequest, opts ...grpc.CallOption) (*CheckPoliciesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckPoliciesResponse)
+	err := c.cc.Invoke(ctx, RuntimeService_CheckPolicies_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *runtimeServiceClient) TestConnection(ctx context.Context, in *TestConnectionRequest, opts ...grpc.CallOption) (*TestConnectionResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(TestConnectionResponse)
@@ -275,6 +289,9 @@ type RuntimeServiceServer interface {
 	// CheckScript compiles custom code and says which functions it defines. Only the
 	// registry calls it, at an import.
 	CheckScript(context.Context, *CheckScriptRequest) (*CheckScriptResponse, error)
+	// CheckPolicies says which policies calls could not apply. Only the registry calls
+	// it, at an import.
+	CheckPolicies(context.Context, *CheckPoliciesRequest) (*CheckPoliciesResponse, error)
 	// TestConnection calls the connector's test operation and keeps the outcome
 	// with the connection.
 	TestConnection(context.Context, *TestConnectionRequest) (*TestConnectionResponse, error)
@@ -320,6 +337,9 @@ func (UnimplementedRuntimeServiceServer) ReceiveCallback(context.Context, *Recei
 }
 func (UnimplementedRuntimeServiceServer) CheckScript(context.Context, *CheckScriptRequest) (*CheckScriptResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CheckScript not implemented")
+}
+func (UnimplementedRuntimeServiceServer) CheckPolicies(context.Context, *CheckPoliciesRequest) (*CheckPoliciesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CheckPolicies not implemented")
 }
 func (UnimplementedRuntimeServiceServer) TestConnection(context.Context, *TestConnectionRequest) (*TestConnectionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method TestConnection not implemented")
@@ -525,6 +545,24 @@ func _RuntimeService_CheckScript_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RuntimeService_CheckPolicies_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckPoliciesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RuntimeServiceServer).CheckPolicies(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RuntimeService_CheckPolicies_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RuntimeServiceServer).CheckPolicies(ctx, req.(*CheckPoliciesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _RuntimeService_TestConnection_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(TestConnectionRequest)
 	if err := dec(in); err != nil {
@@ -585,6 +623,10 @@ var RuntimeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CheckScript",
 			Handler:    _RuntimeService_CheckScript_Handler,
+		},
+		{
+			MethodName: "CheckPolicies",
+			Handler:    _RuntimeService_CheckPolicies_Handler,
 		},
 		{
 			MethodName: "TestConnection",

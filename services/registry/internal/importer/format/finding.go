@@ -21,6 +21,15 @@ const (
 	ScriptUnchecked = "ScriptUnchecked"
 )
 
+// The codes of findings about policies. They do not keep a revision from being
+// published: only calls of the operations that they are for fail.
+const (
+	// PolicyInvalid: a policy that cannot be applied. Its severity is Error.
+	PolicyInvalid = "PolicyInvalid"
+	// PolicyUnchecked: policies that nobody could try, through no fault of their own.
+	PolicyUnchecked = "PolicyUnchecked"
+)
+
 // Severity says how bad a finding is.
 type Severity int
 
