@@ -70,16 +70,9 @@ func RelinkHeader(lines []string, f func(target string) (link string, ok bool)) 
 		for rest := line; rest != ""; {
 			var one linkValue
 			one, rest = oneLink(rest)
-			text := strings.Trim(one.text, " \t,")
-			if one.target != "" && one.leads() {
-				link, ok := f(one.target)
-				if !ok {
-					continue
-				}
-				if next == "" && !one.anchored && one.is("next") {
-					next = link
-				}
-				text = "<" + link + text[strings.IndexByte(text, '>'):]
+			text, link := one.relinked(f)
+			if next == "" && !one.anchored && one.is("next") {
+				next = link
 			}
 			if text != "" {
 				kept = append(kept, text)
@@ -90,6 +83,20 @@ func RelinkHeader(lines []string, f func(target string) (link string, ok bool)) 
 		}
 	}
 	return out, next
+}
+
+// relinked returns the text of a link, with its new target if it leads through a list;
+// both are empty if f takes it out.
+func (l *linkValue) relinked(f func(target string) (link string, ok bool)) (text, link string) {
+	text = strings.Trim(l.text, " \t,")
+	if l.target == "" || !l.leads() {
+		return text, ""
+	}
+	link, ok := f(l.target)
+	if !ok {
+		return "", ""
+	}
+	return "<" + link + text[strings.IndexByte(text, '>'):], link
 }
 
 // leads reports whether a link leads through a list.
