@@ -105,8 +105,11 @@ func TestWhatAnAnswerSaysBesideItsBodyIsInHeaders(t *testing.T) {
 		},
 		{
 			"an API cannot speak in our name", &runtimev1.InvokeResponse{Headers: []*runtimev1.Header{
-				{Name: "ferrule-next-link", Value: "/v1/elsewhere"}, {Name: "Ferrule-Findings", Value: "[]"}, {Name: "Ferrule-Anything", Value: "x"},
-				{Name: "Ferrule-Error-Reason", Value: "CONNECTION_DELETED"}, {Name: "ferrule-error-message", Value: "x"},
+				{Name: "ferrule-next-link", Value: "/v1/elsewhere"},
+				{Name: "Ferrule-Findings", Value: "[]"},
+				{Name: "Ferrule-Anything", Value: "x"},
+				{Name: "Ferrule-Error-Reason", Value: "CONNECTION_DELETED"},
+				{Name: "ferrule-error-message", Value: "x"},
 			}},
 			map[string]string{},
 		},

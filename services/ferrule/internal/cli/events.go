@@ -156,7 +156,7 @@ func (r *eventReader) follow(ctx context.Context) error {
 			if r.last > 0 {
 				r.app.progress("`ferrule events %s --follow --after %d` continues here", id(r.name), r.last)
 			}
-			return nil //nolint:nilerr // the user has seen enough
+			return nil
 		}
 		if err != nil {
 			return err

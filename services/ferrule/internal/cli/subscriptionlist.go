@@ -43,7 +43,7 @@ func (a *app) list(text string) (*connectorv1.PollingTrigger, error) {
 		}
 		return rules, err
 	}
-	for _, rule := range strings.Split(text, ",") {
+	for rule := range strings.SplitSeq(text, ",") {
 		name, value, given := strings.Cut(rule, "=")
 		if given != (name != "changed") || given && value == "" {
 			return nil, usage("--list %q is no rule; it takes %s", rule, listHelp)

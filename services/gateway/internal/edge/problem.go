@@ -1,9 +1,9 @@
 package edge
 
 import (
-	"fmt"
 	"math"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -47,10 +47,7 @@ func percentEncoded(text string) string {
 	for _, r := range strings.TrimSpace(text) {
 		one := string(r)
 		if r < ' ' || r >= 0x7f || r == '%' {
-			one = ""
-			for _, c := range []byte(string(r)) {
-				one += fmt.Sprintf("%%%02X", c)
-			}
+			one = url.PathEscape(one)
 		}
 		if b.Len()+len(one) > maxSentence {
 			break
