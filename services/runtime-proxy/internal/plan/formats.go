@@ -18,11 +18,9 @@ const (
 type textKind int
 
 const (
-	plainText textKind = iota
-	bytesText          // base64; may be given as a content wrapper
-	timeText           // a date and a time with an offset
-	localText          // a date and a time without an offset
-	dateText           // a date
+	plainText  textKind = iota
+	bytesText           // base64; may be given as a content wrapper
+	momentText          // a date, or a date and a time
 )
 
 // formats are the places of a value whose texts have a format, and its integers.
@@ -128,12 +126,8 @@ func kindOfText(list []member) textKind {
 		return plainText
 	}
 	switch format {
-	case "date-time":
-		return timeText
-	case "date-no-tz":
-		return localText
-	case "date":
-		return dateText
+	case "date-time", "date-no-tz", "date":
+		return momentText
 	}
 	return plainText
 }

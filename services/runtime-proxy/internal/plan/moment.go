@@ -5,42 +5,34 @@ import (
 	"time"
 )
 
-// moment is a date, or a date and a time, in the extended form of ISO 8601.
-type moment struct {
-	exists bool   // the calendar and the clock have it
-	clock  bool   // it has a time
-	offset string // "Z" or "+02:00"; empty for none
-}
-
-// readMoment reads "2026-01-31", "2026-01-31T09:30:00.5+02:00" and what lies between;
-// false for everything else. A space may stand for the "T".
-func readMoment(text string) (m moment, ok bool) {
+// impossible reports whether a text is a date, or a date and a time, in the extended
+// form of ISO 8601 ("2026-01-31", "2026-01-31T09:30:00.5+02:00" and what lies between)
+// that no calendar or clock has. A space may stand for the "T".
+func impossible(text string) bool {
 	const day = len(time.DateOnly)
 	if len(text) < day || !looksLike(text[:day], "0000-00-00") {
-		return moment{}, false
+		return false
 	}
 	_, err := time.Parse(time.DateOnly, text[:day])
-	m.exists = err == nil
 	rest := text[day:]
 	if rest == "" {
-		return m, true
+		return err != nil
 	}
-	if m.clock = strings.ContainsRune("Tt ", rune(rest[0])); !m.clock {
-		return moment{}, false
+	if !strings.ContainsRune("Tt ", rune(rest[0])) {
+		return false
 	}
-	clock := rest[1:]
+	clock, offset := rest[1:], ""
 	if at := strings.IndexAny(clock, "Zz+-"); at >= 0 {
-		clock, m.offset = clock[:at], clock[at:]
+		clock, offset = clock[:at], clock[at:]
 	}
 	seconds, fraction, fractional := strings.Cut(clock, ".")
 	if fractional && (len(fraction) == 0 || strings.Trim(fraction, "0123456789") != "") {
-		return moment{}, false
+		return false
 	}
-	if !(looksLike(seconds, "00:00:00") || !fractional && looksLike(seconds, "00:00")) || !isOffset(m.offset) {
-		return moment{}, false
+	if !(looksLike(seconds, "00:00:00") || !fractional && looksLike(seconds, "00:00")) || !isOffset(offset) {
+		return false
 	}
-	m.exists = m.exists && onTheClock(seconds)
-	return m, true
+	return err != nil || !onTheClock(seconds)
 }
 
 // onTheClock reports whether a day has such a time: up to the leap second, or 24:00 for

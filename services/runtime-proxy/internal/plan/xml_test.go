@@ -63,7 +63,7 @@ func TestXMLIsWrittenAsTheSchemaSays(t *testing.T) {
 		{"parts of a schema", `{"xml":{"name":"r"},"allOf":[{"properties":{"a":{"xml":{"name":"A"}}}},{"properties":{"b":{"xml":{"name":"B"}}}}]}`, `{"b":1,"a":2}`, `<r><A>2</A><B>1</B></r>`},
 		{"a member that only additional properties describe", `{"type":"object","xml":{"name":"r"},"additionalProperties":{"type":"object","properties":{"a":{"xml":{"attribute":true}}}}}`, `{"x":{"a":1}}`, `<r><x a="1"></x></r>`},
 		{"null is nothing", `{"type":"object","xml":{"name":"r"}}`, `{"a":null,"b":[null,1]}`, `<r><b>1</b></r>`},
-		{"times have an offset, as in other bodies", `{"type":"object","xml":{"name":"r"},"properties":{"d":{"type":"string","format":"date-time"}}}`, `{"d":"2024-02-29T23:59:59"}`, `<r><d>2024-02-29T23:59:59Z</d></r>`},
+		{"dates stay as they are", `{"type":"object","xml":{"name":"r"},"properties":{"d":{"type":"string","format":"date-time"}}}`, `{"d":"2024-02-29T23:59:59"}`, `<r><d>2024-02-29T23:59:59</d></r>`},
 		{"text that would be markup", `{"type":"object","xml":{"name":"r"},"properties":{"q":{"xml":{"attribute":true}}}}`, `{"q":"\"<>&'\n","t":"]]><b>"}`, `<r q="&#34;&lt;&gt;&amp;&#39;&#xA;"><t>]]&gt;&lt;b&gt;</t></r>`},
 		{"a name that is none", `{"type":"object","xml":{"name":"r"}}`, `{"a b":1}`, `body.a b cannot be written as XML: "a b" is no name of an element`},
 		{"a name that would be markup", `{"type":"object","xml":{"name":"r"}}`, `{"a><b":1}`, `body.a><b cannot be written as XML: "a><b" is no name of an element`},
