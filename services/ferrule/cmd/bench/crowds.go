@@ -22,7 +22,7 @@ const polledAtMost = 100_000
 
 // crowds measures many polling subscriptions.
 func (r *run) crowds(ctx context.Context, o *notices.Outcome) error {
-	nats, err := r.start(ctx, roleNATS, task{})
+	nats, err := r.start(ctx, roleNATS, task{Sync: r.schedules})
 	if err != nil {
 		return err
 	}
@@ -80,12 +80,12 @@ func (t task) serveTrigger(ctx context.Context, role string, l net.Listener) (bo
 		return true, fmt.Errorf("make a directory for the message bus: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if role == roleNATS {
-		return true, crowd.Bus(ctx, dir, l)
-	}
 	sync := embedded.SyncAlways
 	if t.Sync == syncInterval {
 		sync = embedded.SyncInterval
+	}
+	if role == roleNATS {
+		return true, crowd.Bus(ctx, dir, sync, l)
 	}
 	handler, done, err := notices.NewBare(ctx, dir, sync)
 	if err != nil {

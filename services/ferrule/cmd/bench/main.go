@@ -42,6 +42,7 @@ type options struct {
 	secrets       int
 	backlog       int
 	subscriptions int
+	schedules     string
 	nginx         string
 	caddy         string
 	wrk           string
@@ -96,6 +97,7 @@ func parse(args []string, help io.Writer) (options, error) {
 	flags.IntVar(&o.secrets, "secrets", 1_000_000, "`number` of connections of the large vault, more than 10,000")
 	flags.IntVar(&o.backlog, "backlog", 100_000, "`number` of undelivered events with which notifications are measured again")
 	flags.IntVar(&o.subscriptions, "subscriptions", 10_000, "`number` of polling subscriptions; a tenth of it is measured too, down to 10,000")
+	flags.StringVar(&o.schedules, "schedules", syncAlways, "when the message bus of the polling subscriptions syncs: always or interval")
 	flags.StringVar(&o.nginx, "nginx", "nginx", "`program` nginx; left out if it does not exist, and a slower API of our own is behind all others")
 	flags.StringVar(&o.caddy, "caddy", "bin/tools/caddy", "`path` of the program caddy; left out if it does not exist")
 	flags.StringVar(&o.wrk, "wrk", "wrk", "`program` wrk that makes the load; our own generator does, which needs more of the processors, if it does not exist")
@@ -128,6 +130,8 @@ func (o options) check(rest []string) error {
 		return fmt.Errorf("-connectors must be whole thousands, not %d", o.connectors)
 	case o.secrets <= 10_000:
 		return fmt.Errorf("-secrets must be more than 10,000, not %d", o.secrets)
+	case o.schedules != syncAlways && o.schedules != syncInterval:
+		return fmt.Errorf("-schedules must be always or interval, not %q", o.schedules)
 	case o.backlog < 1 || o.subscriptions < 1:
 		return errors.New("-backlog and -subscriptions must be more than 0")
 	case o.unknownPart() != "":

@@ -212,10 +212,9 @@ func ownMemory() int64 {
 	return 0
 }
 
-// Bus serves a message bus at a listener until ctx ends. What is acknowledged is on
-// disk.
-func Bus(ctx context.Context, dir string, l net.Listener) error {
-	nats, err := embedded.Start(ctx, embedded.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+// Bus serves a message bus at a listener until ctx ends.
+func Bus(ctx context.Context, dir string, sync embedded.Sync, l net.Listener) error {
+	nats, err := embedded.Start(ctx, embedded.Options{Dir: dir, Sync: sync, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
