@@ -49,8 +49,10 @@ func (t task) playTrigger(ctx context.Context, role string, out io.Writer) (bool
 	clk := clock.System()
 	switch role {
 	case roleNotify:
-		cfg := measure.Config{Clock: clk, Warmup: t.Warmup, Duration: t.Duration}
-		outcome, err = measure.Run(ctx, cfg, notices.Calls(clk, t.Notify, t.Connections))
+		var calls []measure.Call
+		if calls, err = notices.Calls(clk, t.Notify, t.Connections); err == nil {
+			outcome, err = measure.Run(ctx, measure.Config{Clock: clk, Warmup: t.Warmup, Duration: t.Duration}, calls)
+		}
 	case roleSteady:
 		outcome, err = notices.Steady(ctx, clk, t.Notify, steadyRate, t.Duration)
 	case roleCrowd:

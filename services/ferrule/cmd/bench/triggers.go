@@ -44,8 +44,8 @@ func (r *run) triggers(ctx context.Context, result *report.Report) error {
 // noticed is a suite with an API whose webhook it is subscribed to.
 type noticed struct {
 	api    string
-	suite  *suite
 	client *rest.Client
+	plain  *http.Client // for the API
 }
 
 // ingress compares the rate of notifications with that of a bare handler, looks at
@@ -136,7 +136,11 @@ func (r *run) notice(ctx context.Context, sync string) (*noticed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to the API with the webhook: %w", err)
 	}
-	return &noticed{api: api, suite: s, client: client}, nil
+	plain, err := notices.Client(1)
+	if err != nil {
+		return nil, err
+	}
+	return &noticed{api: api, client: client, plain: plain}, nil
 }
 
 // subscribe registers a callback, with a sink unless its path is empty, and returns
@@ -162,7 +166,7 @@ func (n *noticed) ask(ctx context.Context, path string, answer any) error {
 	if err != nil {
 		return fmt.Errorf("ask the API: %w", err)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := n.plain.Do(req)
 	if err != nil {
 		return fmt.Errorf("ask the API: %w", err)
 	}

@@ -14,11 +14,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/clock"
+	"github.com/ferrule-dev/ferrule/pkg/egress"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/measure"
 )
 
@@ -134,9 +136,20 @@ type sender struct {
 	to     Registration
 }
 
-func newSender(clk clock.Clock, to Registration, connections int) *sender {
-	transport := &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections, DisableCompression: true}
-	return &sender{clock: clk, client: &http.Client{Transport: transport}, to: to}
+// Client returns a client that reaches this machine only.
+func Client(connections int) (*http.Client, error) {
+	guard, err := egress.New(egress.Policy{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	if err != nil {
+		return nil, fmt.Errorf("make the guard of a client: %w", err)
+	}
+	return guard.Client(egress.ClientOptions{Transport: egress.TransportOptions{
+		MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections, DisableCompression: true,
+	}}), nil
+}
+
+func newSender(clk clock.Clock, to Registration, connections int) (*sender, error) {
+	client, err := Client(connections)
+	return &sender{clock: clk, client: client, to: to}, err
 }
 
 // send sends one notification, signed, and returns when it was accepted.
@@ -168,20 +181,29 @@ func (s *sender) send(ctx context.Context) error {
 var padding = string(bytes.Repeat([]byte("x"), paddingSize)) //nolint:gochecknoglobals // a constant
 
 // Calls are notifications one after another on so many connections.
-func Calls(clk clock.Clock, to Registration, connections int) []measure.Call {
-	s := newSender(clk, to, connections)
+func Calls(clk clock.Clock, to Registration, connections int) ([]measure.Call, error) {
+	s, err := newSender(clk, to, connections)
+	if err != nil {
+		return nil, err
+	}
 	calls := make([]measure.Call, connections)
 	for i := range calls {
 		calls[i] = s.send
 	}
-	return calls
+	return calls, nil
 }
+
+// steadyConnections is how many notifications of a steady rate may be under way.
+const steadyConnections = 256
 
 // Steady sends notifications at a rate per second for a while, however long their
 // answers take, and returns how many were accepted.
 func Steady(ctx context.Context, clk clock.Clock, to Registration, rate int, lasts time.Duration) (accepted int, err error) {
 	const step = 5 * time.Millisecond
-	s := newSender(clk, to, 256)
+	s, err := newSender(clk, to, steadyConnections)
+	if err != nil {
+		return 0, err
+	}
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	began := clk.Now()

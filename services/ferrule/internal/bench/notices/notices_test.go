@@ -66,7 +66,10 @@ func TestNotificationsAreSignedTimedAndCounted(t *testing.T) {
 		w.WriteHeader(status)
 	}))
 	defer edge.Close()
-	send := notices.Calls(clock.System(), notices.Registration{URL: edge.URL, Secret: "s"}, 1)
+	send, err := notices.Calls(clock.System(), notices.Registration{URL: edge.URL, Secret: "s"}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for range 3 {
 		if err := send[0](t.Context()); err != nil {
 			t.Fatal(err)
@@ -83,7 +86,11 @@ func TestARefusedNotificationIsAnError(t *testing.T) {
 	api := httptest.NewServer(notices.NewAPI(clock.System()))
 	defer api.Close()
 	to := notices.Registration{URL: api.URL + notices.DeadPath}
-	if err := notices.Calls(clock.System(), to, 1)[0](t.Context()); err == nil {
+	send, err := notices.Calls(clock.System(), to, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := send[0](t.Context()); err == nil {
 		t.Error("no error")
 	}
 	if n, err := notices.Steady(t.Context(), clock.System(), to, 100, 50*time.Millisecond); err == nil || n != 0 {
