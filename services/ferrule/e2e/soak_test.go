@@ -28,7 +28,7 @@ const (
 	// soakBehind is how many items may wait to be polled: no more than are listed.
 	soakBehind = soakVisible * 3 / 4
 	// soakTail bounds the time in which everything arrives that was under way.
-	soakTail = 5 * time.Minute
+	soakTail = 10 * time.Minute
 	// soakPause is how long is waited before dead letters are asked for.
 	soakPause = 15 * time.Second
 )
