@@ -53,6 +53,9 @@ func TestWebhookTriggersOfConnectorPackagesAreRegisteredNotifiedAndRemoved(t *te
 	for _, line := range w.failures {
 		t.Log(line)
 	}
+	if named, found := w.counts[string(relative)+": "+removed], w.counts[string(silent)+": "+removed]; found < named/2 {
+		t.Errorf("without a Location %d are removed, of %d that can be", found, named)
+	}
 	if w.counts["triggers"] == 0 || len(w.failures) > 0 {
 		t.Errorf("%d failures at %d triggers", len(w.failures), w.counts["triggers"])
 	}

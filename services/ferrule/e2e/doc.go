@@ -11,5 +11,12 @@
 //
 //	go test ./e2e -run Kill -seed 42
 //
+// TestSoak runs NATS and the services as processes of their own and kills them for as
+// long as FERRULE_SOAK says, while an API and its sinks fail:
+//
+//	FERRULE_SOAK=10m go test ./e2e -run Soak -v -timeout 30m -seed 42
+//
+// It takes a minute where CI is true, and is left out elsewhere.
+//
 // The package has no code of its own.
 package e2e

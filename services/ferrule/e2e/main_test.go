@@ -31,9 +31,18 @@ var build = sync.OnceValues(func() (binaries, error) {
 
 // compile builds one program the way scripts/build does.
 func compile(module, program, pkg string) error {
+	return compileWith(module, program, pkg, "CGO_ENABLED=0")
+}
+
+// compileAlone builds a program of a module that is not part of the workspace.
+func compileAlone(module, program, pkg string) error {
+	return compileWith(module, program, pkg, "CGO_ENABLED=0", "GOWORK=off")
+}
+
+func compileWith(module, program, pkg string, env ...string) error {
 	cmd := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-o", program, pkg)
 	cmd.Dir = module
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s: %w\n%s", pkg, err, out)
 	}

@@ -30,27 +30,30 @@ func main() {
 
 // options are the flags of a run.
 type options struct {
-	ferrule     string
-	packages    string
-	libraries   string
-	catalogue   string
-	vault       string
-	github      string
-	parts       string
-	output      string
-	connectors  int
-	secrets     int
-	nginx       string
-	caddy       string
-	wrk         string
-	profile     string
-	only        string
-	many        int
-	bulk        int
-	connections int
-	rounds      int
-	warmup      time.Duration
-	duration    time.Duration
+	ferrule       string
+	packages      string
+	libraries     string
+	catalogue     string
+	vault         string
+	github        string
+	parts         string
+	output        string
+	connectors    int
+	secrets       int
+	backlog       int
+	subscriptions int
+	schedules     string
+	nginx         string
+	caddy         string
+	wrk           string
+	profile       string
+	only          string
+	many          int
+	bulk          int
+	connections   int
+	rounds        int
+	warmup        time.Duration
+	duration      time.Duration
 }
 
 // command runs one command line and returns the exit code: 0, 1 if something
@@ -89,9 +92,12 @@ func parse(args []string, help io.Writer) (options, error) {
 	flags.StringVar(&o.catalogue, "catalogue", "bin/cataloguebench", "`path` of the program that lists and searches; left out if it does not exist")
 	flags.StringVar(&o.vault, "vault", "bin/vaultbench", "`path` of the program that fills vaults; left out if it does not exist")
 	flags.StringVar(&o.github, "github", "", "`file` with the description of GitHub's API; left out if empty")
-	flags.StringVar(&o.parts, "parts", "rates,imports,catalogue,vault,proxy", "what to measure: a `list` of rates, imports, catalogue, vault and proxy")
+	flags.StringVar(&o.parts, "parts", "rates,imports,catalogue,vault,triggers,proxy", "what to measure: a `list` of rates, imports, catalogue, vault, triggers and proxy")
 	flags.IntVar(&o.connectors, "connectors", 100_000, "`number` of connectors of the large catalogue, in whole thousands")
 	flags.IntVar(&o.secrets, "secrets", 1_000_000, "`number` of connections of the large vault, more than 10,000")
+	flags.IntVar(&o.backlog, "backlog", 100_000, "`number` of undelivered events with which notifications are measured again")
+	flags.IntVar(&o.subscriptions, "subscriptions", 10_000, "`number` of polling subscriptions; a tenth of it is measured too, down to 10,000")
+	flags.StringVar(&o.schedules, "schedules", syncAlways, "when the message bus of the polling subscriptions syncs: always or interval")
 	flags.StringVar(&o.nginx, "nginx", "nginx", "`program` nginx; left out if it does not exist, and a slower API of our own is behind all others")
 	flags.StringVar(&o.caddy, "caddy", "bin/tools/caddy", "`path` of the program caddy; left out if it does not exist")
 	flags.StringVar(&o.wrk, "wrk", "wrk", "`program` wrk that makes the load; our own generator does, which needs more of the processors, if it does not exist")
@@ -124,8 +130,12 @@ func (o options) check(rest []string) error {
 		return fmt.Errorf("-connectors must be whole thousands, not %d", o.connectors)
 	case o.secrets <= 10_000:
 		return fmt.Errorf("-secrets must be more than 10,000, not %d", o.secrets)
+	case o.schedules != syncAlways && o.schedules != syncInterval:
+		return fmt.Errorf("-schedules must be always or interval, not %q", o.schedules)
+	case o.backlog < 1 || o.subscriptions < 1:
+		return errors.New("-backlog and -subscriptions must be more than 0")
 	case o.unknownPart() != "":
-		return fmt.Errorf("-parts takes rates, imports, catalogue, vault and proxy, not %q", o.unknownPart())
+		return fmt.Errorf("-parts takes rates, imports, catalogue, vault, triggers and proxy, not %q", o.unknownPart())
 	case o.many < 1 || o.bulk < 0:
 		return errors.New("-many must be more than 0, and -bulk not less")
 	case o.connections < 1 || o.rounds < 1 || o.duration <= 0 || o.warmup < 0:
@@ -140,6 +150,7 @@ const (
 	partImports   = "imports"
 	partCatalogue = "catalogue"
 	partVault     = "vault"
+	partTriggers  = "triggers"
 	partProxy     = "proxy"
 )
 
@@ -151,7 +162,7 @@ func (o options) measures(part string) bool {
 // unknownPart returns a part that does not exist.
 func (o options) unknownPart() string {
 	for part := range strings.SplitSeq(o.parts, ",") {
-		if !slices.Contains([]string{partRates, partImports, partCatalogue, partVault, partProxy}, part) {
+		if !slices.Contains([]string{partRates, partImports, partCatalogue, partVault, partTriggers, partProxy}, part) {
 			return cmp.Or(part, "nothing")
 		}
 	}

@@ -29,7 +29,8 @@ import (
 func TestFlags(t *testing.T) {
 	usual := options{
 		ferrule: "bin/ferrule", packages: "../shared/corpus/powerplatform", output: "text",
-		libraries: "bin/tools/importbench", catalogue: "bin/cataloguebench", vault: "bin/vaultbench", parts: "rates,imports,catalogue,vault,proxy", connectors: 100_000, secrets: 1_000_000,
+		libraries: "bin/tools/importbench", catalogue: "bin/cataloguebench", vault: "bin/vaultbench", parts: "rates,imports,catalogue,vault,triggers,proxy", connectors: 100_000, secrets: 1_000_000,
+		backlog: 100_000, subscriptions: 10_000, schedules: syncAlways,
 		nginx: "nginx", caddy: "bin/tools/caddy", wrk: "wrk", many: 10_000, bulk: 1024,
 		connections: 50, rounds: 3, warmup: time.Second, duration: 3 * time.Second,
 	}
@@ -48,6 +49,9 @@ func TestFlags(t *testing.T) {
 		{"no part", []string{"-parts", ""}, options{}, "nothing"},
 		{"connectors that are no thousands", []string{"-connectors", "1500"}, options{}, "-connectors"},
 		{"another format", []string{"-o", "xml"}, options{}, "-o must be text or json"},
+		{"no subscriptions", []string{"-subscriptions", "0"}, options{}, "-subscriptions"},
+		{"another way to sync", []string{"-schedules", "never"}, options{}, "-schedules"},
+		{"no backlog", []string{"-backlog", "0"}, options{}, "-backlog"},
 		{"no connections", []string{"-connections", "0"}, options{}, "-connections"},
 		{"nothing in rotation", []string{"-many", "0"}, options{}, "-many"},
 		{"no time", []string{"-duration", "0s"}, options{}, "-duration"},

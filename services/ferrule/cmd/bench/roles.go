@@ -21,6 +21,7 @@ import (
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/corpus"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/load"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/measure"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/notices"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/reading"
 	"github.com/ferrule-dev/ferrule/services/registry"
 	runtimeproxy "github.com/ferrule-dev/ferrule/services/runtime-proxy"
@@ -42,6 +43,12 @@ const (
 	roleFastAPI   = "fast-api"
 	roleSuite     = "suite"
 	roleHaul      = "haul"
+	roleNotices   = "notices-api"
+	roleBare      = "bare-notices"
+	roleNotify    = "notify"
+	roleSteady    = "notify-steadily"
+	roleNATS      = "nats"
+	roleCrowd     = "crowd"
 )
 
 // task is what a role is told on its standard input, as one line of JSON.
@@ -64,7 +71,14 @@ type task struct {
 	// Upload is how many bytes are sent.
 	Upload int64 `json:"upload,omitempty"`
 
-	// Folder holds the packages to translate.
+	// Notify is where notifications go, Sync how the bare handler's stream is synced.
+	Notify notices.Registration `json:"notify"`
+	Sync   string               `json:"sync,omitempty"`
+	// NATS is the URL of the message bus, Sizes numbers of subscriptions.
+	NATS  string `json:"nats,omitempty"`
+	Sizes []int  `json:"sizes,omitempty"`
+
+	// Folder holds the packages to translate, or what a role writes.
 	Folder string `json:"folder,omitempty"`
 	// Files are the descriptions to read.
 	Files []string `json:"files,omitempty"`
@@ -94,6 +108,9 @@ func playRole(ctx context.Context, args []string, in io.Reader, out io.Writer) e
 		if err := inspect(ctx, out); err != nil {
 			return err
 		}
+	}
+	if played, err := t.playTrigger(ctx, args[0], out); played {
+		return err
 	}
 	switch args[0] {
 	case roleLoad:
@@ -130,6 +147,9 @@ func (t task) serve(ctx context.Context, role string, out io.Writer) error {
 	}
 	if _, err := fmt.Fprintf(out, "serving at %s\n", l.Addr()); err != nil {
 		return errors.Join(err, l.Close())
+	}
+	if served, err := t.serveTrigger(ctx, role, l); served {
+		return err
 	}
 	var handler http.Handler
 	switch role {

@@ -82,7 +82,7 @@ func (r *run) all(ctx context.Context, result *report.Report) error {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context, *report.Report) error
-	}{{partRates, r.speed}, {partImports, r.imports}, {partCatalogue, r.search}, {partVault, r.fillVaults}, {partProxy, r.beside}} {
+	}{{partRates, r.speed}, {partImports, r.imports}, {partCatalogue, r.search}, {partVault, r.fillVaults}, {partTriggers, r.triggers}, {partProxy, r.beside}} {
 		if !r.measures(part.name) {
 			continue
 		}

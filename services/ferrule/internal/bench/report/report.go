@@ -14,6 +14,7 @@ import (
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/catalogue"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/corpus"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/measure"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/notices"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/proxies"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/reading"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/safe"
@@ -39,6 +40,9 @@ type Report struct {
 	Catalogue *catalogue.Comparison `json:"catalogue,omitempty"`
 	// Vault says how fast secrets are sealed and lent; nil if not measured.
 	Vault *safe.Outcome `json:"vault,omitempty"`
+	// Triggers says what becomes of notifications and of many polling subscriptions; nil
+	// if not measured.
+	Triggers *notices.Outcome `json:"triggers,omitempty"`
 	// Proxies compares the suite with other gateways; nil if not measured.
 	Proxies *proxies.Outcome `json:"proxies,omitempty"`
 }
@@ -160,6 +164,11 @@ func (r Report) Text(w io.Writer) error {
 	}
 	if r.Vault != nil {
 		if err := writeVault(w, *r.Vault); err != nil {
+			return err
+		}
+	}
+	if r.Triggers != nil {
+		if err := writeTriggers(w, *r.Triggers); err != nil {
 			return err
 		}
 	}
