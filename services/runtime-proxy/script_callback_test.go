@@ -165,6 +165,36 @@ func TestCallbackURLsOfScriptsEndWithTheirConnection(t *testing.T) {
 	checkReason(t, second(c.receive(req)), fault.ReasonCallbackUnknown) // it was forgotten
 }
 
+// Code that was published for a while leaves no way to connections behind.
+func TestCallbackURLsOfScriptsEndWithTheCodeThatAskedForThem(t *testing.T) {
+	c := newCalledBack(t)
+	req := &runtimev1.ReceiveCallbackRequest{Token: c.subscribe("/hook/a"), Method: "POST"}
+	honest := ""
+	publish := func(revision string, change func(d *connectorv1.Definition)) {
+		c.registry.change(func(r *registry) {
+			r.revision = strings.Repeat(revision, 32)
+			change(r.definition)
+		})
+		c.clock.Advance(2 * time.Minute) // bindings follow what is published
+	}
+	publish("b", func(d *connectorv1.Definition) {
+		honest = d.GetScripts()[0].GetSource()
+		d.GetScripts()[0].Source = "// mended\n" + honest
+	})
+	checkReason(t, second(c.receive(req)), fault.ReasonCallbackUnknown)
+	publish("c", func(d *connectorv1.Definition) { d.GetScripts()[0].OperationIds = []string{"Hook"} })
+	checkReason(t, second(c.receive(req)), fault.ReasonCallbackUnknown)
+	publish("d", func(d *connectorv1.Definition) {
+		d.GetScripts()[0].Source, d.GetScripts()[0].OperationIds = honest, []string{"Search", "Hook"}
+	})
+	must(t, second(c.receive(req)))
+	publish("e", func(d *connectorv1.Definition) {
+		d.Operations = slices.DeleteFunc(d.GetOperations(), func(op *connectorv1.Operation) bool { return op.GetOperationId() == "Search" })
+		d.GetScripts()[0].OperationIds = []string{"Hook"}
+	})
+	checkReason(t, second(c.receive(req)), fault.ReasonCallbackUnknown)
+}
+
 func swapFirst(token string) string {
 	if token[0] == 'A' {
 		return "B" + token[1:]

@@ -4,7 +4,7 @@
 // reports events there. Whoever calls it runs an operation of the connector with
 // the connection that the URL was made for. The token in the URL is the digest of
 // that under the connection's link key: nobody can guess it, asking twice gives the
-// same URL, and it ends with the connection.
+// same URL, and it ends with the connection, and with the code that asked for it.
 //
 //	token := callback.Token(linkKey, entry)
 //	err := store.Put(ctx, token, entry)
@@ -43,6 +43,9 @@ type Entry struct {
 	// Path is the path of an operation of the connector, with a query if the code
 	// gave one.
 	Path string
+	// Operation is the operation whose code asked for the URL, and Code the digest of
+	// that code: the URL leads somewhere only as long as the operation has it.
+	Operation, Code string
 }
 
 // record is an entry as it is kept.
@@ -50,6 +53,8 @@ type record struct {
 	Connection string `json:"connection"`
 	Owner      string `json:"owner"`
 	Path       string `json:"path"`
+	Operation  string `json:"operation"`
+	Code       string `json:"code"`
 }
 
 // Check refuses paths that no operation has.
@@ -65,7 +70,7 @@ func Check(path string) error {
 // Token returns the token of an entry.
 func Token(linkKey []byte, e Entry) string {
 	mac := hmac.New(sha256.New, linkKey)
-	for _, part := range []string{"ferrule callback 1", e.Connection.String(), e.Owner, e.Path} {
+	for _, part := range []string{"ferrule callback 2", e.Connection.String(), e.Owner, e.Path, e.Operation, e.Code} {
 		_, _ = fmt.Fprintf(mac, "%d:%s", len(part), part) // a hash takes everything
 	}
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
@@ -86,7 +91,7 @@ func name(token string) string { return bus.Key("callback", token) }
 
 // Put keeps an entry.
 func (s *Store) Put(ctx context.Context, token string, e Entry) error {
-	data, err := json.Marshal(record{e.Connection.String(), e.Owner, e.Path})
+	data, err := json.Marshal(record{e.Connection.String(), e.Owner, e.Path, e.Operation, e.Code})
 	if err != nil {
 		return fmt.Errorf("encode callback: %w", err)
 	}
@@ -126,7 +131,7 @@ func Decode(value []byte) (Entry, bool) {
 		return Entry{}, false
 	}
 	connection, err := resource.ParseConnection(r.Connection)
-	return Entry{Connection: connection, Owner: r.Owner, Path: r.Path}, err == nil
+	return Entry{Connection: connection, Owner: r.Owner, Path: r.Path, Operation: r.Operation, Code: r.Code}, err == nil
 }
 
 // Delete forgets an entry.

@@ -23,7 +23,7 @@ func must(t testing.TB, err error) {
 }
 
 func entry() callback.Entry {
-	return callback.Entry{Connection: resource.Connection{Environment: "default", ID: "crm"}, Owner: "ada", Path: "/hook?a=1"}
+	return callback.Entry{Connection: resource.Connection{Environment: "default", ID: "crm"}, Owner: "ada", Path: "/hook?a=1", Operation: "Register", Code: "c0de"}
 }
 
 func newStore(t *testing.T) (*callback.Store, jetstream.KeyValue) {
@@ -44,6 +44,8 @@ func TestATokenIsOfOneEntryAndOneKey(t *testing.T) {
 		"another environment":                 func(e *callback.Entry) { e.Connection.Environment = "prod" },
 		"another owner":                       func(e *callback.Entry) { e.Owner = "bob" },
 		"another path":                        func(e *callback.Entry) { e.Path = "/hook?a=2" },
+		"another operation":                   func(e *callback.Entry) { e.Operation = "Search" },
+		"other code":                          func(e *callback.Entry) { e.Code = "c0df" },
 		"the same letters in other places":    func(e *callback.Entry) { e.Owner, e.Path = "ada/", "hook?a=1" },
 		"letters that look like the boundary": func(e *callback.Entry) { e.Owner, e.Path = "ada9:/hook?a=1", "" },
 	} {

@@ -86,6 +86,10 @@ type Ask struct {
 	// Connection and Principal are on what, and on whose behalf.
 	Connection resource.Connection
 	Principal  authn.Principal
+	// Instance tells the connection from those that had its name before, and Subject
+	// those apart for whom one principal calls; either may be empty.
+	Instance []byte
+	Subject  string
 	// Key is what the caller sent, 1 to [MaxKey] bytes.
 	Key string
 	// Fingerprint is of operation and input.
@@ -100,7 +104,7 @@ type Ask struct {
 // name is where the record is. Nobody learns of another caller's keys, nor gets
 // their answers.
 func (a *Ask) name() string {
-	sum := sha256.Sum256(packed([]byte{byte(a.Principal.Kind)}, []byte(a.Principal.Name), []byte(a.Key)))
+	sum := sha256.Sum256(packed([]byte{byte(a.Principal.Kind)}, []byte(a.Principal.Name), a.Instance, []byte(a.Subject), []byte(a.Key)))
 	return bus.Key(a.Connection.Environment, a.Connection.ID, base64.RawURLEncoding.EncodeToString(sum[:]))
 }
 

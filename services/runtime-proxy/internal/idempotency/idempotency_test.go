@@ -125,6 +125,8 @@ func TestTheSecondCall(t *testing.T) {
 		{"another key", nil, 0, other(func(a *Ask) { a.Key += "x" }), fresh},
 		{"another caller", nil, 0, other(func(a *Ask) { a.Principal.Name = "bob" }), fresh},
 		{"a service of the same name", nil, 0, other(func(a *Ask) { a.Principal.Kind = authn.KindService }), fresh},
+		{"another subject of the same caller", nil, 0, other(func(a *Ask) { a.Subject = "ben" }), fresh},
+		{"another connection of the same name", nil, 0, other(func(a *Ask) { a.Instance = []byte("later") }), fresh},
 		{"another connection", nil, 0, other(func(a *Ask) { a.Connection.ID = "shop-2" }), fresh},
 		{"the first is under way", nil, 0, nil, pending},
 		{"it has little time left", nil, 62 * time.Second, nil, want{reason: fault.ReasonIdempotencyKeyInUse, code: fault.CodeAborted, outcome: "pending", wait: 3 * time.Second, words: "under way"}},

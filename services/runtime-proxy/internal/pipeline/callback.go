@@ -29,7 +29,9 @@ func (p *Pipeline) callbackURL(ctx context.Context, c *Call, path string) (strin
 	if len(c.Binding.LinkKey) == 0 {
 		return "", fault.Precondition(fault.ReasonConnectionNotReady, "the connection has no key for callback urls; store it again to give it one")
 	}
-	entry := callback.Entry{Connection: c.Connection, Owner: c.Binding.Owner, Path: path}
+	entry := callback.Entry{
+		Connection: c.Connection, Owner: c.Binding.Owner, Path: path, Operation: c.OperationID, Code: c.operation.script.Digest(),
+	}
 	token := callback.Token(c.Binding.LinkKey, entry)
 	if err := p.callbacks.Put(ctx, token, entry); err != nil {
 		return "", err
@@ -71,6 +73,9 @@ func (p *Pipeline) Receive(ctx context.Context, in *Callback) (*upstream.Respons
 	if !callback.Belongs(in.Token, bound.LinkKey, entry) {
 		return nil, callback.Unknown()
 	}
+	if err := bound.Revision.asksFor(ctx, entry); err != nil {
+		return nil, err
+	}
 	path, query, _ := strings.Cut(entry.Path, "?")
 	id, ok := bound.Revision.plans.Match(in.Method, path)
 	if !ok {
@@ -91,6 +96,22 @@ func (p *Pipeline) Receive(ctx context.Context, in *Callback) (*upstream.Respons
 		return nil, err
 	}
 	return call.Response, nil
+}
+
+// asksFor is CALLBACK_UNKNOWN if the code that asked for a callback URL is not that of
+// its operation any more. Code that somebody put there for a while would otherwise have
+// left a way to the connection behind that needs no rights.
+func (r *Revision) asksFor(ctx context.Context, e callback.Entry) error {
+	op, err := r.operation(ctx, e.Operation)
+	switch {
+	case fault.ReasonOf(err) == fault.ReasonOperationNotFound:
+		return callback.Unknown()
+	case err != nil:
+		return err
+	case op.script == nil || op.script.Digest() != e.Code:
+		return callback.Unknown()
+	}
+	return nil
 }
 
 func joined(a, b string) string {

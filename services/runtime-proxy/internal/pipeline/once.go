@@ -42,7 +42,7 @@ func (p *Pipeline) exchangeOnce(ctx context.Context, c *Call, exchange Next) err
 	deadline, _ := ctx.Deadline() // limitTime has set one
 	repeatable := c.operation.repeatable(c)
 	claim, err := p.keys.Begin(ctx, idempotency.Ask{
-		Connection: c.Connection, Principal: c.principal, Key: c.IdempotencyKey,
+		Connection: c.Connection, Principal: c.principal, Instance: c.Binding.LinkKey, Subject: c.Subject.Fingerprint(), Key: c.IdempotencyKey,
 		Fingerprint: idempotency.FingerprintOf(c.OperationID, c.Link, c.Input), Deadline: deadline, Repeatable: repeatable,
 	})
 	if err != nil {

@@ -16,6 +16,7 @@ package script
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -72,6 +73,12 @@ type Program struct {
 
 // Has reports whether the code has a function.
 func (p *Program) Has(f sandbox.Function) bool { return p.exports.Has(f) }
+
+// Digest identifies the code: 64 hexadecimal digits, the same for the same source only.
+func (p *Program) Digest() string {
+	sum := sha256.Sum256([]byte(p.source.Source))
+	return hex.EncodeToString(sum[:])
+}
 
 // Program checks code once. One that does not compile, or has none of the
 // functions that are run, is SCRIPT_INVALID.
