@@ -81,12 +81,9 @@ func whyNot(set *connectorv1.ParameterSet) string {
 // can.
 func notSupported(set *connectorv1.ParameterSet, all []*connectorv1.ParameterSet) error {
 	working := slices.DeleteFunc(slices.Clone(all), func(s *connectorv1.ParameterSet) bool { return unsupported(s) != "" })
-	remedy := "the connector offers no other way to authenticate"
+	remedy := cmp.Or(set.GetUnsupported().GetRemedy(), "the connector offers no other way to authenticate")
 	if len(working) > 0 {
 		remedy = "choose another one: " + setNames(working)
-	}
-	if own := set.GetUnsupported().GetRemedy(); own != "" {
-		remedy += "; or " + own
 	}
 	return fault.Unimplemented(fault.ReasonAuthKindNotSupported,
 		"no connection can be made with parameter set %q: %s; %s", set.GetName(), whyNot(set), remedy).

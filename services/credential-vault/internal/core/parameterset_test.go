@@ -85,12 +85,12 @@ func TestSetsThatCannotBeUsed(t *testing.T) {
 		"what the definition says that nobody can do": {
 			sets(cannot("NTLM")), "",
 			fault.ReasonAuthKindNotSupported,
-			[]string{`"default"`, "authenticates with NTLM", "no other way", "use a proxy"},
+			[]string{`"default"`, "authenticates with NTLM, which this server cannot do; use a proxy"},
 		},
 		"what the definition says that nobody can do, by its name": {
 			sets(set("key", typeSecret), cannot("agent")), "default",
 			fault.ReasonAuthKindNotSupported,
-			[]string{"authenticates with agent", `choose another one: "key"`, "use a proxy"},
+			[]string{"authenticates with agent", `choose another one: "key"`},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
