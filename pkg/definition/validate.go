@@ -163,6 +163,7 @@ func (v *validation) sets() {
 	}
 	for i, set := range v.def.GetParameterSets() {
 		at := "/parameterSets/" + strconv.Itoa(i)
+		v.unsupported(at, set)
 		names := unique(v, at+"/parameters/%d/name", set.GetParameters(), (*connectorv1.ConnectionParameter).GetName)
 		for j, p := range set.GetParameters() {
 			if p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_UNSPECIFIED {

@@ -205,3 +205,34 @@ func TestWhatHasNoEffectMayNameWhatIsNotThere(t *testing.T) {
 		})
 	}
 }
+
+func TestASetThatNobodyCanUse(t *testing.T) {
+	set := func(rest string) string {
+		return `{"ferrule": "1", "info": {"title": "T"}, "parameterSets": [{"name": "default", ` + rest + `}]}`
+	}
+	for _, row := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"as it should be", set(`"unsupported": {"kind": "NTLM", "remedy": "use a proxy"}`), nil},
+		{"without its kind and remedy", set(`"unsupported": {}`), []string{"/parameterSets/0/unsupported/kind", "/parameterSets/0/unsupported/remedy"}},
+		{"with too much text", set(`"unsupported": {"kind": "` + strings.Repeat("k", 201) + `", "remedy": "` + strings.Repeat("r", 401) + `"}`), []string{"/parameterSets/0/unsupported/kind", "/parameterSets/0/unsupported/remedy"}},
+		{"that asks for something", set(`"unsupported": {"kind": "NTLM", "remedy": "use a proxy"}, "parameters": [{"name": "p", "type": "STRING"}]`), []string{"/parameterSets/0/unsupported"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			def, err := definition.Unmarshal([]byte(row.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			if err := definition.Validate(def); err != nil {
+				for _, v := range fault.From(err).Violations() {
+					got = append(got, v.Field)
+				}
+			}
+			if !slices.Equal(got, row.want) {
+				t.Errorf("violations %q, want %q", got, row.want)
+			}
+		})
+	}
+}

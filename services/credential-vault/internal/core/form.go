@@ -106,8 +106,11 @@ func (v *Vault) Form(ctx context.Context, connector resource.Connector) (Connect
 
 func (v *Vault) formSet(ctx context.Context, conn Connection, def *connectorv1.Definition, set *connectorv1.ParameterSet) (FormSet, error) {
 	one := FormSet{Name: set.GetName(), Title: set.GetTitle(), Description: set.GetDescription()}
-	if kind := unsupported(set); kind != "" {
-		one.Unsupported = "it needs " + needs(kind) + ", which this server cannot do"
+	if unsupported(set) != "" {
+		one.Unsupported = whyNot(set)
+		if remedy := set.GetUnsupported().GetRemedy(); remedy != "" {
+			one.Unsupported += "; " + remedy
+		}
 		return one, nil
 	}
 	f, err := v.formOf(ctx, conn, def, set)

@@ -88,6 +88,23 @@ func TestTheUsualWayStandsFirstInAForm(t *testing.T) {
 	}
 }
 
+func TestAFormSaysWhatCannotBeDoneAndWhatToDoInstead(t *testing.T) {
+	l := newLogin(t)
+	def := loginDefinition()
+	def.ParameterSets = []*connectorv1.ParameterSet{{Name: "default", Unsupported: &connectorv1.UnsupportedAuthentication{
+		Kind: "NTLM", Remedy: "put a proxy that does NTLM in front of the API",
+	}}}
+	l.defs.definitions["crm"] = def
+	got, err := l.vault.Form(t.Context(), resource.Connector{Environment: "default", ID: "crm"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "the API authenticates with NTLM, which this server cannot do; put a proxy that does NTLM in front of the API"
+	if len(got.Sets) != 1 || got.Sets[0].Unsupported != want || got.Sets[0].Fields != nil {
+		t.Errorf("got %+v", got.Sets)
+	}
+}
+
 func TestFormsOfWhatIsNotThere(t *testing.T) {
 	l := newLogin(t)
 	_, err := l.vault.Form(t.Context(), resource.Connector{Environment: "default", ID: "nope"})

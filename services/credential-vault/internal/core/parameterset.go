@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -41,8 +42,12 @@ func chooseSet(def *connectorv1.Definition, name string) (*connectorv1.Parameter
 }
 
 // unsupported returns what a set needs that cannot be done, "" if everything can:
-// an agent, or more than one sign-in.
+// a way to authenticate that its definition says nothing of ours can do, an agent,
+// or more than one sign-in.
 func unsupported(set *connectorv1.ParameterSet) string {
+	if u := set.GetUnsupported(); u != nil {
+		return cmp.Or(u.GetKind(), "unknown")
+	}
 	signIns := 0
 	for _, p := range set.GetParameters() {
 		switch p.GetType() { //nolint:exhaustive // everything else can be done
@@ -60,25 +65,29 @@ func unsupported(set *connectorv1.ParameterSet) string {
 	return ""
 }
 
-// needs says what a kind of authentication that cannot be done is.
-func needs(kind string) string {
-	if kind == "agent" {
-		return "an agent in a private network"
+// whyNot says why a set that is not supported cannot be used.
+func whyNot(set *connectorv1.ParameterSet) string {
+	kind := unsupported(set)
+	switch {
+	case set.GetUnsupported() != nil:
+		return "the API authenticates with " + kind + ", which this server cannot do"
+	case kind == "agent":
+		return "it needs an agent in a private network, which this server cannot do"
 	}
-	return "signing in at more than one provider"
+	return "it needs signing in at more than one provider, which this server cannot do"
 }
 
-// notSupported says why a set cannot be used, and which others can.
+// notSupported says why a set cannot be used, what to do about it, and which others
+// can.
 func notSupported(set *connectorv1.ParameterSet, all []*connectorv1.ParameterSet) error {
-	kind := unsupported(set)
 	working := slices.DeleteFunc(slices.Clone(all), func(s *connectorv1.ParameterSet) bool { return unsupported(s) != "" })
-	remedy := "and the connector offers no other way to authenticate"
+	remedy := cmp.Or(set.GetUnsupported().GetRemedy(), "the connector offers no other way to authenticate")
 	if len(working) > 0 {
-		remedy = "so choose another one: " + setNames(working)
+		remedy = "choose another one: " + setNames(working)
 	}
 	return fault.Unimplemented(fault.ReasonAuthKindNotSupported,
-		"parameter set %q needs %s, which this server cannot do, %s", set.GetName(), needs(kind), remedy).
-		With("kind", kind)
+		"no connection can be made with parameter set %q: %s; %s", set.GetName(), whyNot(set), remedy).
+		With("kind", unsupported(set))
 }
 
 func setNames(sets []*connectorv1.ParameterSet) string {

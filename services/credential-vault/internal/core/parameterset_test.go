@@ -80,7 +80,17 @@ func TestSetsThatCannotBeUsed(t *testing.T) {
 		"an agent": {
 			sets(set("private", typeAgent)), "private",
 			fault.ReasonAuthKindNotSupported,
-			[]string{"agent in a private network"},
+			[]string{"agent in a private network", "no other way"},
+		},
+		"what the definition says that nobody can do": {
+			sets(cannot("NTLM")), "",
+			fault.ReasonAuthKindNotSupported,
+			[]string{`"default"`, "authenticates with NTLM, which this server cannot do; use a proxy"},
+		},
+		"what the definition says that nobody can do, by its name": {
+			sets(set("key", typeSecret), cannot("agent")), "default",
+			fault.ReasonAuthKindNotSupported,
+			[]string{"authenticates with agent", `choose another one: "key"`},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,5 +104,26 @@ func TestSetsThatCannotBeUsed(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// cannot is a set of an API that authenticates in a way that nothing can do.
+func cannot(kind string) *connectorv1.ParameterSet {
+	return &connectorv1.ParameterSet{Name: "default", Unsupported: &connectorv1.UnsupportedAuthentication{Kind: kind, Remedy: "use a proxy"}}
+}
+
+func TestWhatNobodyCanDoIsNeverCalledAPrivateNetwork(t *testing.T) {
+	for _, kind := range []string{"NTLM", "agent", "oauth2"} {
+		_, err := chooseSet(sets(cannot(kind)), "")
+		if err == nil || strings.Contains(err.Error(), "private network") || strings.Contains(err.Error(), "more than one provider") {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
+
+func TestASetThatWorksIsTakenBeforeOneThatCannot(t *testing.T) {
+	got, err := chooseSet(sets(cannot("NTLM"), set("key", typeSecret)), "")
+	if err != nil || got.GetName() != "key" {
+		t.Errorf("got %v, %v", got, err)
 	}
 }

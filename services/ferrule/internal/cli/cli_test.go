@@ -323,6 +323,8 @@ func TestWrongUsageExitsWithTwoAndSaysWhatIsRight(t *testing.T) {
 	}{
 		{"an unknown flag", []string{"connectors", "--colour"}, "unknown flag"},
 		{"too few arguments", []string{"describe"}, "ferrule describe CONNECTOR"},
+		{"the name of a connection for a command", []string{"connections", "crm"}, "`ferrule connections show crm` shows one"},
+		{"the name of a connector for a command", []string{"connectors", "crm"}, `connectors has no command "crm", it has`},
 		{"too many arguments", []string{"operations", "a", "b"}, "ferrule operations CONNECTOR"},
 		{"an unknown output", []string{"connectors", "-o", "xml"}, "text or json"},
 		{"input that is not an object", []string{"invoke", "a", "b", "-i", "[1]"}, "not a JSON object"},

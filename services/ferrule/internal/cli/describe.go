@@ -125,7 +125,7 @@ func (a *app) printSignIn(connector string, form *vaultv1.ConnectionForm, set *c
 		return
 	}
 	found := form.GetSets()[at]
-	if found.GetUnsupported() != "" {
+	if found.GetUnsupported() != "" && set.GetUnsupported() == nil { // which has been said
 		a.printf("  not possible on this server: %s\n", found.GetUnsupported())
 	}
 	for _, f := range found.GetFields() {
@@ -220,6 +220,10 @@ func (a *app) printServers(servers []*connectorv1.Server) {
 
 // printSet shows one way to connect, as a command that can be copied.
 func (a *app) printSet(connector string, def *connectorv1.Definition, set *connectorv1.ParameterSet) {
+	if u := set.GetUnsupported(); u != nil {
+		a.printf("\nno connection can be made: %s\n", reference.Unsupported(u))
+		return
+	}
 	a.printf("\nconnect with %s:\n  %s\n", setTitle(set), reference.ConnectCommand(connector, def, set))
 	for _, p := range set.GetParameters() {
 		a.printf("  %-20s %-8s %s\n", p.GetName(), enumWord(p.GetType(), "CONNECTION_PARAMETER_TYPE_"), short(p.GetTitle()+" "+p.GetDescription(), 80))

@@ -196,14 +196,30 @@ func (a *app) printImport(res *registryv1.ImportConnectorResponse, dryRun bool) 
 	if r.GetState() == registryv1.RevisionState_REVISION_STATE_DRAFT && !dryRun {
 		a.printf("  it is a draft; `ferrule publish %s %s` makes it the one that is used\n", id(c.GetName()), id(r.GetName()))
 	}
-	for _, f := range r.GetFindings() {
-		if f.GetCode() == codeAuthKind { // nobody can connect, whatever else is right
-			a.printf("  %s; %s\n", f.GetMessage(), f.GetRemedy())
-		}
-	}
+	a.printUnsupported(r.GetFindings())
 	a.printCodeErrors(r.GetFindings())
 	if n := countFindings(r.GetFindings()); n != "" {
 		a.printf("  %s; `ferrule validate` shows them\n", n)
+	}
+}
+
+// shownUnsupported is how many ways to authenticate that are not supported are
+// printed after an import.
+const shownUnsupported = 5
+
+// printUnsupported prints the ways to authenticate that are not supported, each
+// once: nobody can connect with them, whatever else is right.
+func (a *app) printUnsupported(findings []*registryv1.Finding) {
+	seen := map[string]bool{}
+	for _, f := range findings {
+		if f.GetCode() != codeAuthKind || seen[f.GetMessage()] {
+			continue
+		}
+		if seen[f.GetMessage()] = true; len(seen) > shownUnsupported {
+			a.printf("  more ways to authenticate are not supported\n")
+			return
+		}
+		a.printf("  %s; %s\n", f.GetMessage(), f.GetRemedy())
 	}
 }
 

@@ -62,6 +62,22 @@ func TestCommandsTakeARevision(t *testing.T) {
 			out:     []string{"ferrule connect crm --server-url 'https://…'\n", "none is named", "owner: none, only administrators may change it\n"},
 		},
 		{
+			name: "a connector that nobody can connect to", args: []string{"describe", "crm@abc"},
+			answers: map[string]string{
+				"GET " + crmPath: `{}`, "GET " + crmPath + "/revisions": list,
+				"GET " + crmPath + "/connectionForm": `{"sets":[{"name":"default","unsupported":"the API authenticates with NTLM, which this server cannot do"}]}`,
+				"GET " + oldPath:                     `{"definition":{"parameterSets":[{"name":"default","unsupported":{"kind":"NTLM","remedy":"use a proxy"}}]}}`,
+			},
+			out: []string{"no connection can be made: the API authenticates with NTLM, which is not supported; use a proxy\n"},
+		},
+		{
+			name: "an import names each way to authenticate that is not supported once", args: []string{"import", "https://api.example/crm.json"},
+			answers: map[string]string{"POST /v1/environments/default/connectors:import": `{"connector":` + connectorJSON + `,"created":true,"revision":{"name":"` +
+				strings.TrimPrefix(oldPath, "/v1/") + `","findings":[` + strings.Repeat(`{"code":"AuthKindNotSupported","message":"NTLM is not supported","remedy":"use a proxy","severity":"SEVERITY_WARNING"},`, 7) +
+				`{"code":"AuthKindNotSupported","message":"Hawk is not supported","remedy":"sign","severity":"SEVERITY_WARNING"}]}}`},
+			out: []string{"  NTLM is not supported; use a proxy\n  Hawk is not supported; sign\n  8 warnings"},
+		},
+		{
 			name: "an invocation of a revision", args: []string{"invoke", "mine", "Get", "--revision", oldRevision},
 			answers: map[string]string{"POST " + connection + "/operations/Get:invoke?revision=" + oldRevision: `200|{"old":true}`},
 			out:     []string{`"old": true`},
@@ -202,5 +218,22 @@ func TestADocumentIsSentWithWhatItRefersTo(t *testing.T) {
 	}
 	if got = run(t, nil, "", "validate", filepath.Join(dir, "v1")); got.err != "" {
 		t.Errorf("a directory: %s", got.err)
+	}
+}
+
+func TestNobodyIsToldHowToConnectWhereNobodyCan(t *testing.T) {
+	const revision = `"parameterSets":[{"name":"default","title":"Not possible","unsupported":{"kind":"NTLM","remedy":"use a proxy"}}]`
+	s := serve(t, map[string]string{
+		"GET " + crmPath: connectorJSON, "GET " + crmRevision: `{"definition":{"servers":[{"urlTemplate":"https://crm.example"}],` + revision + `}}`,
+		"GET " + crmPath + "/connectionForm": `{"sets":[{"name":"default","unsupported":"the API authenticates with NTLM, which this server cannot do"}]}`,
+	})
+	got := run(t, s, "", "describe", "crm")
+	if got.code != 0 || !strings.Contains(got.out, "authenticates with NTLM") {
+		t.Fatalf("%d: %s%s", got.code, got.out, got.err)
+	}
+	for _, never := range []string{"ferrule connect", "no credentials", "agent", "not possible on this server"} {
+		if strings.Contains(got.out, never) {
+			t.Errorf("it says %q:\n%s", never, got.out)
+		}
 	}
 }

@@ -124,6 +124,10 @@ func (w *writer) connecting() {
 	w.linef("\n## Connecting")
 	w.servers()
 	for _, set := range w.page.Definition.GetParameterSets() {
+		if u := set.GetUnsupported(); u != nil {
+			w.linef("\nNo connection can be made: %s.", line(Unsupported(u)))
+			continue
+		}
 		title := cmp.Or(set.GetTitle(), set.GetName())
 		if len(set.GetParameters()) == 0 {
 			title = "No credentials"
@@ -142,6 +146,12 @@ func (w *writer) connecting() {
 				yes(p.GetRequired()), cell(line(joined(p.GetTitle(), p.GetDescription()))))
 		}
 	}
+}
+
+// Unsupported says why no connection can be made, and what to do instead, as a
+// clause without a full stop.
+func Unsupported(u *connectorv1.UnsupportedAuthentication) string {
+	return "the API authenticates with " + u.GetKind() + ", which is not supported; " + u.GetRemedy()
 }
 
 // ConnectCommand is a command that makes a connection with one of the parameter

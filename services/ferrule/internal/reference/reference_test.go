@@ -47,6 +47,13 @@ func TestTheWholePage(t *testing.T) {
 	}
 }
 
+func TestAPageSaysThatNobodyCanConnect(t *testing.T) {
+	got := page(t, `info { title: "A" } parameter_sets { name: "default" unsupported { kind: "NTLM" remedy: "use a proxy" } }`)
+	if !strings.Contains(got, "No connection can be made: the API authenticates with NTLM, which is not supported; use a proxy.") || strings.Contains(got, "ferrule connect") {
+		t.Errorf("page:\n%s", got)
+	}
+}
+
 func TestTextsOfOthersStayTexts(t *testing.T) {
 	tests := []struct {
 		name, definition string

@@ -21,12 +21,14 @@ const (
 	authAWS         = "aws_signature"
 	authHmac        = "hmac"
 	authCustom      = "custom"
+	authUnsupported = "unsupported"
 )
 
 // AuthenticationKinds returns how connections of a definition can authenticate,
 // sorted and each once: what the placements of its parameter sets do, "oauth2"
 // where what is placed is a grant, "custom" for sets whose secrets are used by
-// policies only, and "none" for sets that need nothing.
+// policies only, "unsupported" for sets with which no connection can be made, and
+// "none" for sets that need nothing.
 func AuthenticationKinds(def *connectorv1.Definition) []string {
 	kinds := map[string]bool{}
 	for _, set := range def.GetParameterSets() {
@@ -39,6 +41,9 @@ func AuthenticationKinds(def *connectorv1.Definition) []string {
 
 // setKinds returns the kinds of one parameter set, some of them twice.
 func setKinds(set *connectorv1.ParameterSet) []string {
+	if set.GetUnsupported() != nil {
+		return []string{authUnsupported}
+	}
 	var kinds []string
 	grants := map[string]bool{}
 	secret := false

@@ -27,9 +27,23 @@ func (c *comparison) sets() {
 			case a.GetSharingForbidden() && !b.GetSharingForbidden():
 				c.add(Compatible, "connection-sharing-allowed", "", subject, "connections of the kind %q can be shared", name)
 			}
+			c.unsupported(name, a.GetUnsupported(), b.GetUnsupported())
 			each(a.GetParameters(), b.GetParameters(), (*connectorv1.ConnectionParameter).GetName, c.connectionParameter)
 			c.placements(subject, a.GetPlacements(), b.GetPlacements())
 		})
+}
+
+// unsupported compares whether connections can be made at all.
+func (c *comparison) unsupported(name string, a, b *connectorv1.UnsupportedAuthentication) {
+	subject := "parameter set " + name
+	switch {
+	case a == nil && b != nil:
+		c.add(Breaking, "parameter-set-unsupported", "", subject, "connections of the kind %q cannot be made any more: the API wants %s", name, b.GetKind())
+	case a != nil && b == nil:
+		c.add(Compatible, "parameter-set-supported", "", subject, "connections of the kind %q can be made", name)
+	case a.GetKind() != b.GetKind():
+		c.add(None, "parameter-set-unsupported-changed", "", subject, "connections of the kind %q still cannot be made: the API wants %s", name, b.GetKind())
+	}
 }
 
 func (c *comparison) connectionParameter(name string, a, b *connectorv1.ConnectionParameter) {

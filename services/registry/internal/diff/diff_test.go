@@ -165,6 +165,7 @@ var kinds = []struct {
 	{"notifications lack something", `"properties": {"id": {"type": "string"}, "what"`, `"properties": {"what"`, "breaking notification-required-property-removed Hook"},
 	{"notifications hold something else", `"properties": {"id": {"type": "string"}, "what"`, `"properties": {"id": {"type": "integer"}, "what"`, "breaking notification-property-type-changed Hook"},
 	{"notifications are signed in another way", `"X-Signature"`, `"X-Sign"`, "risky trigger-signature-changed Hook"},
+	{"notifications are split in another way", `"unsubscribeOperationId": "Unhook",`, `"unsubscribeOperationId": "Unhook", "itemsPath": "value",`, "risky trigger-webhook-changed Hook"},
 	{"registrations are removed in another way", `"unsubscribeOperationId": "Unhook",`, ``, "risky trigger-unsubscribe-changed Hook"},
 
 	// Connections.
@@ -186,6 +187,7 @@ var kinds = []struct {
 	{"the endpoint of a provider changes", `"TokenUrl": "https://a.example.com/token"`, `"tokenUrl": "https://b.example.com/token"`, "breaking oauth-endpoint-changed"},
 	{"a setting of a provider changes", `"prompt": "x"`, `"prompt": "y"`, "risky oauth-settings-changed"},
 	{"people sign in elsewhere", `"identityProvider": "oauth2"`, `"identityProvider": "aad"`, "breaking oauth-provider-changed"},
+	{"no connection can be made any more", `{"name": "key", "parameters"`, `{"name": "key", "unsupported": {"kind": "NTLM", "remedy": "use a proxy"}, "parameters"`, "breaking parameter-set-unsupported"},
 	{"connections must not be shared", `{"name": "key", "parameters"`, `{"name": "key", "sharingForbidden": true, "parameters"`, "breaking connection-sharing-forbidden"},
 	{"a scheme is of another kind", `"apiKey": {"name": "X-Key", "location": "HEADER"}}`, `"http": {"scheme": "basic"}}`, "breaking security-scheme-kind-changed"},
 	{"a scheme sends its key elsewhere", `"apiKey": {"name": "X-Key", "location": "HEADER"}}`, `"apiKey": {"name": "X-Key", "location": "QUERY"}}`, "risky security-scheme-changed"},

@@ -64,6 +64,13 @@ func (o about) webhook(old, fresh *connectorv1.WebhookTrigger) {
 	if old.GetNotificationDescription() != fresh.GetNotificationDescription() {
 		o.add(None, "operation-texts-changed", "texts", "texts of the operation changed")
 	}
+	a, b := shallow(old), shallow(fresh)
+	for _, w := range []*connectorv1.WebhookTrigger{a, b} {
+		w.Registration, w.CallbackPointer, w.Signature = 0, "", nil
+		w.UnsubscribeOperationId, w.EventName, w.NotificationDescription = "", "", ""
+	}
+	o.differ(a, b, Risky, "trigger-webhook-changed", "trigger",
+		"registrations are found, renewed or checked in another way, or notifications are split into other events")
 }
 
 // servers compares where an API, or one operation, is reached. Connections are

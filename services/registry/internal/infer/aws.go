@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/authkind"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 )
 
@@ -73,6 +74,9 @@ func withoutSignature(headers []header, isSigned bool) []header {
 
 // unsupported reports a way to authenticate that connections cannot.
 func (in *inference) unsupported(scheme string) {
-	in.report(format.Warning, CodeAuthNotSupported, "use another way to authenticate, or put a proxy that does it in front of the API",
-		"%q authentication is not supported; the operation is inferred without it", scheme)
+	kind, known := authkind.HTTP(scheme)
+	if !known {
+		kind = authkind.Unknown(scheme)
+	}
+	in.report(format.Warning, CodeAuthNotSupported, kind.Remedy, "%s authentication is not supported; the operation is inferred without it", kind.Name)
 }

@@ -19,6 +19,7 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/authkind"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 )
 
@@ -44,7 +45,7 @@ const (
 	CodeSecretLeftOut = "SecretLeftOut"
 	// CodeAuthNotSupported: the sample authenticates in a way that connections
 	// cannot.
-	CodeAuthNotSupported = "AuthKindNotSupported"
+	CodeAuthNotSupported = authkind.Code
 	// CodeOptionIgnored: an option of the command says nothing about the API.
 	CodeOptionIgnored = "OptionIgnored"
 	// CodeFileNotRead: the command takes something from a file.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/authkind"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/sample"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/secretlike"
 )
@@ -117,7 +118,7 @@ func (in *inference) authorization(h header) {
 	if in.signedHeader(scheme, rest) {
 		return
 	}
-	if slices.Contains([]string{"ntlm", "negotiate", "hawk"}, strings.ToLower(scheme)) {
+	if _, is := authkind.Header(scheme, rest); is {
 		in.unsupported(scheme)
 		return
 	}

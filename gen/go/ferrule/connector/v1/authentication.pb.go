@@ -1124,7 +1124,10 @@ type ParameterSet struct {
 	// True if the source forbids sharing such a connection between principals.
 	SharingForbidden bool `protobuf:"varint,6,opt,name=sharing_forbidden,json=sharingForbidden,proto3" json:"sharing_forbidden,omitempty"`
 	// The source's own metadata of the set as JSON text; empty if there is none.
-	Metadata      []byte `protobuf:"bytes,7,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	Metadata []byte `protobuf:"bytes,7,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// Why no connection can be made with the set; absent if one can. Such a set has
+	// neither parameters nor placements.
+	Unsupported   *UnsupportedAuthentication `protobuf:"bytes,8,opt,name=unsupported,proto3" json:"unsupported,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1208,6 +1211,71 @@ func (x *ParameterSet) GetMetadata() []byte {
 	return nil
 }
 
+func (x *ParameterSet) GetUnsupported() *UnsupportedAuthentication {
+	if x != nil {
+		return x.Unsupported
+	}
+	return nil
+}
+
+// UnsupportedAuthentication is a way to authenticate that the source asks for and
+// Ferrule cannot do.
+type UnsupportedAuthentication struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is, in the words that people use, for instance "NTLM" or "OAuth 1.0";
+	// several are joined by " and ". At most 200 bytes.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// What to do instead, an imperative clause without a full stop. At most 400
+	// bytes.
+	Remedy        string `protobuf:"bytes,2,opt,name=remedy,proto3" json:"remedy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnsupportedAuthentication) Reset() {
+	*x = UnsupportedAuthentication{}
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnsupportedAuthentication) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnsupportedAuthentication) ProtoMessage() {}
+
+func (x *UnsupportedAuthentication) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnsupportedAuthentication.ProtoReflect.Descriptor instead.
+func (*UnsupportedAuthentication) Descriptor() ([]byte, []int) {
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *UnsupportedAuthentication) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *UnsupportedAuthentication) GetRemedy() string {
+	if x != nil {
+		return x.Remedy
+	}
+	return ""
+}
+
 // ConnectionParameter is one thing that the owner of a connection supplies.
 type ConnectionParameter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1247,7 +1315,7 @@ type ConnectionParameter struct {
 
 func (x *ConnectionParameter) Reset() {
 	*x = ConnectionParameter{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[14]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1259,7 +1327,7 @@ func (x *ConnectionParameter) String() string {
 func (*ConnectionParameter) ProtoMessage() {}
 
 func (x *ConnectionParameter) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[14]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1272,7 +1340,7 @@ func (x *ConnectionParameter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionParameter.ProtoReflect.Descriptor instead.
 func (*ConnectionParameter) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{14}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ConnectionParameter) GetName() string {
@@ -1386,7 +1454,7 @@ type ParameterCondition struct {
 
 func (x *ParameterCondition) Reset() {
 	*x = ParameterCondition{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[15]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1398,7 +1466,7 @@ func (x *ParameterCondition) String() string {
 func (*ParameterCondition) ProtoMessage() {}
 
 func (x *ParameterCondition) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[15]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1411,7 +1479,7 @@ func (x *ParameterCondition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParameterCondition.ProtoReflect.Descriptor instead.
 func (*ParameterCondition) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{15}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ParameterCondition) GetParameter() string {
@@ -1441,7 +1509,7 @@ type AllowedValue struct {
 
 func (x *AllowedValue) Reset() {
 	*x = AllowedValue{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[16]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1453,7 +1521,7 @@ func (x *AllowedValue) String() string {
 func (*AllowedValue) ProtoMessage() {}
 
 func (x *AllowedValue) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[16]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1466,7 +1534,7 @@ func (x *AllowedValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AllowedValue.ProtoReflect.Descriptor instead.
 func (*AllowedValue) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{16}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AllowedValue) GetValue() string {
@@ -1511,7 +1579,7 @@ type OAuthSettings struct {
 
 func (x *OAuthSettings) Reset() {
 	*x = OAuthSettings{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[17]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1523,7 +1591,7 @@ func (x *OAuthSettings) String() string {
 func (*OAuthSettings) ProtoMessage() {}
 
 func (x *OAuthSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[17]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1536,7 +1604,7 @@ func (x *OAuthSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OAuthSettings.ProtoReflect.Descriptor instead.
 func (*OAuthSettings) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{17}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *OAuthSettings) GetIdentityProvider() string {
@@ -1617,7 +1685,7 @@ type OAuthAdditionalParameter struct {
 
 func (x *OAuthAdditionalParameter) Reset() {
 	*x = OAuthAdditionalParameter{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[18]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1629,7 +1697,7 @@ func (x *OAuthAdditionalParameter) String() string {
 func (*OAuthAdditionalParameter) ProtoMessage() {}
 
 func (x *OAuthAdditionalParameter) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[18]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1642,7 +1710,7 @@ func (x *OAuthAdditionalParameter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OAuthAdditionalParameter.ProtoReflect.Descriptor instead.
 func (*OAuthAdditionalParameter) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{18}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *OAuthAdditionalParameter) GetName() string {
@@ -1690,7 +1758,7 @@ type CredentialPlacement struct {
 
 func (x *CredentialPlacement) Reset() {
 	*x = CredentialPlacement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[19]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1702,7 +1770,7 @@ func (x *CredentialPlacement) String() string {
 func (*CredentialPlacement) ProtoMessage() {}
 
 func (x *CredentialPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[19]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1715,7 +1783,7 @@ func (x *CredentialPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CredentialPlacement.ProtoReflect.Descriptor instead.
 func (*CredentialPlacement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{19}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CredentialPlacement) GetSchemeId() string {
@@ -1881,7 +1949,7 @@ type ApiKeyPlacement struct {
 
 func (x *ApiKeyPlacement) Reset() {
 	*x = ApiKeyPlacement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[20]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1893,7 +1961,7 @@ func (x *ApiKeyPlacement) String() string {
 func (*ApiKeyPlacement) ProtoMessage() {}
 
 func (x *ApiKeyPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[20]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1906,7 +1974,7 @@ func (x *ApiKeyPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKeyPlacement.ProtoReflect.Descriptor instead.
 func (*ApiKeyPlacement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{20}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ApiKeyPlacement) GetParameter() string {
@@ -1950,7 +2018,7 @@ type BasicPlacement struct {
 
 func (x *BasicPlacement) Reset() {
 	*x = BasicPlacement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[21]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1962,7 +2030,7 @@ func (x *BasicPlacement) String() string {
 func (*BasicPlacement) ProtoMessage() {}
 
 func (x *BasicPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[21]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1975,7 +2043,7 @@ func (x *BasicPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BasicPlacement.ProtoReflect.Descriptor instead.
 func (*BasicPlacement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{21}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *BasicPlacement) GetUsernameParameter() string {
@@ -2003,7 +2071,7 @@ type BearerPlacement struct {
 
 func (x *BearerPlacement) Reset() {
 	*x = BearerPlacement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[22]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2015,7 +2083,7 @@ func (x *BearerPlacement) String() string {
 func (*BearerPlacement) ProtoMessage() {}
 
 func (x *BearerPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[22]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2028,7 +2096,7 @@ func (x *BearerPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BearerPlacement.ProtoReflect.Descriptor instead.
 func (*BearerPlacement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{22}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *BearerPlacement) GetParameter() string {
@@ -2051,7 +2119,7 @@ type DigestPlacement struct {
 
 func (x *DigestPlacement) Reset() {
 	*x = DigestPlacement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[23]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2063,7 +2131,7 @@ func (x *DigestPlacement) String() string {
 func (*DigestPlacement) ProtoMessage() {}
 
 func (x *DigestPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[23]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2076,7 +2144,7 @@ func (x *DigestPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DigestPlacement.ProtoReflect.Descriptor instead.
 func (*DigestPlacement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{23}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DigestPlacement) GetUsernameParameter() string {
@@ -2107,7 +2175,7 @@ type AuthorizationPlacement struct {
 
 func (x *AuthorizationPlacement) Reset() {
 	*x = AuthorizationPlacement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[24]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2119,7 +2187,7 @@ func (x *AuthorizationPlacement) String() string {
 func (*AuthorizationPlacement) ProtoMessage() {}
 
 func (x *AuthorizationPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[24]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2132,7 +2200,7 @@ func (x *AuthorizationPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizationPlacement.ProtoReflect.Descriptor instead.
 func (*AuthorizationPlacement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{24}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AuthorizationPlacement) GetScheme() string {
@@ -2160,7 +2228,7 @@ type CertificatePlacement struct {
 
 func (x *CertificatePlacement) Reset() {
 	*x = CertificatePlacement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[25]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2172,7 +2240,7 @@ func (x *CertificatePlacement) String() string {
 func (*CertificatePlacement) ProtoMessage() {}
 
 func (x *CertificatePlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[25]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2185,7 +2253,7 @@ func (x *CertificatePlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CertificatePlacement.ProtoReflect.Descriptor instead.
 func (*CertificatePlacement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{25}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CertificatePlacement) GetParameter() string {
@@ -2219,7 +2287,7 @@ type AwsSignaturePlacement struct {
 
 func (x *AwsSignaturePlacement) Reset() {
 	*x = AwsSignaturePlacement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[26]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2231,7 +2299,7 @@ func (x *AwsSignaturePlacement) String() string {
 func (*AwsSignaturePlacement) ProtoMessage() {}
 
 func (x *AwsSignaturePlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[26]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2244,7 +2312,7 @@ func (x *AwsSignaturePlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AwsSignaturePlacement.ProtoReflect.Descriptor instead.
 func (*AwsSignaturePlacement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{26}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AwsSignaturePlacement) GetAccessKeyParameter() string {
@@ -2309,7 +2377,7 @@ type HmacPlacement struct {
 
 func (x *HmacPlacement) Reset() {
 	*x = HmacPlacement{}
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[27]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2321,7 +2389,7 @@ func (x *HmacPlacement) String() string {
 func (*HmacPlacement) ProtoMessage() {}
 
 func (x *HmacPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[27]
+	mi := &file_ferrule_connector_v1_authentication_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2334,7 +2402,7 @@ func (x *HmacPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HmacPlacement.ProtoReflect.Descriptor instead.
 func (*HmacPlacement) Descriptor() ([]byte, []int) {
-	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{27}
+	return file_ferrule_connector_v1_authentication_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *HmacPlacement) GetSecretParameter() string {
@@ -2423,7 +2491,7 @@ const file_ferrule_connector_v1_authentication_proto_rawDesc = "" +
 	"\aschemes\x18\x01 \x03(\v2%.ferrule.connector.v1.SchemeReferenceR\aschemes\"F\n" +
 	"\x0fSchemeReference\x12\x1b\n" +
 	"\tscheme_id\x18\x01 \x01(\tR\bschemeId\x12\x16\n" +
-	"\x06scopes\x18\x02 \x03(\tR\x06scopes\"\xb9\x02\n" +
+	"\x06scopes\x18\x02 \x03(\tR\x06scopes\"\x8c\x03\n" +
 	"\fParameterSet\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12 \n" +
@@ -2435,7 +2503,11 @@ const file_ferrule_connector_v1_authentication_proto_rawDesc = "" +
 	"placements\x18\x05 \x03(\v2).ferrule.connector.v1.CredentialPlacementR\n" +
 	"placements\x12+\n" +
 	"\x11sharing_forbidden\x18\x06 \x01(\bR\x10sharingForbidden\x12\x1a\n" +
-	"\bmetadata\x18\a \x01(\fR\bmetadata\"\xbe\x04\n" +
+	"\bmetadata\x18\a \x01(\fR\bmetadata\x12Q\n" +
+	"\vunsupported\x18\b \x01(\v2/.ferrule.connector.v1.UnsupportedAuthenticationR\vunsupported\"G\n" +
+	"\x19UnsupportedAuthentication\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06remedy\x18\x02 \x01(\tR\x06remedy\"\xbe\x04\n" +
 	"\x13ConnectionParameter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12A\n" +
 	"\x04type\x18\x02 \x01(\x0e2-.ferrule.connector.v1.ConnectionParameterTypeR\x04type\x12\x14\n" +
@@ -2554,41 +2626,42 @@ func file_ferrule_connector_v1_authentication_proto_rawDescGZIP() []byte {
 }
 
 var file_ferrule_connector_v1_authentication_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_ferrule_connector_v1_authentication_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_ferrule_connector_v1_authentication_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_ferrule_connector_v1_authentication_proto_goTypes = []any{
-	(CredentialLocation)(0),          // 0: ferrule.connector.v1.CredentialLocation
-	(ConnectionParameterType)(0),     // 1: ferrule.connector.v1.ConnectionParameterType
-	(*SecurityScheme)(nil),           // 2: ferrule.connector.v1.SecurityScheme
-	(*ApiKeyScheme)(nil),             // 3: ferrule.connector.v1.ApiKeyScheme
-	(*HttpScheme)(nil),               // 4: ferrule.connector.v1.HttpScheme
-	(*OAuth2Scheme)(nil),             // 5: ferrule.connector.v1.OAuth2Scheme
-	(*OAuth2Flow)(nil),               // 6: ferrule.connector.v1.OAuth2Flow
-	(*OAuth2Scope)(nil),              // 7: ferrule.connector.v1.OAuth2Scope
-	(*OpenIdConnectScheme)(nil),      // 8: ferrule.connector.v1.OpenIdConnectScheme
-	(*MutualTlsScheme)(nil),          // 9: ferrule.connector.v1.MutualTlsScheme
-	(*AwsSignatureScheme)(nil),       // 10: ferrule.connector.v1.AwsSignatureScheme
-	(*HmacScheme)(nil),               // 11: ferrule.connector.v1.HmacScheme
-	(*HmacField)(nil),                // 12: ferrule.connector.v1.HmacField
-	(*SecurityRequirement)(nil),      // 13: ferrule.connector.v1.SecurityRequirement
-	(*SchemeReference)(nil),          // 14: ferrule.connector.v1.SchemeReference
-	(*ParameterSet)(nil),             // 15: ferrule.connector.v1.ParameterSet
-	(*ConnectionParameter)(nil),      // 16: ferrule.connector.v1.ConnectionParameter
-	(*ParameterCondition)(nil),       // 17: ferrule.connector.v1.ParameterCondition
-	(*AllowedValue)(nil),             // 18: ferrule.connector.v1.AllowedValue
-	(*OAuthSettings)(nil),            // 19: ferrule.connector.v1.OAuthSettings
-	(*OAuthAdditionalParameter)(nil), // 20: ferrule.connector.v1.OAuthAdditionalParameter
-	(*CredentialPlacement)(nil),      // 21: ferrule.connector.v1.CredentialPlacement
-	(*ApiKeyPlacement)(nil),          // 22: ferrule.connector.v1.ApiKeyPlacement
-	(*BasicPlacement)(nil),           // 23: ferrule.connector.v1.BasicPlacement
-	(*BearerPlacement)(nil),          // 24: ferrule.connector.v1.BearerPlacement
-	(*DigestPlacement)(nil),          // 25: ferrule.connector.v1.DigestPlacement
-	(*AuthorizationPlacement)(nil),   // 26: ferrule.connector.v1.AuthorizationPlacement
-	(*CertificatePlacement)(nil),     // 27: ferrule.connector.v1.CertificatePlacement
-	(*AwsSignaturePlacement)(nil),    // 28: ferrule.connector.v1.AwsSignaturePlacement
-	(*HmacPlacement)(nil),            // 29: ferrule.connector.v1.HmacPlacement
-	nil,                              // 30: ferrule.connector.v1.OAuthSettings.CustomParametersEntry
-	nil,                              // 31: ferrule.connector.v1.OAuthSettings.PropertiesEntry
-	(*Extension)(nil),                // 32: ferrule.connector.v1.Extension
+	(CredentialLocation)(0),           // 0: ferrule.connector.v1.CredentialLocation
+	(ConnectionParameterType)(0),      // 1: ferrule.connector.v1.ConnectionParameterType
+	(*SecurityScheme)(nil),            // 2: ferrule.connector.v1.SecurityScheme
+	(*ApiKeyScheme)(nil),              // 3: ferrule.connector.v1.ApiKeyScheme
+	(*HttpScheme)(nil),                // 4: ferrule.connector.v1.HttpScheme
+	(*OAuth2Scheme)(nil),              // 5: ferrule.connector.v1.OAuth2Scheme
+	(*OAuth2Flow)(nil),                // 6: ferrule.connector.v1.OAuth2Flow
+	(*OAuth2Scope)(nil),               // 7: ferrule.connector.v1.OAuth2Scope
+	(*OpenIdConnectScheme)(nil),       // 8: ferrule.connector.v1.OpenIdConnectScheme
+	(*MutualTlsScheme)(nil),           // 9: ferrule.connector.v1.MutualTlsScheme
+	(*AwsSignatureScheme)(nil),        // 10: ferrule.connector.v1.AwsSignatureScheme
+	(*HmacScheme)(nil),                // 11: ferrule.connector.v1.HmacScheme
+	(*HmacField)(nil),                 // 12: ferrule.connector.v1.HmacField
+	(*SecurityRequirement)(nil),       // 13: ferrule.connector.v1.SecurityRequirement
+	(*SchemeReference)(nil),           // 14: ferrule.connector.v1.SchemeReference
+	(*ParameterSet)(nil),              // 15: ferrule.connector.v1.ParameterSet
+	(*UnsupportedAuthentication)(nil), // 16: ferrule.connector.v1.UnsupportedAuthentication
+	(*ConnectionParameter)(nil),       // 17: ferrule.connector.v1.ConnectionParameter
+	(*ParameterCondition)(nil),        // 18: ferrule.connector.v1.ParameterCondition
+	(*AllowedValue)(nil),              // 19: ferrule.connector.v1.AllowedValue
+	(*OAuthSettings)(nil),             // 20: ferrule.connector.v1.OAuthSettings
+	(*OAuthAdditionalParameter)(nil),  // 21: ferrule.connector.v1.OAuthAdditionalParameter
+	(*CredentialPlacement)(nil),       // 22: ferrule.connector.v1.CredentialPlacement
+	(*ApiKeyPlacement)(nil),           // 23: ferrule.connector.v1.ApiKeyPlacement
+	(*BasicPlacement)(nil),            // 24: ferrule.connector.v1.BasicPlacement
+	(*BearerPlacement)(nil),           // 25: ferrule.connector.v1.BearerPlacement
+	(*DigestPlacement)(nil),           // 26: ferrule.connector.v1.DigestPlacement
+	(*AuthorizationPlacement)(nil),    // 27: ferrule.connector.v1.AuthorizationPlacement
+	(*CertificatePlacement)(nil),      // 28: ferrule.connector.v1.CertificatePlacement
+	(*AwsSignaturePlacement)(nil),     // 29: ferrule.connector.v1.AwsSignaturePlacement
+	(*HmacPlacement)(nil),             // 30: ferrule.connector.v1.HmacPlacement
+	nil,                               // 31: ferrule.connector.v1.OAuthSettings.CustomParametersEntry
+	nil,                               // 32: ferrule.connector.v1.OAuthSettings.PropertiesEntry
+	(*Extension)(nil),                 // 33: ferrule.connector.v1.Extension
 }
 var file_ferrule_connector_v1_authentication_proto_depIdxs = []int32{
 	3,  // 0: ferrule.connector.v1.SecurityScheme.api_key:type_name -> ferrule.connector.v1.ApiKeyScheme
@@ -2598,39 +2671,40 @@ var file_ferrule_connector_v1_authentication_proto_depIdxs = []int32{
 	9,  // 4: ferrule.connector.v1.SecurityScheme.mutual_tls:type_name -> ferrule.connector.v1.MutualTlsScheme
 	10, // 5: ferrule.connector.v1.SecurityScheme.aws_signature:type_name -> ferrule.connector.v1.AwsSignatureScheme
 	11, // 6: ferrule.connector.v1.SecurityScheme.hmac:type_name -> ferrule.connector.v1.HmacScheme
-	32, // 7: ferrule.connector.v1.SecurityScheme.extensions:type_name -> ferrule.connector.v1.Extension
+	33, // 7: ferrule.connector.v1.SecurityScheme.extensions:type_name -> ferrule.connector.v1.Extension
 	0,  // 8: ferrule.connector.v1.ApiKeyScheme.location:type_name -> ferrule.connector.v1.CredentialLocation
 	6,  // 9: ferrule.connector.v1.OAuth2Scheme.flows:type_name -> ferrule.connector.v1.OAuth2Flow
 	7,  // 10: ferrule.connector.v1.OAuth2Flow.scopes:type_name -> ferrule.connector.v1.OAuth2Scope
 	12, // 11: ferrule.connector.v1.HmacScheme.headers:type_name -> ferrule.connector.v1.HmacField
 	12, // 12: ferrule.connector.v1.HmacScheme.query:type_name -> ferrule.connector.v1.HmacField
 	14, // 13: ferrule.connector.v1.SecurityRequirement.schemes:type_name -> ferrule.connector.v1.SchemeReference
-	16, // 14: ferrule.connector.v1.ParameterSet.parameters:type_name -> ferrule.connector.v1.ConnectionParameter
-	21, // 15: ferrule.connector.v1.ParameterSet.placements:type_name -> ferrule.connector.v1.CredentialPlacement
-	1,  // 16: ferrule.connector.v1.ConnectionParameter.type:type_name -> ferrule.connector.v1.ConnectionParameterType
-	18, // 17: ferrule.connector.v1.ConnectionParameter.allowed_values:type_name -> ferrule.connector.v1.AllowedValue
-	19, // 18: ferrule.connector.v1.ConnectionParameter.oauth:type_name -> ferrule.connector.v1.OAuthSettings
-	17, // 19: ferrule.connector.v1.ConnectionParameter.conditions:type_name -> ferrule.connector.v1.ParameterCondition
-	30, // 20: ferrule.connector.v1.OAuthSettings.custom_parameters:type_name -> ferrule.connector.v1.OAuthSettings.CustomParametersEntry
-	31, // 21: ferrule.connector.v1.OAuthSettings.properties:type_name -> ferrule.connector.v1.OAuthSettings.PropertiesEntry
-	20, // 22: ferrule.connector.v1.OAuthSettings.additional_parameters:type_name -> ferrule.connector.v1.OAuthAdditionalParameter
-	1,  // 23: ferrule.connector.v1.OAuthAdditionalParameter.type:type_name -> ferrule.connector.v1.ConnectionParameterType
-	17, // 24: ferrule.connector.v1.OAuthAdditionalParameter.conditions:type_name -> ferrule.connector.v1.ParameterCondition
-	22, // 25: ferrule.connector.v1.CredentialPlacement.api_key:type_name -> ferrule.connector.v1.ApiKeyPlacement
-	23, // 26: ferrule.connector.v1.CredentialPlacement.basic:type_name -> ferrule.connector.v1.BasicPlacement
-	24, // 27: ferrule.connector.v1.CredentialPlacement.bearer:type_name -> ferrule.connector.v1.BearerPlacement
-	25, // 28: ferrule.connector.v1.CredentialPlacement.digest:type_name -> ferrule.connector.v1.DigestPlacement
-	26, // 29: ferrule.connector.v1.CredentialPlacement.authorization:type_name -> ferrule.connector.v1.AuthorizationPlacement
-	27, // 30: ferrule.connector.v1.CredentialPlacement.certificate:type_name -> ferrule.connector.v1.CertificatePlacement
-	28, // 31: ferrule.connector.v1.CredentialPlacement.aws_signature:type_name -> ferrule.connector.v1.AwsSignaturePlacement
-	29, // 32: ferrule.connector.v1.CredentialPlacement.hmac:type_name -> ferrule.connector.v1.HmacPlacement
-	0,  // 33: ferrule.connector.v1.ApiKeyPlacement.location:type_name -> ferrule.connector.v1.CredentialLocation
-	11, // 34: ferrule.connector.v1.HmacPlacement.scheme:type_name -> ferrule.connector.v1.HmacScheme
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	17, // 14: ferrule.connector.v1.ParameterSet.parameters:type_name -> ferrule.connector.v1.ConnectionParameter
+	22, // 15: ferrule.connector.v1.ParameterSet.placements:type_name -> ferrule.connector.v1.CredentialPlacement
+	16, // 16: ferrule.connector.v1.ParameterSet.unsupported:type_name -> ferrule.connector.v1.UnsupportedAuthentication
+	1,  // 17: ferrule.connector.v1.ConnectionParameter.type:type_name -> ferrule.connector.v1.ConnectionParameterType
+	19, // 18: ferrule.connector.v1.ConnectionParameter.allowed_values:type_name -> ferrule.connector.v1.AllowedValue
+	20, // 19: ferrule.connector.v1.ConnectionParameter.oauth:type_name -> ferrule.connector.v1.OAuthSettings
+	18, // 20: ferrule.connector.v1.ConnectionParameter.conditions:type_name -> ferrule.connector.v1.ParameterCondition
+	31, // 21: ferrule.connector.v1.OAuthSettings.custom_parameters:type_name -> ferrule.connector.v1.OAuthSettings.CustomParametersEntry
+	32, // 22: ferrule.connector.v1.OAuthSettings.properties:type_name -> ferrule.connector.v1.OAuthSettings.PropertiesEntry
+	21, // 23: ferrule.connector.v1.OAuthSettings.additional_parameters:type_name -> ferrule.connector.v1.OAuthAdditionalParameter
+	1,  // 24: ferrule.connector.v1.OAuthAdditionalParameter.type:type_name -> ferrule.connector.v1.ConnectionParameterType
+	18, // 25: ferrule.connector.v1.OAuthAdditionalParameter.conditions:type_name -> ferrule.connector.v1.ParameterCondition
+	23, // 26: ferrule.connector.v1.CredentialPlacement.api_key:type_name -> ferrule.connector.v1.ApiKeyPlacement
+	24, // 27: ferrule.connector.v1.CredentialPlacement.basic:type_name -> ferrule.connector.v1.BasicPlacement
+	25, // 28: ferrule.connector.v1.CredentialPlacement.bearer:type_name -> ferrule.connector.v1.BearerPlacement
+	26, // 29: ferrule.connector.v1.CredentialPlacement.digest:type_name -> ferrule.connector.v1.DigestPlacement
+	27, // 30: ferrule.connector.v1.CredentialPlacement.authorization:type_name -> ferrule.connector.v1.AuthorizationPlacement
+	28, // 31: ferrule.connector.v1.CredentialPlacement.certificate:type_name -> ferrule.connector.v1.CertificatePlacement
+	29, // 32: ferrule.connector.v1.CredentialPlacement.aws_signature:type_name -> ferrule.connector.v1.AwsSignaturePlacement
+	30, // 33: ferrule.connector.v1.CredentialPlacement.hmac:type_name -> ferrule.connector.v1.HmacPlacement
+	0,  // 34: ferrule.connector.v1.ApiKeyPlacement.location:type_name -> ferrule.connector.v1.CredentialLocation
+	11, // 35: ferrule.connector.v1.HmacPlacement.scheme:type_name -> ferrule.connector.v1.HmacScheme
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_connector_v1_authentication_proto_init() }
@@ -2648,7 +2722,7 @@ func file_ferrule_connector_v1_authentication_proto_init() {
 		(*SecurityScheme_AwsSignature)(nil),
 		(*SecurityScheme_Hmac)(nil),
 	}
-	file_ferrule_connector_v1_authentication_proto_msgTypes[19].OneofWrappers = []any{
+	file_ferrule_connector_v1_authentication_proto_msgTypes[20].OneofWrappers = []any{
 		(*CredentialPlacement_ApiKey)(nil),
 		(*CredentialPlacement_Basic)(nil),
 		(*CredentialPlacement_Bearer)(nil),
@@ -2664,7 +2738,7 @@ func file_ferrule_connector_v1_authentication_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_connector_v1_authentication_proto_rawDesc), len(file_ferrule_connector_v1_authentication_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   30,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

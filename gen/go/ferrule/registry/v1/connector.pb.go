@@ -122,7 +122,8 @@ type Connector struct {
 	Categories []string `protobuf:"bytes,13,rep,name=categories,proto3" json:"categories,omitempty"`
 	// Kinds of authentication that its connections can use: "none", "basic",
 	// "api_key", "bearer", "oauth2", "digest", "certificate",
-	// "aws_signature", "hmac", "custom".
+	// "aws_signature", "hmac", "custom", and "unsupported" where no connection can
+	// be made.
 	Authentication []string `protobuf:"bytes,14,rep,name=authentication,proto3" json:"authentication,omitempty"`
 	// True if the same revision has a picture: see GetIcon.
 	HasIcon bool `protobuf:"varint,15,opt,name=has_icon,json=hasIcon,proto3" json:"has_icon,omitempty"`

@@ -447,3 +447,12 @@ func TestKeywordsThatTheVendorIgnoresAreReportedOnce(t *testing.T) {
 		t.Errorf("the schema came back as %s", got.GetSchemas()[0].GetJson())
 	}
 }
+
+func TestAPackageCannotSayThatNobodyCanConnect(t *testing.T) {
+	def := &connectorv1.Definition{Info: &connectorv1.Info{Title: "x"}, ParameterSets: []*connectorv1.ParameterSet{{
+		Name: "default", Unsupported: &connectorv1.UnsupportedAuthentication{Kind: "NTLM", Remedy: "use a proxy"},
+	}}}
+	if text := lines(export(t, def).Findings); !strings.Contains(text, "ExportLost /parameterSets/0/unsupported: ") || !strings.Contains(text, "NTLM") {
+		t.Errorf("findings %s", text)
+	}
+}

@@ -27,6 +27,12 @@ func (p *pack) sets() {
 		sets = sets[:n-1]
 	}
 	p.properties.Set("connectionParameters", plain)
+	for i, s := range p.def.GetParameterSets() {
+		if u := s.GetUnsupported(); u != nil {
+			p.findings.Lost(fmt.Sprintf("/parameterSets/%d/unsupported", i), "",
+				"a package cannot say that %s is not supported; connections would be made without credentials", u.GetKind())
+		}
+	}
 	var values tree.List
 	for i, s := range sets {
 		values = append(values, p.set(i, s))

@@ -1,6 +1,7 @@
 package postman
 
 import (
+	"slices"
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -46,6 +47,10 @@ func (w *writer) losses() {
 	}
 	w.all([]loss{
 		{len(def.GetParameterSets()) > 1, "sets", "/parameterSets/1", "the collection authenticates as the first parameter set does; others are only used where an operation needs them"},
+		{
+			slices.ContainsFunc(def.GetParameterSets(), func(s *connectorv1.ParameterSet) bool { return s.GetUnsupported() != nil }),
+			"unsupported", "/parameterSets", "ways to authenticate that are not supported are left out; requests are sent without credentials",
+		},
 		{len(def.GetPolicies()) > 0, "policies", "/policies", "Postman has no policies; requests are sent as they stand"},
 		{len(def.GetScripts()) > 0, "scripts", "/scripts", "custom code of a connector does not run in Postman and is left out"},
 		{len(def.GetRateLimits()) > 0, "rates", "/rateLimits", "Postman does not keep to rate limits"},

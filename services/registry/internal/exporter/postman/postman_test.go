@@ -273,6 +273,9 @@ func TestEveryKindOfLossIsSaid(t *testing.T) {
 		{"parameter sets", "/parameterSets/1", func(d *connectorv1.Definition) {
 			d.ParameterSets = append(d.ParameterSets, &connectorv1.ParameterSet{Name: "b"})
 		}},
+		{"a way to authenticate that is not supported", "/parameterSets", func(d *connectorv1.Definition) {
+			d.ParameterSets = []*connectorv1.ParameterSet{{Name: "default", Unsupported: &connectorv1.UnsupportedAuthentication{Kind: "NTLM", Remedy: "use a proxy"}}}
+		}},
 		{"policies", "/policies", func(d *connectorv1.Definition) { d.Policies = []*connectorv1.Policy{{TemplateId: "x"}} }},
 		{"scripts", "/scripts", func(d *connectorv1.Definition) { d.Scripts = []*connectorv1.Script{{Path: "x"}} }},
 		{"the test of a connection", "/connectionTest", func(d *connectorv1.Definition) { d.ConnectionTest = &connectorv1.ConnectionTest{} }},

@@ -473,3 +473,16 @@ func TestCodeThatRunsTakesThePlaceOfTheVendors(t *testing.T) {
 		})
 	}
 }
+
+func TestAPackageThatAsksForNothingCannotDoWhatItsDescriptionWants(t *testing.T) {
+	const old = `"securityDefinitions":{"s":{"type":"apiKey","in":"header","name":"Authorization","x-amazon-apigateway-authtype":"awsSigv2"}},"security":[{"s":[]}],`
+	for properties, want := range map[string]string{
+		`"connectionParameters":{}`:                              "AWS Signature Version 2",
+		`"connectionParameters":{"key":{"type":"securestring"}}`: "", // whoever asks for it knows what to do with it
+	} {
+		def, _ := importProperties(t, old, properties)
+		if sets := def.GetParameterSets(); len(sets) != 1 || sets[0].GetUnsupported().GetKind() != want {
+			t.Errorf("%s: sets %v", properties, sets)
+		}
+	}
+}

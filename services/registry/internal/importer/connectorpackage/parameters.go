@@ -17,8 +17,10 @@ const (
 )
 
 // sets reads the ways to make a connection: the named sets first, then the plain
-// parameters, which may exist beside them.
+// parameters, which may exist beside them. Those of the description count where it
+// is about a way to authenticate that is not supported, and nothing is asked for.
 func (p *pack) sets() {
+	described := p.def.GetParameterSets()
 	p.def.ParameterSets = nil
 	values := p.property("connectionParameterSets").GetFold("values").Children()
 	for i, n := range values {
@@ -29,6 +31,10 @@ func (p *pack) sets() {
 		p.addSet(n)
 	}
 	plain := p.property("connectionParameters")
+	if len(values)+len(plain.Children()) == 0 && len(described) == 1 && described[0].GetUnsupported() != nil {
+		p.def.ParameterSets = described // a package that asks for nothing does not make the API take it
+		return
+	}
 	if len(p.def.GetParameterSets()) == 0 || len(plain.Children()) > 0 {
 		p.def.ParameterSets = append(p.def.ParameterSets, &connectorv1.ParameterSet{
 			Name: p.freeName("default"), Parameters: p.parameters(plain),

@@ -13,9 +13,11 @@ import (
 	"strconv"
 	"strings"
 
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/definition"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/authkind"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 )
 
@@ -54,7 +56,22 @@ func (Importer) Import(ctx context.Context, src *format.Source) (*format.Result,
 	if err != nil {
 		return nil, located(src, file.Path, err)
 	}
-	return &format.Result{Format: Format, Definition: def}, nil
+	var findings format.Findings
+	if doc, err := src.Document(file.Path); err == nil {
+		unsupported(findings.In(doc, format.OneFile), doc.Root().Get("parameterSets"), def)
+	}
+	return &format.Result{Format: Format, Definition: def, Findings: findings.Sorted()}, nil
+}
+
+// unsupported reports the sets with which no connection can be made.
+func unsupported(place *format.Place, sets *document.Node, def *connectorv1.Definition) {
+	nodes := sets.Children()
+	for i, set := range def.GetParameterSets() {
+		if u := set.GetUnsupported(); u != nil && i < len(nodes) {
+			place.Report(format.Warning, authkind.Code, nodes[i].Get("unsupported"), u.GetRemedy(),
+				"%s authentication, of the parameter set %q, is not supported; no connection can be made with it", u.GetKind(), set.GetName())
+		}
+	}
 }
 
 // find returns the first file that is a definition.

@@ -3,6 +3,7 @@ package native_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -140,4 +141,19 @@ func FuzzImport(f *testing.F) {
 			t.Errorf("the error is %v", err)
 		}
 	})
+}
+
+func TestASetThatNobodyCanUseIsSaid(t *testing.T) {
+	text := strings.Replace(small, `{"name": "default"}`, `{"name": "key"}, {"name": "windows", "unsupported": {"kind": "NTLM", "remedy": "use a proxy"}}`, 1)
+	got, err := (native.Importer{}).Import(t.Context(), source(t, map[string]string{"items.json": text}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []format.Finding{{
+		Severity: format.Warning, Code: "AuthKindNotSupported", Remedy: "use a proxy", Pointer: "/parameterSets/1/unsupported", Line: 7, Column: 73,
+		Message: `NTLM authentication, of the parameter set "windows", is not supported; no connection can be made with it`,
+	}}
+	if diff := cmp.Diff(want, got.Findings); diff != "" {
+		t.Error(diff)
+	}
 }

@@ -99,6 +99,13 @@ func asked(set *connectorv1.ParameterSet) string {
 		}
 		parts = append(parts, part)
 	}
+	if set.GetUnsupported() != nil {
+		kind := set.GetUnsupported().GetKind()
+		if strings.HasPrefix(kind, "what x-ferrule-") {
+			kind = ""
+		}
+		parts = append(parts, strings.TrimSpace("unsupported "+kind))
+	}
 	for _, p := range set.GetPlacements() {
 		switch kind := p.GetKind().(type) {
 		case *connectorv1.CredentialPlacement_ApiKey:

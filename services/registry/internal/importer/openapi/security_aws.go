@@ -6,6 +6,7 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/authkind"
 )
 
 const (
@@ -35,8 +36,9 @@ func (t *translation) awsSignature(s *connectorv1.SecurityScheme, n *document.No
 		}}
 		return true
 	case written == "awssigv2":
-		t.unsupported[s.GetId()] = true
-		t.warn("AuthKindNotSupported", n, "use an API that takes version 4", "signatures of AWS of version 2, of the security scheme %q, are not supported; no connection can be made for it", s.GetId())
+		old := authkind.Kind{Name: "AWS Signature Version 2", Remedy: "use an API that takes version 4"}
+		t.unsupported[s.GetId()] = old
+		t.warn(authkind.Code, n, old.Remedy, "signatures of AWS of version 2, of the security scheme %q, are not supported; no connection can be made for it", s.GetId())
 		return false
 	case written == "awssigv4", written == "awss3", s.GetHttp().GetScheme() == awsScheme:
 	case isHeader && written == "" && len(s.GetDescription()) <= maxHintBytes && signsForAWS.MatchString(s.GetDescription()):

@@ -63,7 +63,7 @@ func TestSignaturesOfAWS(t *testing.T) {
 
 func TestOldSignaturesOfAWSAreNotSupported(t *testing.T) {
 	got := withSchemes(t, "s: {type: apiKey, in: header, name: Authorization, x-amazon-apigateway-authtype: awsSigv2}")
-	if !slices.Equal(got.codes(), []string{"AuthKindNotSupported /components/securitySchemes/s"}) || !slices.Equal(got.sets(), []string{"default: agent:agent"}) {
+	if !slices.Equal(got.codes(), []string{"AuthKindNotSupported /components/securitySchemes/s"}) || !slices.Equal(got.sets(), []string{"default: unsupported AWS Signature Version 2"}) {
 		t.Errorf("findings %q, sets %q", got.codes(), got.sets())
 	}
 }

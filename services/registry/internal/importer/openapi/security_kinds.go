@@ -1,12 +1,14 @@
 package openapi
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/definition"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/authkind"
 )
 
 // The extensions of a security scheme that say what OpenAPI cannot.
@@ -35,7 +37,7 @@ func (t *translation) refine(s *connectorv1.SecurityScheme, n *document.Node) (i
 		if t.hmac(s, n.Get(hmacExtension)) {
 			interpreted = []string{hmacExtension}
 		} else {
-			t.unsupported[s.GetId()] = true
+			t.unsupported[s.GetId()] = misread(n.Get(hmacExtension))
 		}
 	case t.awsSignature(s, n):
 		interpreted = []string{awsExtension, gatewayExtension}
@@ -43,7 +45,7 @@ func (t *translation) refine(s *connectorv1.SecurityScheme, n *document.Node) (i
 		if t.keyTemplate(s, n.Get(templateExtension)) {
 			interpreted = []string{templateExtension}
 		} else {
-			t.unsupported[s.GetId()] = true
+			t.unsupported[s.GetId()] = misread(n.Get(templateExtension))
 		}
 	default:
 		t.prefixHint(s, n)
@@ -156,41 +158,48 @@ func camel(name string) string {
 	return strings.Join(words, "")
 }
 
-// proofs are schemes of the Authorization header whose credentials are made anew
-// for each request or connection, so that nobody can type them. The value says
-// what to do.
-var proofs = map[string]string{
-	"ntlm":          "use another way to authenticate, or put a proxy that does NTLM in front of the API",
-	"negotiate":     "use another way to authenticate, or put a proxy that does Kerberos in front of the API",
-	"kerberos":      "use another way to authenticate, or put a proxy that does Kerberos in front of the API",
-	"mutual":        "write the type \"mutualTLS\" if client certificates are meant",
-	"hoba":          "use another way to authenticate",
-	"vapid":         "use another way to authenticate",
-	"dpop":          "use another way to authenticate",
-	"gnap":          "use another way to authenticate",
-	"concealed":     "use another way to authenticate",
-	"privatetoken":  "use another way to authenticate",
-	"hawk":          "describe the signature in \"" + hmacExtension + "\"",
-	"signature":     "describe the signature in \"" + hmacExtension + "\"",
-	"hmac":          "describe the signature in \"" + hmacExtension + "\"",
-	"scram-sha-1":   "use another way to authenticate",
-	"scram-sha-256": "use another way to authenticate",
-}
+// typedOAuth is how descriptions say that a token follows the word "OAuth", which
+// is the name of OAuth 1.0 in the header.
+var typedOAuth = regexp.MustCompile(`(?i)\boauth\s*2|authorization:\s*oauth\s+[^\s=]+(\s*$|[^\w\s=])`)
 
 // unsupportedScheme reports schemes that no connection can be made for.
 func (t *translation) unsupportedScheme(s *connectorv1.SecurityScheme, n *document.Node) {
-	remedy, is := proofs[s.GetHttp().GetScheme()]
-	if !is {
+	kind, is := authkind.HTTP(s.GetHttp().GetScheme())
+	if !is || s.GetHttp().GetScheme() == "oauth" && t.isToken(s) {
 		return
 	}
-	t.unsupported[s.GetId()] = true
-	t.warn("AuthKindNotSupported", n, remedy,
-		"%q authentication, of the security scheme %q, is not supported; no connection can be made for it", s.GetHttp().GetScheme(), s.GetId())
+	t.unsupported[s.GetId()] = kind
+	t.warn(authkind.Code, n, kind.Remedy,
+		"%s authentication, of the security scheme %q, is not supported; no connection can be made for it", kind.Name, s.GetId())
+}
+
+// isToken reports whether a scheme says that it sends a token which somebody has.
+func (t *translation) isToken(s *connectorv1.SecurityScheme) bool {
+	return s.GetHttp().GetBearerFormat() != "" || len(s.GetDescription()) <= maxHintBytes && typedOAuth.MatchString(s.GetDescription())
+}
+
+// misread is the kind of schemes whose extensions cannot be read.
+func misread(n *document.Node) authkind.Kind {
+	return authkind.Kind{Name: "what " + n.Key() + " means to say", Remedy: "correct " + n.Key() + " and import the document again"}
+}
+
+// impossible is the parameter set of an API none of whose schemes is supported.
+func (t *translation) impossible() *connectorv1.ParameterSet {
+	var kinds []authkind.Kind
+	for _, s := range t.def.GetSecuritySchemes() {
+		if kind, is := t.unsupported[s.GetId()]; is {
+			kinds = append(kinds, kind)
+		}
+	}
+	return authkind.Set(kinds...)
 }
 
 // supported returns the alternatives for which connections can be made.
 func (t *translation) supported(alternatives [][]*connectorv1.SecurityScheme) [][]*connectorv1.SecurityScheme {
 	return slices.DeleteFunc(alternatives, func(schemes []*connectorv1.SecurityScheme) bool {
-		return slices.ContainsFunc(schemes, func(s *connectorv1.SecurityScheme) bool { return t.unsupported[s.GetId()] })
+		return slices.ContainsFunc(schemes, func(s *connectorv1.SecurityScheme) bool {
+			_, is := t.unsupported[s.GetId()]
+			return is
+		})
 	})
 }

@@ -38,7 +38,7 @@ func TestKindsThatOpenAPIHasNoWordsFor(t *testing.T) {
 		hmac  = "default: key_id:string, secret:secret, hmac secret {method}\\n{path}\\n{parameter:key_id} Authorization"
 		plain = "default: api_key:secret, key api_key->Authorization"
 		// What cannot be read is never sent as a plain key.
-		none = "default: agent:agent"
+		none = "default: unsupported"
 	)
 	for _, row := range []struct {
 		name, schemes string
@@ -61,9 +61,15 @@ func TestKindsThatOpenAPIHasNoWordsFor(t *testing.T) {
 		}, 1},
 		{"a signature that is text", key + ", x-ferrule-hmac: sha256}", []string{none}, []string{"SignatureInvalid", "SignatureInvalid"}, 1},
 		{"a signature of a sign-in", "s: {type: mutualTLS, x-ferrule-hmac: {}}", []string{none}, []string{"ExtensionInvalid"}, 1},
-		{"NTLM", "s: {type: http, scheme: NTLM}", []string{"default: agent:agent"}, []string{"AuthKindNotSupported"}, 0},
+		{"NTLM", "s: {type: http, scheme: NTLM}", []string{"default: unsupported NTLM"}, []string{"AuthKindNotSupported"}, 0},
+		{"OAuth 1.0", "s: {type: http, scheme: OAuth}", []string{"default: unsupported OAuth 1.0"}, []string{"AuthKindNotSupported"}, 0},
+		{"OAuth 1.0 by its signature", "s: {type: http, scheme: OAuth, description: 'Authorization: OAuth oauth_nonce=1'}", []string{"default: unsupported OAuth 1.0"}, []string{"AuthKindNotSupported"}, 0},
+		{"a token behind the word OAuth", "s: {type: http, scheme: OAuth, description: 'Authorization: OAuth <token>'}", []string{"default: token:secret, authorization OAuth token"}, nil, 0},
+		{"a token of OAuth 2.0 behind the word OAuth", "s: {type: http, scheme: OAuth, description: 'A token of OAuth 2.0'}", []string{"default: token:secret, authorization OAuth token"}, nil, 0},
+		{"a token with a format behind the word OAuth", "s: {type: http, scheme: OAuth, bearerFormat: opaque}", []string{"default: token:secret, authorization OAuth token"}, nil, 0},
+		{"two that cannot be done", "s: {type: http, scheme: DPoP}, s2: {type: http, scheme: Negotiate}", []string{"default: unsupported DPoP and Kerberos (Negotiate)"}, []string{"AuthKindNotSupported", "AuthKindNotSupported"}, 0},
 		{"Kerberos beside a password", "s: {type: http, scheme: Negotiate}, p: {type: http, scheme: basic}", []string{"default: username:string, password:secret, basic username/password"}, []string{"AuthKindNotSupported"}, 0},
-		{"a scheme that hashes a password", "s: {type: http, scheme: mutual}", []string{"default: agent:agent"}, []string{"AuthKindNotSupported"}, 0},
+		{"a scheme that hashes a password", "s: {type: http, scheme: mutual}", []string{"default: unsupported Mutual"}, []string{"AuthKindNotSupported"}, 0},
 		{"a scheme that nobody knows is typed", "s: {type: http, scheme: Acme}", []string{"default: token:secret, authorization Acme token"}, nil, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {

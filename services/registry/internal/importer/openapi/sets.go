@@ -19,7 +19,7 @@ func (t *translation) parameterSets() []*connectorv1.ParameterSet {
 	alternatives := t.supported(t.alternatives())
 	switch {
 	case len(alternatives) == 0 && len(t.unsupported) > 0 && !t.anonymous():
-		return []*connectorv1.ParameterSet{impossible()}
+		return []*connectorv1.ParameterSet{t.impossible()}
 	case len(alternatives) == 0:
 		return []*connectorv1.ParameterSet{{Name: "default"}}
 	}
@@ -47,19 +47,6 @@ func (t *translation) anonymous() bool {
 		return len(op.GetSecurity()) == 0 ||
 			slices.ContainsFunc(op.GetSecurity(), func(r *connectorv1.SecurityRequirement) bool { return len(r.GetSchemes()) == 0 })
 	})
-}
-
-// impossible is the set of an API that authenticates only in ways that nothing of
-// ours can do. It asks for what no server has, so that nobody makes a connection
-// that cannot work.
-func impossible() *connectorv1.ParameterSet {
-	return &connectorv1.ParameterSet{
-		Name: "default", Title: "Not possible", Description: "The API authenticates in a way that is not supported; see the findings of the import.",
-		Parameters: []*connectorv1.ConnectionParameter{{
-			Name: "agent", Title: "Agent", Description: "An agent in the API's network that authenticates there.", Required: true,
-			Type: connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_AGENT,
-		}},
-	}
 }
 
 // withoutCredentials adds a set that asks for nothing, as the last one, where

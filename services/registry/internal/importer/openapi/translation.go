@@ -7,6 +7,7 @@ import (
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/authkind"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/derive"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/vendor"
@@ -41,7 +42,7 @@ type translation struct {
 	spelling map[string]string
 	// unsupported are the schemes that no connection can be made for, prefixes is
 	// what keys begin with, and hints are settings of sign-ins; all by scheme.
-	unsupported map[string]bool
+	unsupported map[string]authkind.Kind
 	prefixes    map[string]string
 	hints       map[string]*oauthHint
 	// named is the object that holds the named schemas.
@@ -86,7 +87,7 @@ func newTranslation(set *files) *translation {
 		root: set.main.doc.Root(), files: set, def: &connectorv1.Definition{},
 		ids: map[string]bool{}, suffixes: map[string]int{}, operationIDs: map[*document.Node]string{}, items: map[*document.Node]bool{},
 		schemes: map[string]*connectorv1.SecurityScheme{}, spelling: map[string]string{},
-		unsupported: map[string]bool{}, prefixes: map[string]string{}, hints: map[string]*oauthHint{},
+		unsupported: map[string]authkind.Kind{}, prefixes: map[string]string{}, hints: map[string]*oauthHint{},
 		promoted: map[*document.Node]string{}, names: map[string]bool{},
 		written: map[writing][]byte{}, patterns: map[string]bool{},
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/authkind"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/secretlike"
 )
 
@@ -225,6 +226,7 @@ func spelled(a *auth) *auth {
 func authorization(node *document.Node, value string) *auth {
 	word, rest, ok := strings.Cut(strings.TrimSpace(value), " ")
 	a := &auth{node: node}
+	_, isUnsupported := authkind.Header(word, rest)
 	switch {
 	case !ok || strings.Contains(word, "{{") || !isToken(word):
 		a.kind, a.values = kindKey, []pair{{key: "key", value: "Authorization"}, {key: "in", value: "header"}, {key: "token", value: value}}
@@ -237,7 +239,7 @@ func authorization(node *document.Node, value string) *auth {
 		a.kind = kindDigest
 	case strings.EqualFold(word, awsScheme):
 		signature(a, rest)
-	case isSigned(word):
+	case isUnsupported:
 		a.kind = strings.ToLower(word)
 	case isAround(value, rest):
 		a.kind, a.values = kindKey, []pair{{key: "key", value: "Authorization"}, {key: "in", value: "header"}, {key: "value", value: value}}
@@ -254,16 +256,6 @@ func authorization(node *document.Node, value string) *auth {
 func isAround(value, rest string) bool {
 	keyTemplate, _ := around(value)
 	return keyTemplate != "" && only(rest) == ""
-}
-
-// isSigned reports whether a scheme signs each request, so that a header that
-// was written by hand is the signature of one of them.
-func isSigned(scheme string) bool {
-	switch strings.ToLower(scheme) {
-	case "oauth", "hawk", "ntlm", "negotiate", "eg1-hmac-sha256", "signature":
-		return true
-	}
-	return false
 }
 
 // secretsOf reports the secrets that stand in the file, once for each place.

@@ -40,6 +40,9 @@ func sets(def *connectorv1.Definition) []string {
 	var list []string
 	for _, s := range def.GetParameterSets() {
 		text := s.GetName() + ":"
+		if s.GetUnsupported() != nil {
+			text += " unsupported " + s.GetUnsupported().GetKind()
+		}
 		for _, p := range s.GetParameters() {
 			text += " " + p.GetName()
 			if p.GetType() == connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_SECRET {
@@ -121,12 +124,17 @@ func TestWaysToAuthenticate(t *testing.T) {
 		{"text around a key of another header", `"header":[{"key":"X-Api-Key","value":"v1:{{t}}"}],` + url, []string{"apiKey:_header X-Api-Key v1:{value}"}, []string{"default: api_key*"}, "apiKey", nil},
 		{"text around a key as an API key", `"auth":{"type":"apikey","apikey":{"key":"Authorization","value":"Token token=\"{{t}}\""}},` + url, []string{`apiKey:_header Authorization Token token="{value}"`}, []string{"default: api_key*"}, "apiKey", nil},
 		{"two variables are no template", `"header":[{"key":"X-Api-Key","value":"{{a}}:{{b}}"}],` + url, []string{"apiKey:_header X-Api-Key"}, []string{"default: api_key*"}, "apiKey", nil},
-		{"a way that nobody knows", `"auth":{"type":"asap"},` + url, nil, []string{"default:"}, "", []string{"AuthUnsupported"}},
+		{"a way that nobody knows", `"auth":{"type":"asap"},` + url, []string{"asap: http bearer"}, []string{"default: unsupported ASAP"}, "asap", []string{"AuthKindNotSupported"}},
+		{"a way without a name", `"auth":{"type":"an odd/one"},` + url, []string{"unknown: http unknown"}, []string{"default: unsupported unknown"}, "unknown", []string{"AuthKindNotSupported"}},
+		{"a way that is not supported beside a key", `"auth":{"type":"ntlm"},"header":[{"key":"X-API-Key","value":"{{k}}"}],` + url, []string{"ntlm: http ntlm", "apiKey:_header X-API-Key"}, []string{"default: unsupported NTLM"}, "ntlm+apiKey", []string{"AuthKindNotSupported"}},
+		{"no way at all", `"auth":{"type":"noauth"},` + url, nil, []string{"default:"}, "", nil},
+		{"a token behind the word OAuth", `"header":[{"key":"Authorization","value":"OAuth {{t}}"}],` + url, []string{"oauth: http oauth"}, []string{"default: token*"}, "oauth", nil},
+		{"a proof that was copied", `"header":[{"key":"Authorization","value":"DPoP {{t}}"}],` + url, []string{"dpop: http dpop"}, []string{"default: unsupported DPoP"}, "dpop", []string{"AuthKindNotSupported"}},
 		{"a bearer header", `"header":[{"key":"authorization","value":"Bearer {{t}}"}],` + url, []string{"bearer: http bearer"}, []string{"default: token*"}, "bearer", nil},
 		{"a bearer header with a token", `"header":"Authorization: Bearer abc",` + url, []string{"bearer: http bearer"}, []string{"default: token*"}, "bearer", []string{"SecretInSource"}},
 		{"a basic header", `"header":[{"key":"Authorization","value":"Basic bWU6cHc="}],` + url, []string{"basic: http basic"}, []string{"default: username password*"}, "basic", []string{"SecretInSource"}},
 		{"another scheme", `"header":[{"key":"Authorization","value":"Token {{t}}"}],` + url, []string{"token: http token"}, []string{"default: token*"}, "token", nil},
-		{"a signature", `"header":[{"key":"Authorization","value":"OAuth oauth_nonce=\"1\""}],` + url, nil, []string{"default:"}, "", []string{"AuthUnsupported", "SecretInSource"}},
+		{"a signature", `"header":[{"key":"Authorization","value":"OAuth oauth_nonce=\"1\""}],` + url, []string{"oauth: http oauth"}, []string{"default: unsupported OAuth 1.0"}, "oauth", []string{"AuthKindNotSupported", "SecretInSource"}},
 		{"a header without a scheme", `"header":[{"key":"Authorization","value":"{{key}}"}],` + url, []string{"apiKey:_header Authorization"}, []string{"default: api_key*"}, "apiKey", nil},
 		{"another scheme as an API key", `"auth":{"type":"apikey","apikey":[{"key":"key","value":"Authorization"},{"key":"value","value":"Token {{t}}"},{"key":"in","value":"header"}]},` + url, []string{"token: http token"}, []string{"default: token*"}, "token", nil},
 		{"a bearer token as an API key, with its value", `"auth":{"type":"apikey","apikey":{"key":"authorization","value":"Bearer abc"}},` + url, []string{"bearer: http bearer"}, []string{"default: token*"}, "bearer", []string{"SecretInSource"}},
@@ -221,7 +229,7 @@ func TestHelpersOfVersion1(t *testing.T) {
 		{"a key", `"currentHelper":"apikeyAuth","helperAttributes":{"key":"K","value":"{{k}}","in":"query"}`, "apiKey"},
 		{"OAuth 2", `"currentHelper":"oAuth2","helperAttributes":{"accessTokenUrl":"https://example.com/t"}`, "oauth2"},
 		{"attributes as text", `"currentHelper":"apikeyAuth","helperAttributes":"{\"key\":\"K\",\"in\":\"header\"}"`, "apiKey"},
-		{"a way that nobody knows", `"currentHelper":"magicAuth"`, ""},
+		{"a way that nobody knows", `"currentHelper":"magicAuth"`, "magicauth"},
 		{"the newer way comes first", `"auth":{"type":"bearer","bearer":[]},"currentHelper":"basicAuth"`, "bearer"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/authkind"
 )
 
 // schemes are the security schemes that were found.
@@ -16,6 +17,8 @@ type schemes struct {
 	words map[string]string
 	// signIns is what is known of OAuth schemes beside their flows.
 	signIns map[string]signIn
+	// unsupported are the schemes that no connection can be made for.
+	unsupported map[string]authkind.Kind
 }
 
 // scheme returns the id of the security scheme for a, and the scopes that are
@@ -40,11 +43,7 @@ func (t *translation) scheme(a *auth, r *request) (id string, scopes []string) {
 	case kindAWS:
 		return t.awsSigning(a, r), nil
 	}
-	if !t.once("unsupported "+a.kind, a.node) {
-		t.warn("AuthUnsupported", a.node, remedy(a.kind),
-			"requests cannot be signed with %q; they are sent without it", shorten(a.kind))
-	}
-	return "", nil
+	return t.unsupportedScheme(a), nil
 }
 
 // keyScheme makes a scheme of a key in a header, or in the query. Keys with other
@@ -157,7 +156,7 @@ func (t *translation) keep(key, id string, s *connectorv1.SecurityScheme, word .
 		s.Id = id + strconv.Itoa(i)
 	}
 	if t.schemes.ids == nil {
-		t.schemes = schemes{ids: map[string]string{}, words: map[string]string{}, signIns: map[string]signIn{}}
+		t.schemes = schemes{ids: map[string]string{}, words: map[string]string{}, signIns: map[string]signIn{}, unsupported: map[string]authkind.Kind{}}
 	}
 	t.schemes.ids[key] = s.GetId()
 	for _, w := range word {
@@ -190,13 +189,18 @@ func (t *translation) security(logins []login) {
 			schemes = append(schemes, byID[id])
 		}
 		t.def.Operations[i].Security = []*connectorv1.SecurityRequirement{requirement}
-		if k := strings.Join(l.schemes, "+"); k != "" && !seen[k] && len(t.def.GetParameterSets()) < MaxSchemes {
+		if k := strings.Join(l.schemes, "+"); k != "" && !seen[k] && t.supported(l) && len(t.def.GetParameterSets()) < MaxSchemes {
 			seen[k] = true
 			t.def.ParameterSets = append(t.def.ParameterSets, t.parameterSet(schemes))
 		}
 	}
+	anonymous := func(l login) bool { return len(l.schemes) == 0 }
 	switch len(t.def.GetParameterSets()) {
 	case 0:
+		if len(t.schemes.unsupported) > 0 && !slices.ContainsFunc(logins, anonymous) {
+			t.def.ParameterSets = []*connectorv1.ParameterSet{t.impossible()}
+			return
+		}
 		t.def.ParameterSets = []*connectorv1.ParameterSet{{Name: "default"}}
 	case 1:
 		t.def.ParameterSets[0].Name = "default"

@@ -100,24 +100,3 @@ func isWords(text string) bool {
 	}
 	return !secretlike.Inside(text)
 }
-
-// remedies say what to do about ways to authenticate that are not supported.
-var remedies = map[string]string{
-	"oauth1":    "use OAuth 2.0 or a token, if the API takes one",
-	"oauth":     "use OAuth 2.0 or a token, if the API takes one",
-	"jwt":       "make the token elsewhere and use the type \"bearer\"",
-	"asap":      "make the token elsewhere and use the type \"bearer\"",
-	"ntlm":      "put a proxy that does NTLM in front of the API",
-	"negotiate": "put a proxy that does Kerberos in front of the API",
-	"hawk":      "import the API as OpenAPI, and describe the signature in \"x-ferrule-hmac\"",
-	"edgegrid":  "import the API as OpenAPI, and describe the signature in \"x-ferrule-hmac\"",
-	"signature": "import the API as OpenAPI, and describe the signature in \"x-ferrule-hmac\"",
-}
-
-// remedy says what to do about a kind that is not supported.
-func remedy(kind string) string {
-	if text := remedies[strings.ToLower(kind)]; text != "" {
-		return text
-	}
-	return "use another way to authenticate, if the API has one"
-}

@@ -8,6 +8,7 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/definition"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 )
 
 func TestWhereTheTokenOfASignInGoes(t *testing.T) {
@@ -87,16 +88,38 @@ func TestTextAroundAKeyIsNoPlaceForSecrets(t *testing.T) {
 }
 
 func TestWhatToDoAboutWaysThatAreNotSupported(t *testing.T) {
-	for kind, hint := range map[string]string{
-		"oauth1": "OAuth 2.0", "jwt": "bearer", "asap": "bearer", "ntlm": "proxy", "hawk": "x-ferrule-hmac", "edgegrid": "x-ferrule-hmac", "odd": "another way",
+	for kind, c := range map[string]struct{ name, hint string }{
+		"oauth1": {"OAuth 1.0", "OAuth 2.0"}, "jwt": {"JWT", "bearer"}, "asap": {"ASAP", "bearer"}, "ntlm": {"NTLM", "proxy"},
+		"hawk": {"Hawk", "x-ferrule-hmac"}, "edgegrid": {"Akamai EdgeGrid", "x-ferrule-hmac"}, "odd": {"odd", "another way"},
 	} {
-		_, result := one(t, `"auth":{"type":"`+kind+`","`+kind+`":[]},"url":"https://example.com/a"`, "")
-		i := slices.IndexFunc(codes(result), func(c string) bool { return c == "AuthUnsupported" })
-		if i < 0 || !strings.Contains(result.Findings[i].Remedy, hint) || result.Findings[i].Pointer == "" {
-			t.Errorf("%s: findings %v", kind, result.Findings)
-		}
-		if got := sets(result.Definition); !slices.Equal(got, []string{"default:"}) {
-			t.Errorf("%s: sets %q", kind, got)
+		for where, result := range map[string]*format.Result{
+			"of a request": second(one(t, `"auth":{"type":"`+kind+`","`+kind+`":[]},"url":"https://example.com/a"`, "")),
+			"inherited":    second(one(t, `"url":"https://example.com/a"`, `,"auth":{"type":"`+kind+`","`+kind+`":[]}`)),
+		} {
+			i := slices.IndexFunc(codes(result), func(c string) bool { return c == "AuthKindNotSupported" })
+			if i < 0 || !strings.Contains(result.Findings[i].Remedy, c.hint) || !strings.Contains(result.Findings[i].Message, c.name) || result.Findings[i].Pointer == "" {
+				t.Errorf("%s %s: findings %v", kind, where, result.Findings)
+			}
+			if got := sets(result.Definition); !slices.Equal(got, []string{"default: unsupported " + c.name}) {
+				t.Errorf("%s %s: sets %q", kind, where, got)
+			}
+			if err := definition.Validate(result.Definition); err != nil {
+				t.Errorf("%s %s: %v", kind, where, err)
+			}
 		}
 	}
 }
+
+func TestAnAPIThatCanBeCalledWithoutAnUnsupportedWayStaysUsable(t *testing.T) {
+	for _, c := range []struct{ name, auth, want string }{
+		{"with a password", `{"type":"basic","basic":[]}`, "default: username password*"},
+		{"without anything", `{"type":"noauth"}`, "default:"},
+	} {
+		_, result := one(t, `"auth":{"type":"ntlm"},"url":"https://example.com/a"},{"name":"other","request":{"method":"GET","url":"https://example.com/b","auth":`+c.auth+`}`, "")
+		if got := sets(result.Definition); !slices.Equal(got, []string{c.want}) {
+			t.Errorf("%s: sets %q, findings %v", c.name, got, result.Findings)
+		}
+	}
+}
+
+func second(_ *connectorv1.Operation, result *format.Result) *format.Result { return result }
