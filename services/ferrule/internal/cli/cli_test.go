@@ -177,8 +177,8 @@ func TestCommandsAskTheEdgeAndPrintForPeople(t *testing.T) {
 		{
 			name: "connect does not call a server that was reached a test", args: []string{"connect", "crm", "--secret", "api_key=-"}, stdin: "wrong\n",
 			answers: map[string]string{
-				connectors + "/crm/connectionForm":                    `{}`,
-				"POST /v1/environments/default/connections":           `{"name":"environments/default/connections/crm-2","connector":"environments/default/connectors/crm","state":"CONNECTION_STATE_CONNECTED","secretNames":["api_key"]}`,
+				connectors + "/crm/connectionForm":                     `{}`,
+				"POST /v1/environments/default/connections":            `{"name":"environments/default/connections/crm-2","connector":"environments/default/connectors/crm","state":"CONNECTION_STATE_CONNECTED","secretNames":["api_key"]}`,
 				"POST /v1/environments/default/connections/crm-2:test": `{"succeeded":true,"message":"the server was reached (status 404)","statusCode":404}`,
 			},
 			out: []string{"connected crm-2 to crm (connected, untested)", "\nuntested crm-2: the server was reached (status 404)"},
@@ -186,8 +186,8 @@ func TestCommandsAskTheEdgeAndPrintForPeople(t *testing.T) {
 		{
 			name: "a connection whose first test fails is named, with what can be done about it", args: []string{"connect", "crm", "--secret", "api_key=-"}, stdin: "wrong\n", code: 1,
 			answers: map[string]string{
-				connectors + "/crm/connectionForm":                    `{}`,
-				"POST /v1/environments/default/connections":           `{"name":"environments/default/connections/crm-2","connector":"environments/default/connectors/crm","state":"CONNECTION_STATE_CONNECTED","secretNames":["api_key"]}`,
+				connectors + "/crm/connectionForm":                     `{}`,
+				"POST /v1/environments/default/connections":            `{"name":"environments/default/connections/crm-2","connector":"environments/default/connectors/crm","state":"CONNECTION_STATE_CONNECTED","secretNames":["api_key"]}`,
 				"POST /v1/environments/default/connections/crm-2:test": `{"message":"the API refused the key"}`,
 			},
 			err: []string{"the connection crm-2 stays", "`ferrule connections update crm-2 --secret api_key=-`", "`ferrule delete connection crm-2`"},
