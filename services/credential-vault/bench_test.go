@@ -17,12 +17,15 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/kv/memkv"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
+	"github.com/ferrule-dev/ferrule/pkg/testkit"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/chain"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/connectors"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/seal"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/store"
 )
+
+func TestEachBenchmarkRuns(t *testing.T) { testkit.Benchmarks(t) }
 
 // BenchmarkResolve lends one secret, decrypted and recorded, with everything
 // real but the registry and the network. In memory it is the work of the vault;

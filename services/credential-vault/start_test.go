@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/pkg/health"
 	"github.com/ferrule-dev/ferrule/pkg/kv/boltkv"
+	"github.com/ferrule-dev/ferrule/pkg/kv/memkv"
 	"github.com/ferrule-dev/ferrule/pkg/service"
 	"github.com/ferrule-dev/ferrule/pkg/testkit"
 	vault "github.com/ferrule-dev/ferrule/services/credential-vault"
@@ -69,5 +71,33 @@ func TestAVaultThatCannotReadItsSecretsDoesNotStart(t *testing.T) {
 				t.Errorf("got %v, want something about %q", err, c.want)
 			}
 		})
+	}
+}
+
+func TestAVaultWhoseKeyServiceIsAwayDoesNotStartEvenIfNothingIsStored(t *testing.T) {
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := nobody.Addr().String()
+	_ = nobody.Close()
+	t.Setenv("VAULT_TOKEN", "canary-token")
+	r := newRig(t)
+	cfg := config()
+	cfg.KEK = "hcvault://" + address + "/transit/keys/ferrule"
+	_, err = vault.New(service.Env{
+		Log: testkit.Logger(t), Clock: clock.System(), Store: memkv.New(), Bus: r.bus, Health: health.New(testkit.Logger(t)), DataDir: t.TempDir(),
+		Guard: guard(t), Client: func(string) grpc.ClientConnInterface { return nil },
+	}, cfg)
+	if err == nil {
+		t.Fatal("it starts")
+	}
+	for _, part := range []string{address, "cannot be reached", "connection refused"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q does not say %q", err, part)
+		}
+	}
+	if strings.Contains(err.Error(), "canary") {
+		t.Errorf("%q tells the token", err)
 	}
 }

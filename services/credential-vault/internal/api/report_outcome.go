@@ -19,8 +19,11 @@ func (s *Server) ReportConnectionTest(ctx context.Context, req *vaultv1.ReportCo
 		return nil, err
 	}
 	outcome := core.OutcomeFailed
-	if req.GetSucceeded() {
+	switch {
+	case req.GetSucceeded() && req.GetReason() == "":
 		outcome = core.OutcomeSucceeded
+	case req.GetSucceeded():
+		outcome = core.OutcomeReached
 	}
 	conn, err := s.vault.ReportTest(ctx, caller, core.TestReport{Name: name, Outcome: outcome, Failure: req.GetReason()})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ferrule-dev/ferrule/pkg/secret"
 	"github.com/ferrule-dev/ferrule/pkg/secret/reveal"
+	"github.com/ferrule-dev/ferrule/pkg/testkit"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/chain"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 )
@@ -251,6 +252,8 @@ func TestClearForgetsKeysThatAreStillHeld(t *testing.T) {
 		t.Errorf("it cannot be opened again: %v", err)
 	}
 }
+
+func TestEachBenchmarkRuns(t *testing.T) { testkit.Benchmarks(t) }
 
 func BenchmarkLink(b *testing.B) {
 	k, records := key("fake key of 32 bytes, as it is usual"), make([][]byte, 100)

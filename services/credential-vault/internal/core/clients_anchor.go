@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
@@ -27,7 +28,9 @@ func (v *Vault) anchor(ctx context.Context, c *OAuthClient, names []string) erro
 	if err != nil {
 		return fmt.Errorf("work out the sign-in of %s: %w", c.Connector, err)
 	}
-	if err := checkClient(*c, names, form); err != nil {
+	proved := *c
+	proved.Method = v.methodOf(*c, names, def, set)
+	if err := checkClient(proved, names, form); err != nil {
 		return err
 	}
 	c.APIOrigins = apiPatterns(def)
@@ -38,10 +41,43 @@ func (v *Vault) anchor(ctx context.Context, c *OAuthClient, names []string) erro
 	return err
 }
 
+// methodOf returns how a client proves itself: as it says, else, where it may have no
+// secret, as its provider wants it; "" if that is not known before a sign-in begins. A
+// set that declares a client secret asks the owners of connections for it.
+func (v *Vault) methodOf(c OAuthClient, names []string, def *connectorv1.Definition, set *connectorv1.ParameterSet) oauth.Method {
+	if c.Method != "" {
+		return c.Method
+	}
+	c.SecretNames = names
+	given := v.withheld(c, def)
+	given.Client.Registration = c.outline()
+	p, err := v.presets.Profile(def, set, given)
+	if err != nil || asksOwners(set) {
+		return ""
+	}
+	return p.Client.Method
+}
+
+// asksOwners reports whether a set declares secrets of the client itself.
+func asksOwners(set *connectorv1.ParameterSet) bool {
+	return slices.ContainsFunc(set.GetParameters(), func(p *connectorv1.ConnectionParameter) bool {
+		_, setting, found := strings.Cut(p.GetName(), ":")
+		return found && slices.Contains([]string{"clientsecret", "certificate", "clientkey"}, strings.ToLower(setting))
+	})
+}
+
+// withheld is what is known of a sign-in by a client whose secrets are not looked at.
+func (v *Vault) withheld(c OAuthClient, def *connectorv1.Definition) provider.Given {
+	return provider.Given{
+		Client:      &provider.Client{Registration: oauth.Registration{ID: c.ClientID, Method: c.Method}, Settings: c.Settings, Withheld: true},
+		RedirectURL: v.redirectUnknown(), ServerURL: apiURL(def, Connection{}),
+	}
+}
+
 // clientReach returns to which origins the secrets of a client may go now.
 func (v *Vault) clientReach(ctx context.Context, c OAuthClient, def *connectorv1.Definition, set *connectorv1.ParameterSet) ([]string, error) {
-	of := &provider.Client{Registration: oauth.Registration{ID: c.ClientID, Method: c.Method}, Settings: c.Settings, Withheld: true}
-	reach, err := v.presets.Reach(def, set, of)
+	given := v.withheld(c, def)
+	reach, err := v.presets.Reach(def, set, given.Client)
 	if err != nil {
 		return nil, fmt.Errorf("work out the sign-in of %s: %w", c.Connector, err)
 	}
@@ -50,7 +86,7 @@ func (v *Vault) clientReach(ctx context.Context, c OAuthClient, def *connectorv1
 		origins = append(origins, canonicalPattern(pattern))
 	}
 	// A provider that is found by asking for its metadata is only known now.
-	p, err := v.presets.Profile(def, set, provider.Given{Client: of, RedirectURL: v.redirectUnknown(), ServerURL: apiURL(def, Connection{})})
+	p, err := v.presets.Profile(def, set, given)
 	if err == nil {
 		origins = append(origins, v.discovered(ctx, p)...)
 	}

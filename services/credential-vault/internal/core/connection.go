@@ -96,7 +96,8 @@ type Connection struct {
 	StateReason string
 	// StateTime is when it entered that state.
 	StateTime time.Time
-	// TestTime is when it was last tested; zero if never.
+	// TestTime is when its credentials were last tested; zero if never, or not since
+	// they were changed.
 	TestTime time.Time
 	// CreateTime is when it was created.
 	CreateTime time.Time
@@ -114,6 +115,9 @@ type Connection struct {
 // secrets, and that no connection of the same name had before. The result of a
 // test leaves it as it is: it spoils nobody's edit.
 func (c Connection) Etag() string { return c.UID + "-" + strconv.FormatUint(c.Edits, 10) }
+
+// unattended reports whether its tokens come about without anybody who signs in.
+func (c Connection) unattended() bool { return c.Kind != "" && !c.Kind.Interactive() }
 
 // enter puts the connection into a state.
 func (c *Connection) enter(s State, reason string, now time.Time) {

@@ -37,7 +37,7 @@ func (v *Vault) tryDelete(ctx context.Context, caller Caller, name resource.Conn
 	}
 	var host string
 	var under sync.WaitGroup
-	under.Go(func() { host = v.revoke(ctx, held) })
+	under.Go(func() { host, _ = v.revoke(ctx, held) })
 	under.Go(func() { v.discardAll(ctx, name) })
 	under.Wait()
 	w := Write{Connection: conn}

@@ -187,17 +187,33 @@ func TestTheGrantOfTheOAuthClient(t *testing.T) {
 
 func TestASecretThatTheMakerForgot(t *testing.T) {
 	bare := func(d *core.ClientDraft) { d.Secrets = nil }
-	t.Run("is told to whoever signs in", func(t *testing.T) {
+	t.Run("is told at once where the provider wants one of all clients", func(t *testing.T) {
+		for _, provider := range []string{"notion", "google"} {
+			l := withPresets(t, identity(provider))
+			d := core.ClientDraft{Environment: "default", ID: "crm", Connector: crmConnector(), ClientID: "makers"}
+			_, err := l.vault.CreateClient(t.Context(), maker(), d)
+			wantReason(t, err, fault.ReasonConnectionParametersInvalid)
+			if diff := cmp.Diff([]string{`secrets["client_secret"]`}, fieldsOf(err)); diff != "" {
+				t.Errorf("%s: %v %s", provider, err, diff)
+			}
+			d.ValidateOnly = true
+			if _, err := l.vault.CreateClient(t.Context(), maker(), d); err != nil {
+				t.Errorf("%s: a client that is only looked at: %v", provider, err)
+			}
+			d.ValidateOnly, d.Secrets = false, texts("private_key", privateKey())
+			if _, err := l.vault.CreateClient(t.Context(), maker(), d); err != nil {
+				t.Errorf("%s: a client with a key: %v", provider, err)
+			}
+		}
+	})
+	t.Run("is asked of owners where the connector declares it", func(t *testing.T) {
 		l := withPresets(t, identity("notion"))
+		set := l.defs.definitions["crm"].GetParameterSets()[0]
+		set.Parameters = append(set.Parameters, &connectorv1.ConnectionParameter{Name: "token:clientSecret", Type: typeSecret})
 		l.client(bare)
-		if _, err := l.attempt(nil); err != nil {
-			t.Fatal(err)
-		}
-		_, err := l.vault.StartAuthorization(t.Context(), ann(), core.SignIn{Connection: name("crm-1")})
-		wantReason(t, err, fault.ReasonOAuthSettingsInvalid)
-		if !strings.Contains(err.Error(), "no client secret") {
-			t.Errorf("got %v", err)
-		}
+	})
+	t.Run("is not missing where the provider has public clients", func(t *testing.T) {
+		withPresets(t, identity("github")).client(bare)
 	})
 	t.Run("is told to whoever makes a connection that nobody signs in for", func(t *testing.T) {
 		settings := unknownProvider()

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 	"time"
@@ -11,12 +12,16 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/kv/memkv"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
+	"github.com/ferrule-dev/ferrule/pkg/testkit"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/chain"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
+	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/provider"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/seal"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/store"
 )
+
+func TestEachBenchmarkRuns(t *testing.T) { testkit.Benchmarks(t) }
 
 // BenchmarkResolve lends a key and a token, with real encryption, a durable record
 // of each loan, and many callers at once, who share the wait for the disk.
@@ -42,7 +47,7 @@ func BenchmarkResolve(b *testing.B) {
 func benchResolve(b *testing.B, engine kv.Store, what string) {
 	b.Helper()
 	defer func() { _ = engine.Close() }()
-	v, rig := benchVault(b, engine)
+	v, records, rig := benchVault(b, engine)
 	conn := core.Connection{
 		Name: name("crm-1"), UID: "00000000000000aa", Change: 1, Edits: 1, Connector: resource.Connector{Environment: "default", ID: "crm"},
 		ParameterSet: "oauth", Owner: "ann", State: core.StateConnected,
@@ -55,7 +60,7 @@ func benchResolve(b *testing.B, engine kv.Store, what string) {
 			b.Fatal(err)
 		}
 	} else {
-		insertForBench(b, v, engine, conn)
+		insertForBench(b, v, records, conn)
 	}
 	caller := through("runtime-proxy", ann())
 	b.ReportAllocs()
@@ -73,8 +78,8 @@ func benchResolve(b *testing.B, engine kv.Store, what string) {
 	})
 }
 
-// benchVault returns a vault with real encryption.
-func benchVault(b *testing.B, engine kv.Store) (*core.Vault, *grantRig) {
+// benchVault returns a vault with real encryption, and the store that it uses.
+func benchVault(b *testing.B, engine kv.Store) (*core.Vault, *store.Store, *grantRig) {
 	b.Helper()
 	records := store.New(engine, func() {})
 	kek, err := seal.CreateFile(filepath.Join(b.TempDir(), "kek.json"))
@@ -86,13 +91,24 @@ func benchVault(b *testing.B, engine kv.Store) (*core.Vault, *grantRig) {
 	rig := &grantRig{def: signInDefinition()}
 	return core.New(core.Config{Lease: time.Minute, Runtime: "runtime-proxy"}, core.Ports{
 		Store: records, Sealer: keys, Connectors: rig, Environments: onlyEnvironment{}, Clock: clock.System(),
+		Tokens: benchTokens{}, Presets: grantPresets{func(provider.Given) *oauth.Profile { return benchProfile() }},
 		NewID: func() string { return "0123456789abcdef0123456789abcdef" },
-	}), rig
+	}), records, rig
 }
 
-func insertForBench(b *testing.B, v *core.Vault, engine kv.Store, conn core.Connection) {
+// benchTokens is a provider whose endpoints are known; it is asked for nothing else.
+type benchTokens struct{ core.Tokens }
+
+func (benchTokens) Discover(_ context.Context, p *oauth.Profile) (*oauth.Profile, error) {
+	return p, nil
+}
+
+func benchProfile() *oauth.Profile {
+	return &oauth.Profile{Grant: oauth.AuthorizationCode, Endpoints: oauth.Endpoints{Token: "https://login.crm.example/token"}}
+}
+
+func insertForBench(b *testing.B, v *core.Vault, records *store.Store, conn core.Connection) {
 	b.Helper()
-	records := store.New(engine, func() {})
 	var err error
 	if conn.Key, err = v.NewKey(b.Context(), conn.Name); err != nil {
 		b.Fatal(err)
@@ -104,8 +120,7 @@ func insertForBench(b *testing.B, v *core.Vault, engine kv.Store, conn core.Conn
 		Access: secret.FromString("0123456789abcdef0123456789abcdef"), Refresh: secret.FromString("0123456789abcdef"),
 		ExpireTime: time.Now().Add(10 * time.Hour),
 	}
-	p := &oauth.Profile{Grant: oauth.AuthorizationCode, Endpoints: oauth.Endpoints{Token: "https://login.crm.example/token"}}
-	if _, err := v.AcceptGrant(b.Context(), ann(), conn, p, token); err != nil {
+	if _, err := v.AcceptGrant(b.Context(), ann(), conn, benchProfile(), token); err != nil {
 		b.Fatal(err)
 	}
 }

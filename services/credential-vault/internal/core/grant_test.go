@@ -345,3 +345,32 @@ func TestTheEndOfTheBackgroundWaitsForAnswers(t *testing.T) {
 		}
 	})
 }
+
+func TestAConnectionThatNeverGotATokenSaysWhy(t *testing.T) {
+	in(t, func(t *testing.T, r *grantRig) {
+		r.profile = byItself()
+		v := r.replica(r.engine)
+		r.insert()
+		first, second := fault.Unavailable(fault.ReasonProviderUnavailable, "the provider answered with status 500"), transient()
+		r.provider.fail = []error{first, second}
+		for _, why := range []string{first.Message(), fault.From(second).Message()} {
+			if _, _, err := lend(t.Context(), v); err == nil {
+				t.Fatal("a token was lent")
+			}
+			if conn := r.state(v); conn.State != core.StateError || conn.StateReason != why || conn.StateTime.IsZero() {
+				t.Errorf("it is %v because of %q, want %q", conn.State, conn.StateReason, why)
+			}
+			time.Sleep(time.Hour)
+		}
+		if _, _, err := lend(t.Context(), v); err != nil {
+			t.Fatal(err)
+		}
+		if conn := r.state(v); conn.State != core.StateConnected || conn.StateReason != "" {
+			t.Errorf("with a token it is %v because of %q", conn.State, conn.StateReason)
+		}
+		records, _, err := v.ListAudit(t.Context(), admin(), core.AuditListing{AuditFilter: core.AuditFilter{Environment: "default", Action: core.ActionAuthorized}})
+		if err != nil || len(records) != 1 || records[0].Principal != "ann" || records[0].OperationID != "oauth:token" {
+			t.Errorf("on record: %+v, %v", records, err)
+		}
+	})
+}

@@ -73,7 +73,7 @@ func TestAChangedConnectionIsDeletedByAdministratorsOnly(t *testing.T) {
 }
 
 func TestAGrantThatNobodyGotBackIsNotSaidToBeRevoked(t *testing.T) {
-	for revocation, want := range map[string]string{"": "told nothing", "https://login.crm.example/revoke": "revoked at login.crm.example:443"} {
+	for revocation, want := range map[string]string{"": "no revocation endpoint of the provider is known", "https://login.crm.example/revoke": "revoked at login.crm.example:443"} {
 		l := newLogin(t)
 		l.presets.revoke = revocation
 		l.client()

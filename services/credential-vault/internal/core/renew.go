@@ -203,14 +203,18 @@ func failedBefore(conn Connection, g Grant, wait time.Duration) error {
 		With("connection", conn.Name.String()).RetryAfter(wait)
 }
 
-// notReady is for connections that somebody has to sign in for.
+// notReady is for connections that somebody has to sign in for, or to authorize anew.
 func notReady(conn Connection) *fault.Error {
 	why := conn.StateReason
 	if why != "" {
 		why = " (" + why + ")"
 	}
+	waits := "for somebody to sign in"
+	if conn.unattended() {
+		waits = "for its owner to allow tokens again"
+	}
 	return fault.Precondition(fault.ReasonConnectionNotReady,
-		"connection %q waits for somebody to sign in%s; authorize it first", conn.Name.ID, why).
+		"connection %q waits %s%s; authorize it first", conn.Name.ID, waits, why).
 		With("connection", conn.Name.String()).With("state", StateNeedsAuthorization.String())
 }
 

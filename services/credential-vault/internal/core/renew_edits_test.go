@@ -117,12 +117,15 @@ func TestEachRequestToAProviderIsOnRecord(t *testing.T) {
 		var got []string
 		for _, a := range slices.Backward(records) {
 			if a.Service == "credential-vault" {
+				if a.Principal != "ann" {
+					t.Errorf("%v has the principal %q", a.Action, a.Principal)
+				}
 				got = append(got, strings.TrimSpace(fmt.Sprint(a.Action, " ", a.OperationID, " ", a.Host)))
 			}
 		}
 		want := []string{
-			"USED oauth:token login.crm.example:443", "USED oauth:token login.crm.example:443", "REVOKED",
-			"REFRESHED  login.crm.example:443",
+			"USED oauth:token login.crm.example:443", "USED oauth:token login.crm.example:443", "REVOKED oauth:token",
+			"REFRESHED oauth:token login.crm.example:443",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)

@@ -21,9 +21,17 @@ func (v *Vault) noteFailed(ctx context.Context, conn Connection, endpoint string
 
 // noteSent leaves the record.
 func (v *Vault) noteSent(ctx context.Context, conn Connection, host string) {
-	record := v.record(Caller{Service: itself}, ActionUsed, conn.Name, nil)
-	record.OperationID, record.Host = operationOfProvider, host
+	record := v.ownRecord(conn, ActionUsed)
+	record.Host = host
 	v.keepRecord(ctx, *record)
+}
+
+// ownRecord begins an audit record of what the vault does at a provider by itself, on
+// behalf of a connection's owner.
+func (v *Vault) ownRecord(conn Connection, action AuditAction) *AuditRecord {
+	record := v.record(Caller{Service: itself}, action, conn.Name, nil)
+	record.Principal, record.OperationID = conn.Owner, operationOfProvider
+	return record
 }
 
 // keepRecord records what has been sent already. If the store fails three times, the log

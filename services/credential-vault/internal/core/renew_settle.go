@@ -72,7 +72,7 @@ func (v *Vault) tryToken(ctx context.Context, c claim, began Held, a answer) (He
 		g.Rejections = 0
 	}
 	w := GrantWrite{Of: held.Connection, Becomes: recovered(held.Connection, g, a.profile, now)}
-	w.Audit = v.record(Caller{Service: itself}, ActionRefreshed, c.name, nil)
+	w.Audit = v.ownRecord(held.Connection, ActionRefreshed)
 	w.Audit.Host = a.host
 	if g.ObtainTime.IsZero() {
 		w.Audit.Action = ActionAuthorized
@@ -246,6 +246,8 @@ func (v *Vault) tryFailure(ctx context.Context, c claim, f failure) (held Held, 
 	if f.verdict != oauth.Transient {
 		g.Hopeless = true
 		outcome = v.despair(&w, &g, f, now)
+	} else if g.Version == 0 && g.ObtainTime.IsZero() {
+		w.Becomes = conn.without(f.reason, now)
 	}
 	g.schedule(now)
 	w.Grant = g
@@ -253,6 +255,15 @@ func (v *Vault) tryFailure(ctx context.Context, c claim, f failure) (held Held, 
 		return Held{}, nil, fmt.Errorf("record that the token of %s was not renewed: %w", c.name, err)
 	}
 	return Held{}, outcome, nil
+}
+
+// without returns what a connection becomes that has never got a token, and did not
+// get one now. The next one ends that; see [recovered].
+func (c Connection) without(reason string, now time.Time) *Connection {
+	c.Change++
+	c.UpdateTime = now
+	c.enter(StateError, reason, now)
+	return &c
 }
 
 // despair decides what becomes of a connection whose token cannot be renewed:
@@ -272,7 +283,7 @@ func (v *Vault) despair(w *GrantWrite, g *Grant, f failure, now time.Time) error
 	w.Becomes = &after
 	if w.Of.State != StateNeedsAuthorization {
 		w.Notice = NoticeNeedsAuthorization
-		w.Audit = v.record(Caller{Service: itself}, ActionRevoked, w.Of.Name, nil)
+		w.Audit = v.ownRecord(w.Of, ActionRevoked)
 	}
 	g.lose()
 	return notReady(after).Because(f.cause)

@@ -14,7 +14,8 @@ const failedTest = "the last test of the connection failed"
 type TestReport struct {
 	// Name is the connection.
 	Name resource.Connection
-	// Failure is why it failed, one sentence; see [TestReport.Outcome].
+	// Failure is why it failed, or why a success proves nothing, one sentence; see
+	// [TestReport.Outcome].
 	Failure string
 	// Outcome is how it ended.
 	Outcome Outcome
@@ -28,6 +29,9 @@ const (
 	OutcomeFailed Outcome = iota
 	// OutcomeSucceeded means that it did.
 	OutcomeSucceeded
+	// OutcomeReached means that it answered, and refused nothing, but was not asked
+	// for anything that needs the credential.
+	OutcomeReached
 )
 
 // ReportTest keeps the outcome of a test. Only the runtime, which makes the
@@ -51,10 +55,13 @@ func (v *Vault) tryReport(ctx context.Context, caller Caller, r TestReport) (Con
 	now := v.clock.Now()
 	after := before
 	after.Change++
-	after.TestTime, after.UpdateTime = now, now
+	after.UpdateTime = now
+	if r.Outcome != OutcomeReached { // else it is as good as untested
+		after.TestTime = now
+	}
 	switch {
 	case before.State == StateNeedsAuthorization: // no test can tell more than that
-	case r.Outcome == OutcomeSucceeded:
+	case r.Outcome != OutcomeFailed:
 		after.enter(StateConnected, "", now)
 	case r.Failure == "":
 		after.enter(StateError, failedTest, now)

@@ -18,6 +18,10 @@ func TestAReportDecidesTheState(t *testing.T) {
 		"a success":                 {[]core.TestReport{succeeded}, core.StateConnected, ""},
 		"a failure":                 {[]core.TestReport{{Name: name("crm-1"), Failure: "the API said 401"}}, core.StateError, "the API said 401"},
 		"a failure without reason":  {[]core.TestReport{{Name: name("crm-1")}}, core.StateError, "the last test of the connection failed"},
+		"a server that was reached": {[]core.TestReport{{Name: name("crm-1"), Outcome: core.OutcomeReached}}, core.StateConnected, ""},
+		"a server that was reached after a failure": {[]core.TestReport{
+			{Name: name("crm-1"), Failure: "401"}, {Name: name("crm-1"), Outcome: core.OutcomeReached},
+		}, core.StateConnected, ""},
 		"a success after a failure": {[]core.TestReport{{Name: name("crm-1"), Failure: "401"}, succeeded}, core.StateConnected, ""},
 	} {
 		t.Run(title, func(t *testing.T) {
@@ -31,7 +35,8 @@ func TestAReportDecidesTheState(t *testing.T) {
 					t.Fatal(err)
 				}
 				changed := got.State != last.State
-				if !got.TestTime.Equal(r.clock.Now()) || changed != got.StateTime.Equal(r.clock.Now()) {
+				tests := report.Outcome != core.OutcomeReached
+				if tests != got.TestTime.Equal(r.clock.Now()) || changed != got.StateTime.Equal(r.clock.Now()) {
 					t.Errorf("tested %v, in this state since %v, now %v", got.TestTime, got.StateTime, r.clock.Now())
 				}
 				last = got

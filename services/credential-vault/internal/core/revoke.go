@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
 )
@@ -34,41 +35,50 @@ func (v *Vault) RevokeAuthorization(ctx context.Context, caller Caller, name res
 		if len(held.Grant.Access) == 0 {
 			return held.Connection, nil
 		}
-		host := v.revoke(ctx, held)
-		return v.dropGrant(ctx, caller, held, host, revokedReason(host))
+		host, why := v.revoke(ctx, held)
+		return v.dropGrant(ctx, caller, held, host, revokedReason(held.Connection, host, why))
 	})
 }
 
+// errNoRevocation is why a provider is not told that a grant has ended.
+var errNoRevocation = errors.New("no revocation endpoint of the provider is known")
+
 // revokedReason says what has become of a grant that host got back, or nobody if it
-// is empty.
-func revokedReason(host string) string {
-	if host == "" {
-		return "its grant was destroyed here, and the provider was told nothing, because it has no revocation endpoint or did not take it: " +
-			"withdraw the permission there; the connection waits for its owner to sign in"
+// is empty, which why explains.
+func revokedReason(conn Connection, host string, why error) string {
+	next := awaitsSignIn
+	if conn.unattended() {
+		next = "it gets no other one until its owner runs `ferrule authorize " + conn.Name.ID + "`"
 	}
-	return "its grant was revoked at " + host + "; it waits for its owner to sign in"
+	switch {
+	case host != "":
+		return "its grant was revoked at " + host + "; " + next
+	case errors.Is(why, errNoRevocation):
+		return "its grant was destroyed here, and " + errNoRevocation.Error() + ": withdraw the permission there; " + next
+	}
+	return "its grant was destroyed here, but was not revoked at the provider (" + fault.From(why).Message() + "): withdraw the permission there; " + next
 }
 
 // revoke gives the token of a connection back, and returns the host that got it,
-// "" if none did. Failures are logged: the token is destroyed all the same.
-func (v *Vault) revoke(ctx context.Context, held Held) string {
+// or why none did. Failures are logged: the token is destroyed all the same.
+func (v *Vault) revoke(ctx context.Context, held Held) (string, error) {
 	if len(held.Grant.Access) == 0 || held.Grant.UID != held.Connection.UID {
-		return ""
+		return "", nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
 	defer cancel()
 	host, err := v.tryRevoke(ctx, held)
-	if err != nil {
+	if err != nil && !errors.Is(err, errNoRevocation) {
 		v.log.WarnContext(ctx, "a grant was not revoked at its provider", "connection", held.Connection.Name.String(), "error", err)
 	}
-	return host
+	return host, err
 }
 
 // revokeLost gives back the token that a connection had before an edit that lost
 // it, and leaves a record if a provider got it. The edit stands whatever comes of
 // that.
 func (v *Vault) revokeLost(ctx context.Context, caller Caller, before Held) {
-	host := v.revoke(ctx, before)
+	host, _ := v.revoke(ctx, before)
 	if host == "" {
 		return
 	}
@@ -85,7 +95,7 @@ func (v *Vault) tryRevoke(ctx context.Context, held Held) (string, error) {
 	defer Credential{Secrets: secrets}.Clear()
 	defer clearProfile(p)
 	if p.Endpoints.Revocation == "" {
-		return "", nil
+		return "", errNoRevocation
 	}
 	if err := agreed(held.Connection, p); err != nil {
 		return "", err

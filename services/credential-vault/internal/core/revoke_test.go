@@ -289,3 +289,48 @@ func TestAPasswordGrantNeedsItsValues(t *testing.T) {
 		t.Errorf("the runtime got %v, %v", lent, err)
 	}
 }
+
+func TestWhatHasBecomeOfAGrantIsSaidAsItIs(t *testing.T) {
+	for title, c := range map[string]struct {
+		grant    oauth.Grant
+		endpoint string
+		refuses  error
+		says     []string
+		never    string
+	}{
+		"it was revoked":                    {oauth.AuthorizationCode, "https://login.crm.example/revoke", nil, []string{"was revoked at login.crm.example:443", "waits for its owner to sign in"}, "destroyed"},
+		"the provider has no endpoint":      {oauth.AuthorizationCode, "", nil, []string{"no revocation endpoint of the provider is known", "withdraw the permission there"}, "was revoked"},
+		"the provider did not take it":      {oauth.AuthorizationCode, "https://login.crm.example/revoke", fault.Unavailable(fault.ReasonProviderUnavailable, "it says no"), []string{"was not revoked at the provider (it says no)"}, "no revocation endpoint"},
+		"nobody signs in for a new one":     {oauth.ClientCredentials, "https://login.crm.example/revoke", nil, []string{"`ferrule authorize crm-1`"}, "sign in"},
+		"nobody signs in, and no end of it": {oauth.ClientCredentials, "", nil, []string{"no revocation endpoint", "`ferrule authorize crm-1`"}, "sign in"},
+	} {
+		t.Run(title, func(t *testing.T) {
+			l := newLogin(t)
+			l.presets.revoke = c.endpoint
+			l.client()
+			l.signedIn(c.grant)
+			l.tokens.set(func(s *scripted) { s.revokeBy = c.refuses })
+			conn, err := l.vault.RevokeAuthorization(t.Context(), ann(), name("crm-1"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, part := range c.says {
+				if !strings.Contains(conn.StateReason, part) {
+					t.Errorf("%q does not say %q", conn.StateReason, part)
+				}
+			}
+			if strings.Contains(conn.StateReason, c.never) {
+				t.Errorf("%q says %q", conn.StateReason, c.never)
+			}
+			_, err = l.lent()
+			wantReason(t, err, fault.ReasonConnectionNotReady)
+			if !c.grant.Interactive() && strings.Contains(err.Error(), "sign in") {
+				t.Errorf("got %v", err)
+			}
+			l.start()
+			if _, err := l.lent(); !c.grant.Interactive() && err != nil {
+				t.Errorf("after authorize: %v", err)
+			}
+		})
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
@@ -191,6 +192,7 @@ func reenter(held Held, w *Write, done fitted) {
 	interactive := done.grant.Interactive()
 	if !interactive || before.State != StateNeedsAuthorization {
 		after.enter(StateConnected, "", after.UpdateTime)
+		after.TestTime = time.Time{} // nor does what a good one proved hold for the new values
 	}
 	if !interactive && !held.Grant.Kind.Interactive() {
 		if !done.reworks(before, *after) && !done.bringsSignIn(done.secrets) {

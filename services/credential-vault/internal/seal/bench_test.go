@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/secret"
+	"github.com/ferrule-dev/ferrule/pkg/testkit"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 )
 
@@ -53,6 +54,8 @@ func nanoseconds(b *testing.B, f func() error) float64 {
 	}
 	return best
 }
+
+func TestEachBenchmarkRuns(t *testing.T) { testkit.Benchmarks(t) }
 
 // BenchmarkRatio prints how much longer than the bare cipher everything takes,
 // and says where that is too long. On a machine that does other things as well it

@@ -85,12 +85,18 @@ func New(kek KEK, stored Keysets, options ...Option) *Keyring {
 	}
 }
 
-// Check decrypts every stored keyset, so that a wrong key is noticed at the
-// start and not by the first caller.
+// Check decrypts every stored keyset, so that a wrong key is noticed at the start
+// and not by the first caller. Where none is stored it has the key encrypt something
+// that nobody needs, which says whether the first keyset could be made.
 func (k *Keyring) Check(ctx context.Context) error {
 	environments, err := k.stored.KeysetEnvironments(ctx)
 	if err != nil {
 		return fmt.Errorf("list keysets: %w", err)
+	}
+	if len(environments) == 0 {
+		if _, err := k.kek.EncryptWithContext(ctx, []byte("nothing"), bound("", 0)); err != nil {
+			return fmt.Errorf("encrypt with %s: %w", k.kek.ID(), err)
+		}
 	}
 	for _, environment := range environments {
 		if _, err := k.reading(ctx, environment); err != nil {

@@ -10,11 +10,13 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/kv"
 	"github.com/ferrule-dev/ferrule/pkg/kv/boltkv"
 	"github.com/ferrule-dev/ferrule/pkg/kv/faultkv"
 	"github.com/ferrule-dev/ferrule/pkg/kv/memkv"
+	"github.com/ferrule-dev/ferrule/pkg/testkit"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/store"
 )
@@ -285,6 +287,8 @@ func TestACrashWhileManyRecordLeavesWhatWasPromisedAndAWholeChain(t *testing.T) 
 	}
 }
 
+func TestEachBenchmarkRuns(t *testing.T) { testkit.Benchmarks(t) }
+
 // BenchmarkRecordParallel is the trail alone, with callers as they come in
 // parallel: on memory it is the work, on a file the shared wait for the disk is
 // added.
@@ -321,10 +325,13 @@ func benchRecord(b *testing.B, s *store.Store, callers int) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
 }
 
-// BenchmarkTrailOfAMillion fills a file with a million records and asks it what
-// people ask.
+// BenchmarkTrailOfAMillion fills a file with a million records, or ten thousand in
+// short mode, and asks it what people ask.
 func BenchmarkTrailOfAMillion(b *testing.B) {
-	const n = 1_000_000
+	n := 1_000_000
+	if testing.Short() {
+		n = 10_000
+	}
 	engine, err := boltkv.Open(filepath.Join(b.TempDir(), "vault.db"), boltkv.Options{})
 	if err != nil {
 		b.Fatal(err)
@@ -335,7 +342,7 @@ func BenchmarkTrailOfAMillion(b *testing.B) {
 	for title, f := range map[string]core.AuditFilter{
 		"newest":        {},
 		"by connection": {Connection: "c-5000"},
-		"by time":       {To: noon.Add(n / 2 * 1e9)},
+		"by time":       {To: noon.Add(time.Duration(n/2) * time.Second)},
 		"by principal":  {Principal: "nobody"},
 	} {
 		b.Run(title, func(b *testing.B) {
@@ -349,7 +356,7 @@ func BenchmarkTrailOfAMillion(b *testing.B) {
 	}
 	b.Run("verify", func(b *testing.B) {
 		for b.Loop() {
-			wantIntact(b, s, n)
+			wantIntact(b, s, uint64(n))
 		}
 	})
 }

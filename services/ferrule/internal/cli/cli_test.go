@@ -169,10 +169,37 @@ func TestCommandsAskTheEdgeAndPrintForPeople(t *testing.T) {
 			answers: map[string]string{
 				connectors + "/crm/connectionForm":                    `{"apiOrigins":["https://api.crm.example","https://*.crm.example:443"]}`,
 				"POST /v1/environments/default/connections":           `{"name":"environments/default/connections/mine","connector":"environments/default/connectors/crm","state":"CONNECTION_STATE_CONNECTED","secretNames":["api_key"],"apiOrigins":["https://api.crm.example"]}`,
-				"POST /v1/environments/default/connections/mine:test": `{"succeeded":true,"message":"the API accepted the credentials"}`,
+				"POST /v1/environments/default/connections/mine:test": `{"succeeded":true,"message":"the API accepted the credentials","operationId":"Me"}`,
 			},
-			out: []string{"connected mine to crm (connected)", "tested mine: the API accepted the credentials"},
+			out: []string{"connected mine to crm (connected, untested)\n", "\ntested mine: the API accepted the credentials"},
 			err: []string{"the connection will be for https://api.crm.example, https://*.crm.example:443\n", "mine is for https://api.crm.example: its secrets for the API go there and nowhere else"},
+		},
+		{
+			name: "connect does not call a server that was reached a test", args: []string{"connect", "crm", "--secret", "api_key=-"}, stdin: "wrong\n",
+			answers: map[string]string{
+				connectors + "/crm/connectionForm":                     `{}`,
+				"POST /v1/environments/default/connections":            `{"name":"environments/default/connections/crm-2","connector":"environments/default/connectors/crm","state":"CONNECTION_STATE_CONNECTED","secretNames":["api_key"]}`,
+				"POST /v1/environments/default/connections/crm-2:test": `{"succeeded":true,"message":"the server was reached (status 404)","statusCode":404}`,
+			},
+			out: []string{"connected crm-2 to crm (connected, untested)", "\nuntested crm-2: the server was reached (status 404)"},
+		},
+		{
+			name: "a connection whose first test fails is named, with what can be done about it", args: []string{"connect", "crm", "--secret", "api_key=-"}, stdin: "wrong\n", code: 1,
+			answers: map[string]string{
+				connectors + "/crm/connectionForm":                     `{}`,
+				"POST /v1/environments/default/connections":            `{"name":"environments/default/connections/crm-2","connector":"environments/default/connectors/crm","state":"CONNECTION_STATE_CONNECTED","secretNames":["api_key"]}`,
+				"POST /v1/environments/default/connections/crm-2:test": `{"message":"the API refused the key"}`,
+			},
+			err: []string{"the connection crm-2 stays", "`ferrule connections update crm-2 --secret api_key=-`", "`ferrule delete connection crm-2`"},
+		},
+		{
+			name: "secrets that no test has proved are listed as untested", args: []string{"connections"},
+			answers: map[string]string{"GET /v1/environments/default/connections": `{"connections":[` +
+				`{"name":"environments/default/connections/new","state":"CONNECTION_STATE_CONNECTED","secretNames":["k"]},` +
+				`{"name":"environments/default/connections/open","state":"CONNECTION_STATE_CONNECTED"},` +
+				`{"name":"environments/default/connections/good","state":"CONNECTION_STATE_CONNECTED","secretNames":["k"],"testTime":"2026-01-01T12:00:00Z"},` +
+				`{"name":"environments/default/connections/mail","state":"CONNECTION_STATE_CONNECTED","secretNames":["k"],"tokenExpireTime":"2026-01-01T12:00:00Z"}]}`},
+			out: []string{"new                    connected, untested", "open                   connected   ", "good                   connected   ", "mail                   connected   "},
 		},
 		{
 			name: "a failed test is a failure", args: []string{"test", "mine"}, code: 1,

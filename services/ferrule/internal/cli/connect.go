@@ -128,7 +128,28 @@ func (a *app) connectTo(ctx context.Context, client *rest.Client, connector stri
 	if f.untested {
 		return nil
 	}
-	return a.testConnection(ctx, client, connection.GetName())
+	err = a.testConnection(ctx, client, connection.GetName())
+	if err != nil {
+		a.tellKept(connection)
+	}
+	return err
+}
+
+// tellKept says what is left of a connect that failed: whoever repeats it makes another
+// connection.
+func (a *app) tellKept(connection *vaultv1.Connection) {
+	name := id(connection.GetName())
+	a.progress("  the connection %s stays: repair it with `ferrule connections update %s%s`, or remove it with `ferrule delete connection %s`",
+		name, name, repairFlags(connection), name)
+}
+
+// repairFlags are the flags that give a connection its secrets anew.
+func repairFlags(connection *vaultv1.Connection) string {
+	var flags strings.Builder
+	for _, secret := range connection.GetSecretNames() {
+		flags.WriteString(" --secret " + secret + "=-")
+	}
+	return flags.String()
 }
 
 // obtainedGrants are those by which the vault gets a token without anybody's doing.
@@ -169,7 +190,7 @@ func (a *app) firstToken(ctx context.Context, client *rest.Client, connection *v
 // tellConnected says what has been made.
 func (a *app) tellConnected(connection *vaultv1.Connection) {
 	if !a.json() {
-		a.printf("connected %s to %s (%s)\n", id(connection.GetName()), id(connection.GetConnector()), enumWord(connection.GetState(), "CONNECTION_STATE_"))
+		a.printf("connected %s to %s (%s)\n", id(connection.GetName()), id(connection.GetConnector()), stateWord(connection))
 		a.tellBound(connection)
 	}
 }
@@ -178,7 +199,8 @@ func (a *app) tellConnected(connection *vaultv1.Connection) {
 func (a *app) firstSignIn(ctx context.Context, client *rest.Client, name string, how signInFlags) error {
 	err := a.signIn(ctx, client, name, how)
 	if err != nil {
-		a.progress("the connection %s stays; `ferrule authorize %s` tries again", id(name), id(name))
+		a.progress("  the connection %s stays: `ferrule authorize %s` tries again, `ferrule connections update %s` changes it, `ferrule delete connection %s` removes it",
+			id(name), id(name), id(name), id(name))
 	}
 	return err
 }
@@ -233,8 +255,12 @@ func (a *app) testConnection(ctx context.Context, client *rest.Client, name stri
 		a.suggestSignIn(ctx, client, name)
 		return errReported
 	}
+	outcome := "tested"
+	if res.GetOperationId() == "" { // the server was reached, and nothing more
+		outcome = "untested"
+	}
 	if !a.json() {
-		a.printf("tested %s: %s (%s)\n", id(name), res.GetMessage(), res.GetLatency().AsDuration().Round(100_000))
+		a.printf("%s %s: %s (%s)\n", outcome, id(name), res.GetMessage(), res.GetLatency().AsDuration().Round(100_000))
 	}
 	return nil
 }
@@ -267,7 +293,7 @@ func (a *app) connections() *cobra.Command {
 				}
 				for _, c := range res.GetConnections() {
 					row := []string{
-						id(c.GetName()), id(c.GetConnector()), enumWord(c.GetState(), "CONNECTION_STATE_"), c.GetOwner(),
+						id(c.GetName()), id(c.GetConnector()), stateWord(c), c.GetOwner(),
 						plural(len(c.GetSecretNames()), "secret"), c.GetIdentity(), short(c.GetStateReason(), 60),
 					}
 					if err := out.add(c, row); err != nil {

@@ -39,7 +39,7 @@ func (a *app) showConnection() *cobra.Command {
 
 // printConnection prints what a connection has, one thing in a line.
 func (a *app) printConnection(c *vaultv1.Connection) error {
-	state := enumWord(c.GetState(), "CONNECTION_STATE_")
+	state := stateWord(c)
 	if c.GetStateTime() != nil {
 		state += " since " + moment(c.GetStateTime())
 	}
@@ -76,6 +76,17 @@ func (a *app) printConnection(c *vaultv1.Connection) error {
 		a.progress("run `ferrule authorize %s` to sign in", id(c.GetName()))
 	}
 	return nil
+}
+
+// stateWord is the state of a connection as people read it: connected only says that
+// nothing is missing, so that secrets that nobody has accepted yet are called untested.
+func stateWord(c *vaultv1.Connection) string {
+	word := enumWord(c.GetState(), "CONNECTION_STATE_")
+	accepted := c.GetTestTime() != nil || c.GetTokenExpireTime() != nil || c.GetIdentity() != "" || len(c.GetGrantedScopes()) > 0
+	if c.GetState() == vaultv1.ConnectionState_CONNECTION_STATE_CONNECTED && len(c.GetSecretNames()) > 0 && !accepted {
+		return word + ", untested"
+	}
+	return word
 }
 
 // mockText says what a mock is; "" for other connections.

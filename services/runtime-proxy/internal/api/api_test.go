@@ -188,6 +188,7 @@ func TestInvokeTranslatesBothWays(t *testing.T) {
 
 func TestConnectionTestsAreReported(t *testing.T) {
 	crm := resource.Connection{Environment: "default", ID: "crm"}
+	const reached = "the server was reached (status 200), which does not prove the credentials: the connector names no operation to test them with; its maker names one with x-ferrule-connection-test"
 	tests := []struct {
 		name, who, connection string
 		status                int
@@ -196,11 +197,11 @@ func TestConnectionTestsAreReported(t *testing.T) {
 		reports               []report
 		reason                fault.Reason
 	}{
-		{"one that succeeds has no reason", "ada", name, 200, nil, true, []report{{crm, true, ""}}, ""},
+		{"one without an operation says that it proves nothing", "ada", name, 200, nil, true, []report{{crm, true, reached}}, ""},
 		{"one that fails has one", "ada", name, 401, nil, false, []report{{crm, false, "the API refused the connection's credentials (status 401)"}}, ""},
 		{"nobody", "", name, 200, nil, false, nil, fault.ReasonUnauthenticated},
 		{"a name that is none", "ada", "crm", 200, nil, false, nil, fault.ReasonInvalidName},
-		{"a vault that does not listen", "ada", name, 200, fault.Unavailable(fault.ReasonServiceUnavailable, "no"), false, []report{{crm, true, ""}}, fault.ReasonServiceUnavailable},
+		{"a vault that does not listen", "ada", name, 200, fault.Unavailable(fault.ReasonServiceUnavailable, "no"), false, []report{{crm, true, reached}}, fault.ReasonServiceUnavailable},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

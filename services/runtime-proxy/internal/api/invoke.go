@@ -27,8 +27,8 @@ type Server struct {
 	streams  *Streams
 }
 
-// Report keeps the outcome of a connection test; reason is why it failed, empty
-// if it did not.
+// Report keeps the outcome of a connection test; reason is why it failed, or why a
+// success proves nothing about the credentials, empty if it does.
 type Report func(ctx context.Context, connection resource.Connection, succeeded bool, reason string) error
 
 // Parts are what answers methods that are no calls.

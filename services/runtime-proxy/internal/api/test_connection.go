@@ -25,7 +25,7 @@ func (s *Server) TestConnection(ctx context.Context, req *runtimev1.TestConnecti
 		return nil, err
 	}
 	reason := check.Message
-	if check.Succeeded {
+	if check.Succeeded && check.OperationID != "" {
 		reason = ""
 	}
 	if err := s.parts.Report(ctx, connection, check.Succeeded, reason); err != nil {

@@ -31,6 +31,9 @@ type Check struct {
 	Latency time.Duration
 }
 
+// operationOfCheck stands in the audit trail for a test that calls no operation.
+const operationOfCheck = "connection:test"
+
 // Check finds out whether a connection works: it calls the connector's test
 // operation, where a 2xx is good, or else the root of the server, where anything
 // but 401 and 403 is. That the API cannot be reached is an outcome, not an
@@ -40,7 +43,7 @@ func (p *Pipeline) Check(ctx context.Context, connection resource.Connection, su
 	if !ok {
 		return nil, fault.Unauthenticated(fault.ReasonUnauthenticated, "the call was not authenticated; send a valid token")
 	}
-	ask := binding.Ask{Connection: connection, Principal: principal, Subject: subject}
+	ask := binding.Ask{Connection: connection, Principal: principal, Operation: operationOfCheck, Subject: subject}
 	bound, err := p.Bind(ctx, ask)
 	if err != nil {
 		return nil, err
@@ -95,7 +98,7 @@ func (p *Pipeline) checkServer(ctx context.Context, ask binding.Ask, bound *Bind
 	through, err := bound.Revision.Through(ctx, http.MethodHead, "/")
 	switch reason := fault.ReasonOf(err); { // probe says what else is wrong
 	case reason == fault.ReasonCustomCodeRequired, reason == fault.ReasonOperationNotSupported, through.Whole():
-		return &Check{Succeeded: true, Message: "nothing was tested: the connector names no operation for it, and its requests need more than the server's address; invoke an operation to see"}, nil
+		return &Check{Succeeded: true, Message: "nothing was tested: the connector names no operation for it, and its requests need more than the server's address; invoke an operation to see, or have its maker name one with x-ferrule-connection-test"}, nil
 	}
 	var check *Check
 	for _, method := range []string{http.MethodHead, http.MethodGet} {
@@ -115,7 +118,7 @@ func (p *Pipeline) checkServer(ctx context.Context, ask binding.Ask, bound *Bind
 		return check, nil
 	}
 	check.Succeeded = true
-	check.Message = fmt.Sprintf("the server was reached (status %d); the connector names no operation to test credentials with", check.Status)
+	check.Message = fmt.Sprintf("the server was reached (status %d), which does not prove the credentials: the connector names no operation to test them with; its maker names one with x-ferrule-connection-test", check.Status)
 	return check, nil
 }
 

@@ -122,7 +122,7 @@ func (r *Remote) Definition(ctx context.Context, revision resource.Revision) (*c
 }
 
 // ReportTest tells the vault how a connection test ended. reason is why it
-// failed, empty if it did not.
+// failed, or why a success proves nothing about the credentials, empty if it does.
 func (r *Remote) ReportTest(ctx context.Context, connection resource.Connection, succeeded bool, reason string) error {
 	_, err := r.vault.ReportConnectionTest(ctx, &vaultv1.ReportConnectionTestRequest{
 		Name: connection.String(), Succeeded: succeeded, Reason: strings.ToValidUTF8(reason[:min(len(reason), maxReason)], ""),

@@ -34,7 +34,8 @@ const (
 	ConnectionState_CONNECTION_STATE_CONNECTED ConnectionState = 1
 	// Waits for somebody to sign in.
 	ConnectionState_CONNECTION_STATE_NEEDS_AUTHORIZATION ConnectionState = 2
-	// Its last test failed; the reason says why. It can still be used.
+	// Its last test failed, or no token was to be had; the reason says why. It can
+	// still be used.
 	ConnectionState_CONNECTION_STATE_ERROR ConnectionState = 3
 )
 
@@ -113,7 +114,8 @@ type Connection struct {
 	StateReason string `protobuf:"bytes,11,opt,name=state_reason,json=stateReason,proto3" json:"state_reason,omitempty"`
 	// When it entered that state.
 	StateTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=state_time,json=stateTime,proto3" json:"state_time,omitempty"`
-	// When it was last tested; absent if never.
+	// When its credentials were last tested; absent if never, or not since they were
+	// changed. That the server was reached is no test.
 	TestTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=test_time,json=testTime,proto3" json:"test_time,omitempty"`
 	// When it was created.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`

@@ -2116,7 +2116,8 @@ type ReportConnectionTestRequest struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// True if the API accepted the credentials.
 	Succeeded bool `protobuf:"varint,2,opt,name=succeeded,proto3" json:"succeeded,omitempty"`
-	// Why it failed, one sentence.
+	// Why it failed, one sentence; after a success why that proves nothing about the
+	// credentials, empty if it does.
 	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
