@@ -100,7 +100,8 @@ type exchange struct {
 	request request.Request
 	policed policy.Exchange // the request as its policies see it
 	first   upstream.Attempt
-	tried   bool // first is taken
+	tried   bool   // first is taken
+	method  string // that was sent; empty before
 	body    body
 	interim interim
 	answer  *http.Response // open; nil before there is one

@@ -39,8 +39,8 @@ func (p *Pipeline) operationSteps(op *operation) Next {
 func (p *Pipeline) exchangeSteps(op *operation) Next {
 	return chain(
 		answerMock,
+		when(p.answers != nil, p.forgetAnswers),
 		p.withGoodToken(p.attemptSteps(op)), // a second time if the API refuses the token
-		when(!op.safe && p.answers != nil, p.forgetAnswers),
 		when(op.wholeAnswer, refuseEvents),
 		placeLocation,
 		when(len(op.policies.Response) > 0, p.applyResponsePolicies),
@@ -75,6 +75,7 @@ func (p *Pipeline) attemptSteps(op *operation) Next {
 // the destination, makes secrets of handles, proves the request, and sends it, as
 // often as is good, through limits and the egress guard.
 func (p *Pipeline) transmit(ctx context.Context, c *Call, next Next) error {
+	c.goesOut(c.request.Method)
 	resp, err := p.send(ctx, c, &c.request, c.operation.repeatable(c))
 	c.request.Header, c.request.Body, c.request.Query = nil, nil, "" // secrets are in it
 	if err != nil {

@@ -58,6 +58,9 @@ func (p *Pipeline) stream(ctx context.Context, c *Call, upload *Upload) (*http.R
 	}
 	resp, err := p.sendStream(ctx, c, upload)
 	c.request.Header = nil // secrets are in it
+	if p.answers != nil && c.changes && (err != nil || resp.StatusCode < http.StatusBadRequest) {
+		p.answers.Forget(c.Connection)
+	}
 	if err != nil {
 		pass.Leave(resilience.OutcomeOf(nil, err))
 		return nil, err
@@ -173,6 +176,7 @@ func (c *Call) keepUpload(upload *Upload) (*Upload, error) {
 // streamOut sends the proved request, with what is uploaded or the body in it.
 func (p *Pipeline) streamOut(ctx context.Context, c *Call, upload *Upload) (*http.Response, error) {
 	p.NoteUse(&c.handles, c.ask(), c.Binding.Endpoint(c.request.Base))
+	c.goesOut(c.request.Method)
 	in := upstream.Streaming{Length: int64(len(c.request.Body))}
 	if upload != nil {
 		in.Body, in.Length = upload.Body, upload.Length
