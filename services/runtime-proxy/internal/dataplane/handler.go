@@ -135,7 +135,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).Flush() // what has arrived is for the client to see
 		panic(http.ErrAbortHandler)               // the only way to tell the client that the answer is not complete
 	default:
-		h.fail(ctx, x, w, err)
+		h.fail(ctx, x, w, x.handles.HideError(err))
 	}
 }
 

@@ -130,12 +130,12 @@ func escapeXML(text string) string {
 }
 
 // Conceal returns text without the secrets of the call, those that were worked
-// out included: for code that sees what an API answers.
+// out and handles included: for code that sees what an API answers.
 func (h *Handles) Conceal(text string) string {
 	for _, d := range h.derived { // before the secrets that are parts of them
 		for _, form := range formsOf(d.value) {
 			text = strings.ReplaceAll(text, form, Redacted)
 		}
 	}
-	return h.credential.Redact(text)
+	return h.Hide(h.credential.Redact(text))
 }

@@ -64,6 +64,7 @@ func (p *Pipeline) reuseAnswer(ctx context.Context, c *Call, next Next) error {
 	case conditional && c.Response.Status == http.StatusNotModified:
 		c.Response, c.Replayed = p.answers.Renew(q, rule, found, c.Response, sent, now), true
 	case !c.changes:
+		c.hideHandles() // code may have made the answer
 		p.answers.Keep(q, rule, c.Response, sent, now)
 	}
 	return nil

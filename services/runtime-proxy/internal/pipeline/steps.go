@@ -39,6 +39,7 @@ func (p *Pipeline) operationSteps(op *operation) Next {
 func (p *Pipeline) exchangeSteps(op *operation) Next {
 	return chain(
 		answerMock,
+		hideInErrors,
 		when(p.answers != nil, p.forgetAnswers),
 		p.withGoodToken(p.attemptSteps(op)), // a second time if the API refuses the token
 		when(op.wholeAnswer, refuseEvents),
@@ -221,10 +222,28 @@ func noteRequest(ctx context.Context, c *Call, next Next) error {
 }
 
 // hideSecrets takes secrets out of the answer's header, which an API repeats
-// there when it redirects a request whose key was in the query.
+// there when it redirects a request whose key was in the query, and what policies and
+// code have written of handles out of all of it.
 func hideSecrets(ctx context.Context, c *Call, next Next) error {
 	c.Binding.Credential.RedactAll(c.Response.Header)
+	c.hideHandles()
 	return next(ctx, c)
+}
+
+// hideHandles takes handles out of the answer. In a body there are none unless
+// something works on bodies.
+func (c *Call) hideHandles() {
+	c.handles.HideAll(c.Response.Header)
+	if c.operation.whole && len(c.Response.Body) > 0 {
+		if text := string(c.Response.Body); c.handles.Hide(text) != text {
+			c.Response.Body = []byte(c.handles.Hide(text))
+		}
+	}
+}
+
+// hideInErrors takes handles out of what is said of a failure.
+func hideInErrors(ctx context.Context, c *Call, next Next) error {
+	return c.handles.HideError(next(ctx, c))
 }
 
 // checkAnswer compares the answer with its description, if the caller wants that.

@@ -33,6 +33,7 @@ type Upload struct {
 func (p *Pipeline) Stream(ctx context.Context, c *Call, upload *Upload) (*http.Response, error) {
 	start := p.clock.Now()
 	resp, err := p.stream(ctx, c, upload)
+	err = c.handles.HideError(err)
 	series, sample := p.unbound, usage.Sample{Elapsed: p.clock.Now().Sub(start)}
 	if c.operation != nil {
 		series, sample.Connection = c.operation.series, c.Binding.Connection.ID
@@ -74,6 +75,7 @@ func (p *Pipeline) stream(ctx context.Context, c *Call, upload *Upload) (*http.R
 		_ = resp.Body.Close()
 		return nil, err
 	}
+	c.handles.HideAll(resp.Header)
 	return resp, nil
 }
 
