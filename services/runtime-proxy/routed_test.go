@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
@@ -141,5 +140,29 @@ func TestWhatEmptiesTheMemory(t *testing.T) {
 			t.Errorf("after %s the list is still given", name)
 		}
 		s.clock.Advance(time.Second)
+	}
+}
+
+// TestNoHeaderMakesAnotherRequestOfIt: some servers take the method or the path from
+// one. What an operation is described with goes through.
+func TestNoHeaderMakesAnotherRequestOfIt(t *testing.T) {
+	rec := record(t, always(200, `{}`))
+	s := start(t, rec.url, func(d *connectorv1.Definition) {
+		op := operationOf(d, "GetItem")
+		op.Parameters = append(op.Parameters, &connectorv1.Parameter{Name: "X-HTTP-Method", Location: connectorv1.ParameterLocation_PARAMETER_LOCATION_HEADER})
+	})
+	names := []string{"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL", "X_Http_Method_Override"}
+	for path, want := range map[string]string{"/items": "", "/items/7": "X-HTTP-Method"} {
+		req := s.request("GET", path, nil)
+		for _, name := range names {
+			req.Header.Set(name, "DELETE")
+		}
+		must(t, s.through(req))
+		all := rec.all()
+		for _, name := range names {
+			if got := all[len(all)-1].Header.Get(name); (got != "") != (name == want) {
+				t.Errorf("%s: %s = %q", path, name, got)
+			}
+		}
 	}
 }
