@@ -251,7 +251,9 @@ func TestNobodySeesAHandle(t *testing.T) {
 	}
 	body := policyOf("setproperty", answerSection, "newPropertyParentPathTemplate", "@body()", "newPropertySubPathTemplate", "stolen", "propertyValuePathTemplate", key)
 	code := func(text string) func(*connectorv1.Definition) {
-		return func(d *connectorv1.Definition) { d.Scripts = []*connectorv1.Script{{Language: "javascript", Source: text}} }
+		return func(d *connectorv1.Definition) {
+			d.Scripts = []*connectorv1.Script{{Language: "javascript", Source: text}}
+		}
 	}
 	for _, row := range []struct {
 		name   string

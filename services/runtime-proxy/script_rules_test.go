@@ -233,7 +233,7 @@ func TestScriptsThatNeverEndAreStopped(t *testing.T) {
 	}
 	for _, row := range []struct{ state, limit, allowed string }{{"loop", "time", "1s"}, {"memory", "memory", "67108864"}} {
 		f := checkReason(t, call(row.state), fault.ReasonScriptLimitExceeded)
-		if f.Meta()["limit"] != row.limit || f.Meta()["allowed"] != row.allowed || f.Code() != fault.CodeResourceExhausted {
+		if f.Meta()["limit"] != row.limit || f.Meta()["allowed"] != row.allowed || f.Code() != fault.CodeFailedPrecondition {
 			t.Errorf("%s: fault = %v %v", row.state, f.Code(), f.Meta())
 		}
 		must(t, call("fine"))

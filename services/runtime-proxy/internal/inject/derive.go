@@ -75,7 +75,7 @@ func (h *Handles) Compute(inputs [][]byte, f func(plain [][]byte) ([]byte, error
 	slot := len(h.credential.values) + len(h.derived)
 	if slot >= maxSlots {
 		clear(out)
-		return nil, false, fault.Exhausted(fault.ReasonScriptLimitExceeded,
+		return nil, false, fault.Precondition(fault.ReasonScriptLimitExceeded,
 			"the custom code works out more than %d values of secrets in one call; work out fewer", maxSlots-len(h.credential.values)).
 			With("limit", "secrets").With("allowed", "256")
 	}
