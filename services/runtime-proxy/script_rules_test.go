@@ -255,7 +255,7 @@ func TestLogsOfScriptsAreForThoseWhoAsk(t *testing.T) {
 	for _, line := range got.GetLogs() {
 		lines = append(lines, line.GetLevel()+" "+line.GetMessage())
 	}
-	if len(lines) != 3 || lines[0] != "info before GET" || !strings.HasPrefix(lines[1], "warn key fh") || lines[2] != "error after 200" || leaks(strings.Join(lines, "")) {
+	if len(lines) != 3 || lines[0] != "info before GET" || !strings.HasPrefix(lines[1], "warn key [redacted]") || lines[2] != "error after 200" || leaks(strings.Join(lines, "")) {
 		t.Errorf("logs = %q", lines)
 	}
 	req.IncludeLogs = false
