@@ -187,3 +187,32 @@ func TestUsageCountsEveryCall(t *testing.T) {
 		t.Error("somebody else sees the usage of the connection")
 	}
 }
+
+// TestAListOfAMockEnds after its one page, however its pages are asked for: what is
+// made up leads nowhere.
+func TestAListOfAMockEnds(t *testing.T) {
+	for name, p := range map[string]*connectorv1.Pagination{
+		"a link that is named":      {NextLinkProperty: "next"},
+		"a link that is recognised": {},
+		"a cursor":                  {Style: &connectorv1.Pagination_Cursor{Cursor: &connectorv1.CursorPagination{CursorInput: "tag", CursorPath: "next"}}},
+		"an offset":                 {Style: &connectorv1.Pagination_Offset{Offset: &connectorv1.OffsetPagination{OffsetInput: "limit"}}},
+		"page numbers":              {Style: &connectorv1.Pagination_PageNumber{PageNumber: &connectorv1.PageNumberPagination{PageInput: "limit"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, "http://127.0.0.1:1", func(d *connectorv1.Definition) {
+				op := operationOf(d, "ListItems")
+				op.Pagination = p
+				op.Responses = []*connectorv1.Response{{Status: "200", Contents: []*connectorv1.MediaType{{
+					MediaType: "application/json", Kind: connectorv1.BodyKind_BODY_KIND_JSON,
+					Schema: []byte(`{"type":"object","required":["items","next","nextLink"],"properties":{"items":{"type":"array","items":{"type":"object","properties":{"id":{"type":"string"}}}},"next":{"type":"string","example":"/next"},"nextLink":{"type":"string"}}}`),
+				}}}}
+			})
+			s.vault.change(func(c *vaultv1.Credential) { c.Mock, c.Secrets = true, nil })
+			answer, err := s.call("ListItems", "", func(r *runtimev1.InvokeRequest) { r.AllPages = &runtimev1.PageLimits{} })
+			must(t, err)
+			if answer.GetStatusCode() != 200 || answer.GetNextLink() != "" {
+				t.Errorf("answer = %v", answer)
+			}
+		})
+	}
+}

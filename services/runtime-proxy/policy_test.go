@@ -1,7 +1,11 @@
 package runtimeproxy_test
 
 import (
+	"fmt"
+	"io"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -233,36 +237,67 @@ func TestNoPolicyCarriesASecretAway(t *testing.T) {
 	}
 }
 
+// handlePattern is what handles look like (package inject).
+var handlePattern = regexp.MustCompile(`fh[0-9a-f]{32}`)
+
 // TestNobodySeesAHandle: what stands for a secret is between the runtime's own
-// steps.
+// steps, whatever policies and code write it into, and however they are reached.
 func TestNobodySeesAHandle(t *testing.T) {
-	rec := record(t, func(w http.ResponseWriter, r got, _ int) {
-		say(w, 200, `{"a":1}`, "X-Echo", r.Header.Get("X-Copy"), "Location", "/next?key="+r.Header.Get("X-Copy"))
-	})
-	s := start(t, rec.url, func(d *connectorv1.Definition) {
-		d.Policies = []*connectorv1.Policy{
-			policyOf("setheader", requestSection, "name", "X-Copy", "value", "@headers('X-Api-Key')"),
-			policyOf("setheader", answerSection, "name", "X-Back", "value", "@connectionParameters('api_key')"),
-			policyOf("setproperty", answerSection, "newPropertyParentPathTemplate", "@body()", "newPropertySubPathTemplate", "stolen", "propertyValuePathTemplate", "@connectionParameters('api_key')"),
-			policyOf("setheader", answerSection, "name", "X-Request", "value", "@headers('X-Api-Key')"),
-		}
-	})
-	s.vault.change(func(c *vaultv1.Credential) { c.Secrets = values("api_key", "canary-7f3a-plain") })
-	answer, err := s.call("ListItems", "")
-	if err != nil { // refusing is as good
-		if leaks(err.Error()) {
-			t.Errorf("error = %v", err)
-		}
-		return
+	const key = "@connectionParameters('api_key')"
+	header := []*connectorv1.Policy{
+		policyOf("setheader", requestSection, "name", "X-Copy", "value", "@headers('X-Api-Key')"),
+		policyOf("setheader", answerSection, "name", "X-Back", "value", key),
+		policyOf("setheader", answerSection, "name", "X-Request", "value", "@headers('X-Api-Key')"),
 	}
-	text := answer.String()
-	if leaks(text) || strings.Contains(text, "fh00") {
-		t.Errorf("answer = %s", text)
-	}
-	for _, r := range rec.all() {
-		if r.Header.Get("X-Copy") != "canary-7f3a-plain" {
-			t.Errorf("the API got %q", r.Header.Get("X-Copy"))
+	body := policyOf("setproperty", answerSection, "newPropertyParentPathTemplate", "@body()", "newPropertySubPathTemplate", "stolen", "propertyValuePathTemplate", key)
+	code := func(text string) func(*connectorv1.Definition) {
+		return func(d *connectorv1.Definition) {
+			d.Scripts = []*connectorv1.Script{{Language: "javascript", Source: text}}
 		}
+	}
+	for _, row := range []struct {
+		name   string
+		change func(*connectorv1.Definition)
+		stream bool // passes without its body
+	}{
+		{"policies of the header", func(d *connectorv1.Definition) { d.Policies = header }, true},
+		{"policies of the body", func(d *connectorv1.Definition) { d.Policies = append(slices.Clip(header), body) }, false},
+		{"a policy that fails", func(d *connectorv1.Definition) {
+			d.Policies = []*connectorv1.Policy{policyOf("dynamichosturl", requestSection, "urlTemplate", "http://"+key+".example.org")}
+		}, true},
+		{"code that answers", code(`export function handle(request, ctx) { const k = ctx.connection.parameter('api_key'); return new Response({status: 200, json: {k}, headers: {'X-Leak': k}}); }`), false},
+		{"code that fails", code(`export function handle(request, ctx) { const k = ctx.connection.parameter('api_key'); console.log(k); throw new Error("no: " + k); }`), false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			rec := record(t, func(w http.ResponseWriter, r got, _ int) {
+				say(w, 200, `{"a":1}`, "X-Echo", r.Header.Get("X-Copy"), "Location", "/next?key="+r.Header.Get("X-Copy"))
+			})
+			s := start(t, rec.url, row.change)
+			s.vault.change(func(c *vaultv1.Credential) { c.Secrets = values("api_key", "canary-7f3a-plain") })
+			see := func(way, text string) {
+				t.Helper()
+				if leaks(text) || handlePattern.MatchString(text) {
+					t.Errorf("%s shows %s", way, text)
+				}
+			}
+			answer, err := s.call("ListItems", "", func(r *runtimev1.InvokeRequest) { r.IncludeLogs = true })
+			see("Invoke", fmt.Sprint(answer.String(), err, string(answer.GetBody().GetData())))
+			if err != nil {
+				see("the error of Invoke", fmt.Sprint(fault.From(err).Meta()))
+			}
+			resp := s.do(s.request("GET", "/items", nil))
+			text, _ := io.ReadAll(resp.Body)
+			see("pass-through", fmt.Sprint(resp.Header, string(text)))
+			if row.stream {
+				streamed, err := s.streamed(t, &runtimev1.InvokeStreamStart{Connection: connection, OperationId: "ListItems"}, nil)
+				see("InvokeStream", fmt.Sprintf("%+v %v", streamed, err))
+			}
+			for _, r := range rec.all() {
+				if got := r.Header.Get("X-Copy"); got != "canary-7f3a-plain" {
+					t.Errorf("the API got %q", got)
+				}
+			}
+		})
 	}
 }
 

@@ -43,8 +43,8 @@ func TestLogsOfCodeThatFailsAreForThoseWhoAsk(t *testing.T) {
 		asked       bool
 		want        []string
 	}{
-		{"before threw", "throw", true, []string{"info before throw", "warn key fh"}},
-		{"after stumbled", "fine", true, []string{"info before fine", "warn key fh", "error after 200"}},
+		{"before threw", "throw", true, []string{"info before throw", "warn key [redacted]"}},
+		{"after stumbled", "fine", true, []string{"info before fine", "warn key [redacted]", "error after 200"}},
 		{"nobody asked", "fine", false, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -233,7 +233,7 @@ func TestScriptsThatNeverEndAreStopped(t *testing.T) {
 	}
 	for _, row := range []struct{ state, limit, allowed string }{{"loop", "time", "1s"}, {"memory", "memory", "67108864"}} {
 		f := checkReason(t, call(row.state), fault.ReasonScriptLimitExceeded)
-		if f.Meta()["limit"] != row.limit || f.Meta()["allowed"] != row.allowed || f.Code() != fault.CodeResourceExhausted {
+		if f.Meta()["limit"] != row.limit || f.Meta()["allowed"] != row.allowed || f.Code() != fault.CodeFailedPrecondition {
 			t.Errorf("%s: fault = %v %v", row.state, f.Code(), f.Meta())
 		}
 		must(t, call("fine"))
@@ -255,7 +255,7 @@ func TestLogsOfScriptsAreForThoseWhoAsk(t *testing.T) {
 	for _, line := range got.GetLogs() {
 		lines = append(lines, line.GetLevel()+" "+line.GetMessage())
 	}
-	if len(lines) != 3 || lines[0] != "info before GET" || !strings.HasPrefix(lines[1], "warn key fh") || lines[2] != "error after 200" || leaks(strings.Join(lines, "")) {
+	if len(lines) != 3 || lines[0] != "info before GET" || !strings.HasPrefix(lines[1], "warn key [redacted]") || lines[2] != "error after 200" || leaks(strings.Join(lines, "")) {
 		t.Errorf("logs = %q", lines)
 	}
 	req.IncludeLogs = false

@@ -63,7 +63,7 @@ func TestRawRequestsFailAsCallsDo(t *testing.T) {
 		},
 		{
 			name: "code that does not end", change: withCode(`export function before() { for (;;) {} }`),
-			method: "GET", path: "/items/7", status: 429, reason: "SCRIPT_LIMIT_EXCEEDED",
+			method: "GET", path: "/items/7", status: 400, reason: "SCRIPT_LIMIT_EXCEEDED",
 		},
 		{
 			name: "code for all operations, and none that it would be", change: withCode(`export function before() {}`),

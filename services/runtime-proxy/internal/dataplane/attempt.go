@@ -121,7 +121,7 @@ func wordy(resp *http.Response) bool {
 // sent is forgotten at once.
 func (h *Handler) send(ctx context.Context, x *exchange) error {
 	defer func() { x.request = request.Request{} }()
-	x.base = x.request.Base
+	x.base, x.method = x.request.Base, x.request.Method
 	h.log(x)
 	defer func() { x.record.answered(x.answer) }()
 	attempt := x.newAttempt()
@@ -157,7 +157,7 @@ func (x *exchange) newAttempt() *upstream.Attempt {
 	}
 	x.tried = true
 	attempt.Operation, attempt.Host = usage.PassThrough, x.request.Base.Host
-	attempt.Repeatable, attempt.Redact, attempt.Identity = repeatable(x.in.Method), x.binding.Credential.Redactor(), x.handles.Identity()
+	attempt.Repeatable, attempt.Redact, attempt.Identity = repeatable(x.in.Method) && repeatable(x.request.Method), x.binding.Credential.Redactor(), x.handles.Identity()
 	return attempt
 }
 

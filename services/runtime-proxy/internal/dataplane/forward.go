@@ -75,6 +75,7 @@ func (h *Handler) answerHeader(ctx context.Context, x *exchange, resp *http.Resp
 		if err := policy.Run(ctx, x.through.Policies.Response, e); err != nil {
 			return err
 		}
+		x.handles.HideAll(resp.Header)
 	}
 	header := x.out.Header()
 	maps.Copy(header, resp.Header)

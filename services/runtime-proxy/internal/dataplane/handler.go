@@ -100,7 +100,8 @@ type exchange struct {
 	request request.Request
 	policed policy.Exchange // the request as its policies see it
 	first   upstream.Attempt
-	tried   bool // first is taken
+	tried   bool   // first is taken
+	method  string // that was sent; empty before
 	body    body
 	interim interim
 	answer  *http.Response // open; nil before there is one
@@ -134,7 +135,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).Flush() // what has arrived is for the client to see
 		panic(http.ErrAbortHandler)               // the only way to tell the client that the answer is not complete
 	default:
-		h.fail(ctx, x, w, err)
+		h.fail(ctx, x, w, x.handles.HideError(err))
 	}
 }
 

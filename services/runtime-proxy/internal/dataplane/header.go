@@ -17,6 +17,11 @@ import (
 // prefixes that browsers know.
 const ownCookies = "ferrule"
 
+// roundabout are fields by which some servers take a request for one with another
+// method or path than those that policies, limits and the memory went by. They are
+// for operations that are described with them.
+var roundabout = [...]string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url"}
+
 // buildRequest makes the request that goes to the API: the caller's, without
 // what is between the caller and us.
 func buildRequest(_ context.Context, x *exchange) error {
@@ -33,6 +38,11 @@ func buildRequest(_ context.Context, x *exchange) error {
 		Path:   x.target.path,
 		Query:  x.target.query,
 		Header: outgoingHeader(x.in.Header),
+	}
+	for _, name := range roundabout {
+		if values := x.in.Header[name]; len(values) > 0 && x.binding.Revision.TakesHeader(x.in.Method, x.target.path, name) {
+			x.request.Header[name] = slices.Clip(values)
+		}
 	}
 	return nil
 }
@@ -125,6 +135,9 @@ func dropAlike(_ context.Context, x *exchange) error {
 func stays(name string) bool {
 	if strings.IndexByte(name, '_') >= 0 {
 		name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	}
+	if slices.Contains(roundabout[:], name) {
+		return true
 	}
 	switch name {
 	case "Authorization", // our token: an API must never see it

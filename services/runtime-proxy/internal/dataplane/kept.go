@@ -28,34 +28,47 @@ type kept struct {
 // is kept for a connection nothing is looked for, and an answer that says nothing
 // about being kept costs no more than the question whether it does.
 func (h *Handler) ask(ctx context.Context, x *exchange) error {
-	switch x.in.Method {
-	case http.MethodGet, http.MethodHead:
-	case http.MethodOptions, "PROPFIND", "REPORT", "SEARCH", "QUERY": // safe (RFC 9110, section 9.2.1, and others), and not kept
-		return h.attempts(ctx, x)
-	default:
-		return h.askForChange(ctx, x)
+	if x.in.Method != http.MethodGet && x.in.Method != http.MethodHead { // what is safe of the others is not kept
+		return h.askAPI(ctx, x)
 	}
 	x.kept.epoch = h.deps.Pipeline.Epoch(x.target.connection)
 	if !x.kept.epoch.Known() || x.in.ContentLength != 0 {
 		x.kept.epoch = cache.Epoch{}
-		return h.attempts(ctx, x)
+		return h.askAPI(ctx, x)
 	}
 	if wish := cache.WishOf(x.in.Header); wish != (cache.Wish{}) || x.kept.epoch.Kept() {
 		if found, err := h.recall(ctx, x, wish); found || err != nil {
 			return err
 		}
 	}
-	return h.settle(ctx, x, h.attempts(ctx, x))
+	err := h.askAPI(ctx, x)
+	if x.method != "" && !safe(x.method) { // a policy made it another request
+		return err
+	}
+	return h.settle(ctx, x, err)
 }
 
-// askForChange sends a request that is not safe: once it may have changed something
-// nothing is good any more that was kept (RFC 9111, section 4.4).
-func (h *Handler) askForChange(ctx context.Context, x *exchange) error {
+// askAPI sends the request. Once one that is not safe, as it came or as it went out,
+// may have changed something, nothing is good any more that was kept (RFC 9111,
+// section 4.4).
+func (h *Handler) askAPI(ctx context.Context, x *exchange) error {
 	err := h.attempts(ctx, x)
+	if x.method == "" || (safe(x.in.Method) && safe(x.method)) {
+		return err
+	}
 	if fault.ReasonOf(err) == fault.ReasonOutcomeUnknown || (err == nil && x.answer.StatusCode < http.StatusBadRequest) {
 		h.deps.Pipeline.Changed(ctx, x.target.connection, &x.through, x.in.Method, x.target.path)
 	}
 	return err
+}
+
+// safe reports whether a method changes nothing (RFC 9110, section 9.2.1, and others).
+func safe(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, "PROPFIND", "REPORT", "SEARCH", "QUERY":
+		return true
+	}
+	return false
 }
 
 // recall answers with what is kept, if the caller takes that.

@@ -75,7 +75,7 @@ func (h *Handles) Compute(inputs [][]byte, f func(plain [][]byte) ([]byte, error
 	slot := len(h.credential.values) + len(h.derived)
 	if slot >= maxSlots {
 		clear(out)
-		return nil, false, fault.Exhausted(fault.ReasonScriptLimitExceeded,
+		return nil, false, fault.Precondition(fault.ReasonScriptLimitExceeded,
 			"the custom code works out more than %d values of secrets in one call; work out fewer", maxSlots-len(h.credential.values)).
 			With("limit", "secrets").With("allowed", "256")
 	}
@@ -130,12 +130,12 @@ func escapeXML(text string) string {
 }
 
 // Conceal returns text without the secrets of the call, those that were worked
-// out included: for code that sees what an API answers.
+// out and handles included: for code that sees what an API answers.
 func (h *Handles) Conceal(text string) string {
 	for _, d := range h.derived { // before the secrets that are parts of them
 		for _, form := range formsOf(d.value) {
 			text = strings.ReplaceAll(text, form, Redacted)
 		}
 	}
-	return h.credential.Redact(text)
+	return h.Hide(h.credential.Redact(text))
 }

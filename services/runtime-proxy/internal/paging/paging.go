@@ -64,6 +64,8 @@ type Answer struct {
 	Body []byte
 	// Problem explains a status of 400 or more; nil for others.
 	Problem *upstream.Problem
+	// Alone says that the list ends here, whatever the answer says: it was made up.
+	Alone bool
 }
 
 // Caller makes one call of the operation. Its errors end the list and reach the
@@ -158,6 +160,9 @@ func (w *Walker) page(style style, asked Ask, answer *Answer, left int) (page *P
 	page.Items = items
 	if cut {
 		page.More = true
+		return page, nil, nil
+	}
+	if answer.Alone {
 		return page, nil, nil
 	}
 	if next, err = style.next(asked, answer, items); err != nil || next == nil {

@@ -104,6 +104,9 @@ type Call struct {
 	// read; nil for none.
 	leave func(*http.Response) bool
 
+	changes      bool // something was sent that may change something
+	unrepeatable bool // something was sent that must not be sent twice
+
 	unauthenticated int // status by which an API said that nobody is signed in
 }
 

@@ -63,7 +63,8 @@ func (p *Pipeline) reuseAnswer(ctx context.Context, c *Call, next Next) error {
 		return err
 	case conditional && c.Response.Status == http.StatusNotModified:
 		c.Response, c.Replayed = p.answers.Renew(q, rule, found, c.Response, sent, now), true
-	default:
+	case !c.changes:
+		c.hideHandles() // code may have made the answer
 		p.answers.Keep(q, rule, c.Response, sent, now)
 	}
 	return nil
@@ -82,11 +83,13 @@ func callerOf(principal authn.Principal, subject binding.Subject) string {
 	return strings.Join([]string{principal.Kind.String(), principal.Name, subject.Fingerprint()}, "\x00")
 }
 
-// forgetAnswers drops the answers of a connection once something was changed with
-// it (RFC 9111, section 4.4): all of them, since nobody knows what else it changed.
+// forgetAnswers drops the answers of a connection once something may have been
+// changed with it (RFC 9111, section 4.4): all of them, since nobody knows what else
+// it changed. Without an answer it may have been.
 func (p *Pipeline) forgetAnswers(ctx context.Context, c *Call, next Next) error {
-	if c.Response.Status < http.StatusBadRequest {
+	err := next(ctx, c)
+	if c.changes && ((err != nil && c.Attempts > 0) || (err == nil && c.Response.Status < http.StatusBadRequest)) {
 		p.answers.Forget(c.Connection)
 	}
-	return next(ctx, c)
+	return err
 }

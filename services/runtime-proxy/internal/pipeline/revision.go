@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"sync"
@@ -51,15 +52,17 @@ type operation struct {
 	whole        bool // something works on whole bodies, or needs a call
 	wholeAnswer  bool // something works on whole answers
 	linksBody    bool // answers to raw requests hold a link that is made ours
-	safe         bool // changes nothing
+	safe         bool // changes nothing, by what is sent too
+	idempotent   bool // may be sent twice, by what is sent too
 	cacheable    bool // answers may be kept
 	polls        bool // a call is a poll by the policy pollingtrigger
 	lookedBackAt bool // something looks at the request after it was sent
 }
 
-// repeatable reports whether making the call twice does no harm.
+// repeatable reports whether making the call twice does no harm, as far as is known
+// of what is sent for it.
 func (op *operation) repeatable(c *Call) bool {
-	return op.plan.Idempotent() || (c.IdempotencyKey != "" && op.plan.Source().GetIdempotencyKeyHeader() != "")
+	return (op.idempotent && !c.unrepeatable) || (c.IdempotencyKey != "" && op.plan.Source().GetIdempotencyKeyHeader() != "")
 }
 
 // Definition returns what the revision was compiled of.
@@ -120,7 +123,9 @@ func (r *Revision) compile(ctx context.Context, id string) (*operation, error) {
 // settle works out what follows from the rest.
 func (op *operation) settle() {
 	source := op.plan.Source()
-	op.safe = source.GetSafety().GetSafe() || safeMethod(op.plan.Method())
+	sent := cmp.Or(op.policies.Method, op.plan.Method())
+	op.safe = (source.GetSafety().GetSafe() || safeMethod(op.plan.Method())) && op.trusts(sent, safeMethod)
+	op.idempotent = op.plan.Idempotent() && op.trusts(sent, idempotentMethod)
 	op.polls = op.policies.Polling() && source.GetKind() == connectorv1.OperationKind_OPERATION_KIND_POLLING_TRIGGER
 	changes := op.script != nil && op.script.Has(after)
 	op.lookedBackAt = len(op.policies.Response) > 0 || op.polls || changes
@@ -130,6 +135,6 @@ func (op *operation) settle() {
 	// Code that makes or sends requests decides itself what is asked; by the API's
 	// own word nothing is known about its answers.
 	coded := op.script != nil && (op.script.Has(before) || op.script.Has(handle))
-	op.cacheable = op.cache.Covers(op.plan.Method(), op.safe) && !op.polls && (op.cache.Explicit || !coded)
+	op.cacheable = op.safe && op.cache.Covers(op.plan.Method(), op.safe) && !op.polls && (op.cache.Explicit || !coded)
 	op.leave = op.leaves
 }

@@ -24,6 +24,7 @@ func (p *Pipeline) running(c *Call) *script.Run {
 		Program: c.operation.script, Connection: c.Connection, Connector: c.Binding.Connector, Operation: c.OperationID,
 		Handles: &c.handles, StateKey: c.Binding.LinkKey,
 		Send: func(ctx context.Context, req *request.Request) (*upstream.Response, error) {
+			c.goesOut(req.Method)
 			return p.send(ctx, c, req, safeMethod(req.Method))
 		},
 		Callback: func(ctx context.Context, path string) (string, error) { return p.callbackURL(ctx, c, path) },

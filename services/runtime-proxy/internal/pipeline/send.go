@@ -88,12 +88,9 @@ func (p *Pipeline) fetch(c *Call) func(context.Context, *request.Request) (*upst
 	return func(ctx context.Context, made *request.Request) (*upstream.Response, error) {
 		req := made.Clone() // the policy's own keeps its handles
 		c.handles.PlaceQuery(&req, c.Binding.Credential.Placements())
+		c.goesOut(req.Method)
 		return p.send(ctx, c, &req, safeMethod(req.Method))
 	}
-}
-
-func safeMethod(method string) bool {
-	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
 
 // refused reports whether an answer says that the token of the call is not good.

@@ -39,8 +39,9 @@ func (p *Pipeline) operationSteps(op *operation) Next {
 func (p *Pipeline) exchangeSteps(op *operation) Next {
 	return chain(
 		answerMock,
+		hideInErrors,
+		when(p.answers != nil, p.forgetAnswers),
 		p.withGoodToken(p.attemptSteps(op)), // a second time if the API refuses the token
-		when(!op.safe && p.answers != nil, p.forgetAnswers),
 		when(op.wholeAnswer, refuseEvents),
 		placeLocation,
 		when(len(op.policies.Response) > 0, p.applyResponsePolicies),
@@ -75,6 +76,7 @@ func (p *Pipeline) attemptSteps(op *operation) Next {
 // the destination, makes secrets of handles, proves the request, and sends it, as
 // often as is good, through limits and the egress guard.
 func (p *Pipeline) transmit(ctx context.Context, c *Call, next Next) error {
+	c.goesOut(c.request.Method)
 	resp, err := p.send(ctx, c, &c.request, c.operation.repeatable(c))
 	c.request.Header, c.request.Body, c.request.Query = nil, nil, "" // secrets are in it
 	if err != nil {
@@ -220,10 +222,28 @@ func noteRequest(ctx context.Context, c *Call, next Next) error {
 }
 
 // hideSecrets takes secrets out of the answer's header, which an API repeats
-// there when it redirects a request whose key was in the query.
+// there when it redirects a request whose key was in the query, and what policies and
+// code have written of handles out of all of it.
 func hideSecrets(ctx context.Context, c *Call, next Next) error {
 	c.Binding.Credential.RedactAll(c.Response.Header)
+	c.hideHandles()
 	return next(ctx, c)
+}
+
+// hideHandles takes handles out of the answer. In a body there are none unless
+// something works on bodies.
+func (c *Call) hideHandles() {
+	c.handles.HideAll(c.Response.Header)
+	if c.operation.whole && len(c.Response.Body) > 0 {
+		if text := string(c.Response.Body); c.handles.Hide(text) != text {
+			c.Response.Body = []byte(c.handles.Hide(text))
+		}
+	}
+}
+
+// hideInErrors takes handles out of what is said of a failure.
+func hideInErrors(ctx context.Context, c *Call, next Next) error {
+	return c.handles.HideError(next(ctx, c))
 }
 
 // checkAnswer compares the answer with its description, if the caller wants that.

@@ -33,6 +33,7 @@ type Upload struct {
 func (p *Pipeline) Stream(ctx context.Context, c *Call, upload *Upload) (*http.Response, error) {
 	start := p.clock.Now()
 	resp, err := p.stream(ctx, c, upload)
+	err = c.handles.HideError(err)
 	series, sample := p.unbound, usage.Sample{Elapsed: p.clock.Now().Sub(start)}
 	if c.operation != nil {
 		series, sample.Connection = c.operation.series, c.Binding.Connection.ID
@@ -58,6 +59,9 @@ func (p *Pipeline) stream(ctx context.Context, c *Call, upload *Upload) (*http.R
 	}
 	resp, err := p.sendStream(ctx, c, upload)
 	c.request.Header = nil // secrets are in it
+	if p.answers != nil && c.changes && (err != nil || resp.StatusCode < http.StatusBadRequest) {
+		p.answers.Forget(c.Connection)
+	}
 	if err != nil {
 		pass.Leave(resilience.OutcomeOf(nil, err))
 		return nil, err
@@ -71,6 +75,7 @@ func (p *Pipeline) stream(ctx context.Context, c *Call, upload *Upload) (*http.R
 		_ = resp.Body.Close()
 		return nil, err
 	}
+	c.handles.HideAll(resp.Header)
 	return resp, nil
 }
 
@@ -173,6 +178,7 @@ func (c *Call) keepUpload(upload *Upload) (*Upload, error) {
 // streamOut sends the proved request, with what is uploaded or the body in it.
 func (p *Pipeline) streamOut(ctx context.Context, c *Call, upload *Upload) (*http.Response, error) {
 	p.NoteUse(&c.handles, c.ask(), c.Binding.Endpoint(c.request.Base))
+	c.goesOut(c.request.Method)
 	in := upstream.Streaming{Length: int64(len(c.request.Body))}
 	if upload != nil {
 		in.Body, in.Length = upload.Body, upload.Length

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -136,6 +137,24 @@ func (r *Revision) match(method, path string) (id string, asGet, ok bool) {
 		asGet = ok
 	}
 	return id, asGet, ok
+}
+
+// TakesHeader reports whether the operation of a method and a path describes a header
+// parameter of that name.
+func (r *Revision) TakesHeader(method, path, name string) bool {
+	if plan.Ambiguous(path) {
+		return false
+	}
+	id, _, ok := r.match(method, path)
+	for _, op := range r.Definition().GetOperations() {
+		if !ok || op.GetOperationId() != id {
+			continue
+		}
+		return slices.ContainsFunc(op.GetParameters(), func(p *connectorv1.Parameter) bool {
+			return p.GetLocation() == connectorv1.ParameterLocation_PARAMETER_LOCATION_HEADER && strings.EqualFold(p.GetName(), name)
+		})
+	}
+	return false
 }
 
 // undescribed is how a request is treated whose path no operation describes.

@@ -53,6 +53,9 @@ const (
 	sectionFailure  = connectorv1.PolicySection_POLICY_SECTION_FAILURE
 )
 
+// routing is the only template that changes the method.
+const routing = "routerequesttoendpoint"
+
 // failureStatus is the first status of an answer that is a failure.
 const failureStatus = 400
 
@@ -79,7 +82,7 @@ func templates() map[string]template {
 		"setqueryparameter":                    {step: setQueryParameter, sections: request},
 		"dynamichosturl":                       {step: dynamicHostURL, sections: request},
 		"dynamicsubdomain":                     {step: dynamicHostURL, sections: request}, // an alias in old packages
-		"routerequesttoendpoint":               {step: routeRequestToEndpoint, sections: request},
+		routing:                                {step: routeRequestToEndpoint, sections: request},
 		"setvaluefromurl":                      {step: setValueFromURL, sections: request},
 		"updatenextlink":                       {step: updateNextLink, sections: response},
 		"setconnectionstatustounauthenticated": {step: setConnectionStatusToUnauthenticated, sections: response},
@@ -111,6 +114,9 @@ type Program struct {
 	// NeedsResponseBody reports the same of response steps: then Response.Body has
 	// to be all of it, decompressed.
 	NeedsResponseBody bool
+	// Method is the method that request steps send the request with, whatever it was
+	// called with; empty if they leave it alone.
+	Method string
 	// Trigger polls; nil if the operation has no such policy. A policy for all
 	// operations gives all of them one: it is for those that are polling triggers.
 	Trigger *Trigger
@@ -201,6 +207,9 @@ func (p *Program) add(known map[string]template, s settings, failure *[]Step) er
 	default:
 		p.Request = append(p.Request, step)
 		p.NeedsRequestBody = p.NeedsRequestBody || *s.body
+		if s.template == routing {
+			p.Method = *s.route // the last one decides
+		}
 		return nil
 	}
 	p.NeedsResponseBody = p.NeedsResponseBody || *s.body

@@ -25,6 +25,7 @@ func routeRequestToEndpoint(s settings) (Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	*s.route = method
 	to := s.location(path)
 	return func(_ context.Context, e *Exchange) error {
 		scope := s.scope(e)

@@ -17,12 +17,13 @@ type settings struct {
 	operation string
 	values    map[string]string // by lower-case name; strings unquoted
 	body      *bool             // set when an expression or a path needs the body
+	route     *string           // see Program.Method
 }
 
 func newSettings(operation string, p *connectorv1.Policy) settings {
 	return settings{
 		section: p.GetSection(), template: strings.ToLower(p.GetTemplateId()),
-		operation: operation, values: readParameters(p), body: new(bool),
+		operation: operation, values: readParameters(p), body: new(bool), route: new(string),
 	}
 }
 

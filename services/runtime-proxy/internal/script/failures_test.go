@@ -161,7 +161,7 @@ func TestLimitsStopCode(t *testing.T) {
 			meta := maps.Clone(f.Meta())
 			delete(meta, "line")
 			delete(meta, "column")
-			if !maps.Equal(meta, want) || f.Code() != fault.CodeResourceExhausted {
+			if !maps.Equal(meta, want) || f.Code() != fault.CodeFailedPrecondition {
 				t.Errorf("fault = %v %v, want %v", f.Code(), f.Meta(), want)
 			}
 			if got, err := newRig(t, runner).value(`return 1`); err != nil || got != "1" {

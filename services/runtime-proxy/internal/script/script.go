@@ -210,7 +210,7 @@ func explain(err error, operation string, last error) error {
 	case sandbox.KindCompile:
 		f = fault.Precondition(fault.ReasonScriptInvalid, "the custom code cannot be used: %s; the connector has to be mended", failure.Error())
 	case sandbox.KindLimit:
-		f = fault.Exhausted(fault.ReasonScriptLimitExceeded, "%s was stopped: %s; it has to do less", code, failure.Message).
+		f = fault.Precondition(fault.ReasonScriptLimitExceeded, "%s was stopped: %s; it has to do less", code, failure.Message).
 			With("limit", failure.Limit).With("allowed", allowed(failure))
 	case sandbox.KindWorker:
 		f = fault.Unavailable(fault.ReasonScriptFailed, "%s could not be run to its end; try again", code)

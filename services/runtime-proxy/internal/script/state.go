@@ -159,7 +159,7 @@ func (s bucketStates) room(ctx context.Context, at Place, sealer cipher.AEAD, ke
 		}
 	}
 	if count >= MaxStateKeys {
-		return fault.Exhausted(fault.ReasonScriptLimitExceeded, "the custom code keeps %d states for the connection and may keep no more; it has to delete some", count)
+		return fault.Precondition(fault.ReasonScriptLimitExceeded, "the custom code keeps %d states for the connection and may keep no more; it has to delete some", count)
 	}
 	return nil
 }

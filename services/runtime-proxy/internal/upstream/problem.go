@@ -89,7 +89,7 @@ func reasonOfAnswer(resp *Response, body *errorBody) string {
 	reason := reasonOfStatus(resp.Status)
 	switch reason {
 	case reasonBadRequest, reasonDenied, reasonError, reasonUnavailable:
-		if better := body.reason(); better != "" {
+		if better := body.reason(); better != "" && (resp.Status < http.StatusInternalServerError || ofFailure(better)) {
 			return better
 		}
 	}
@@ -98,6 +98,10 @@ func reasonOfAnswer(resp *Response, body *errorBody) string {
 	}
 	return reason
 }
+
+// ofFailure reports whether a code may say more of an answer of 5xx than its status:
+// which failure it is, but not that it is none.
+func ofFailure(reason string) bool { return reason == reasonRateLimited || reason == reasonUnavailable }
 
 // TokenNotRenewed says that the answer is about the connection's token, and why
 // there is no other: err is the vault's.

@@ -239,3 +239,31 @@ func BenchmarkNoProblem(b *testing.B) {
 		}
 	}
 }
+
+// TestAFailureOfTheAPIStaysOne: what its body is called does not make it the fault of
+// the caller, while the connector's own word does.
+func TestAFailureOfTheAPIStaysOne(t *testing.T) {
+	rules, err := CompileErrorRules("Op", []*connectorv1.ErrorRule{{Statuses: []string{"500"}, Reason: reasonNotFound, Path: "type", Equals: "gone"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		name   string
+		status int
+		code   string
+		want   string
+	}{
+		{"a card that nobody looked at", 500, "card_error", reasonError},
+		{"a card in an outage", 503, "card_error", reasonUnavailable},
+		{"a name that was not found by something that broke", 500, "not_found", reasonError},
+		{"too many calls, whatever the status", 503, "SlowDown", reasonRateLimited},
+		{"an outage with a status that says less", 500, "service_unavailable", reasonUnavailable},
+		{"the connector knows better", 500, "gone", reasonNotFound},
+		{"a card", 402, "card_error", reasonBadRequest},
+	} {
+		resp := &Response{Status: row.status, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(`{"type":"` + row.code + `"}`)}
+		if p := rules.Diagnose(resp, noon, true, redactKey); p == nil || p.Reason != row.want {
+			t.Errorf("%s: %+v, want %s", row.name, p, row.want)
+		}
+	}
+}

@@ -1,0 +1,30 @@
+package pipeline
+
+import "net/http"
+
+// What a request may do is judged by the method that goes out: policies and custom
+// code send other requests than the one that an operation is described with. What
+// the description says about its own method counts for that one alone, so that the
+// stricter of both decides.
+
+// trusts reports whether the description's word holds for a request of this method,
+// or else the method itself promises it.
+func (op *operation) trusts(method string, promises func(method string) bool) bool {
+	return method == op.plan.Method() || promises(method)
+}
+
+// goesOut notes that a request of this method is being sent for the call.
+func (c *Call) goesOut(method string) {
+	op := c.operation
+	c.changes = c.changes || !op.safe || !op.trusts(method, safeMethod)
+	c.unrepeatable = c.unrepeatable || !op.trusts(method, idempotentMethod)
+}
+
+func safeMethod(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+// idempotentMethod is as in RFC 9110, section 9.2.2.
+func idempotentMethod(method string) bool {
+	return safeMethod(method) || method == http.MethodPut || method == http.MethodDelete
+}
