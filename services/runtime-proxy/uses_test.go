@@ -34,8 +34,9 @@ func TestTheVaultLearnsWhereCredentialsWent(t *testing.T) {
 	checkFault(t, s, second(s.invoke("GetItem", `{"id":"1"}`)), fault.ReasonHostNotAllowed)
 	host := strings.TrimPrefix(url, "http://")
 	want := []string{
-		connection + ` ada "" ` + host + " 2", // the pass-through call, and the probe
+		connection + ` ada "" ` + host + " 1", // the pass-through call
 		connection + ` ada "ListItems" ` + host + " 3",
+		connection + ` ada "connection:test" ` + host + " 1",
 		connection + ` root "ListItems" ` + host + " 1",
 	}
 	testkit.Await(t, "the report", func() bool { return len(s.vault.reported()) >= len(want) })
