@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,8 +16,10 @@ import (
 
 // seats are slots, with a record of who was served.
 type seats struct {
-	t      *testing.T
-	slots  *slots
+	t     *testing.T
+	slots *slots
+
+	mu     sync.Mutex // several may be served, or refused, at the same moment
 	order  []string
 	places map[string][]*place
 }
@@ -42,6 +45,8 @@ func (s *seats) ask(names ...string) {
 			if err != nil {
 				name += " refused"
 			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			s.order = append(s.order, name)
 			s.places[name] = append(s.places[name], got)
 		}()
@@ -49,17 +54,28 @@ func (s *seats) ask(names ...string) {
 	}
 }
 
+// note writes down what else happened.
+func (s *seats) note(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.order = append(s.order, what)
+}
+
 // end ends a call of somebody.
 func (s *seats) end(name string) {
 	s.t.Helper()
+	s.mu.Lock()
 	p := s.places[name][0]
 	s.places[name] = s.places[name][1:]
+	s.mu.Unlock()
 	p.leave()
 	synctest.Wait()
 }
 
 func (s *seats) served(want ...string) {
 	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if !slices.Equal(s.order, want) {
 		s.t.Errorf("served %q, want %q", s.order, want)
 	}
@@ -123,7 +139,7 @@ func TestAPausedCallKeepsItsProcessAndGivesItsSlotAway(t *testing.T) {
 			if err := resumed.resume(t.Context()); err != nil {
 				t.Errorf("resume: %v", err)
 			}
-			s.order = append(s.order, "a/1 resumed")
+			s.note("a/1 resumed")
 		}()
 		synctest.Wait()
 		s.end("b/1") // a was served longer ago than c came, and what was begun goes on first
@@ -193,7 +209,7 @@ func TestWhatIsPartOfSomethingBegunIsNotRefused(t *testing.T) {
 		s.served("a/1", "b/1 refused")
 		go func() {
 			_, err := s.slots.enter(t.Context(), shareOf("b/1"), true)
-			s.order = append(s.order, fmt.Sprint("b/1 begun ", err))
+			s.note(fmt.Sprint("b/1 begun ", err))
 		}()
 		synctest.Wait()
 		time.Sleep(time.Minute)
