@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"google.golang.org/protobuf/proto"
 
 	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
 	"github.com/ferrule-dev/ferrule/pkg/authn"
@@ -57,7 +58,10 @@ func TestWhenAnItemIsCreatedInOneAPIOneIsCreatedInAnother(t *testing.T) {
 	w.accepts(func(core.Call) *core.Answer { return &core.Answer{Status: http.StatusCreated, Body: []byte("{}")} })
 	sink := actionSink("copy", `{"body": {"name": "Copy of ${event.data.id}", "ref": "${event.data}"}}`)
 	sink.Condition = "event.data.id != 'ignored'"
-	p.createWith("hook", sink)
+	sink.GetAction().UnknownOutcome = triggerv1.UnknownOutcome_UNKNOWN_OUTCOME_DEAD_LETTER
+	if got := p.createWith("hook", sink).GetSinks()[0]; !proto.Equal(got, sink) {
+		t.Errorf("the sink is %v, want %v", got, sink)
+	}
 	for _, id := range []string{"ignored", "new"} {
 		if _, err := p.notify(w.api.Hooks()[0], id, item(id)); err != nil {
 			t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -29,7 +28,7 @@ const (
 	soakBehind = soakVisible * 3 / 4
 	// soakTail bounds the time in which everything arrives that was under way.
 	soakTail = 10 * time.Minute
-	// soakPause is how long is waited before dead letters are asked for.
+	// soakPause is after how long it is looked whether all processes live.
 	soakPause = 15 * time.Second
 )
 
@@ -127,14 +126,13 @@ func TestSoak(t *testing.T) {
 	enough()
 	api.calmDown()
 	s.awaitReady(t)
-	begun, again := time.Now(), 0
+	begun := time.Now()
 	for _, place := range soakPlaces {
-		again += awaitSoak(t, s, place, story)
+		awaitSoak(t, s, place, story)
 	}
 	stop()
 	group.Wait()
 	t.Logf("killed: %v; everything had arrived %v after the last start", killed, time.Since(begun).Round(time.Second))
-	t.Logf("%d calls of the action whose outcome nobody knew were dead letters, and made again by RedeliverEvents", again)
 	story.judge(t)
 }
 
@@ -225,34 +223,24 @@ func (s *stack) soakKill(t *testing.T, lasts time.Duration, dice *rand.Rand) map
 	return killed
 }
 
-// awaitSoak waits until everything has arrived at a place. An action that was called
-// when the process died, or whose answer was lost, is not called again by itself, for it
-// may have been done: it is a dead letter, until somebody asks for it. That is done
-// here; the result is how often.
-func awaitSoak(t *testing.T, s *stack, place string, story *tale) (again int) {
+// awaitSoak waits until everything has arrived at a place. Nobody asks for anything
+// here: calls of the action whose outcome nobody knows are made again by themselves.
+func awaitSoak(t *testing.T, s *stack, place string, story *tale) {
 	t.Helper()
 	for end := time.Now().Add(soakTail); time.Now().Before(end); {
 		pause := time.Now().Add(soakPause)
 		testkit.Await(t, "everything to arrive", func() bool { return story.behind(place) == 0 || time.Now().After(pause) })
 		if story.behind(place) == 0 {
-			return again
+			return
 		}
 		if n := s.revive(t); n > 0 {
 			t.Logf("%d processes had ended by themselves", n)
-		}
-		if kind, name, _ := strings.Cut(place, "/"); kind == "copies" {
-			res, err := s.clients(t).trigger.RedeliverEvents(t.Context(), &triggerv1.RedeliverEventsRequest{Parent: subscriptionName(name)})
-			if err != nil {
-				t.Logf("dead letters: %v", err)
-			}
-			again += int(res.GetDeliveries())
 		}
 	}
 	for name, p := range s.running {
 		t.Logf("%s said:\n%s", name, tail(p.out.String()))
 	}
 	t.Errorf("%s: %d items have not arrived", place, story.behind(place))
-	return again
 }
 
 // tail is the end of a long text.

@@ -19,6 +19,7 @@ type sinkFlags struct {
 	concurrent     int32
 	rate           float64
 	binary         bool
+	atMostOnce     bool
 }
 
 func (f *sinkFlags) declare(cmd *cobra.Command) {
@@ -30,6 +31,7 @@ func (f *sinkFlags) declare(cmd *cobra.Command) {
 	flags.StringVar(&f.when, "when", "", "send only events for which this expression is true, such as 'event.data.total > 100'")
 	flags.StringVar(&f.orderBy, "order-by", "", "keep the order of events for which this expression has the same value, such as event.subject")
 	flags.BoolVar(&f.binary, "binary", false, "with --to, send the data as the body and the attributes as headers")
+	flags.BoolVar(&f.atMostOnce, "at-most-once", false, "with --action, do not repeat a call whose answer was lost: it waits as a dead letter")
 	flags.Var(&f.retryFor, "retry-for", "how long a delivery is tried, 1m to 30d; 3d if not given")
 	flags.Int32Var(&f.concurrent, "max-concurrent", 0, "deliveries under way at the same time, at most 100; 4 if not given")
 	flags.Float64Var(&f.rate, "rate", 0, "attempts per second at most; no bound if not given")
@@ -74,6 +76,8 @@ func (f *sinkFlags) check(cmd *cobra.Command) error {
 	switch {
 	case changed("map") && f.action == "":
 		return usage("--map is the input of an action; name that with --action CONNECTION/OPERATION")
+	case f.atMostOnce && f.action == "":
+		return usage("--at-most-once is about calls of an action; name that with --action CONNECTION/OPERATION")
 	case f.binary && len(f.urls) == 0:
 		return usage("--binary says how events travel to a URL; name that with --to")
 	}
@@ -102,7 +106,11 @@ func (f *sinkFlags) actionSink(a *app) (*triggerv1.ActionSink, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &triggerv1.ActionSink{Connection: a.resource("connections", connection), OperationId: parts[of], Input: input}, nil
+	action := &triggerv1.ActionSink{Connection: a.resource("connections", connection), OperationId: parts[of], Input: input}
+	if f.atMostOnce {
+		action.UnknownOutcome = triggerv1.UnknownOutcome_UNKNOWN_OUTCOME_DEAD_LETTER
+	}
+	return action, nil
 }
 
 // with sets what holds for every sink.

@@ -52,6 +52,10 @@ func TestSubscribeSaysWhenHowAndWhereTo(t *testing.T) {
 			sent: `"sinks":[{"action":{"connection":"environments/default/connections/chat","operationId":"Post/Message","input":"{\"body\":{\"text\":\"${event.data.name}\"}}"}}]`,
 		},
 		{
+			name: "an action that is called once at most", args: `--action|chat/Post|--at-most-once`,
+			sent: `"sinks":[{"action":{"connection":"environments/default/connections/chat","operationId":"Post","unknownOutcome":"UNKNOWN_OUTCOME_DEAD_LETTER"}}]`,
+		},
+		{
 			name: "an action of a connection by its full name, its input in a file", args: "--action|environments/default/connections/chat/Post|--map|" + file(t, `{}`),
 			sent: `"sinks":[{"action":{"connection":"environments/default/connections/chat","operationId":"Post","input":"{}"}}]`,
 		},
@@ -276,6 +280,7 @@ func TestWrongUsageOfTriggersAsksNobody(t *testing.T) {
 		{"an input without an action", "subscribe|a|B|--map|{}", "--action CONNECTION/OPERATION"},
 		{"an input that is no object", "subscribe|a|B|--action|c/D|--map|[]", "not a JSON object"},
 		{"a condition without a sink", "subscribe|a|B|--when|true", "--to and --action"},
+		{"at most once without an action", "subscribe|a|B|--to|https://a.example|--at-most-once", "name that with --action"},
 		{"binary without a URL", "subscribe|a|B|--action|c/D|--binary", "name that with --to"},
 		{"standard input twice", "subscribe|a|B|-i|-|--secret|-", "read once"},
 		{"a sink and a secret from standard input", "subscribe|a|B|--sink|-|--secret|-", "read once"},

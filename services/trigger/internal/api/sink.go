@@ -26,7 +26,10 @@ func sinksOf(sub *triggerv1.Subscription) ([]core.Sink, error) {
 			if err != nil {
 				return nil, err
 			}
-			out.Action = &core.ActionSink{Connection: connection, Operation: a.GetOperationId(), Input: a.GetInput()}
+			out.Action = &core.ActionSink{
+				Connection: connection, Operation: a.GetOperationId(), Input: a.GetInput(),
+				AtMostOnce: a.GetUnknownOutcome() == triggerv1.UnknownOutcome_UNKNOWN_OUTCOME_DEAD_LETTER,
+			}
 		}
 		sinks = append(sinks, out)
 	}
@@ -51,7 +54,11 @@ func sinkToProto(s core.Sink) *triggerv1.Sink {
 		out.RetryFor = durationpb.New(s.RetryFor)
 	}
 	if a := s.Action; a != nil {
-		out.Kind = &triggerv1.Sink_Action{Action: &triggerv1.ActionSink{Connection: a.Connection.String(), OperationId: a.Operation, Input: a.Input}}
+		action := &triggerv1.ActionSink{Connection: a.Connection.String(), OperationId: a.Operation, Input: a.Input}
+		if a.AtMostOnce {
+			action.UnknownOutcome = triggerv1.UnknownOutcome_UNKNOWN_OUTCOME_DEAD_LETTER
+		}
+		out.Kind = &triggerv1.Sink_Action{Action: action}
 		return out
 	}
 	h := &triggerv1.HttpSink{Url: s.HTTP.URL, AuthorizationGiven: s.HTTP.Authorization != nil}

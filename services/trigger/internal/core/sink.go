@@ -82,6 +82,9 @@ type ActionSink struct {
 	Operation string
 	// Input is its input as a JSON object, with expressions in its strings.
 	Input string
+	// AtMostOnce keeps a call of which nobody knows whether it was made as a dead
+	// letter, instead of making it again.
+	AtMostOnce bool
 }
 
 // Target says where a sink's events go, for people.

@@ -32,8 +32,8 @@ func (*Action) Kind() string { return kindAction }
 // Serves implements [Sender].
 func (*Action) Serves(sink core.Sink) bool { return sink.Action != nil }
 
-// Send implements [Sender]. What is sent twice is done once: the delivery's id is
-// the idempotency key of the call.
+// Send implements [Sender]. What is sent twice is done once: the job's id is the
+// idempotency key of the call.
 func (a *Action) Send(ctx context.Context, job Job) Result {
 	sink := job.Sink.Action
 	input, err := a.input(ctx, job)
@@ -97,10 +97,26 @@ func notCalled(err error) Result {
 		result.Outcome = Refused
 	case fault.CodeFailedPrecondition:
 		// A connection that has to be authorized again, and so on, can be repaired.
-		if r := f.Reason(); r == fault.ReasonIdempotencyKeyInUse || r == fault.ReasonIdempotencyKeyReused {
+		if f.Reason() == fault.ReasonIdempotencyKeyInUse { // it was answered
 			result.Outcome = Refused
 		}
 	default:
 	}
+	if unclear(f) {
+		result.Outcome = Unclear
+	}
 	return result
+}
+
+// unclear reports whether a call may or may not have been made. One with another
+// input, from before the mapping was changed, is such a call too.
+func unclear(f *fault.Error) bool {
+	switch f.Reason() {
+	case fault.ReasonOutcomeUnknown, fault.ReasonIdempotencyKeyReused:
+		return true
+	case fault.ReasonIdempotencyKeyInUse:
+		return f.Meta()["outcome"] == "unknown"
+	default:
+		return false
+	}
 }

@@ -90,7 +90,11 @@ func TestWhatTheAnswerOfAnActionMeans(t *testing.T) {
 		{"a connection that is gone", core.Answer{}, fault.NotFound(fault.ReasonConnectionNotFound, "no connection"), delivery.Refused, "no connection"},
 		{"a connection that has to be authorized again", core.Answer{}, fault.Precondition(fault.ReasonConnectionNotReady, "sign in"), delivery.Failed, "sign in"},
 		{"no credentials", core.Answer{}, fault.Unauthenticated(fault.ReasonUnauthenticated, "sign in"), delivery.Failed, "sign in"},
-		{"an earlier call whose outcome nobody knows", core.Answer{}, fault.Precondition(fault.ReasonIdempotencyKeyInUse, "unknown"), delivery.Refused, "unknown"},
+		{"an answer that was lost", core.Answer{}, fault.New(fault.CodeUnknown, fault.ReasonOutcomeUnknown, "lost"), delivery.Unclear, "lost"},
+		{"an earlier call whose outcome nobody knows", core.Answer{}, fault.Precondition(fault.ReasonIdempotencyKeyInUse, "lost").With("outcome", "unknown"), delivery.Unclear, "lost"},
+		{"an earlier call with the input of an older mapping", core.Answer{}, fault.Exists(fault.ReasonIdempotencyKeyReused, "used"), delivery.Unclear, "used"},
+		{"an earlier call that is under way", core.Answer{}, fault.Aborted(fault.ReasonIdempotencyKeyInUse, "wait").With("outcome", "pending"), delivery.Failed, "wait"},
+		{"an earlier call that was answered at length", core.Answer{}, fault.Precondition(fault.ReasonIdempotencyKeyInUse, "too long").With("outcome", "answered"), delivery.Refused, "too long"},
 		{"something that nobody foresaw", core.Answer{}, context.DeadlineExceeded, delivery.Failed, "could not be called"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -101,6 +105,44 @@ func TestWhatTheAnswerOfAnActionMeans(t *testing.T) {
 			}
 			if strings.HasPrefix(tc.name, "too many") && got.RetryAfter != time.Minute {
 				t.Errorf("retry after %v", got.RetryAfter)
+			}
+		})
+	}
+}
+
+func TestAnActionOfWhichNobodyKnowsWhetherItWasDone(t *testing.T) {
+	for _, tc := range []struct {
+		name       string
+		atMostOnce bool
+		keys       []string // by call
+		dead       uint64
+	}{
+		{"is done again, as another call", false, []string{"", ".1"}, 0},
+		{"is a dead letter if the owner wants it at most once", true, []string{""}, 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := newFixture(t)
+			r := &apiFake{answer: func(n int) (core.Answer, error) {
+				if n == 1 {
+					return core.Answer{}, fault.New(fault.CodeUnknown, fault.ReasonOutcomeUnknown, "the answer was lost")
+				}
+				return core.Answer{Status: 201}, nil
+			}}
+			s := f.subscribeTo("items", core.Sink{ID: "0", Action: &core.ActionSink{Connection: crm, Operation: "CreateTask", AtMostOnce: tc.atMostOnce}})
+			f.happen(s, "a")
+			f.run(delivery.NewAction(r), 2)
+			testkit.Await(t, "the end", func() bool {
+				made := len(r.made()) // before the queue is looked at
+				n, dead := f.queued()
+				return made >= len(tc.keys) && n == 0 && dead == tc.dead
+			})
+			var keys []string
+			first := r.made()[0].IdempotencyKey
+			for _, call := range r.made() {
+				keys = append(keys, strings.TrimPrefix(call.IdempotencyKey, first))
+			}
+			if diff := cmp.Diff(tc.keys, keys); diff != "" {
+				t.Errorf("keys of the calls, without %q (-want +got):\n%s", first, diff)
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -57,10 +58,11 @@ func (t *turn) start(ctx context.Context, e *entry, now time.Time) error {
 
 func (t *turn) job(e *entry) Job {
 	event := e.message.Header.Get(headerEvent)
-	return Job{
-		Subscription: t.sub, Sink: t.sink, EventID: event, Event: e.message.Data,
-		ID: deliveryID(event, t.sink.ID, e.message.Header.Get(headerAgain)),
+	id := deliveryID(event, t.sink.ID, e.message.Header.Get(headerAgain))
+	if e.Unclear > 0 {
+		id += "." + strconv.Itoa(e.Unclear)
 	}
+	return Job{Subscription: t.sub, Sink: t.sink, EventID: event, Event: e.message.Data, ID: id}
 }
 
 // finish decides by the outcome of an attempt.
@@ -76,7 +78,10 @@ func (t *turn) finish(ctx context.Context, a attempted) error {
 	now := t.d.Clock.Now()
 	age := now.Sub(e.message.Time)
 	t.d.Metrics.attempt(ctx, t.sink, result, age)
-	if result.Outcome == Failed {
+	if result.Outcome == Unclear {
+		e.Unclear++
+	}
+	if result.Outcome == Failed || result.Outcome == Unclear {
 		t.failed(result, now)
 	} else {
 		t.state.Failures, t.state.Failing, t.state.Rests = 0, time.Time{}, time.Time{}
@@ -130,6 +135,10 @@ func (t *turn) verdict(ctx context.Context, result Result, age time.Duration) (w
 		}
 		t.sink.Disabled, t.sink.DisabledReason = true, result.Reason
 		return result.Reason, true
+	case Unclear:
+		if t.sink.Action != nil && t.sink.Action.AtMostOnce {
+			return result.Reason, true
+		}
 	case Failed: // below
 	}
 	if age > t.retryFor() {

@@ -19,6 +19,9 @@ const (
 	Gone
 	// Refused means that this event will never be accepted as it is.
 	Refused
+	// Unclear means that nobody knows whether the sink has the event: under the same
+	// id it is not tried any more.
+	Unclear
 )
 
 // String returns the name of the outcome in metrics and in the log of attempts.
@@ -30,6 +33,8 @@ func (o Outcome) String() string {
 		return "gone"
 	case Refused:
 		return "refused"
+	case Unclear:
+		return "unclear"
 	case Failed:
 	}
 	return "failed"
@@ -53,7 +58,8 @@ type Job struct {
 	Sink         core.Sink
 	// EventID is the event's id.
 	EventID string
-	// ID is the same for every attempt of the same delivery, and for no other.
+	// ID is of this delivery and no other, and the same for every attempt until one
+	// is [Unclear].
 	ID string
 	// Event is the CloudEvent in JSON.
 	Event []byte

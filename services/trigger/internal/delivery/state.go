@@ -56,6 +56,8 @@ type entry struct {
 	// Attempts is how many were made, and Next when the next is due.
 	Attempts int       `json:"a,omitempty"`
 	Next     time.Time `json:"n,omitzero"`
+	// Unclear is how many attempts ended nobody knows how.
+	Unclear int `json:"u,omitempty"`
 
 	busy    bool                    // an attempt is under way
 	message *jetstream.RawStreamMsg // nil if it has to be read

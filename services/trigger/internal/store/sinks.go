@@ -33,6 +33,7 @@ type actionSinkRecord struct {
 	Connection string `json:"connection"`
 	Operation  string `json:"operation"`
 	Input      string `json:"input,omitempty"`
+	AtMostOnce bool   `json:"at_most_once,omitempty"`
 }
 
 func sinkRecords(sinks []core.Sink) (records []sinkRecord) {
@@ -42,7 +43,7 @@ func sinkRecords(sinks []core.Sink) (records []sinkRecord) {
 			Concurrent: s.Concurrent, PerSecond: s.PerSecond, Disabled: s.Disabled, DisabledReason: s.DisabledReason,
 		}
 		if a := s.Action; a != nil {
-			r.Action = &actionSinkRecord{Connection: a.Connection.String(), Operation: a.Operation, Input: a.Input}
+			r.Action = &actionSinkRecord{Connection: a.Connection.String(), Operation: a.Operation, Input: a.Input, AtMostOnce: a.AtMostOnce}
 		}
 		records = append(records, r)
 	}
@@ -56,7 +57,7 @@ func readSinks(records []sinkRecord) (sinks []core.Sink, err error) {
 			Concurrent: r.Concurrent, PerSecond: r.PerSecond, Disabled: r.Disabled, DisabledReason: r.DisabledReason,
 		}
 		if a := r.Action; a != nil {
-			s.Action = &core.ActionSink{Operation: a.Operation, Input: a.Input}
+			s.Action = &core.ActionSink{Operation: a.Operation, Input: a.Input, AtMostOnce: a.AtMostOnce}
 			if s.Action.Connection, err = resource.ParseConnection(a.Connection); err != nil {
 				return nil, err
 			}

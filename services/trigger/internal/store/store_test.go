@@ -109,7 +109,9 @@ func polled(n int, id, owner string) core.Subscription {
 		Connection: resource.Connection{Environment: "default", ID: "shop"}, ConnectionOwner: "alice",
 		Connector: resource.Connector{Environment: "default", ID: "inventory"},
 		Operation: "OnItemListed", Revision: "r1", Input: `{"limit":1}`, Owner: owner, CreateTime: now,
-		Sinks: []core.Sink{{ID: "a", HTTP: &core.HTTPSink{URL: "https://example.com/a"}}, {ID: "b", HTTP: &core.HTTPSink{URL: "https://example.com/b"}, Disabled: true}},
+		Sinks: []core.Sink{{ID: "a", HTTP: &core.HTTPSink{URL: "https://example.com/a"}}, {ID: "b", HTTP: &core.HTTPSink{URL: "https://example.com/b"}, Disabled: true}, {
+			ID: "c", Action: &core.ActionSink{Connection: resource.Connection{Environment: "default", ID: "c"}, Operation: "Copy", Input: "{}", AtMostOnce: true},
+		}},
 		Polling: &core.Polling{Recurrence: recurrence.Options{Interval: time.Minute}, Poked: now, Companion: uid(8), Unpoked: "why", Cursor: core.Cursor{
 			Version: 1, Baseline: true, Revision: "r1", Last: now, Next: now.Add(time.Minute), Failures: 2, Reason: "why",
 			State: "link", Values: map[string]string{"since": "1"}, FailingSince: now, Refused: true,

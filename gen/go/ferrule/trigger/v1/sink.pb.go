@@ -74,6 +74,57 @@ func (HttpMode) EnumDescriptor() ([]byte, []int) {
 	return file_ferrule_trigger_v1_sink_proto_rawDescGZIP(), []int{0}
 }
 
+// UnknownOutcome says what becomes of a call that may or may not have been made,
+// because its answer was lost.
+type UnknownOutcome int32
+
+const (
+	// It is made again, with another idempotency key: events arrive at least once.
+	UnknownOutcome_UNKNOWN_OUTCOME_UNSPECIFIED UnknownOutcome = 0
+	// It is a dead letter, which is only made again if RedeliverEvents says so: events
+	// arrive at most once.
+	UnknownOutcome_UNKNOWN_OUTCOME_DEAD_LETTER UnknownOutcome = 1
+)
+
+// Enum value maps for UnknownOutcome.
+var (
+	UnknownOutcome_name = map[int32]string{
+		0: "UNKNOWN_OUTCOME_UNSPECIFIED",
+		1: "UNKNOWN_OUTCOME_DEAD_LETTER",
+	}
+	UnknownOutcome_value = map[string]int32{
+		"UNKNOWN_OUTCOME_UNSPECIFIED": 0,
+		"UNKNOWN_OUTCOME_DEAD_LETTER": 1,
+	}
+)
+
+func (x UnknownOutcome) Enum() *UnknownOutcome {
+	p := new(UnknownOutcome)
+	*p = x
+	return p
+}
+
+func (x UnknownOutcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (UnknownOutcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_ferrule_trigger_v1_sink_proto_enumTypes[1].Descriptor()
+}
+
+func (UnknownOutcome) Type() protoreflect.EnumType {
+	return &file_ferrule_trigger_v1_sink_proto_enumTypes[1]
+}
+
+func (x UnknownOutcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use UnknownOutcome.Descriptor instead.
+func (UnknownOutcome) EnumDescriptor() ([]byte, []int) {
+	return file_ferrule_trigger_v1_sink_proto_rawDescGZIP(), []int{1}
+}
+
 // Sink is a place where events go. What it does not accept is tried again with
 // growing pauses; what fails for good is kept as a dead letter.
 type Sink struct {
@@ -327,7 +378,7 @@ func (x *HttpSink) GetAuthorizationGiven() bool {
 // ActionSink calls an action of a connector for each event, with the rights of the
 // subscription's owner. An answer of the API below 400 accepts the event. The
 // call's idempotency key is made of the event, the sink and, where the delivery is
-// repeated by hand, the repetition.
+// repeated by hand or because of unknown_outcome, the repetition.
 type ActionSink struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Connection, "environments/{environment}/connections/{connection}", of the
@@ -338,9 +389,12 @@ type ActionSink struct {
 	// Input of the action as the text of one JSON object. Expressions (CEL) stand in
 	// strings as ${…}: a string that is one expression becomes its value, whatever
 	// its type; others become text. "$${" is "${" itself.
-	Input         string `protobuf:"bytes,3,opt,name=input,proto3" json:"input,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Input string `protobuf:"bytes,3,opt,name=input,proto3" json:"input,omitempty"`
+	// What becomes of a call of which nobody knows whether it was made. Operations
+	// that are idempotent, or whose API takes idempotency keys, are always repeated.
+	UnknownOutcome UnknownOutcome `protobuf:"varint,4,opt,name=unknown_outcome,json=unknownOutcome,proto3,enum=ferrule.trigger.v1.UnknownOutcome" json:"unknown_outcome,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ActionSink) Reset() {
@@ -394,6 +448,13 @@ func (x *ActionSink) GetInput() string {
 	return ""
 }
 
+func (x *ActionSink) GetUnknownOutcome() UnknownOutcome {
+	if x != nil {
+		return x.UnknownOutcome
+	}
+	return UnknownOutcome_UNKNOWN_OUTCOME_UNSPECIFIED
+}
+
 var File_ferrule_trigger_v1_sink_proto protoreflect.FileDescriptor
 
 const file_ferrule_trigger_v1_sink_proto_rawDesc = "" +
@@ -418,7 +479,7 @@ const file_ferrule_trigger_v1_sink_proto_rawDesc = "" +
 	"\x04mode\x18\x02 \x01(\x0e2\x1c.ferrule.trigger.v1.HttpModeR\x04mode\x12D\n" +
 	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\x0f\xbaH\f\xaa\x01\t\"\x03\b\xac\x022\x02\b\x01R\atimeout\x12A\n" +
 	"\rauthorization\x18\x04 \x01(\tB\x1b\xe0A\x04\xbaH\x15r\x13(\x80@2\x0e^[\\x20-\\x7e]*$R\rauthorization\x124\n" +
-	"\x13authorization_given\x18\x05 \x01(\bB\x03\xe0A\x03R\x12authorizationGiven\"\xa3\x01\n" +
+	"\x13authorization_given\x18\x05 \x01(\bB\x03\xe0A\x03R\x12authorizationGiven\"\xfa\x01\n" +
 	"\n" +
 	"ActionSink\x12E\n" +
 	"\n" +
@@ -427,10 +488,14 @@ const file_ferrule_trigger_v1_sink_proto_rawDesc = "" +
 	"connection\x12-\n" +
 	"\foperation_id\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\voperationId\x12\x1f\n" +
-	"\x05input\x18\x03 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x10R\x05input*;\n" +
+	"\x05input\x18\x03 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x10R\x05input\x12U\n" +
+	"\x0funknown_outcome\x18\x04 \x01(\x0e2\".ferrule.trigger.v1.UnknownOutcomeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x0eunknownOutcome*;\n" +
 	"\bHttpMode\x12\x19\n" +
 	"\x15HTTP_MODE_UNSPECIFIED\x10\x00\x12\x14\n" +
-	"\x10HTTP_MODE_BINARY\x10\x01B\xd1\x01\n" +
+	"\x10HTTP_MODE_BINARY\x10\x01*R\n" +
+	"\x0eUnknownOutcome\x12\x1f\n" +
+	"\x1bUNKNOWN_OUTCOME_UNSPECIFIED\x10\x00\x12\x1f\n" +
+	"\x1bUNKNOWN_OUTCOME_DEAD_LETTER\x10\x01B\xd1\x01\n" +
 	"\x16com.ferrule.trigger.v1B\tSinkProtoP\x01ZBgithub.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1;triggerv1\xa2\x02\x03FTX\xaa\x02\x12Ferrule.Trigger.V1\xca\x02\x12Ferrule\\Trigger\\V1\xe2\x02\x1eFerrule\\Trigger\\V1\\GPBMetadata\xea\x02\x14Ferrule::Trigger::V1b\x06proto3"
 
 var (
@@ -445,26 +510,28 @@ func file_ferrule_trigger_v1_sink_proto_rawDescGZIP() []byte {
 	return file_ferrule_trigger_v1_sink_proto_rawDescData
 }
 
-var file_ferrule_trigger_v1_sink_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_ferrule_trigger_v1_sink_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_ferrule_trigger_v1_sink_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_ferrule_trigger_v1_sink_proto_goTypes = []any{
 	(HttpMode)(0),               // 0: ferrule.trigger.v1.HttpMode
-	(*Sink)(nil),                // 1: ferrule.trigger.v1.Sink
-	(*HttpSink)(nil),            // 2: ferrule.trigger.v1.HttpSink
-	(*ActionSink)(nil),          // 3: ferrule.trigger.v1.ActionSink
-	(*durationpb.Duration)(nil), // 4: google.protobuf.Duration
+	(UnknownOutcome)(0),         // 1: ferrule.trigger.v1.UnknownOutcome
+	(*Sink)(nil),                // 2: ferrule.trigger.v1.Sink
+	(*HttpSink)(nil),            // 3: ferrule.trigger.v1.HttpSink
+	(*ActionSink)(nil),          // 4: ferrule.trigger.v1.ActionSink
+	(*durationpb.Duration)(nil), // 5: google.protobuf.Duration
 }
 var file_ferrule_trigger_v1_sink_proto_depIdxs = []int32{
-	2, // 0: ferrule.trigger.v1.Sink.http:type_name -> ferrule.trigger.v1.HttpSink
-	3, // 1: ferrule.trigger.v1.Sink.action:type_name -> ferrule.trigger.v1.ActionSink
-	4, // 2: ferrule.trigger.v1.Sink.retry_for:type_name -> google.protobuf.Duration
+	3, // 0: ferrule.trigger.v1.Sink.http:type_name -> ferrule.trigger.v1.HttpSink
+	4, // 1: ferrule.trigger.v1.Sink.action:type_name -> ferrule.trigger.v1.ActionSink
+	5, // 2: ferrule.trigger.v1.Sink.retry_for:type_name -> google.protobuf.Duration
 	0, // 3: ferrule.trigger.v1.HttpSink.mode:type_name -> ferrule.trigger.v1.HttpMode
-	4, // 4: ferrule.trigger.v1.HttpSink.timeout:type_name -> google.protobuf.Duration
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	5, // 4: ferrule.trigger.v1.HttpSink.timeout:type_name -> google.protobuf.Duration
+	1, // 5: ferrule.trigger.v1.ActionSink.unknown_outcome:type_name -> ferrule.trigger.v1.UnknownOutcome
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_trigger_v1_sink_proto_init() }
@@ -481,7 +548,7 @@ func file_ferrule_trigger_v1_sink_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_trigger_v1_sink_proto_rawDesc), len(file_ferrule_trigger_v1_sink_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
