@@ -251,7 +251,7 @@ func (d document) confirmation(e, deletion endpoint, nth int) ([]byte, []string)
 	if o, _ := v.(object); len(o) == 0 {
 		v = object{"id": "undescribed"}
 		for _, p := range deletion.parameters {
-			if kind := g.facts(p).kind(); p["in"] == "path" && (kind == "integer" || kind == "number") {
+			if kind := g.facts(p).kind(); (p["in"] == "path" || p["in"] == "query") && idName.MatchString(fmt.Sprint(p["name"])) && (kind == "integer" || kind == "number") {
 				v = object{"id": json.Number("0")}
 			}
 		}

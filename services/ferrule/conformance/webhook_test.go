@@ -121,6 +121,7 @@ const (
 	noDeletion  = "registered and notified; the description has nothing that removes it"
 	notNamed    = "registered and notified; what removes it needs more than a Location can say"
 	removed     = "registered, notified and removed"
+	untold      = "registered and notified; no answer is described that would tell what is to be removed"
 	leftBehind  = "registered and notified; the answer does not tell what is to be removed"
 	noCallbacks = "the description has no place for the callback URL"
 )
@@ -289,6 +290,8 @@ func (w *webhookTrial) judgeRemoval(r expectedRemoval) (string, error) {
 		return noDeletion, nil
 	case len(seen) > 1:
 		return failed, wrong("removal", "got %d requests, want 1", len(seen))
+	case len(seen) == 0 && r.how == silent && len(r.ids) == 0:
+		return untold, nil
 	case len(seen) == 0 && r.how == silent:
 		return leftBehind, nil
 	case len(seen) == 0 && !r.nameable:

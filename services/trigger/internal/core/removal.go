@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"unicode"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 )
@@ -44,90 +43,143 @@ func removalAt(s Subscription, at target, location string) *Removal {
 	return nil
 }
 
-// removalBy fills the path parameters of an operation from an object that the
-// API made, or else from the one object in it that many APIs wrap theirs in.
+// removalBy fills the parameters of an operation from an object that the API made, or
+// else from the one object in it, or only one of a list in it, that has what is needed:
+// many APIs wrap theirs.
 func removalBy(s Subscription, op *connectorv1.Operation, made []byte) *Removal {
 	if r := removalFrom(s, op, members(made)); r != nil {
 		return r
 	}
-	return removalFrom(s, op, members(wrapped(made)))
+	var found *Removal
+	for _, inner := range wrapped(made) {
+		r := removalFrom(s, op, members(inner))
+		switch {
+		case r == nil:
+		case found != nil:
+			return nil
+		default:
+			found = r
+		}
+	}
+	return found
 }
 
-// wrapped returns the only member of an object that is an object; nil if there is
-// none, or several.
-func wrapped(data []byte) (inner []byte) {
+// wrapped returns the members of an object that are objects, or lists of one object.
+func wrapped(data []byte) (inner []json.RawMessage) {
 	var raw object
 	_ = json.Unmarshal(data, &raw) // what is no object wraps nothing
 	for _, value := range raw {
+		var list []json.RawMessage
+		if json.Unmarshal(value, &list) == nil && len(list) == 1 {
+			value = list[0]
+		}
 		var o object
-		if json.Unmarshal(value, &o) != nil || o == nil {
-			continue
+		if json.Unmarshal(value, &o) == nil && o != nil {
+			inner = append(inner, value)
 		}
-		if inner != nil {
-			return nil
-		}
-		inner = value
 	}
 	return inner
 }
 
 // removalFrom fills the parameters of an operation: from the member of the same
 // name, however it is spelled, or, for the only one that nothing else fills, from
-// "id". It is nil if something that the operation requires is missing.
+// "id" or what is called alike. What is optional in a query is filled where nothing
+// else says what is removed. It is nil if something that the operation requires is
+// missing.
 func removalFrom(s Subscription, op *connectorv1.Operation, made map[string]string) *Removal {
-	values, query, input := map[string]string{}, url.Values{}, members([]byte(s.Input))
-	var open []string
+	f := filling{made: made, input: members([]byte(s.Input)), path: map[string]string{}, query: url.Values{}}
 	for _, p := range op.GetParameters() {
-		name := p.GetName()
-		if p.GetLocation() != connectorv1.ParameterLocation_PARAMETER_LOCATION_PATH {
-			if !p.GetRequired() || input[name] != "" || schemaOf(p).hasDefault() {
-				continue
-			}
-			value := spelled(made, name)
-			if value == "" || p.GetLocation() != connectorv1.ParameterLocation_PARAMETER_LOCATION_QUERY {
-				return nil
-			}
-			query.Set(name, value)
-			continue
+		fill := f.inQuery
+		if p.GetLocation() == connectorv1.ParameterLocation_PARAMETER_LOCATION_PATH {
+			fill = f.inPath
 		}
-		value := cmp.Or(made[name], input[name], spelled(made, name), spelled(input, name))
-		if value == "" {
-			open = append(open, name)
-			continue
+		if !fill(p) {
+			return nil
 		}
-		values[name] = value
 	}
-	if id := spelled(made, "id"); len(open) == 1 && id != "" {
-		values[open[0]], open = id, nil
+	if !f.told && len(f.open) == 0 {
+		f.open = identifying(f.optional, made)
 	}
-	if len(open) > 0 {
+	if !f.last() {
 		return nil
 	}
-	return removalWith(s, op, values, query)
+	return removalWith(s, op, f.path, f.query)
 }
 
-// spelled returns the member whose name has the letters and digits of a name: what a
-// path calls {webhook_id}, answers call webhookId. It is empty where several have.
-func spelled(in map[string]string, name string) (value string) {
-	for member, text := range in {
-		if bare(member) != bare(name) {
+// filling is the work at the parameters of a removal.
+type filling struct {
+	made, input map[string]string // what the API has answered, and what it was asked
+	path        map[string]string
+	query       url.Values
+	told        bool                     // what is removed, by the API
+	open        []*connectorv1.Parameter // required, and nothing is called so
+	optional    []*connectorv1.Parameter // of the query
+}
+
+func (f *filling) inPath(p *connectorv1.Parameter) bool {
+	name := p.GetName()
+	if value := cmp.Or(f.made[name], f.input[name], spelled(f.made, name), spelled(f.input, name)); value != "" {
+		f.path[name] = value
+		f.told = f.told || f.made[name] != "" || spelled(f.made, name) == value
+	} else {
+		f.open = append(f.open, p)
+	}
+	return true
+}
+
+// inQuery is about all parameters that are not in the path; false if one cannot be
+// filled.
+func (f *filling) inQuery(p *connectorv1.Parameter) bool {
+	name, query := p.GetName(), p.GetLocation() == connectorv1.ParameterLocation_PARAMETER_LOCATION_QUERY
+	value := spelled(f.made, name)
+	switch {
+	case !p.GetRequired():
+		if query {
+			f.optional = append(f.optional, p)
+		}
+	case f.input[name] != "" || schemaOf(p).hasDefault(): // it is shared, or nobody has to say it
+	case query && value != "":
+		f.query.Set(name, value)
+		f.told = true
+	case query && idLike(name):
+		f.open = append(f.open, p)
+	default:
+		return false
+	}
+	return true
+}
+
+// last fills what is still open; false if that is more than one, or nothing fits.
+func (f *filling) last() bool {
+	if len(f.open) == 0 {
+		return true
+	}
+	p := f.open[0]
+	value := called(f.made, p.GetName())
+	if len(f.open) > 1 || value == "" {
+		return false
+	}
+	if p.GetLocation() == connectorv1.ParameterLocation_PARAMETER_LOCATION_PATH {
+		f.path[p.GetName()] = value
+	} else {
+		f.query.Set(p.GetName(), value)
+	}
+	return true
+}
+
+// identifying returns the only parameter that holds an id which the API has made, if
+// there is one.
+func identifying(optional []*connectorv1.Parameter, made map[string]string) (only []*connectorv1.Parameter) {
+	for _, p := range optional {
+		if !idLike(p.GetName()) || called(made, p.GetName()) == "" {
 			continue
 		}
-		if value != "" {
-			return ""
+		if only != nil {
+			return nil
 		}
-		value = text
+		only = []*connectorv1.Parameter{p}
 	}
-	return value
-}
-
-func bare(name string) string {
-	return strings.ToLower(strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return r
-		}
-		return -1
-	}, name))
+	return only
 }
 
 // removalWith is a call of an operation with path parameters, with what a query says,
@@ -220,32 +272,4 @@ func shared(op *connectorv1.Operation, name string) bool {
 
 func locationName(l connectorv1.ParameterLocation) string {
 	return strings.ToLower(strings.TrimPrefix(l.String(), "PARAMETER_LOCATION_"))
-}
-
-// object is a JSON object whose members are not looked into.
-type object = map[string]json.RawMessage
-
-// members returns the strings and numbers of a JSON object as text; none if it
-// is something else.
-func members(data []byte) map[string]string {
-	var raw object
-	if json.Unmarshal(data, &raw) != nil {
-		return nil
-	}
-	return texts(raw)
-}
-
-func texts(raw object) map[string]string {
-	out := map[string]string{}
-	for name, value := range raw {
-		var text string
-		var number json.Number
-		switch {
-		case json.Unmarshal(value, &text) == nil:
-			out[name] = text
-		case json.Unmarshal(value, &number) == nil:
-			out[name] = number.String()
-		}
-	}
-	return out
 }

@@ -46,7 +46,7 @@ func (d openapi3) callbacks(op *connectorv1.Operation, n *document.Node) {
 		Hint:     n.Str("x-ms-trigger-hint"),
 		Protocol: &connectorv1.Trigger_Webhook{Webhook: webhook},
 	}
-	d.removals = append(d.removals, removal{webhook: webhook, path: op.GetPath()})
+	d.removals = append(d.removals, removal{webhook: webhook, op: op})
 }
 
 // event reads the notifications of one callback URL and returns their schemas.

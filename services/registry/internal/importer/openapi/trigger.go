@@ -24,7 +24,7 @@ const (
 // removal is a webhook trigger whose unsubscribe operation is still to be found.
 type removal struct {
 	webhook *connectorv1.WebhookTrigger
-	path    string
+	op      *connectorv1.Operation
 }
 
 // trigger finds out whether the operation is a trigger, and of which kind.
@@ -67,7 +67,7 @@ func (t *translation) trigger(op *connectorv1.Operation, places []place, item, n
 		}
 	}
 	trigger.Protocol = &connectorv1.Trigger_Webhook{Webhook: webhook}
-	t.removals = append(t.removals, removal{webhook: webhook, path: op.GetPath()})
+	t.removals = append(t.removals, removal{webhook: webhook, op: op})
 }
 
 // batch reads whether several things come at once. Lists do unless told
@@ -150,13 +150,11 @@ func (t *translation) linkRemovals() {
 	deletes := map[string][]string{}
 	var made []*connectorv1.Operation
 	for _, op := range t.def.GetOperations() {
-		slash := strings.LastIndexByte(op.GetPath(), '/')
-		if slash < 0 || op.GetMethod() != "DELETE" {
+		if op.GetMethod() != "DELETE" {
 			continue
 		}
-		last := op.GetPath()[slash+1:]
-		if last != "" && placeholder.FindString(last) == last {
-			deletes[op.GetPath()[:slash]] = append(deletes[op.GetPath()[:slash]], op.GetOperationId())
+		if collection, ok := collectionOf(op.GetPath()); ok {
+			deletes[collection] = append(deletes[collection], op.GetOperationId())
 		}
 		if madeForRemoval(op) {
 			made = append(made, op)
@@ -166,12 +164,30 @@ func (t *translation) linkRemovals() {
 		if r.webhook.GetUnsubscribeOperationId() != "" {
 			continue // x-ferrule-webhook says it
 		}
-		if found := deletes[strings.TrimSuffix(r.path, "/")]; len(found) == 1 {
+		found := deletes[anyNames(r.op.GetPath())]
+		if len(found) == 1 {
 			r.webhook.UnsubscribeOperationId = found[0]
-		} else if len(found) == 0 && len(made) == 1 && namesOne(made[0].GetPath(), r.path) {
+		} else if len(found) == 0 && len(made) == 1 && namesOne(made[0], r.op) {
 			r.webhook.UnsubscribeOperationId = made[0].GetOperationId()
 		}
 	}
+}
+
+// collectionOf returns the path, with any names, of what holds an entry; false if a
+// path does not end with the id of one.
+func collectionOf(path string) (string, bool) {
+	path = strings.TrimSuffix(path, "/")
+	slash := strings.LastIndexByte(path, '/')
+	if slash < 0 || slash == len(path)-1 || placeholder.FindString(path[slash+1:]) != path[slash+1:] {
+		return "", false
+	}
+	return anyNames(path[:slash]), true
+}
+
+// anyNames returns a path in which placeholders have no names: operations may call the
+// same thing differently.
+func anyNames(path string) string {
+	return placeholder.ReplaceAllString(strings.TrimSuffix(path, "/"), "{}")
 }
 
 // removalWords are what operations are called that remove registrations.
@@ -184,10 +200,19 @@ func madeForRemoval(op *connectorv1.Operation) bool {
 		removalWords.MatchString(op.GetPath()+" "+op.GetOperationId())
 }
 
-// namesOne reports whether the path of a removal ends with an id that the path of the
-// registration does not have: without one it might remove the registrations of others.
-func namesOne(path, registration string) bool {
-	path = strings.TrimSuffix(path, "/")
-	id := placeholder.FindString(path[strings.LastIndexByte(path, '/')+1:])
-	return id != "" && !strings.Contains(registration, id)
+// idName is how parameters are called that hold ids.
+var idName = regexp.MustCompile(`(?i)(id|ids|uuid|guid)$`)
+
+// namesOne reports whether a removal asks for an id that the registration does not
+// have, at the end of its path or in its query: without one it might remove the
+// registrations of others.
+func namesOne(remove, register *connectorv1.Operation) bool {
+	path := strings.TrimSuffix(remove.GetPath(), "/")
+	if id := placeholder.FindString(path[strings.LastIndexByte(path, '/')+1:]); id != "" {
+		return !strings.Contains(register.GetPath(), id)
+	}
+	return slices.ContainsFunc(remove.GetParameters(), func(p *connectorv1.Parameter) bool {
+		return p.GetLocation() == connectorv1.ParameterLocation_PARAMETER_LOCATION_QUERY && idName.MatchString(p.GetName()) &&
+			!slices.ContainsFunc(register.GetParameters(), func(q *connectorv1.Parameter) bool { return q.GetName() == p.GetName() })
+	})
 }

@@ -74,7 +74,7 @@ func (t *translation) webhookRules(op *connectorv1.Operation, n *document.Node) 
 		webhook = &connectorv1.WebhookTrigger{}
 		op.Kind = connectorv1.OperationKind_OPERATION_KIND_WEBHOOK_TRIGGER
 		op.Trigger = &connectorv1.Trigger{Hint: n.Str("x-ms-trigger-hint"), Protocol: &connectorv1.Trigger_Webhook{Webhook: webhook}}
-		t.removals = append(t.removals, removal{webhook: webhook, path: op.GetPath()})
+		t.removals = append(t.removals, removal{webhook: webhook, op: op})
 		if more.GetCallbackPointer() == "" {
 			t.warn("CallbackMissing", ext, "name the place in \"callbackPointer\"",
 				"the webhook trigger has no place for the callback URL; it cannot be subscribed to")

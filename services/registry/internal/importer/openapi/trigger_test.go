@@ -74,7 +74,7 @@ func TestWhereTheCallbackURLGoes(t *testing.T) {
 }
 
 func TestHowAWebhookIsRemoved(t *testing.T) {
-	const trigger = "  /hooks: {post: {operationId: T, x-ms-trigger: single, responses: {}, parameters: [{name: u, in: query, type: string, x-ms-notification-url: true}]}}\n"
+	const trigger = "  /hooks: {post: {operationId: T, x-ms-trigger: single, responses: {}, parameters: [{name: u, in: query, type: string, x-ms-notification-url: true}, {name: appId, in: query, type: string}]}}\n"
 	for _, row := range []struct{ name, paths, want string }{
 		{"by the only DELETE below", "  /hooks/{id}: {delete: {operationId: D, responses: {}}}\n", "D"},
 		{"not by one with more in its path", "  /hooks/{id}/all: {delete: {operationId: D, responses: {}}}\n", ""},
@@ -84,6 +84,10 @@ func TestHowAWebhookIsRemoved(t *testing.T) {
 		{"by the one that is made for it", "  /unhook/{id}: {delete: {operationId: D, x-ms-visibility: internal, responses: {}}}\n", "D"},
 		{"by one whose name says so", "  /gone({id})/: {delete: {operationId: DeleteTrigger, x-ms-visibility: internal, responses: {}}}\n", "DeleteTrigger"},
 		{"by the only DELETE below rather than that", "  /unhook/{id}: {delete: {operationId: D, x-ms-visibility: internal, responses: {}}}\n  /hooks/{id}: {delete: {operationId: E, responses: {}}}\n", "E"},
+		{"by one below that ends with a slash", "  /hooks/{id}/: {delete: {operationId: D, responses: {}}}\n", "D"},
+		{"by one that asks for an id in its query", "  /unhook: {delete: {operationId: D, x-ms-visibility: internal, responses: {}, parameters: [{name: hookIds, in: query, type: string}]}}\n", "D"},
+		{"not by one that asks for something else", "  /unhook: {delete: {operationId: D, x-ms-visibility: internal, responses: {}, parameters: [{name: mode, in: query, type: string}]}}\n", ""},
+		{"not by one that asks for an id that the registration has", "  /unhook: {delete: {operationId: D, x-ms-visibility: internal, responses: {}, parameters: [{name: appId, in: query, type: string}]}}\n", ""},
 		{"not by one that people see", "  /unhook/{id}: {delete: {operationId: D, responses: {}}}\n", ""},
 		{"not by one of something else", "  /things/{id}: {delete: {operationId: D, x-ms-visibility: internal, responses: {}}}\n", ""},
 		{"not by one that might remove all", "  /tenants/{id}/hooks: {delete: {operationId: D, x-ms-visibility: internal, responses: {}}}\n", ""},
