@@ -69,7 +69,7 @@ func (v *Vault) tryReport(ctx context.Context, caller Caller, r TestReport) (Con
 		after.enter(StateError, r.Failure, now)
 	}
 	w := Write{Connection: after, Silent: after.State == before.State && after.StateReason == before.StateReason}
-	if err := v.store.Replace(ctx, w); err != nil {
+	if err := v.replace(ctx, before, w); err != nil {
 		return Connection{}, fmt.Errorf("store %s: %w", r.Name, err)
 	}
 	return after, nil
