@@ -66,6 +66,7 @@ func (v *Vault) agree(ctx context.Context, caller Caller, held Held, p *oauth.Pr
 	after.Kind, after.Client = p.Grant, p.ClientUID
 	after.TokenOrigins, after.Profile = tokenOrigins(p.Endpoints), p.Outline
 	after.enter(StateConnected, "", after.UpdateTime)
+	after.Refusals = Refusals{}
 	w := Write{Connection: after, Audit: v.record(caller, ActionChanged, conn.Name, nil)}
 	if held.Grant.Change > 0 {
 		g := held.Grant.lost(conn.UID)
