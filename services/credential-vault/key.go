@@ -35,7 +35,8 @@ type keyWait struct {
 func tryKey(env service.Env, keys *seal.Keyring) (*keyWait, error) {
 	env.Health.Register(keyTarget)
 	w := &keyWait{env: env, keys: keys, good: make(chan struct{})}
-	return w, w.try(context.Background())
+	err := w.try(context.Background())
+	return w, err
 }
 
 // try proves the key, and tells the log and the readiness of the process what came of
@@ -48,7 +49,7 @@ func (w *keyWait) try(ctx context.Context) error {
 		close(w.good)
 		return nil
 	case ctx.Err() != nil:
-		return nil // says nothing about the key
+		return nil //nolint:nilerr // says nothing about the key
 	case fault.ReasonOf(err) != fault.ReasonKeyUnavailable:
 		return err
 	}
@@ -66,7 +67,7 @@ func (w *keyWait) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-w.env.Clock.After(wait - rand.N(wait/2)):
+		case <-w.env.Clock.After(wait - rand.N(wait/2)): //nolint:gosec // chance that spreads processes, and no secret
 		}
 		if err := w.try(ctx); err != nil {
 			return fmt.Errorf("unlock the vault: %w", err)

@@ -92,13 +92,12 @@ func (v *Vault) tryAnswer(ctx context.Context, caller Caller, a Answer) (Connect
 	if before.Etag() != a.Etag {
 		return before, nil
 	}
-	now, after, action := v.clock.Now(), before, ActionUnspecified
+	now, after, action := v.clock.Now(), before, ActionRejected
 	switch {
 	case a.Status == statusUnauthorized:
 		if before.State == StateNeedsAuthorization || before.Refused() || before.Refusals.held(now) {
 			return before, nil
 		}
-		action = ActionRejected
 		after.Refusals.Reason = refusedReason(a)
 		after.enter(StateError, after.Refusals.Reason, now)
 	case a.Status/100 == 2:
