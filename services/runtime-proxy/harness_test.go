@@ -65,7 +65,7 @@ type vault struct {
 	resolved   atomic.Int64
 	reports    []*vaultv1.ReportConnectionTestRequest
 	answers    []string // what was reported of answers
-	failure    error // of every question, unless it is nil
+	failure    error    // of every question, unless it is nil
 	subjects   []string
 	rejections []*vaultv1.RejectCredentialRequest
 	renew      func(*vaultv1.Credential) error // answers rejections
