@@ -279,3 +279,5 @@ func (l *lines) bytes() []byte {
 	defer l.mu.Unlock()
 	return bytes.Clone(l.buf.Bytes())
 }
+
+func (l *lines) String() string { return string(l.bytes()) }

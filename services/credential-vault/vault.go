@@ -59,6 +59,7 @@ type Service struct {
 	env   service.Env
 	vault *core.Vault
 	keys  *seal.Keyring
+	key   *keyWait
 	api   *api.Server
 	cache *connectors.Cache
 	relay *outbox.Relay
@@ -66,7 +67,8 @@ type Service struct {
 
 // New builds the vault. It makes the key file at the first start, and fails with
 // a sentence for the operator when the key file is missing, readable by others
-// or not the one that the stored secrets need.
+// or not the one that the stored secrets need. A key management service that does not
+// answer is waited for; see [Service.Run].
 func New(env service.Env, cfg Config) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -78,9 +80,13 @@ func New(env service.Env, cfg Config) (*Service, error) {
 	env.Health.Register(service.Vault)
 	relay := outbox.NewRelay(env.Store, env.Bus, env.Log, env.Clock)
 	records := store.New(env.Store, relay.Notify)
-	keys, err := unlock(context.Background(), env, cfg, records)
+	keys, err := prepareKey(context.Background(), env, cfg, records)
 	if err != nil {
 		return nil, fmt.Errorf("unlock the vault: %w", err)
+	}
+	key, err := tryKey(env, keys)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("unlock the vault: %w", err), keys.Close())
 	}
 	records.Prove(chain.New(keys, records))
 	registry := registryv1.NewRegistryServiceClient(env.Client(service.Registry))
@@ -101,11 +107,11 @@ func New(env service.Env, cfg Config) (*Service, error) {
 		Tokens: oauth.New(oauth.Config{HTTP: providers(env.Guard), Clock: env.Clock}), Presets: presets,
 		Log: env.Log, Clock: env.Clock, NewID: newID,
 	})
-	return &Service{env: env, vault: vault, api: api.New(vault), cache: cache, relay: relay, keys: keys}, nil
+	return &Service{env: env, vault: vault, api: api.New(vault), cache: cache, relay: relay, keys: keys, key: key}, nil
 }
 
-// unlock opens the key-encryption key, and the one before while keysets are moved.
-func unlock(ctx context.Context, env service.Env, cfg Config, records *store.Store) (*seal.Keyring, error) {
+// prepareKey opens the key-encryption key, and the one before while keysets are moved.
+func prepareKey(ctx context.Context, env service.Env, cfg Config, records *store.Store) (*seal.Keyring, error) {
 	source := seal.Source{Getenv: os.Getenv}
 	options := []seal.Option{seal.WithClock(env.Clock), seal.WithSource(source)}
 	if cfg.PreviousKEK != "" {
@@ -116,7 +122,7 @@ func unlock(ctx context.Context, env service.Env, cfg Config, records *store.Sto
 		options = append(options, seal.WithPrevious(previous))
 	}
 	uri := cmp.Or(cfg.KEK, filepath.Join(env.DataDir, defaultKeyFile))
-	return seal.Unlock(ctx, uri, records, options...)
+	return seal.Prepare(ctx, uri, records, options...)
 }
 
 // Limits of a provider's answer.
@@ -172,7 +178,9 @@ func (s *Service) Refused(ctx context.Context, request any) {
 // Run publishes announcements, follows those of the registry, renews tokens,
 // forgets sign-ins that nobody ended, goes on with rotations of keys and removes
 // old audit records, until ctx ends. It then returns when all of that has stopped,
-// after at most [core.StopLimit]: the store must stay open until then.
+// after at most [core.StopLimit]: the store must stay open until then. What needs keys
+// begins when the key-encryption key has been proved; until then the process is not
+// ready. It fails if the key turns out to be a wrong one.
 func (s *Service) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, s.keys.Close()) }()
 	g := run.New(run.Config{StopTimeout: 2 * core.StopLimit}) // parts get half of it
@@ -180,14 +188,15 @@ func (s *Service) Run(ctx context.Context) (err error) {
 	g.Add("changes of connectors", func(ctx context.Context) error {
 		return s.env.Bus.WatchChanges(ctx, bus.ChangeConnector, s.cache.Changed, s.cache.Resync)
 	})
-	g.Add("renewals", s.vault.RenewDue)
-	g.Add("sign-ins", s.vault.SweepAuthorizations)
-	g.Add("rotations of keys", s.vault.RunRotations)
-	g.Add("audit retention", func(ctx context.Context) error {
+	g.Add("key-encryption key", s.key.run)
+	g.Add("renewals", s.key.then(s.vault.RenewDue))
+	g.Add("sign-ins", s.key.then(s.vault.SweepAuthorizations))
+	g.Add("rotations of keys", s.key.then(s.vault.RunRotations))
+	g.Add("audit retention", s.key.then(func(ctx context.Context) error {
 		return s.vault.PruneAudit(ctx, func(ctx context.Context, err error) {
 			s.env.Log.ErrorContext(ctx, "old audit records were not removed; trying again in an hour", "error", err)
 		})
-	})
+	}))
 	s.env.Health.Set(service.Vault, nil)
 	return g.Run(ctx)
 }

@@ -64,7 +64,8 @@ type vault struct {
 	credential *vaultv1.Credential
 	resolved   atomic.Int64
 	reports    []*vaultv1.ReportConnectionTestRequest
-	failure    error // of every question, unless it is nil
+	answers    []string // what was reported of answers
+	failure    error    // of every question, unless it is nil
 	subjects   []string
 	rejections []*vaultv1.RejectCredentialRequest
 	renew      func(*vaultv1.Credential) error // answers rejections
@@ -167,6 +168,18 @@ func (v *vault) ReportConnectionTest(_ context.Context, req *vaultv1.ReportConne
 	defer v.mu.Unlock()
 	v.reports = append(v.reports, proto.CloneOf(req))
 	return &vaultv1.Connection{}, nil
+}
+
+// ReportAnswer notes it as the vault does: leases say from then on what is known.
+func (v *vault) ReportAnswer(_ context.Context, req *vaultv1.ReportAnswerRequest) (*vaultv1.ReportAnswerResponse, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.answers = append(v.answers, fmt.Sprintf("%s %s %q %s %d", req.GetEtag(), req.GetPrincipal(), req.GetOperationId(), req.GetHost(), req.GetStatusCode()))
+	if v.failure != nil {
+		return nil, v.failure
+	}
+	v.credential.Refused = req.GetStatusCode() == http.StatusUnauthorized
+	return &vaultv1.ReportAnswerResponse{}, nil
 }
 
 // change changes what the vault lends from now on.
@@ -286,7 +299,7 @@ func startBehind(t testing.TB, guard egress.Policy, api string, change func(*con
 		change(s.registry.definition)
 	}
 	s.vault = &vault{credential: &vaultv1.Credential{
-		Connection: connection, Connector: connector, Owner: "ada",
+		Connection: connection, Connector: connector, Owner: "ada", Etag: "u-1",
 		Parameters:   map[string]string{"region": "eu"},
 		Secrets:      []*vaultv1.SecretValue{{Name: "api_key", Value: []byte(canary)}},
 		AllowedHosts: []string{api},

@@ -36,6 +36,9 @@ import (
 // bucketTime is how long the bus has to show a bucket at the start.
 const bucketTime = 10 * time.Second
 
+// answerTime is how long a call waits for the vault to note how an API took its secrets.
+const answerTime = 2 * time.Second
+
 // parts are what the runtime is made of, besides its pipeline.
 type parts struct {
 	source   *remote.Remote
@@ -137,6 +140,14 @@ func (p *parts) deps(env service.Env, cfg *Config) pipeline.Deps {
 			reason := fmt.Sprintf("the API answered the connection test with status %d: its owner has to sign in again, or store other credentials", status)
 			if err := p.source.ReportTest(ctx, connection, false, reason); err != nil {
 				env.Log.WarnContext(ctx, "the state of a connection could not be reported", "connection", connection.String(), "error", err)
+			}
+		},
+		Answered: func(ctx context.Context, answer binding.Answer) {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime) // what is known outlives the caller
+			defer cancel()
+			if err := p.source.ReportAnswer(ctx, answer); err != nil {
+				env.Log.WarnContext(ctx, "how an API took the secrets of a connection could not be reported; the next lease tries again",
+					"connection", answer.Ask.Connection.String(), "error", err)
 			}
 		},
 	}

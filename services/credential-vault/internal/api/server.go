@@ -34,6 +34,7 @@ func Rules(runtime string) grpcx.Rules {
 		vaultv1.VaultService_ResolveCredential_FullMethodName:    {runtime},
 		vaultv1.VaultService_RejectCredential_FullMethodName:     {runtime},
 		vaultv1.VaultService_ReportConnectionTest_FullMethodName: {runtime},
+		vaultv1.VaultService_ReportAnswer_FullMethodName:         {runtime},
 		vaultv1.VaultService_ReportUses_FullMethodName:           {runtime},
 		vaultv1.VaultService_ReceiveAuthorization_FullMethodName: {service.Gateway},
 	}

@@ -10,6 +10,7 @@ import (
 
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/nearest"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 )
@@ -86,6 +87,6 @@ func unknownPath[F ~string](path string, fields []F) error {
 	}
 	accepted := strings.Join(names, ", ")
 	return fault.Invalid(fault.ReasonInvalidArgument,
-		"the update mask names %q, which cannot be changed; it accepts %s, or * for all of them, and secrets need no mask", path, accepted).
+		"the update mask names %q, which cannot be changed; it accepts %s, or * for all of them, and secrets need no mask%s", path, accepted, nearest.Hint(path, names)).
 		Field("update_mask", fmt.Sprintf("accepts %s, or *", accepted))
 }

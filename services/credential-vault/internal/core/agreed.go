@@ -21,24 +21,25 @@ import (
 func agreed(conn Connection, p *oauth.Profile) error {
 	switch {
 	case conn.Kind != p.Grant:
-		return fault.Denied(fault.ReasonHostNotAllowed,
-			"the tokens of connection %q came about by %q, and its connector or OAuth client says %q now; nothing was sent to the provider: if its owner wants that, `ferrule authorize %s` says so, else ask the maker of the connector to publish a revision as before",
-			conn.Name.ID, conn.Kind, p.Grant, conn.Name.ID).
-			With("connection", conn.Name.String())
+		return disagrees(conn, "the tokens of connection %q came about by %q, and its connector or OAuth client says %q now; nothing was sent to the provider: if its owner wants that, %s, else ask the maker of the connector to publish a revision as before",
+			conn.Name.ID, conn.Kind, p.Grant)
 	case conn.Client != p.ClientUID:
-		return fault.Denied(fault.ReasonHostNotAllowed,
-			"the OAuth client of connector %q is not the one that the owner of connection %q agreed to; nothing was sent to the provider: if its owner wants the present one, `ferrule authorize %s` says so",
-			conn.Connector.ID, conn.Name.ID, conn.Name.ID).
-			With("connection", conn.Name.String())
+		return disagrees(conn, "the OAuth client of connector %q is not the one that the owner of connection %q agreed to; nothing was sent to the provider: if its owner wants the present one, %s",
+			conn.Connector.ID, conn.Name.ID)
 	case p.Grant.PerCaller() && p.Strays != "":
 		// Nobody has given these tokens for the client: not even its creator may say where
 		// they go.
-		return fault.Denied(fault.ReasonHostNotAllowed,
-			"the tokens of callers of connection %q would be sent in another way than its owner agreed to (%s); nothing was sent: if its owner wants that, `ferrule authorize %s` says so, else ask the maker of the connector to publish a revision as before",
-			conn.Name.ID, p.Strays, conn.Name.ID).
-			With("connection", conn.Name.String())
+		return disagrees(conn, "the tokens of callers of connection %q would be sent in another way than its owner agreed to (%s); nothing was sent: if its owner wants that, %s, else ask the maker of the connector to publish a revision as before",
+			conn.Name.ID, p.Strays)
 	}
 	return nil
+}
+
+// disagrees refuses a sign-in that is not as the owner of a connection agreed to. The
+// last verb of the sentence stands for the command by which he does.
+func disagrees(conn Connection, sentence string, args ...any) error {
+	args = append(args, "`ferrule authorize "+conn.Name.ID+"` says so")
+	return fault.Denied(fault.ReasonHostNotAllowed, sentence, args...).With("connection", conn.Name.String())
 }
 
 // strays returns in what a sign-in is not the one that the owner of the connection has
@@ -66,6 +67,7 @@ func (v *Vault) agree(ctx context.Context, caller Caller, held Held, p *oauth.Pr
 	after.Kind, after.Client = p.Grant, p.ClientUID
 	after.TokenOrigins, after.Profile = tokenOrigins(p.Endpoints), p.Outline
 	after.enter(StateConnected, "", after.UpdateTime)
+	after.Refusals = Refusals{}
 	w := Write{Connection: after, Audit: v.record(caller, ActionChanged, conn.Name, nil)}
 	if held.Grant.Change > 0 {
 		g := held.Grant.lost(conn.UID)

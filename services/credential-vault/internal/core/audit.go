@@ -47,13 +47,17 @@ const (
 	// ActionClientChanged means that an OAuth client was created, changed or
 	// deleted. There is no connection.
 	ActionClientChanged
+	// ActionRejected means that an API refused secrets that are no tokens.
+	ActionRejected
+	// ActionAccepted means that it accepted them again.
+	ActionAccepted
 )
 
 // String returns the name of the action as interfaces show it.
 func (a AuditAction) String() string {
 	names := [...]string{
 		"ACTION_UNSPECIFIED", "CREATED", "CHANGED", "DELETED", "RESOLVED", "REFUSED", "USED", "AUTHORIZED",
-		"REFRESHED", "REVOKED", "KEYS_ROTATED", "PRUNED", "CLIENT_CHANGED",
+		"REFRESHED", "REVOKED", "KEYS_ROTATED", "PRUNED", "CLIENT_CHANGED", "REJECTED", "ACCEPTED",
 	}
 	if a < 0 || int(a) >= len(names) {
 		return names[ActionUnspecified]

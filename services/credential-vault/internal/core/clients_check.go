@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/nearest"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/provider"
@@ -46,7 +47,7 @@ func judgeSetting(form provider.Form, name, value string) string {
 	if len(form.Settings) > 0 && !slices.ContainsFunc(form.Settings, func(known string) bool {
 		return known == low || strings.HasSuffix(known, ":") && len(low) > len(known) && strings.HasPrefix(low, known)
 	}) {
-		return "is no setting of this sign-in: it has " + strings.Join(form.Settings, ", ")
+		return "is no setting of this sign-in: it has " + strings.Join(form.Settings, ", ") + nearest.Hint(low, form.Settings)
 	}
 	for _, field := range form.Fields {
 		is := func(other string) bool { return strings.EqualFold(other, form.Parameter+":"+low) }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/ferrule-dev/ferrule/pkg/nearest"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/intake"
 )
@@ -22,7 +23,8 @@ func (v *Vault) clientSecrets(sent map[string]secret.Text) (kept map[string]secr
 		case name == certificatePassword:
 			continue
 		case name != ClientSecret && name != ClientKey && name != ClientCertificate:
-			what = "is unknown: client_secret, private_key, certificate and certificate_password are accepted"
+			what = "is unknown: client_secret, private_key, certificate and certificate_password are accepted" +
+				nearest.Hint(name, []string{ClientSecret, ClientKey, ClientCertificate, certificatePassword})
 		case value.Empty():
 		case name == ClientCertificate:
 			fit, what = intake.Certificate(value, sent[certificatePassword], v.clock.Now())

@@ -19,7 +19,9 @@ const (
 	StateConnected
 	// StateNeedsAuthorization means that it waits for somebody to sign in.
 	StateNeedsAuthorization
-	// StateError means that its last test failed. It can still be used.
+	// StateError means that its last test failed, that an API refused its secrets, or
+	// that its token cannot be renewed for a reason that no sign-in would repair. It can
+	// still be used, as far as there is something to use.
 	StateError
 )
 
@@ -96,6 +98,8 @@ type Connection struct {
 	StateReason string
 	// StateTime is when it entered that state.
 	StateTime time.Time
+	// Refusals is what APIs thought of its secrets, if they ever refused them.
+	Refusals Refusals
 	// TestTime is when its credentials were last tested; zero if never, or not since
 	// they were changed.
 	TestTime time.Time

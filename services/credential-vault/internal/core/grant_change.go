@@ -45,7 +45,7 @@ func (v *Vault) acceptSignIn(ctx context.Context, caller Caller, conn Connection
 	g.TokenOrigins, g.Origins = providerOrigins(p), after.Origins
 	g.Change++
 	g.schedule(now)
-	err = v.store.WriteGrant(ctx, GrantWrite{
+	err = v.writeGrant(ctx, GrantWrite{
 		Of: conn, Becomes: &after, Grant: g, SignIn: signIn, Notice: NoticeAuthorized,
 		Audit: v.record(caller, how, conn.Name, []string{lendsOf(def, conn).oauth}),
 	})
@@ -82,7 +82,7 @@ func (v *Vault) dropGrant(ctx context.Context, caller Caller, before Held, host,
 	g.Change++
 	record := v.record(caller, ActionRevoked, conn.Name, nil)
 	record.Host = host
-	err = v.store.WriteGrant(ctx, GrantWrite{
+	err = v.writeGrant(ctx, GrantWrite{
 		Of: conn, Becomes: &after, Grant: g, Notice: NoticeNeedsAuthorization, Audit: record,
 	})
 	if err != nil {

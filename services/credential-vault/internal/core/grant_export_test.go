@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
@@ -46,3 +47,6 @@ func (v *Vault) NewKey(ctx context.Context, name resource.Connection) ([]byte, e
 
 // Drain waits for the renewals of this process.
 func (v *Vault) Drain() { v.renewals.tokens.drain() }
+
+// SetLog makes a vault log elsewhere. Nothing must use it meanwhile.
+func (v *Vault) SetLog(log *slog.Logger) { v.log = log }

@@ -139,7 +139,7 @@ func (v *Vault) touch(ctx context.Context, held Held, now time.Time) error {
 	g.schedule(now)
 	g.Change++
 	w.Grant = g
-	err := v.store.WriteGrant(ctx, w)
+	err := v.writeGrant(ctx, w)
 	if err != nil && !errors.Is(err, ErrChanged) { // others may have noted it
 		return fmt.Errorf("note the use of %s: %w", held.Connection.Name, err)
 	}

@@ -229,7 +229,7 @@ func (r *grantRig) events() (types []string) {
 			if err != nil {
 				return err
 			}
-			for _, kind := range []string{"ferrule.connection.needs-authorization", "ferrule.connection.authorized"} {
+			for _, kind := range []string{"ferrule.connection.needs-authorization", "ferrule.connection.authorized", "ferrule.connection.failed"} {
 				if strings.Contains(string(p.Value), `"`+kind+`"`) {
 					types = append(types, strings.TrimPrefix(kind, "ferrule.connection."))
 				}

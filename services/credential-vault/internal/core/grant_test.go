@@ -80,7 +80,7 @@ func TestAClientThatIsNotAcceptedIsAnErrorThatAnEditEnds(t *testing.T) {
 		_, _, err = lend(t.Context(), v)
 		wantReason(t, err, fault.ReasonConnectionNotReady)
 		conn := r.state(v)
-		if conn.State != core.StateError || len(r.events()) != 0 {
+		if conn.State != core.StateError || !slices.Equal(r.events(), []string{"failed"}) {
 			t.Errorf("the connection is %v, events %v", conn.State, r.events())
 		}
 		conn.Change++

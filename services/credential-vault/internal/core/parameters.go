@@ -9,6 +9,7 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/nearest"
 	"github.com/ferrule-dev/ferrule/pkg/secret"
 )
 
@@ -167,7 +168,7 @@ func (f form) judgePlain(name, value string) string {
 	v, ok := f.variables[name]
 	switch {
 	case !ok:
-		return "is unknown"
+		return f.unknown(name)
 	case value == "":
 		return ""
 	case len(v.GetAllowedValues()) > 0 && !slices.Contains(v.GetAllowedValues(), value):
@@ -178,6 +179,22 @@ func (f form) judgePlain(name, value string) string {
 		return tooLong(maxParameter)
 	}
 	return ""
+}
+
+// unknown says that there is no such name, and which ones may have been meant.
+func (f form) unknown(name string) string {
+	var names []string
+	for _, p := range f.set.GetParameters() {
+		if !isOAuth(p) {
+			names = append(names, p.GetName())
+		}
+	}
+	for _, field := range f.signIn.Fields {
+		names = append(names, field.Name)
+	}
+	names = slices.AppendSeq(names, maps.Keys(f.variables))
+	slices.Sort(names)
+	return "is unknown" + nearest.Hint(name, names)
 }
 
 // judgeValue checks type, choice and length.
@@ -226,7 +243,7 @@ func (f form) judgeSecret(name string) string {
 	case p != nil && isOAuth(p):
 		return signInInstead
 	case p == nil && f.variables[name] == nil:
-		return "is unknown"
+		return f.unknown(name)
 	case p == nil || !isSecret(p):
 		return "is not a secret: send it in connection.parameters, not in secrets"
 	}

@@ -7,6 +7,7 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/nearest"
 )
 
 // defaultSet stands in for the set of a definition that has none.
@@ -32,8 +33,9 @@ func chooseSet(def *connectorv1.Definition, name string) (*connectorv1.Parameter
 	i := slices.IndexFunc(sets, func(s *connectorv1.ParameterSet) bool { return s.GetName() == name })
 	if i < 0 {
 		what := "is none of the connector's parameter sets: " + setNames(sets)
-		return nil, fault.Invalid(fault.ReasonConnectionParametersInvalid, "the connector has no parameter set %q; it has %s", name, setNames(sets)).
-			Field("connection.parameter_set", what)
+		hint := nearest.Hint(name, namesOfSets(sets))
+		return nil, fault.Invalid(fault.ReasonConnectionParametersInvalid, "the connector has no parameter set %q; it has %s%s", name, setNames(sets), hint).
+			Field("connection.parameter_set", what+hint)
 	}
 	if unsupported(sets[i]) != "" {
 		return nil, notSupported(sets[i], sets)
@@ -91,9 +93,17 @@ func notSupported(set *connectorv1.ParameterSet, all []*connectorv1.ParameterSet
 }
 
 func setNames(sets []*connectorv1.ParameterSet) string {
-	names := make([]string, 0, len(sets))
-	for _, s := range sets {
-		names = append(names, quoted(s.GetName()))
+	names := namesOfSets(sets)
+	for i, name := range names {
+		names[i] = quoted(name)
 	}
 	return strings.Join(names, ", ")
+}
+
+func namesOfSets(sets []*connectorv1.ParameterSet) []string {
+	names := make([]string, 0, len(sets))
+	for _, s := range sets {
+		names = append(names, s.GetName())
+	}
+	return names
 }

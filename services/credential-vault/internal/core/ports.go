@@ -68,6 +68,8 @@ type Write struct {
 	Grant *Grant
 	// Audit is recorded with the change, if there is one.
 	Audit *AuditRecord
+	// Notice is published with the change.
+	Notice Notice
 	// Silent changes are not announced: nothing that others keep copies of is
 	// different.
 	Silent bool

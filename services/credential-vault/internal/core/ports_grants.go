@@ -72,4 +72,7 @@ const (
 	NoticeAuthorized
 	// NoticeNeedsAuthorization means that it has lost its grant.
 	NoticeNeedsAuthorization
+	// NoticeFailed means that the connection has come into error: it is not known to
+	// work any more, for a reason that no sign-in repairs by itself.
+	NoticeFailed
 )

@@ -143,7 +143,7 @@ func (v *Vault) lendInDoubt(ctx context.Context, caller Caller, r Rejection, hel
 	conn.Change++
 	conn.UpdateTime = now
 	conn.enter(StateError, doubtReason, now)
-	err := v.store.WriteGrant(ctx, GrantWrite{Of: held.Connection, Becomes: &conn, Grant: g})
+	err := v.writeGrant(ctx, GrantWrite{Of: held.Connection, Becomes: &conn, Grant: g})
 	switch {
 	case err == nil:
 		held.Grant, held.Connection = g, conn
@@ -189,7 +189,7 @@ func (v *Vault) refusedNew(ctx context.Context, held Held, now time.Time) error 
 		conn.enter(StateError, rejectedReason, now)
 		w.Becomes = &conn
 	}
-	if err := v.store.WriteGrant(ctx, w); err != nil {
+	if err := v.writeGrant(ctx, w); err != nil {
 		return fmt.Errorf("record that the API refuses the token of %s: %w", conn.Name, err)
 	}
 	return why

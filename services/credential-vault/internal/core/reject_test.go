@@ -180,7 +180,7 @@ func TestATokenThatCannotBeRenewedIsNotGivenUpForOneRefusal(t *testing.T) {
 				}
 				time.Sleep(c.after)
 				_, _, err = reject(t, v, version, 401)
-				want, events := core.StateError, []string{"authorized"}
+				want, events := core.StateError, []string{"authorized", "failed"}
 				if c.lost {
 					wantReason(t, err, fault.ReasonConnectionNotReady)
 					want, events = core.StateNeedsAuthorization, append(events, "needs-authorization")

@@ -22,7 +22,7 @@ func TestWhatBecomesOfAConnectionWhoseTokenCannotBeRenewed(t *testing.T) {
 		events []string
 	}{
 		"the grant is gone":                     {gone("invalid_grant"), fault.ReasonConnectionNotReady, core.StateNeedsAuthorization, 1000 * time.Hour, []string{"authorized", "needs-authorization"}},
-		"the provider does not take our client": {misconfigured, fault.ReasonProviderRefused, core.StateError, 4 * time.Second, []string{"authorized"}},
+		"the provider does not take our client": {misconfigured, fault.ReasonProviderRefused, core.StateError, 4 * time.Second, []string{"authorized", "failed"}},
 		"the provider is down":                  {transient(), fault.ReasonProviderUnavailable, core.StateConnected, 4 * time.Second, []string{"authorized"}},
 		"the provider asks for some time":       {busy, fault.ReasonProviderUnavailable, core.StateConnected, 179 * time.Second, []string{"authorized"}},
 		"something else has failed":             {errDisk, fault.ReasonInternal, core.StateConnected, 4 * time.Second, []string{"authorized"}},

@@ -91,7 +91,7 @@ func (v *Vault) tryToken(ctx context.Context, c claim, began Held, a answer) (He
 	g.Change++
 	g.schedule(now)
 	w.Grant = g
-	if err := v.store.WriteGrant(ctx, w); err != nil {
+	if err := v.writeGrant(ctx, w); err != nil {
 		return Held{}, fmt.Errorf("store the token of %s: %w", c.name, err)
 	}
 	held.Grant = g
@@ -251,7 +251,7 @@ func (v *Vault) tryFailure(ctx context.Context, c claim, f failure) (held Held, 
 	}
 	g.schedule(now)
 	w.Grant = g
-	if err := v.store.WriteGrant(ctx, w); err != nil {
+	if err := v.writeGrant(ctx, w); err != nil {
 		return Held{}, nil, fmt.Errorf("record that the token of %s was not renewed: %w", c.name, err)
 	}
 	return Held{}, outcome, nil

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -61,15 +62,18 @@ func (v *Vault) tryReport(ctx context.Context, caller Caller, r TestReport) (Con
 	}
 	switch {
 	case before.State == StateNeedsAuthorization: // no test can tell more than that
+	case r.Outcome == OutcomeReached && before.Refusals.stand():
 	case r.Outcome != OutcomeFailed:
 		after.enter(StateConnected, "", now)
-	case r.Failure == "":
-		after.enter(StateError, failedTest, now)
+		after.Refusals = before.Refusals.cleared(now)
 	default:
-		after.enter(StateError, r.Failure, now)
+		after.enter(StateError, cmp.Or(r.Failure, failedTest), now)
+		if after.Refusals.stand() { // what the API accepts afterwards ends this, too
+			after.Refusals.Reason = after.StateReason
+		}
 	}
 	w := Write{Connection: after, Silent: after.State == before.State && after.StateReason == before.StateReason}
-	if err := v.store.Replace(ctx, w); err != nil {
+	if err := v.replace(ctx, before, w); err != nil {
 		return Connection{}, fmt.Errorf("store %s: %w", r.Name, err)
 	}
 	return after, nil

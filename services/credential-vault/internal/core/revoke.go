@@ -107,7 +107,7 @@ func (v *Vault) tryRevoke(ctx context.Context, held Held) (string, error) {
 	if held.Grant.RefreshedBy != p.RefreshedBy {
 		return "", changedRenewal(held.Connection)
 	}
-	var t oauth.Token
+	t := oauth.Token{Identity: held.Grant.Identity}
 	defer func() { t.Clear() }()
 	if t.Access, err = v.openAccess(ctx, held.Connection, held.Grant); err != nil {
 		return "", err

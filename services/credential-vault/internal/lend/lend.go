@@ -40,6 +40,7 @@ func Message(c core.Credential) (*vaultv1.Credential, error) {
 		Mock:           c.Connection.Mock,
 		LinkKey:        c.LinkKey,
 		Tls:            TLS(c.Connection.TLS),
+		Refused:        c.Connection.Refused(),
 	}
 	if c.Placement != (oauth.Placement{}) {
 		m.TokenPlacement = &vaultv1.TokenPlacement{Header: c.Placement.Header, Prefix: c.Placement.Prefix}

@@ -112,6 +112,8 @@ type Profile struct {
 	Answer Answer
 	// Identity says how to learn who signed in.
 	Identity Identity
+	// Revocation says how tokens are given back, where that is not as RFC 7009 says.
+	Revocation Revocation
 	// Placement is how the API wants the token, where it is not a bearer token.
 	Placement Placement
 }
@@ -136,7 +138,7 @@ type Endpoints struct {
 	Refresh string
 	// Device is where device codes come from.
 	Device string
-	// Revocation is where tokens are given back (RFC 7009).
+	// Revocation is where tokens are given back, by RFC 7009 or as [Revocation] says.
 	Revocation string
 	// Registration is where clients register (RFC 7591).
 	Registration string

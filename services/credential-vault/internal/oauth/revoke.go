@@ -6,7 +6,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/secret"
 )
 
-// Revoke gives tokens back (RFC 7009): the refresh token first, whose end usually
+// Revoke gives tokens back, by RFC 7009 or as the profile says: the refresh token first, whose end usually
 // ends the others, then the access token. A provider without an endpoint for that
 // is no failure, nor is one that does not know the token any more or takes back no
 // tokens of a kind. Both are tried; the first failure is returned.
@@ -15,16 +15,21 @@ func (c *Client) Revoke(ctx context.Context, p *Profile, t Token) error {
 		return nil
 	}
 	var first *Error
+	tried := false
 	for _, one := range []struct {
 		hint  string
 		token secret.Text
 	}{{"refresh_token", t.Refresh}, {"access_token", t.Access}} {
-		if one.token.Empty() {
+		if one.token.Empty() || !p.Revocation.takes(one.hint) {
 			continue
 		}
-		if err := c.revoke(ctx, p, one.hint, one.token); err != nil && first == nil {
+		tried = true
+		if err := c.revoke(ctx, p, one.hint, one.token, t.Identity); err != nil && first == nil {
 			first = err
 		}
+	}
+	if !tried && (!t.Refresh.Empty() || !t.Access.Empty()) {
+		return unsent("", "there is no token of the kind that it takes back")
 	}
 	if first == nil {
 		return nil // not the typed nil, which is an error
@@ -33,7 +38,10 @@ func (c *Client) Revoke(ctx context.Context, p *Profile, t Token) error {
 }
 
 // revoke gives one token back.
-func (c *Client) revoke(ctx context.Context, p *Profile, hint string, token secret.Text) *Error {
+func (c *Client) revoke(ctx context.Context, p *Profile, hint string, token secret.Text, identity string) *Error {
+	if !p.Revocation.Standard() {
+		return c.revokeAs(ctx, p, token, identity)
+	}
 	r, err := newRequest(p, "revocation endpoint", p.Endpoints.Revocation)
 	if err != nil {
 		return err

@@ -88,11 +88,31 @@ func (v *values) endpoints(p *problems, grant oauth.Grant, given Given) oauth.En
 	out.Refresh = get("refresh", v.template(list["refresh"]) != "")
 	out.Device = get("device", grant == oauth.DeviceCode)
 	out.Revocation = get("revocation", list["revocation"].written != "")
+	if v.presetRevokes() && v.elsewhere(out) {
+		out.Revocation = ""
+	}
 	out.Registration = get("registration", list["registration"].written != "")
 	if out.Metadata == "" && !v.src.dynamic() {
 		v.demand(p, grant, list)
 	}
 	return out
+}
+
+// elsewhere reports whether the sign-in is at another server than that for which the
+// preset knows a way of its own to give tokens back: the tokens are none of that one's
+// business.
+func (v *values) elsewhere(e oauth.Endpoints) bool {
+	preset := v.src.preset
+	byDefault := func(template string) string {
+		return expand(template, func(name string) string {
+			if s := v.src.setting(name); s != nil {
+				return s.Default
+			}
+			return ""
+		})
+	}
+	return !preset.Revocation.Standard() && e.Revocation == byDefault(preset.Endpoints.Revocation) &&
+		origin(e.Token) != origin(byDefault(preset.Endpoints.Token))
 }
 
 // safe returns values for texts that are judged as a whole afterwards.

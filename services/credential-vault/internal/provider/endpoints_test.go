@@ -33,12 +33,12 @@ func TestTheFurtherEndpointsOfPresets(t *testing.T) {
 			identity: "https://app.vssps.visualstudio.com/_apis/profile/profiles/me?api-version=7.1",
 		},
 		"docusign": {identity: "https://account-d.docusign.com/oauth/userinfo"},
-		"dropbox":  {identity: "https://api.dropboxapi.com/2/users/get_current_account"},
+		"dropbox":  {revocation: "https://api.dropboxapi.com/2/auth/token/revoke", identity: "https://api.dropboxapi.com/2/users/get_current_account"},
 		"entra": {
 			device: "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/oauth2/v2.0/devicecode",
 		},
-		"facebook": {identity: "https://graph.facebook.com/v23.0/me?fields=id,name"},
-		"github":   {device: "https://github.com/login/device/code", identity: "https://api.github.com/user"},
+		"facebook": {revocation: "https://graph.facebook.com/v23.0/me/permissions", identity: "https://graph.facebook.com/v23.0/me?fields=id,name"},
+		"github":   {device: "https://github.com/login/device/code", revocation: "https://api.github.com/applications", identity: "https://api.github.com/user"},
 		"gitlab": {
 			device:     "https://git.acme.example/gitlab/oauth/authorize_device",
 			revocation: "https://git.acme.example/gitlab/oauth/revoke",
@@ -49,7 +49,7 @@ func TestTheFurtherEndpointsOfPresets(t *testing.T) {
 			device: "https://oauth2.googleapis.com/device/code", revocation: "https://oauth2.googleapis.com/revoke",
 			issuer: "https://accounts.google.com", identity: "https://openidconnect.googleapis.com/v1/userinfo",
 		},
-		"hubspot":   {},
+		"hubspot":   {revocation: "https://api.hubapi.com/oauth/2026-03/token/revoke"},
 		"instagram": {identity: "https://graph.instagram.com/me?fields=username"},
 		"keycloak": {
 			device:     "http://127.0.0.1:8080/auth/realms/staff/protocol/openid-connect/auth/device",
@@ -71,9 +71,9 @@ func TestTheFurtherEndpointsOfPresets(t *testing.T) {
 			revocation: "https://test.salesforce.com/services/oauth2/revoke", identity: "https://test.salesforce.com/services/oauth2/userinfo",
 		},
 		"shopify":    {},
-		"slack":      {identity: "https://slack.com/api/auth.test"},
-		"slack-user": {identity: "https://slack.com/api/auth.test"},
-		"stripe":     {},
+		"slack":      {revocation: "https://slack.com/api/auth.revoke", identity: "https://slack.com/api/auth.test"},
+		"slack-user": {revocation: "https://slack.com/api/auth.revoke", identity: "https://slack.com/api/auth.test"},
+		"stripe":     {revocation: "https://connect.stripe.com/oauth/deauthorize"},
 		"twitter":    {revocation: "https://api.x.com/2/oauth2/revoke", identity: "https://api.x.com/2/users/me"},
 		"zoom": {
 			device: "https://zoom.us/oauth/devicecode", revocation: "https://zoom.us/oauth/revoke", identity: "https://api.zoom.us/v2/users/me",

@@ -52,6 +52,8 @@ type Preset struct {
 	Assertion AssertionRules `yaml:"assertion"`
 	// Identity says how to learn who signed in.
 	Identity oauth.Identity `yaml:"identity"`
+	// Revocation says how tokens are given back, if not as RFC 7009 says.
+	Revocation oauth.Revocation `yaml:"revocation"`
 	// Placement is how the API wants tokens.
 	Placement oauth.Placement `yaml:"placement"`
 	// Documentation are links for people.

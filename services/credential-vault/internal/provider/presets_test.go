@@ -304,8 +304,9 @@ func TestEveryPresetMakesAProfileOfItsName(t *testing.T) {
 	}
 }
 
-func TestEveryPresetFitsTheSchema(t *testing.T) {
-	t.Parallel()
+// presetSchema returns the schema of the files.
+func presetSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
 	text, err := os.ReadFile("presets/schema.json")
 	if err != nil {
 		t.Fatal(err)
@@ -322,6 +323,12 @@ func TestEveryPresetFitsTheSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return schema
+}
+
+func TestEveryPresetFitsTheSchema(t *testing.T) {
+	t.Parallel()
+	schema := presetSchema(t)
 	files, err := filepath.Glob("presets/*.yaml")
 	if err != nil || len(files) != len(load(t).All()) {
 		t.Fatalf("%d files, %d presets, error %v", len(files), len(load(t).All()), err)

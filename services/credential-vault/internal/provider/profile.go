@@ -175,6 +175,9 @@ func (v *values) quirks(p *problems, profile *oauth.Profile) {
 	profile.Identity = preset.Identity
 	profile.Identity.URL = v.fill(&problems{}, "identity", preset.Identity.URL)
 	profile.Placement = preset.Placement
+	if v.presetRevokes() {
+		profile.Revocation = preset.Revocation
+	}
 	if v.src.generic() {
 		return
 	}
@@ -189,6 +192,13 @@ func (v *values) quirks(p *problems, profile *oauth.Profile) {
 	if profile.Issuer == "" && preset.Issuer != "" && (v.src.standard || w.Authorization == "") {
 		profile.Issuer = v.issuer(preset.Issuer)
 	}
+}
+
+// presetRevokes reports whether tokens are given back where the preset says, and so
+// in its way. An endpoint that somebody else states is one of RFC 7009.
+func (v *values) presetRevokes() bool {
+	e := v.src.listed()["revocation"]
+	return e.preset != "" && v.template(e) == e.preset
 }
 
 // issuer completes a preset's issuer, whose trailing slash counts.

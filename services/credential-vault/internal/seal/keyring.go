@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/keyset"
@@ -63,6 +64,8 @@ type Keyring struct {
 	previous  KEK // nil unless keysets are being moved from one KEK to another
 	stored    Keysets
 	unwrapped *unwrapped
+	keyFile   string      // where the key-encryption key is; empty if it is elsewhere
+	proved    atomic.Bool // the key opens what is stored, or is somebody else's business
 
 	mu    sync.RWMutex
 	known map[string]*dataKeys // by environment; entries are replaced, never changed
@@ -79,10 +82,12 @@ type dataKeys struct {
 // somebody else closes, if it needs that.
 func New(kek KEK, stored Keysets, options ...Option) *Keyring {
 	c := configured(options)
-	return &Keyring{
+	k := &Keyring{
 		kek: kek, previous: c.previous, stored: stored,
 		unwrapped: newUnwrapped(c.clock), known: map[string]*dataKeys{},
 	}
+	k.proved.Store(true)
+	return k
 }
 
 // Check decrypts every stored keyset, so that a wrong key is noticed at the start
@@ -127,6 +132,11 @@ func (k *Keyring) writing(ctx context.Context, environment string) (*dataKeys, e
 	}
 	if !errors.Is(err, ErrNoKeyset) {
 		return nil, err
+	}
+	if !k.proved.Load() { // or a wrong key could begin to encrypt beside the right one
+		if err := k.Prove(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if err := k.create(ctx, environment); err != nil && !errors.Is(err, ErrKeysetChanged) {
 		return nil, err

@@ -312,9 +312,8 @@ func TestAServiceThatIsAwayIsNotAWrongKey(t *testing.T) {
 	if _, _, err := away.Rewrapper(t.Context(), "default"); fault.ReasonOf(err) != fault.ReasonKeyUnavailable {
 		t.Errorf("rewrap: got %v", err)
 	}
-	wantText(t, refused("", false, broken{}, away.Check(t.Context())), "broken://key cannot be used", "the service is away")
-	empty := New(broken{}, newShelf()).Check(t.Context())
-	wantText(t, refused("", false, broken{}, empty), "broken://key cannot be used", "the service is away")
+	wantText(t, away.Prove(t.Context()), "broken://key cannot be used", "the service is away")
+	wantText(t, New(broken{}, newShelf()).Prove(t.Context()), "broken://key cannot be used", "the service is away")
 	// The previous key is asked as well, and its loss is not a wrong key either.
 	moved := New(newKEK(t), s, WithPrevious(broken{}))
 	if _, err := moved.Open(t.Context(), here(), blob); fault.ReasonOf(err) != fault.ReasonKeyUnavailable {

@@ -15,6 +15,20 @@ import (
 // missing although keysets are stored, when others may read it, or when the key
 // does not decrypt every stored keyset or cannot be asked.
 func Unlock(ctx context.Context, uri string, stored Keysets, options ...Option) (*Keyring, error) {
+	k, err := Prepare(ctx, uri, stored, options...)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.Prove(ctx); err != nil {
+		return nil, errors.Join(err, closeKEK(k.kek))
+	}
+	return k, nil
+}
+
+// Prepare returns the keyring that [Unlock] would, and has not asked the key for
+// anything yet: [Keyring.Prove] does. Until that has succeeded no environment gets a
+// first keyset without it.
+func Prepare(ctx context.Context, uri string, stored Keysets, options ...Option) (*Keyring, error) {
 	path, inFile := fileOf(uri)
 	if inFile {
 		if err := forgetHalfWritten(path); err != nil {
@@ -29,23 +43,34 @@ func Unlock(ctx context.Context, uri string, stored Keysets, options ...Option) 
 		return nil, err
 	}
 	k := New(kek, stored, options...)
-	if err := k.Check(ctx); err != nil {
-		return nil, errors.Join(refused(path, inFile, kek, err), closeKEK(kek))
+	k.proved.Store(false)
+	if inFile {
+		k.keyFile = path
 	}
 	return k, nil
 }
 
-// refused explains to an operator why a key does not open the store.
-func refused(path string, inFile bool, kek KEK, err error) error {
+// Prove tries the key, see [Keyring.Check]. Its errors are sentences for the operator.
+// Those with the reason KEY_UNAVAILABLE may pass by themselves; others do not.
+func (k *Keyring) Prove(ctx context.Context) error {
+	if err := k.Check(ctx); err != nil {
+		return k.refused(err)
+	}
+	k.proved.Store(true)
+	return nil
+}
+
+// refused explains to an operator why the key does not open the store.
+func (k *Keyring) refused(err error) error {
 	switch {
 	case fault.ReasonOf(err) == fault.ReasonKeyUnavailable:
-		return fmt.Errorf("the key-encryption key %s cannot be used: %s: %w", kek.ID(), fault.From(err).Message(), err)
+		return fmt.Errorf("the key-encryption key %s cannot be used: %s: %w", k.kek.ID(), fault.From(err).Message(), err)
 	case !isKeyError(err):
 		return err
-	case inFile:
-		return fmt.Errorf("key file %s is not the one that the stored secrets need; put back the one that belongs to this store: %w", path, err)
+	case k.keyFile != "":
+		return fmt.Errorf("key file %s is not the one that the stored secrets need; put back the one that belongs to this store: %w", k.keyFile, err)
 	}
-	return fmt.Errorf("key %s is not the one that the stored secrets need; name the one that belongs to this store, or both while they are moved: %w", kek.ID(), err)
+	return fmt.Errorf("key %s is not the one that the stored secrets need; name the one that belongs to this store, or both while they are moved: %w", k.kek.ID(), err)
 }
 
 // first makes the key of a vault that has encrypted nothing yet.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/kv"
-	"github.com/ferrule-dev/ferrule/pkg/kv/outbox"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/core"
 )
@@ -108,7 +107,7 @@ func granted(r kv.Reader, c core.Connection) (core.Connection, error) {
 func (s *Store) WriteGrant(ctx context.Context, w core.GrantWrite) error {
 	change := core.Write{Connection: w.Of, Audit: w.Audit, Silent: w.Becomes == nil}
 	if w.Becomes != nil {
-		change.Connection = *w.Becomes
+		change.Connection, change.Notice = *w.Becomes, w.Notice
 	}
 	return s.commit(ctx, change, func(tx kv.Tx) error {
 		stored, before, err := grantBefore(tx, w)
@@ -146,22 +145,12 @@ func grantBefore(tx kv.Tx, w core.GrantWrite) (core.Connection, core.Grant, erro
 	return stored, before, err
 }
 
-// become writes what a connection becomes with its grant, and the notice of it.
+// become writes what a connection becomes with its grant.
 func become(tx kv.Tx, stored core.Connection, w core.GrantWrite) error {
 	if stored.Change != w.Becomes.Change-1 {
 		return core.ErrChanged
 	}
-	if err := put(tx, core.Write{Connection: *w.Becomes}); err != nil {
-		return err
-	}
-	if w.Notice == core.NoticeNone {
-		return nil
-	}
-	m, err := notice(*w.Becomes, w.Notice)
-	if err != nil {
-		return err
-	}
-	return outbox.Put(tx, m)
+	return put(tx, core.Write{Connection: *w.Becomes})
 }
 
 // putGrant writes a grant and the index of when it is due.

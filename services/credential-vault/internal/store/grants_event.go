@@ -14,6 +14,7 @@ import (
 const (
 	eventAuthorized         = "ferrule.connection.authorized"
 	eventNeedsAuthorization = "ferrule.connection.needs-authorization"
+	eventFailed             = "ferrule.connection.failed"
 )
 
 // eventMediaType is that of an event as a whole.
@@ -52,8 +53,12 @@ func notice(c core.Connection, n core.Notice) (outbox.Message, error) {
 			State: c.State.String(), Reason: c.StateReason,
 		},
 	}
-	if n == core.NoticeAuthorized {
+	switch n {
+	case core.NoticeAuthorized:
 		e.Type = eventAuthorized
+	case core.NoticeFailed:
+		e.Type = eventFailed
+	case core.NoticeNeedsAuthorization, core.NoticeNone:
 	}
 	data, err := json.Marshal(e)
 	if err != nil {

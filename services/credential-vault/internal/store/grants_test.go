@@ -211,6 +211,7 @@ func TestTheEventOfALostGrant(t *testing.T) {
 		kind   string
 	}{
 		"a grant that is lost":  {core.NoticeNeedsAuthorization, "ferrule.connection.needs-authorization"},
+		"a state of error":      {core.NoticeFailed, "ferrule.connection.failed"},
 		"a grant that is given": {core.NoticeAuthorized, "ferrule.connection.authorized"},
 	} {
 		t.Run(title, func(t *testing.T) {

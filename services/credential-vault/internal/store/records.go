@@ -42,9 +42,16 @@ type connectionRecord struct {
 	State          int               `json:"state"`
 	StateReason    string            `json:"state_reason,omitempty"`
 	StateTime      time.Time         `json:"state_time"`
+	Refusals       refusalsRecord    `json:"refusals,omitzero"`
 	TestTime       time.Time         `json:"test_time,omitzero"`
 	CreateTime     time.Time         `json:"create_time"`
 	UpdateTime     time.Time         `json:"update_time"`
+}
+
+type refusalsRecord struct {
+	Reason    string    `json:"reason,omitempty"`
+	Cleared   int       `json:"cleared,omitempty"`
+	ClearTime time.Time `json:"clear_time,omitzero"`
 }
 
 type tlsRecord struct {
@@ -81,6 +88,7 @@ func encodeConnection(c core.Connection) ([]byte, error) {
 		Key: c.Key, DisplayName: c.DisplayName, ServerURL: c.ServerURL, Origins: originRecords(c.Origins), TokenOrigins: c.TokenOrigins, Profile: facetRecords(c.Profile),
 		Kind: string(c.Kind), Client: c.Client, Owner: c.Owner,
 		Mock: c.Mock, TLS: tlsRecordOf(c.TLS), State: int(c.State), StateReason: c.StateReason, StateTime: c.StateTime.UTC(), TestTime: c.TestTime.UTC(),
+		Refusals:   refusalsRecord{c.Refusals.Reason, c.Refusals.Cleared, c.Refusals.ClearTime.UTC()},
 		CreateTime: c.CreateTime.UTC(), UpdateTime: c.UpdateTime.UTC(),
 	})
 }
@@ -101,6 +109,7 @@ func decodeConnection(name resource.Connection, data []byte) (core.Connection, e
 		Kind: oauth.Grant(r.Kind), Client: r.Client, Owner: r.Owner,
 		Mock: r.Mock, TLS: r.TLS.settings(),
 		State: core.State(r.State), StateReason: r.StateReason, StateTime: r.StateTime, TestTime: r.TestTime,
+		Refusals:   core.Refusals(r.Refusals),
 		CreateTime: r.CreateTime, UpdateTime: r.UpdateTime,
 	}, nil
 }

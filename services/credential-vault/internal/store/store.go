@@ -130,6 +130,9 @@ func (s *Store) commit(ctx context.Context, w core.Write, change func(kv.Tx) err
 		if err := change(tx); err != nil {
 			return err
 		}
+		if err := putNotice(tx, w); err != nil {
+			return err
+		}
 		if w.Silent {
 			return nil
 		}
@@ -139,6 +142,18 @@ func (s *Store) commit(ctx context.Context, w core.Write, change func(kv.Tx) err
 		s.announced()
 	}
 	return err
+}
+
+// putNotice leaves what the owner of a connection is told of a change, if anything.
+func putNotice(tx kv.Tx, w core.Write) error {
+	if w.Notice == core.NoticeNone {
+		return nil
+	}
+	m, err := notice(w.Connection, w.Notice)
+	if err != nil {
+		return err
+	}
+	return outbox.Put(tx, m)
 }
 
 // announcement tells others that their copy of a connection is out of date. It

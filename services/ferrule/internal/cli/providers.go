@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
+	"github.com/ferrule-dev/ferrule/pkg/nearest"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
 )
 
@@ -79,7 +80,11 @@ func (a *app) describeProvider(all []*vaultv1.Provider, name string) error {
 		}
 		return nil
 	}
-	return usage("there is no provider %q; `ferrule providers` lists them", name)
+	var names []string
+	for _, p := range all {
+		names = append(append(names, id(p.GetName())), p.GetAliases()...)
+	}
+	return usage("there is no provider %q%s; `ferrule providers` lists them", name, nearest.Hint(name, names))
 }
 
 func providerHasName(p *vaultv1.Provider, name string) bool {

@@ -20,7 +20,7 @@ import (
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/definition"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
-	"github.com/ferrule-dev/ferrule/services/registry/internal/edit/nearest"
+	"github.com/ferrule-dev/ferrule/pkg/nearest"
 )
 
 // The limits of a mask.

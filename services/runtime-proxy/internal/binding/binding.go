@@ -62,6 +62,22 @@ type Lease struct {
 	LinkKey []byte
 	// Trust is whom the connection trusts in the TLS handshake.
 	Trust upstream.Trust
+	// Etag says what was lent: another one stands for other secrets.
+	Etag string
+	// Refused means that an API has refused the secrets, and accepted none since.
+	Refused bool
+}
+
+// Answer is how an API took the secrets of a lease that are no tokens.
+type Answer struct {
+	// Ask is the call.
+	Ask Ask
+	// Etag is that of the lease.
+	Etag string
+	// Status is that of the answer: 401, or 2xx.
+	Status int
+	// Host is who answered, "host:port".
+	Host string
 }
 
 // Source is where leases and definitions come from. Its errors are faults.
@@ -126,7 +142,10 @@ type Binding[R Compiled] struct {
 	// LinkKey signs links for the connection; empty if it has none. It must not be
 	// changed or shown.
 	LinkKey []byte
+	// Etag says what was lent.
+	Etag string
 
+	standing *standing    // of the lease
 	base     request.Base // where the API is
 	baseErr  error        // why that is not known
 	endpoint string       // of base
@@ -193,8 +212,9 @@ func (b *Binding[R]) allow(base request.Base) error {
 
 // entry is a lease and the binding that was last made of it.
 type entry[R Compiled] struct {
-	lease *Lease
-	bound atomic.Pointer[Binding[R]]
+	lease    *Lease
+	standing standing
+	bound    atomic.Pointer[Binding[R]]
 }
 
 func (e *entry[R]) bind(ask Ask, id string, revision R) (*Binding[R], error) {
@@ -226,6 +246,8 @@ func (e *entry[R]) bind(ask Ask, id string, revision R) (*Binding[R], error) {
 		Owner:        e.lease.Owner,
 		Mock:         e.lease.Mock,
 		LinkKey:      e.lease.LinkKey,
+		Etag:         e.lease.Etag,
+		standing:     &e.standing,
 		base:         base,
 		baseErr:      baseErr,
 		endpoint:     base.Endpoint(),

@@ -112,7 +112,7 @@ func (s *Store[R]) reject(ctx context.Context, now time.Time, ask Ask, refusal R
 		return "", err
 	}
 	slot := s.slotFor(ask)
-	slot.held.Store(&held[*entry[R]]{&entry[R]{lease: lease}, s.until(now, lease.Expires)})
+	slot.held.Store(&held[*entry[R]]{s.newEntry(lease, nil, now), s.until(now, lease.Expires)})
 	return lease.TokenVersion, nil
 }
 

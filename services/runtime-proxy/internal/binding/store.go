@@ -96,12 +96,13 @@ func NewStore[R Compiled](cfg Config, source Source, clk clock.Clock, compile fu
 // such as CONNECTION_NOT_FOUND for a connection that the caller may not see.
 func (s *Store[R]) Bind(ctx context.Context, ask Ask) (*Binding[R], error) {
 	now := s.clock.Now()
-	leased, err := s.slotFor(ask).get(ctx, now, func(ctx context.Context) (*entry[R], time.Time, error) {
+	slot := s.slotFor(ask)
+	leased, err := slot.get(ctx, now, func(ctx context.Context) (*entry[R], time.Time, error) {
 		lease, err := s.source.Lease(ctx, ask)
 		if err != nil {
 			return nil, time.Time{}, err
 		}
-		return &entry[R]{lease: lease}, s.until(now, lease.Expires), nil
+		return s.newEntry(lease, slot.held.Load(), now), s.until(now, lease.Expires), nil
 	})
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/binding"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/inject"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/pipeline"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/usage"
@@ -135,6 +136,7 @@ func (h *Handler) send(ctx context.Context, x *exchange) error {
 		Status: x.answer.StatusCode, Header: x.answer.Header, Streamed: x.body.streamed(),
 	})
 	if !again && err == nil {
+		h.noteAnswer(ctx, x)
 		return nil
 	}
 	_ = x.answer.Body.Close()
@@ -144,7 +146,17 @@ func (h *Handler) send(ctx context.Context, x *exchange) error {
 	}
 	h.deps.Pipeline.NoteUse(&x.handles, x.ask, x.binding.Endpoint(x.request.Base))
 	x.answer, err = h.deps.Client.Stream(ctx, &x.request, x.streaming(), attempt) //nolint:bodyclose // forward closes it
-	return x.blame(ctx, err)
+	if err != nil {
+		return x.blame(ctx, err)
+	}
+	h.noteAnswer(ctx, x)
+	return nil
+}
+
+// noteAnswer notes how the API took the secrets.
+func (h *Handler) noteAnswer(ctx context.Context, x *exchange) {
+	h.deps.Pipeline.NoteAnswer(x.asCaller(ctx), &x.handles, x.ask, x.binding,
+		pipeline.Heard{Base: x.base, Status: x.answer.StatusCode})
 }
 
 // newAttempt describes the request for its failures. The first description is a part

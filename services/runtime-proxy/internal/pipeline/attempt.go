@@ -59,11 +59,36 @@ func (p *Pipeline) exchange(ctx context.Context, ask binding.Ask, bound *Binding
 		return nil, err
 	}
 	again, err := handles.Challenged(ctx, req, p.clock.Now(), inject.Answered{Status: resp.Status, Header: resp.Header})
-	if err != nil || !again {
+	if err != nil {
 		return resp, err
 	}
-	p.NoteUse(handles, ask, bound.Endpoint(req.Base))
-	return p.client.Send(ctx, req, attempt)
+	if again {
+		p.NoteUse(handles, ask, bound.Endpoint(req.Base))
+		if resp, err = p.client.Send(ctx, req, attempt); err != nil {
+			return nil, err
+		}
+	}
+	p.NoteAnswer(ctx, handles, ask, bound, Heard{req.Base, resp.Status})
+	return resp, nil
+}
+
+// Heard is who answered a request, and with which status.
+type Heard struct {
+	Base   request.Base
+	Status int
+}
+
+// NoteAnswer tells the vault how an API took the secrets of a request, if that is news:
+// see [binding.Binding.Answered]. Tokens are renewed instead, see [Pipeline.Renew], and
+// a revision that is only tried out may have them in the wrong place. It
+// waits for the vault then, two seconds at most, so that whoever sees the refusal sees
+// the state of the connection, too; what the vault does not take is logged and told
+// again under the next lease.
+func (p *Pipeline) NoteAnswer(ctx context.Context, handles *inject.Handles, ask binding.Ask, bound *Binding, heard Heard) {
+	if p.answered == nil || ask.Revision != "" || !handles.Used() || handles.CarriesToken() || !bound.Answered(heard.Status) {
+		return
+	}
+	p.answered(ctx, binding.Answer{Ask: ask, Etag: bound.Etag, Status: heard.Status, Host: bound.Endpoint(heard.Base)})
 }
 
 // NoteUse notes that the credential of a call, if it carries any, goes to a host,

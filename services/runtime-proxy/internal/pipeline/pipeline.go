@@ -84,6 +84,9 @@ type Deps struct {
 	// NeedsAuthorization is told that an API said so of a connection, by the answer
 	// of its test operation; nil for nobody.
 	NeedsAuthorization func(ctx context.Context, connection resource.Connection, status int)
+	// Answered is told how an API took secrets, where that is news; nil for nobody. The
+	// call waits for it.
+	Answered func(ctx context.Context, answer binding.Answer)
 }
 
 // Pipeline runs calls. It is safe for concurrent use.
@@ -103,6 +106,7 @@ type Pipeline struct {
 	callbacks *callback.Store
 	publicURL string
 	needs     func(ctx context.Context, connection resource.Connection, status int)
+	answered  func(ctx context.Context, answer binding.Answer)
 	bindings  *Bindings
 	invoke    Next
 }
@@ -118,7 +122,7 @@ func New(deps Deps) (*Pipeline, error) {
 	p := &Pipeline{
 		clock: deps.Clock, client: deps.Client, usage: deps.Usage, timeout: deps.Timeout, uses: deps.Uses,
 		guard: deps.Guard, limits: deps.Limits, keys: deps.Keys, answers: deps.Answers, scripts: deps.Scripts,
-		log: deps.Log, callbacks: deps.Callbacks, publicURL: deps.PublicURL, needs: deps.NeedsAuthorization,
+		log: deps.Log, callbacks: deps.Callbacks, publicURL: deps.PublicURL, needs: deps.NeedsAuthorization, answered: deps.Answered,
 	}
 	if p.timeout == 0 {
 		p.timeout = DefaultTimeout

@@ -148,14 +148,17 @@ func (p *Pipeline) sendStream(ctx context.Context, c *Call, upload *Upload) (*ht
 	again, err := c.handles.Challenged(ctx, &c.request, p.clock.Now(), inject.Answered{
 		Status: resp.StatusCode, Header: resp.Header, Streamed: upload != nil,
 	})
-	if !again && err == nil {
-		return resp, nil
+	if again || err != nil {
+		_ = resp.Body.Close()
 	}
-	_ = resp.Body.Close()
+	if again && err == nil {
+		resp, err = p.streamOut(ctx, c, nil) // a body that is gone was an error
+	}
 	if err != nil {
 		return nil, err
 	}
-	return p.streamOut(ctx, c, nil) // a body that is gone was an error
+	p.NoteAnswer(ctx, &c.handles, c.ask(), c.Binding, Heard{c.request.Base, resp.StatusCode})
+	return resp, nil
 }
 
 // keepUpload makes what is uploaded the body of the request if the proof needs it,

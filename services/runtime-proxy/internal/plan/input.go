@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/nearest"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 )
 
@@ -184,7 +185,7 @@ func (o *Operation) unknownInput(name string) string {
 	if o.selects() {
 		names = append(names, contentTypeField)
 	}
-	if near := similar(name, names); len(near) > 0 {
+	if near := nearest.To(name, names); len(near) > 0 {
 		return "is no input of this operation; did you mean " + strings.Join(near, " or ") + "?"
 	}
 	if len(names) == 0 {

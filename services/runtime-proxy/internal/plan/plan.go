@@ -23,6 +23,7 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/nearest"
 )
 
 // weightFactor is how many bytes of memory stand behind one byte of a
@@ -94,7 +95,7 @@ func (r *Revision) unknown(id string) error {
 	for _, op := range r.definition.GetOperations() {
 		ids = append(ids, op.GetOperationId())
 	}
-	near := similar(id, ids)
+	near := nearest.To(id, ids)
 	if len(near) == 0 {
 		return fault.NotFound(fault.ReasonOperationNotFound,
 			"the connector has no operation %q; list its operations to see what there is", id).With("operation", id)

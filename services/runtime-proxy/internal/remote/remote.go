@@ -78,6 +78,8 @@ func leaseOf(got *vaultv1.Credential, err error) (*binding.Lease, error) {
 		Owner:        got.GetOwner(),
 		Mock:         got.GetMock(),
 		LinkKey:      got.GetLinkKey(),
+		Etag:         got.GetEtag(),
+		Refused:      got.GetRefused(),
 		Trust:        upstream.Trust{CACertificates: got.GetTls().GetCaCertificates(), MinVersion: got.GetTls().GetMinVersion()},
 	}
 	if t := got.GetExpireTime(); t != nil {
@@ -126,6 +128,18 @@ func (r *Remote) Definition(ctx context.Context, revision resource.Revision) (*c
 func (r *Remote) ReportTest(ctx context.Context, connection resource.Connection, succeeded bool, reason string) error {
 	_, err := r.vault.ReportConnectionTest(ctx, &vaultv1.ReportConnectionTestRequest{
 		Name: connection.String(), Succeeded: succeeded, Reason: strings.ToValidUTF8(reason[:min(len(reason), maxReason)], ""),
+	})
+	if err != nil {
+		return grpcx.FromStatus(err)
+	}
+	return nil
+}
+
+// ReportAnswer tells the vault how an API took the secrets of a lease.
+func (r *Remote) ReportAnswer(ctx context.Context, a binding.Answer) error {
+	_, err := r.vault.ReportAnswer(ctx, &vaultv1.ReportAnswerRequest{
+		Name: a.Ask.Connection.String(), Principal: a.Ask.Principal.Name, OperationId: a.Ask.Operation,
+		Etag: a.Etag, StatusCode: int32(a.Status), Host: a.Host,
 	})
 	if err != nil {
 		return grpcx.FromStatus(err)

@@ -52,6 +52,10 @@ const (
 	AuditAction_AUDIT_ACTION_PRUNED AuditAction = 11
 	// An OAuth client was created, changed or deleted; oauth_client names it.
 	AuditAction_AUDIT_ACTION_CLIENT_CHANGED AuditAction = 12
+	// An API refused secrets that are no tokens, which puts the connection into error.
+	AuditAction_AUDIT_ACTION_REJECTED AuditAction = 13
+	// An API accepted secrets again that it had refused.
+	AuditAction_AUDIT_ACTION_ACCEPTED AuditAction = 14
 )
 
 // Enum value maps for AuditAction.
@@ -70,6 +74,8 @@ var (
 		10: "AUDIT_ACTION_KEYS_ROTATED",
 		11: "AUDIT_ACTION_PRUNED",
 		12: "AUDIT_ACTION_CLIENT_CHANGED",
+		13: "AUDIT_ACTION_REJECTED",
+		14: "AUDIT_ACTION_ACCEPTED",
 	}
 	AuditAction_value = map[string]int32{
 		"AUDIT_ACTION_UNSPECIFIED":    0,
@@ -85,6 +91,8 @@ var (
 		"AUDIT_ACTION_KEYS_ROTATED":   10,
 		"AUDIT_ACTION_PRUNED":         11,
 		"AUDIT_ACTION_CLIENT_CHANGED": 12,
+		"AUDIT_ACTION_REJECTED":       13,
+		"AUDIT_ACTION_ACCEPTED":       14,
 	}
 )
 
@@ -303,7 +311,7 @@ const file_ferrule_vault_v1_audit_record_proto_rawDesc = "" +
 	"first_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tfirstTime\x12\x1a\n" +
 	"\bsequence\x18\f \x01(\x03R\bsequence\x12\x14\n" +
 	"\x05proof\x18\r \x01(\tR\x05proof\x12!\n" +
-	"\foauth_client\x18\x0e \x01(\tR\voauthClient*\xf1\x02\n" +
+	"\foauth_client\x18\x0e \x01(\tR\voauthClient*\xa7\x03\n" +
 	"\vAuditAction\x12\x1c\n" +
 	"\x18AUDIT_ACTION_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14AUDIT_ACTION_CREATED\x10\x01\x12\x18\n" +
@@ -318,7 +326,9 @@ const file_ferrule_vault_v1_audit_record_proto_rawDesc = "" +
 	"\x19AUDIT_ACTION_KEYS_ROTATED\x10\n" +
 	"\x12\x17\n" +
 	"\x13AUDIT_ACTION_PRUNED\x10\v\x12\x1f\n" +
-	"\x1bAUDIT_ACTION_CLIENT_CHANGED\x10\fB\xca\x01\n" +
+	"\x1bAUDIT_ACTION_CLIENT_CHANGED\x10\f\x12\x19\n" +
+	"\x15AUDIT_ACTION_REJECTED\x10\r\x12\x19\n" +
+	"\x15AUDIT_ACTION_ACCEPTED\x10\x0eB\xca\x01\n" +
 	"\x14com.ferrule.vault.v1B\x10AuditRecordProtoP\x01Z>github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1;vaultv1\xa2\x02\x03FVX\xaa\x02\x10Ferrule.Vault.V1\xca\x02\x10Ferrule\\Vault\\V1\xe2\x02\x1cFerrule\\Vault\\V1\\GPBMetadata\xea\x02\x12Ferrule::Vault::V1b\x06proto3"
 
 var (

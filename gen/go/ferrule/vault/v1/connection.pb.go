@@ -34,8 +34,8 @@ const (
 	ConnectionState_CONNECTION_STATE_CONNECTED ConnectionState = 1
 	// Waits for somebody to sign in.
 	ConnectionState_CONNECTION_STATE_NEEDS_AUTHORIZATION ConnectionState = 2
-	// Its last test failed, or no token was to be had; the reason says why. It can
-	// still be used.
+	// Its last test failed, an API refused its secrets, or no token was to be had; the
+	// reason says why. It can still be used.
 	ConnectionState_CONNECTION_STATE_ERROR ConnectionState = 3
 )
 

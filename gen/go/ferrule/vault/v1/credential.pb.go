@@ -63,7 +63,10 @@ type Credential struct {
 	// its key.
 	LinkKey []byte `protobuf:"bytes,15,opt,name=link_key,json=linkKey,proto3" json:"link_key,omitempty"`
 	// How the connection wants TLS; absent for the defaults.
-	Tls           *TlsSettings `protobuf:"bytes,16,opt,name=tls,proto3" json:"tls,omitempty"`
+	Tls *TlsSettings `protobuf:"bytes,16,opt,name=tls,proto3" json:"tls,omitempty"`
+	// An API has refused the secrets, and no call has been accepted since: the first
+	// one that is has to be reported.
+	Refused       bool `protobuf:"varint,17,opt,name=refused,proto3" json:"refused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -210,6 +213,13 @@ func (x *Credential) GetTls() *TlsSettings {
 	return nil
 }
 
+func (x *Credential) GetRefused() bool {
+	if x != nil {
+		return x.Refused
+	}
+	return false
+}
+
 // TokenPlacement is how a provider wants its access token to be sent.
 type TokenPlacement struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -325,7 +335,7 @@ var File_ferrule_vault_v1_credential_proto protoreflect.FileDescriptor
 
 const file_ferrule_vault_v1_credential_proto_rawDesc = "" +
 	"\n" +
-	"!ferrule/vault/v1/credential.proto\x12\x10ferrule.vault.v1\x1a!ferrule/vault/v1/connection.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xde\x05\n" +
+	"!ferrule/vault/v1/credential.proto\x12\x10ferrule.vault.v1\x1a!ferrule/vault/v1/connection.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf8\x05\n" +
 	"\n" +
 	"Credential\x12\x1e\n" +
 	"\n" +
@@ -350,7 +360,8 @@ const file_ferrule_vault_v1_credential_proto_rawDesc = "" +
 	"\x0ftoken_placement\x18\r \x01(\v2 .ferrule.vault.v1.TokenPlacementR\x0etokenPlacement\x12\x12\n" +
 	"\x04mock\x18\x0e \x01(\bR\x04mock\x12\x1e\n" +
 	"\blink_key\x18\x0f \x01(\fB\x03\x80\x01\x01R\alinkKey\x12/\n" +
-	"\x03tls\x18\x10 \x01(\v2\x1d.ferrule.vault.v1.TlsSettingsR\x03tls\x1a=\n" +
+	"\x03tls\x18\x10 \x01(\v2\x1d.ferrule.vault.v1.TlsSettingsR\x03tls\x12\x18\n" +
+	"\arefused\x18\x11 \x01(\bR\arefused\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"@\n" +

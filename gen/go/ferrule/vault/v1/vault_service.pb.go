@@ -2109,6 +2109,134 @@ func (x *VerifyAuditRecordsResponse) GetLastProof() string {
 	return ""
 }
 
+// ReportAnswerRequest is what an API answered to a call.
+type ReportAnswerRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/connections/{connection}".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// As in ResolveCredentialRequest.
+	Principal string `protobuf:"bytes,2,opt,name=principal,proto3" json:"principal,omitempty"`
+	// As in ResolveCredentialRequest.
+	OperationId string `protobuf:"bytes,3,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
+	// Etag of the credential that was lent.
+	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Status of the API's answer: 401 refuses the secrets, 2xx accepts them.
+	StatusCode int32 `protobuf:"varint,5,opt,name=status_code,json=statusCode,proto3" json:"status_code,omitempty"`
+	// Host that answered, "host:port".
+	Host          string `protobuf:"bytes,6,opt,name=host,proto3" json:"host,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportAnswerRequest) Reset() {
+	*x = ReportAnswerRequest{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportAnswerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportAnswerRequest) ProtoMessage() {}
+
+func (x *ReportAnswerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportAnswerRequest.ProtoReflect.Descriptor instead.
+func (*ReportAnswerRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ReportAnswerRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ReportAnswerRequest) GetPrincipal() string {
+	if x != nil {
+		return x.Principal
+	}
+	return ""
+}
+
+func (x *ReportAnswerRequest) GetOperationId() string {
+	if x != nil {
+		return x.OperationId
+	}
+	return ""
+}
+
+func (x *ReportAnswerRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *ReportAnswerRequest) GetStatusCode() int32 {
+	if x != nil {
+		return x.StatusCode
+	}
+	return 0
+}
+
+func (x *ReportAnswerRequest) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+// ReportAnswerResponse is empty.
+type ReportAnswerResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportAnswerResponse) Reset() {
+	*x = ReportAnswerResponse{}
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportAnswerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportAnswerResponse) ProtoMessage() {}
+
+func (x *ReportAnswerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportAnswerResponse.ProtoReflect.Descriptor instead.
+func (*ReportAnswerResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{33}
+}
+
 // ReportConnectionTestRequest is the outcome of a test.
 type ReportConnectionTestRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2125,7 +2253,7 @@ type ReportConnectionTestRequest struct {
 
 func (x *ReportConnectionTestRequest) Reset() {
 	*x = ReportConnectionTestRequest{}
-	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[32]
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2137,7 +2265,7 @@ func (x *ReportConnectionTestRequest) String() string {
 func (*ReportConnectionTestRequest) ProtoMessage() {}
 
 func (x *ReportConnectionTestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[32]
+	mi := &file_ferrule_vault_v1_vault_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2150,7 +2278,7 @@ func (x *ReportConnectionTestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportConnectionTestRequest.ProtoReflect.Descriptor instead.
 func (*ReportConnectionTestRequest) Descriptor() ([]byte, []int) {
-	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{32}
+	return file_ferrule_vault_v1_vault_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ReportConnectionTestRequest) GetName() string {
@@ -2352,12 +2480,24 @@ const file_ferrule_vault_v1_vault_service_proto_rawDesc = "" +
 	"\x0efirst_sequence\x18\x05 \x01(\x03R\rfirstSequence\x12#\n" +
 	"\rlast_sequence\x18\x06 \x01(\x03R\flastSequence\x12\x1d\n" +
 	"\n" +
-	"last_proof\x18\a \x01(\tR\tlastProof\"\x9b\x01\n" +
+	"last_proof\x18\a \x01(\tR\tlastProof\"\x93\x02\n" +
+	"\x13ReportAnswerRequest\x12<\n" +
+	"\x04name\x18\x01 \x01(\tB(\xe0A\x02\xfaA\x18\n" +
+	"\x16ferrule.dev/Connection\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\x12&\n" +
+	"\tprincipal\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tprincipal\x12+\n" +
+	"\foperation_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\voperationId\x12\x1e\n" +
+	"\x04etag\x18\x04 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x04etag\x12+\n" +
+	"\vstatus_code\x18\x05 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xd7\x04(dR\n" +
+	"statusCode\x12\x1c\n" +
+	"\x04host\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04host\"\x16\n" +
+	"\x14ReportAnswerResponse\"\x9b\x01\n" +
 	"\x1bReportConnectionTestRequest\x12<\n" +
 	"\x04name\x18\x01 \x01(\tB(\xe0A\x02\xfaA\x18\n" +
 	"\x16ferrule.dev/Connection\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\x12\x1c\n" +
 	"\tsucceeded\x18\x02 \x01(\bR\tsucceeded\x12 \n" +
-	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06reason2\xaf\x1c\n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06reason2\x8e\x1d\n" +
 	"\fVaultService\x12\x8f\x01\n" +
 	"\x10CreateConnection\x12).ferrule.vault.v1.CreateConnectionRequest\x1a\x1c.ferrule.vault.v1.Connection\"2\x82\xd3\xe4\x93\x02,:\x01*\"'/v1/{parent=environments/*}/connections\x12\x90\x01\n" +
 	"\rGetConnection\x12&.ferrule.vault.v1.GetConnectionRequest\x1a\x1c.ferrule.vault.v1.Connection\"9\xdaA\x04name\x82\xd3\xe4\x93\x02)\x12'/v1/{name=environments/*/connections/*}\x90\x02\x01\x12\xa3\x01\n" +
@@ -2385,7 +2525,8 @@ const file_ferrule_vault_v1_vault_service_proto_rawDesc = "" +
 	"\x10RejectCredential\x12).ferrule.vault.v1.RejectCredentialRequest\x1a\x1c.ferrule.vault.v1.Credential\x12W\n" +
 	"\n" +
 	"ReportUses\x12#.ferrule.vault.v1.ReportUsesRequest\x1a$.ferrule.vault.v1.ReportUsesResponse\x12c\n" +
-	"\x14ReportConnectionTest\x12-.ferrule.vault.v1.ReportConnectionTestRequest\x1a\x1c.ferrule.vault.v1.ConnectionB\xcb\x01\n" +
+	"\x14ReportConnectionTest\x12-.ferrule.vault.v1.ReportConnectionTestRequest\x1a\x1c.ferrule.vault.v1.Connection\x12]\n" +
+	"\fReportAnswer\x12%.ferrule.vault.v1.ReportAnswerRequest\x1a&.ferrule.vault.v1.ReportAnswerResponseB\xcb\x01\n" +
 	"\x14com.ferrule.vault.v1B\x11VaultServiceProtoP\x01Z>github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1;vaultv1\xa2\x02\x03FVX\xaa\x02\x10Ferrule.Vault.V1\xca\x02\x10Ferrule\\Vault\\V1\xe2\x02\x1cFerrule\\Vault\\V1\\GPBMetadata\xea\x02\x12Ferrule::Vault::V1b\x06proto3"
 
 var (
@@ -2400,7 +2541,7 @@ func file_ferrule_vault_v1_vault_service_proto_rawDescGZIP() []byte {
 	return file_ferrule_vault_v1_vault_service_proto_rawDescData
 }
 
-var file_ferrule_vault_v1_vault_service_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_ferrule_vault_v1_vault_service_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_ferrule_vault_v1_vault_service_proto_goTypes = []any{
 	(*CreateConnectionRequest)(nil),      // 0: ferrule.vault.v1.CreateConnectionRequest
 	(*GetConnectionRequest)(nil),         // 1: ferrule.vault.v1.GetConnectionRequest
@@ -2434,47 +2575,49 @@ var file_ferrule_vault_v1_vault_service_proto_goTypes = []any{
 	(*GetKeyRotationRequest)(nil),        // 29: ferrule.vault.v1.GetKeyRotationRequest
 	(*VerifyAuditRecordsRequest)(nil),    // 30: ferrule.vault.v1.VerifyAuditRecordsRequest
 	(*VerifyAuditRecordsResponse)(nil),   // 31: ferrule.vault.v1.VerifyAuditRecordsResponse
-	(*ReportConnectionTestRequest)(nil),  // 32: ferrule.vault.v1.ReportConnectionTestRequest
-	nil,                                  // 33: ferrule.vault.v1.CreateConnectionRequest.SecretsEntry
-	nil,                                  // 34: ferrule.vault.v1.UpdateConnectionRequest.SecretsEntry
-	nil,                                  // 35: ferrule.vault.v1.CreateOAuthClientRequest.SecretsEntry
-	nil,                                  // 36: ferrule.vault.v1.UpdateOAuthClientRequest.SecretsEntry
-	(*Connection)(nil),                   // 37: ferrule.vault.v1.Connection
-	(*fieldmaskpb.FieldMask)(nil),        // 38: google.protobuf.FieldMask
-	(AuditAction)(0),                     // 39: ferrule.vault.v1.AuditAction
-	(*timestamppb.Timestamp)(nil),        // 40: google.protobuf.Timestamp
-	(*AuditRecord)(nil),                  // 41: ferrule.vault.v1.AuditRecord
-	(*OAuthClient)(nil),                  // 42: ferrule.vault.v1.OAuthClient
-	(*Provider)(nil),                     // 43: ferrule.vault.v1.Provider
-	(KeyLevel)(0),                        // 44: ferrule.vault.v1.KeyLevel
-	(*emptypb.Empty)(nil),                // 45: google.protobuf.Empty
-	(*ConnectionForm)(nil),               // 46: ferrule.vault.v1.ConnectionForm
-	(*Authorization)(nil),                // 47: ferrule.vault.v1.Authorization
-	(*KeyRotation)(nil),                  // 48: ferrule.vault.v1.KeyRotation
-	(*Credential)(nil),                   // 49: ferrule.vault.v1.Credential
+	(*ReportAnswerRequest)(nil),          // 32: ferrule.vault.v1.ReportAnswerRequest
+	(*ReportAnswerResponse)(nil),         // 33: ferrule.vault.v1.ReportAnswerResponse
+	(*ReportConnectionTestRequest)(nil),  // 34: ferrule.vault.v1.ReportConnectionTestRequest
+	nil,                                  // 35: ferrule.vault.v1.CreateConnectionRequest.SecretsEntry
+	nil,                                  // 36: ferrule.vault.v1.UpdateConnectionRequest.SecretsEntry
+	nil,                                  // 37: ferrule.vault.v1.CreateOAuthClientRequest.SecretsEntry
+	nil,                                  // 38: ferrule.vault.v1.UpdateOAuthClientRequest.SecretsEntry
+	(*Connection)(nil),                   // 39: ferrule.vault.v1.Connection
+	(*fieldmaskpb.FieldMask)(nil),        // 40: google.protobuf.FieldMask
+	(AuditAction)(0),                     // 41: ferrule.vault.v1.AuditAction
+	(*timestamppb.Timestamp)(nil),        // 42: google.protobuf.Timestamp
+	(*AuditRecord)(nil),                  // 43: ferrule.vault.v1.AuditRecord
+	(*OAuthClient)(nil),                  // 44: ferrule.vault.v1.OAuthClient
+	(*Provider)(nil),                     // 45: ferrule.vault.v1.Provider
+	(KeyLevel)(0),                        // 46: ferrule.vault.v1.KeyLevel
+	(*emptypb.Empty)(nil),                // 47: google.protobuf.Empty
+	(*ConnectionForm)(nil),               // 48: ferrule.vault.v1.ConnectionForm
+	(*Authorization)(nil),                // 49: ferrule.vault.v1.Authorization
+	(*KeyRotation)(nil),                  // 50: ferrule.vault.v1.KeyRotation
+	(*Credential)(nil),                   // 51: ferrule.vault.v1.Credential
 }
 var file_ferrule_vault_v1_vault_service_proto_depIdxs = []int32{
-	37, // 0: ferrule.vault.v1.CreateConnectionRequest.connection:type_name -> ferrule.vault.v1.Connection
-	33, // 1: ferrule.vault.v1.CreateConnectionRequest.secrets:type_name -> ferrule.vault.v1.CreateConnectionRequest.SecretsEntry
-	37, // 2: ferrule.vault.v1.ListConnectionsResponse.connections:type_name -> ferrule.vault.v1.Connection
-	37, // 3: ferrule.vault.v1.UpdateConnectionRequest.connection:type_name -> ferrule.vault.v1.Connection
-	38, // 4: ferrule.vault.v1.UpdateConnectionRequest.update_mask:type_name -> google.protobuf.FieldMask
-	34, // 5: ferrule.vault.v1.UpdateConnectionRequest.secrets:type_name -> ferrule.vault.v1.UpdateConnectionRequest.SecretsEntry
-	39, // 6: ferrule.vault.v1.ListAuditRecordsRequest.action:type_name -> ferrule.vault.v1.AuditAction
-	40, // 7: ferrule.vault.v1.ListAuditRecordsRequest.start_time:type_name -> google.protobuf.Timestamp
-	40, // 8: ferrule.vault.v1.ListAuditRecordsRequest.end_time:type_name -> google.protobuf.Timestamp
-	41, // 9: ferrule.vault.v1.ListAuditRecordsResponse.audit_records:type_name -> ferrule.vault.v1.AuditRecord
+	39, // 0: ferrule.vault.v1.CreateConnectionRequest.connection:type_name -> ferrule.vault.v1.Connection
+	35, // 1: ferrule.vault.v1.CreateConnectionRequest.secrets:type_name -> ferrule.vault.v1.CreateConnectionRequest.SecretsEntry
+	39, // 2: ferrule.vault.v1.ListConnectionsResponse.connections:type_name -> ferrule.vault.v1.Connection
+	39, // 3: ferrule.vault.v1.UpdateConnectionRequest.connection:type_name -> ferrule.vault.v1.Connection
+	40, // 4: ferrule.vault.v1.UpdateConnectionRequest.update_mask:type_name -> google.protobuf.FieldMask
+	36, // 5: ferrule.vault.v1.UpdateConnectionRequest.secrets:type_name -> ferrule.vault.v1.UpdateConnectionRequest.SecretsEntry
+	41, // 6: ferrule.vault.v1.ListAuditRecordsRequest.action:type_name -> ferrule.vault.v1.AuditAction
+	42, // 7: ferrule.vault.v1.ListAuditRecordsRequest.start_time:type_name -> google.protobuf.Timestamp
+	42, // 8: ferrule.vault.v1.ListAuditRecordsRequest.end_time:type_name -> google.protobuf.Timestamp
+	43, // 9: ferrule.vault.v1.ListAuditRecordsResponse.audit_records:type_name -> ferrule.vault.v1.AuditRecord
 	11, // 10: ferrule.vault.v1.ReportUsesRequest.uses:type_name -> ferrule.vault.v1.CredentialUse
-	40, // 11: ferrule.vault.v1.CredentialUse.first_time:type_name -> google.protobuf.Timestamp
-	40, // 12: ferrule.vault.v1.CredentialUse.last_time:type_name -> google.protobuf.Timestamp
-	42, // 13: ferrule.vault.v1.CreateOAuthClientRequest.oauth_client:type_name -> ferrule.vault.v1.OAuthClient
-	35, // 14: ferrule.vault.v1.CreateOAuthClientRequest.secrets:type_name -> ferrule.vault.v1.CreateOAuthClientRequest.SecretsEntry
-	42, // 15: ferrule.vault.v1.ListOAuthClientsResponse.oauth_clients:type_name -> ferrule.vault.v1.OAuthClient
-	42, // 16: ferrule.vault.v1.UpdateOAuthClientRequest.oauth_client:type_name -> ferrule.vault.v1.OAuthClient
-	38, // 17: ferrule.vault.v1.UpdateOAuthClientRequest.update_mask:type_name -> google.protobuf.FieldMask
-	36, // 18: ferrule.vault.v1.UpdateOAuthClientRequest.secrets:type_name -> ferrule.vault.v1.UpdateOAuthClientRequest.SecretsEntry
-	43, // 19: ferrule.vault.v1.ListProvidersResponse.providers:type_name -> ferrule.vault.v1.Provider
-	44, // 20: ferrule.vault.v1.RotateKeysRequest.level:type_name -> ferrule.vault.v1.KeyLevel
+	42, // 11: ferrule.vault.v1.CredentialUse.first_time:type_name -> google.protobuf.Timestamp
+	42, // 12: ferrule.vault.v1.CredentialUse.last_time:type_name -> google.protobuf.Timestamp
+	44, // 13: ferrule.vault.v1.CreateOAuthClientRequest.oauth_client:type_name -> ferrule.vault.v1.OAuthClient
+	37, // 14: ferrule.vault.v1.CreateOAuthClientRequest.secrets:type_name -> ferrule.vault.v1.CreateOAuthClientRequest.SecretsEntry
+	44, // 15: ferrule.vault.v1.ListOAuthClientsResponse.oauth_clients:type_name -> ferrule.vault.v1.OAuthClient
+	44, // 16: ferrule.vault.v1.UpdateOAuthClientRequest.oauth_client:type_name -> ferrule.vault.v1.OAuthClient
+	40, // 17: ferrule.vault.v1.UpdateOAuthClientRequest.update_mask:type_name -> google.protobuf.FieldMask
+	38, // 18: ferrule.vault.v1.UpdateOAuthClientRequest.secrets:type_name -> ferrule.vault.v1.UpdateOAuthClientRequest.SecretsEntry
+	45, // 19: ferrule.vault.v1.ListProvidersResponse.providers:type_name -> ferrule.vault.v1.Provider
+	46, // 20: ferrule.vault.v1.RotateKeysRequest.level:type_name -> ferrule.vault.v1.KeyLevel
 	0,  // 21: ferrule.vault.v1.VaultService.CreateConnection:input_type -> ferrule.vault.v1.CreateConnectionRequest
 	1,  // 22: ferrule.vault.v1.VaultService.GetConnection:input_type -> ferrule.vault.v1.GetConnectionRequest
 	2,  // 23: ferrule.vault.v1.VaultService.ListConnections:input_type -> ferrule.vault.v1.ListConnectionsRequest
@@ -2499,34 +2642,36 @@ var file_ferrule_vault_v1_vault_service_proto_depIdxs = []int32{
 	8,  // 42: ferrule.vault.v1.VaultService.ResolveCredential:input_type -> ferrule.vault.v1.ResolveCredentialRequest
 	9,  // 43: ferrule.vault.v1.VaultService.RejectCredential:input_type -> ferrule.vault.v1.RejectCredentialRequest
 	10, // 44: ferrule.vault.v1.VaultService.ReportUses:input_type -> ferrule.vault.v1.ReportUsesRequest
-	32, // 45: ferrule.vault.v1.VaultService.ReportConnectionTest:input_type -> ferrule.vault.v1.ReportConnectionTestRequest
-	37, // 46: ferrule.vault.v1.VaultService.CreateConnection:output_type -> ferrule.vault.v1.Connection
-	37, // 47: ferrule.vault.v1.VaultService.GetConnection:output_type -> ferrule.vault.v1.Connection
-	3,  // 48: ferrule.vault.v1.VaultService.ListConnections:output_type -> ferrule.vault.v1.ListConnectionsResponse
-	37, // 49: ferrule.vault.v1.VaultService.UpdateConnection:output_type -> ferrule.vault.v1.Connection
-	45, // 50: ferrule.vault.v1.VaultService.DeleteConnection:output_type -> google.protobuf.Empty
-	46, // 51: ferrule.vault.v1.VaultService.GetConnectionForm:output_type -> ferrule.vault.v1.ConnectionForm
-	47, // 52: ferrule.vault.v1.VaultService.StartAuthorization:output_type -> ferrule.vault.v1.Authorization
-	47, // 53: ferrule.vault.v1.VaultService.GetAuthorization:output_type -> ferrule.vault.v1.Authorization
-	47, // 54: ferrule.vault.v1.VaultService.CompleteAuthorization:output_type -> ferrule.vault.v1.Authorization
-	37, // 55: ferrule.vault.v1.VaultService.RevokeAuthorization:output_type -> ferrule.vault.v1.Connection
-	19, // 56: ferrule.vault.v1.VaultService.ReceiveAuthorization:output_type -> ferrule.vault.v1.ReceiveAuthorizationResponse
-	42, // 57: ferrule.vault.v1.VaultService.CreateOAuthClient:output_type -> ferrule.vault.v1.OAuthClient
-	42, // 58: ferrule.vault.v1.VaultService.GetOAuthClient:output_type -> ferrule.vault.v1.OAuthClient
-	23, // 59: ferrule.vault.v1.VaultService.ListOAuthClients:output_type -> ferrule.vault.v1.ListOAuthClientsResponse
-	42, // 60: ferrule.vault.v1.VaultService.UpdateOAuthClient:output_type -> ferrule.vault.v1.OAuthClient
-	45, // 61: ferrule.vault.v1.VaultService.DeleteOAuthClient:output_type -> google.protobuf.Empty
-	27, // 62: ferrule.vault.v1.VaultService.ListProviders:output_type -> ferrule.vault.v1.ListProvidersResponse
-	48, // 63: ferrule.vault.v1.VaultService.RotateKeys:output_type -> ferrule.vault.v1.KeyRotation
-	48, // 64: ferrule.vault.v1.VaultService.GetKeyRotation:output_type -> ferrule.vault.v1.KeyRotation
-	31, // 65: ferrule.vault.v1.VaultService.VerifyAuditRecords:output_type -> ferrule.vault.v1.VerifyAuditRecordsResponse
-	7,  // 66: ferrule.vault.v1.VaultService.ListAuditRecords:output_type -> ferrule.vault.v1.ListAuditRecordsResponse
-	49, // 67: ferrule.vault.v1.VaultService.ResolveCredential:output_type -> ferrule.vault.v1.Credential
-	49, // 68: ferrule.vault.v1.VaultService.RejectCredential:output_type -> ferrule.vault.v1.Credential
-	12, // 69: ferrule.vault.v1.VaultService.ReportUses:output_type -> ferrule.vault.v1.ReportUsesResponse
-	37, // 70: ferrule.vault.v1.VaultService.ReportConnectionTest:output_type -> ferrule.vault.v1.Connection
-	46, // [46:71] is the sub-list for method output_type
-	21, // [21:46] is the sub-list for method input_type
+	34, // 45: ferrule.vault.v1.VaultService.ReportConnectionTest:input_type -> ferrule.vault.v1.ReportConnectionTestRequest
+	32, // 46: ferrule.vault.v1.VaultService.ReportAnswer:input_type -> ferrule.vault.v1.ReportAnswerRequest
+	39, // 47: ferrule.vault.v1.VaultService.CreateConnection:output_type -> ferrule.vault.v1.Connection
+	39, // 48: ferrule.vault.v1.VaultService.GetConnection:output_type -> ferrule.vault.v1.Connection
+	3,  // 49: ferrule.vault.v1.VaultService.ListConnections:output_type -> ferrule.vault.v1.ListConnectionsResponse
+	39, // 50: ferrule.vault.v1.VaultService.UpdateConnection:output_type -> ferrule.vault.v1.Connection
+	47, // 51: ferrule.vault.v1.VaultService.DeleteConnection:output_type -> google.protobuf.Empty
+	48, // 52: ferrule.vault.v1.VaultService.GetConnectionForm:output_type -> ferrule.vault.v1.ConnectionForm
+	49, // 53: ferrule.vault.v1.VaultService.StartAuthorization:output_type -> ferrule.vault.v1.Authorization
+	49, // 54: ferrule.vault.v1.VaultService.GetAuthorization:output_type -> ferrule.vault.v1.Authorization
+	49, // 55: ferrule.vault.v1.VaultService.CompleteAuthorization:output_type -> ferrule.vault.v1.Authorization
+	39, // 56: ferrule.vault.v1.VaultService.RevokeAuthorization:output_type -> ferrule.vault.v1.Connection
+	19, // 57: ferrule.vault.v1.VaultService.ReceiveAuthorization:output_type -> ferrule.vault.v1.ReceiveAuthorizationResponse
+	44, // 58: ferrule.vault.v1.VaultService.CreateOAuthClient:output_type -> ferrule.vault.v1.OAuthClient
+	44, // 59: ferrule.vault.v1.VaultService.GetOAuthClient:output_type -> ferrule.vault.v1.OAuthClient
+	23, // 60: ferrule.vault.v1.VaultService.ListOAuthClients:output_type -> ferrule.vault.v1.ListOAuthClientsResponse
+	44, // 61: ferrule.vault.v1.VaultService.UpdateOAuthClient:output_type -> ferrule.vault.v1.OAuthClient
+	47, // 62: ferrule.vault.v1.VaultService.DeleteOAuthClient:output_type -> google.protobuf.Empty
+	27, // 63: ferrule.vault.v1.VaultService.ListProviders:output_type -> ferrule.vault.v1.ListProvidersResponse
+	50, // 64: ferrule.vault.v1.VaultService.RotateKeys:output_type -> ferrule.vault.v1.KeyRotation
+	50, // 65: ferrule.vault.v1.VaultService.GetKeyRotation:output_type -> ferrule.vault.v1.KeyRotation
+	31, // 66: ferrule.vault.v1.VaultService.VerifyAuditRecords:output_type -> ferrule.vault.v1.VerifyAuditRecordsResponse
+	7,  // 67: ferrule.vault.v1.VaultService.ListAuditRecords:output_type -> ferrule.vault.v1.ListAuditRecordsResponse
+	51, // 68: ferrule.vault.v1.VaultService.ResolveCredential:output_type -> ferrule.vault.v1.Credential
+	51, // 69: ferrule.vault.v1.VaultService.RejectCredential:output_type -> ferrule.vault.v1.Credential
+	12, // 70: ferrule.vault.v1.VaultService.ReportUses:output_type -> ferrule.vault.v1.ReportUsesResponse
+	39, // 71: ferrule.vault.v1.VaultService.ReportConnectionTest:output_type -> ferrule.vault.v1.Connection
+	33, // 72: ferrule.vault.v1.VaultService.ReportAnswer:output_type -> ferrule.vault.v1.ReportAnswerResponse
+	47, // [47:73] is the sub-list for method output_type
+	21, // [21:47] is the sub-list for method input_type
 	21, // [21:21] is the sub-list for extension type_name
 	21, // [21:21] is the sub-list for extension extendee
 	0,  // [0:21] is the sub-list for field type_name
@@ -2551,7 +2696,7 @@ func file_ferrule_vault_v1_vault_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_vault_v1_vault_service_proto_rawDesc), len(file_ferrule_vault_v1_vault_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   37,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

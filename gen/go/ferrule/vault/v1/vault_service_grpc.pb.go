@@ -47,6 +47,7 @@ const (
 	VaultService_RejectCredential_FullMethodName      = "/ferrule.vault.v1.VaultService/RejectCredential"
 	VaultService_ReportUses_FullMethodName            = "/ferrule.vault.v1.VaultService/ReportUses"
 	VaultService_ReportConnectionTest_FullMethodName  = "/ferrule.vault.v1.VaultService/ReportConnectionTest"
+	VaultService_ReportAnswer_FullMethodName          = "/ferrule.vault.v1.VaultService/ReportAnswer"
 )
 
 // VaultServiceClient is the client API for VaultService service.
@@ -137,6 +138,10 @@ type VaultServiceClient interface {
 	// ReportConnectionTest keeps the outcome of a test. Only the runtime-proxy may
 	// call it.
 	ReportConnectionTest(ctx context.Context, in *ReportConnectionTestRequest, opts ...grpc.CallOption) (*Connection, error)
+	// ReportAnswer says how an API took secrets that are no tokens: that it refused
+	// them, or accepted them after it had. Of a connection that was edited since it
+	// was lent nothing is recorded. Only the runtime-proxy may call it.
+	ReportAnswer(ctx context.Context, in *ReportAnswerRequest, opts ...grpc.CallOption) (*ReportAnswerResponse, error)
 }
 
 type vaultServiceClient struct {
@@ -397,6 +402,16 @@ func (c *vaultServiceClient) ReportConnectionTest(ctx context.Context, in *Repor
 	return out, nil
 }
 
+func (c *vaultServiceClient) ReportAnswer(ctx context.Context, in *ReportAnswerRequest, opts ...grpc.CallOption) (*ReportAnswerResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReportAnswerResponse)
+	err := c.cc.Invoke(ctx, VaultService_ReportAnswer_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // VaultServiceServer is the server API for VaultService service.
 // All implementations must embed UnimplementedVaultServiceServer
 // for forward compatibility.
@@ -485,6 +500,10 @@ type VaultServiceServer interface {
 	// ReportConnectionTest keeps the outcome of a test. Only the runtime-proxy may
 	// call it.
 	ReportConnectionTest(context.Context, *ReportConnectionTestRequest) (*Connection, error)
+	// ReportAnswer says how an API took secrets that are no tokens: that it refused
+	// them, or accepted them after it had. Of a connection that was edited since it
+	// was lent nothing is recorded. Only the runtime-proxy may call it.
+	ReportAnswer(context.Context, *ReportAnswerRequest) (*ReportAnswerResponse, error)
 	mustEmbedUnimplementedVaultServiceServer()
 }
 
@@ -569,6 +588,9 @@ func (UnimplementedVaultServiceServer) ReportUses(context.Context, *ReportUsesRe
 }
 func (UnimplementedVaultServiceServer) ReportConnectionTest(context.Context, *ReportConnectionTestRequest) (*Connection, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReportConnectionTest not implemented")
+}
+func (UnimplementedVaultServiceServer) ReportAnswer(context.Context, *ReportAnswerRequest) (*ReportAnswerResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReportAnswer not implemented")
 }
 func (UnimplementedVaultServiceServer) mustEmbedUnimplementedVaultServiceServer() {}
 func (UnimplementedVaultServiceServer) testEmbeddedByValue()                      {}
@@ -1041,6 +1063,24 @@ func _VaultService_ReportConnectionTest_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _VaultService_ReportAnswer_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReportAnswerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VaultServiceServer).ReportAnswer(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VaultService_ReportAnswer_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VaultServiceServer).ReportAnswer(ctx, req.(*ReportAnswerRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // VaultService_ServiceDesc is the grpc.ServiceDesc for VaultService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -1147,6 +1187,10 @@ var VaultService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReportConnectionTest",
 			Handler:    _VaultService_ReportConnectionTest_Handler,
+		},
+		{
+			MethodName: "ReportAnswer",
+			Handler:    _VaultService_ReportAnswer_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -82,6 +82,9 @@ func (t *translation) hmac(s *connectorv1.SecurityScheme, n *document.Node) bool
 		t.warn("ExtensionInvalid", n, "make the scheme an \"apiKey\"", "%q is for schemes of the types \"apiKey\" and \"http\"; no connection can be made for the scheme until it is right", n.Key())
 		return false
 	}
+	if !t.hmacShape(n) {
+		return false
+	}
 	read, at := t.hmacScheme(n)
 	violations := definition.CheckHmac(read)
 	for _, v := range violations {
@@ -96,6 +99,39 @@ func (t *translation) hmac(s *connectorv1.SecurityScheme, n *document.Node) bool
 	}
 	s.Kind = &connectorv1.SecurityScheme_Hmac{Hmac: read}
 	return true
+}
+
+// hmacShape complains of members that are of another kind than what would be read of
+// them: a list where a text belongs would be taken for nothing.
+func (t *translation) hmacShape(n *document.Node) (good bool) {
+	nested := func(c *document.Node) bool { return c.Is(document.Object) || c.Is(document.Array) }
+	good = true
+	wrong := func(c *document.Node, must string) {
+		good = false
+		t.warn("SignatureInvalid", c, "correct it: no connection can be made for the scheme until it is right", "%.80q must be %s", c.Key(), must)
+	}
+	for _, c := range n.Children() {
+		switch camel(c.Key()) {
+		case "headers", "query":
+			if !nested(c) {
+				wrong(c, "an object with the templates under their names, or a list of names and templates")
+			}
+		case "parameters":
+			isText := func(c *document.Node) bool { return c.Is(document.String) }
+			if !isText(c) && (!c.Is(document.Array) || !allOf(c.Children(), isText)) {
+				wrong(c, "a list of names")
+			}
+		case "algorithm", "stringToSign", "keyEncoding", "signatureEncoding", "timestampFormat":
+			if nested(c) {
+				wrong(c, "text")
+			}
+		}
+	}
+	return good
+}
+
+func allOf(nodes []*document.Node, is func(*document.Node) bool) bool {
+	return !slices.ContainsFunc(nodes, func(n *document.Node) bool { return !is(n) })
 }
 
 // hmacScheme reads the fields of a signature and returns where each is.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ferrule-dev/ferrule/services/registry/internal/edit/nearest"
+	"github.com/ferrule-dev/ferrule/pkg/nearest"
 )
 
 func TestTheNearestNames(t *testing.T) {
@@ -47,5 +47,21 @@ func TestLongNamesAndManyAreNoTrouble(t *testing.T) {
 	}
 	if got := nearest.To(strings.Repeat("x", 1<<16), names); len(got) != 3 {
 		t.Errorf("To = %q", got)
+	}
+}
+
+func TestWhatIsSaidOfANameThatIsNotKnown(t *testing.T) {
+	names := []string{"api_key", "region", "user", "users"}
+	for wanted, want := range map[string]string{
+		"api_kye":  `; did you mean "api_key"?`,
+		"API_KEY":  `; did you mean "api_key"?`,
+		"usr":      `; did you mean "user"?`,
+		"userz":    `; did you mean "user" or "users"?`,
+		"password": "",
+		"":         "",
+	} {
+		if got := nearest.Hint(wanted, names); got != want {
+			t.Errorf("%q: got %q, want %q", wanted, got, want)
+		}
 	}
 }

@@ -6,6 +6,7 @@ package nearest
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -82,4 +83,18 @@ func distance(a, b string) int {
 		before, last, now = last, now, before
 	}
 	return last[len(b)]
+}
+
+// Hint returns what to say behind the complaint that a name is not known: "; did you
+// mean …?" with the nearest names, or nothing where none is near.
+func Hint(wanted string, names []string) string {
+	near := To(wanted, names)
+	if len(near) == 0 {
+		return ""
+	}
+	quoted := make([]string, 0, len(near))
+	for _, name := range near {
+		quoted = append(quoted, strconv.Quote(name))
+	}
+	return "; did you mean " + strings.Join(quoted, " or ") + "?"
 }

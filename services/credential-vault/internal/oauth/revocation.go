@@ -1,0 +1,173 @@
+package oauth
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/ferrule-dev/ferrule/pkg/secret"
+)
+
+// Revocation says how a provider takes tokens back, where that differs from RFC 7009.
+// Nothing in it says where to: that is the revocation endpoint. The zero value is
+// RFC 7009.
+type Revocation struct {
+	// Method is that of the request: POST, or DELETE; empty means POST.
+	Method string `yaml:"method"`
+	// Path is appended to that of the endpoint. {client_id} stands for the client id, as
+	// one segment.
+	Path string `yaml:"path"`
+	// Token is which one is given back: "access" or "refresh"; empty means both, the
+	// refresh token first.
+	Token string `yaml:"token"`
+	// Proof is what the request proves itself with, one of the constants.
+	Proof Proof `yaml:"proof"`
+	// Body is what is sent: "form", "json" or "none"; empty means a form.
+	Body string `yaml:"body"`
+	// Fields are those of the body. The values {token}, {client_id} and {identity}, who
+	// signed in, stand for themselves; nil means that "token" is the only one.
+	Fields []Parameter `yaml:"fields"`
+}
+
+// Proof is what a request proves itself with.
+type Proof string
+
+// The proofs.
+const (
+	// ProofClient is the client as in token requests.
+	ProofClient Proof = ""
+	// ProofBasic is the client's id and secret in the header (HTTP basic).
+	ProofBasic Proof = "basic"
+	// ProofSecret is the client's secret as a bearer token.
+	ProofSecret Proof = "secret"
+	// ProofToken is the token that is given back, placed as the API wants tokens.
+	ProofToken Proof = "token"
+)
+
+// The placeholders of a revocation.
+const (
+	placeToken    = "{token}"
+	placeClientID = "{client_id}"
+	placeIdentity = "{identity}"
+)
+
+// Standard reports whether tokens are given back by RFC 7009.
+func (v Revocation) Standard() bool {
+	return v.Method == "" && v.Path == "" && v.Token == "" && v.Proof == "" && v.Body == "" && v.Fields == nil
+}
+
+// takes reports whether a kind of token is given back.
+func (v Revocation) takes(kind string) bool { return v.Token == "" || kind == v.Token+"_token" }
+
+// revokeAs gives one token back as the provider wants it.
+func (c *Client) revokeAs(ctx context.Context, p *Profile, token secret.Text, identity string) *Error {
+	how := p.Revocation
+	r, err := newRequest(p, "revocation endpoint", p.Endpoints.Revocation)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	r.json = how.Body == "json"
+	if how.Path != "" {
+		r.endpoint = r.endpoint.JoinPath(strings.ReplaceAll(how.Path, placeClientID, segment(p.Client.ID)))
+	}
+	if err := r.fill(how, token, identity); err != nil {
+		return err
+	}
+	if err := c.proveRevocation(r, how.Proof, token); err != nil {
+		return err
+	}
+	answer, err := c.sendRevocation(ctx, r, how)
+	if err != nil {
+		return err
+	}
+	defer answer.clear()
+	tree := parse(answer.body)
+	defer tree.clear()
+	if succeeded(answer.status) && tree.get("ok").kind != 'f' {
+		return nil
+	}
+	if err = c.failure(r, answer, tree); err.Verdict == Gone {
+		return nil
+	}
+	return err
+}
+
+// fill adds the fields of the body.
+func (r *request) fill(how Revocation, token secret.Text, identity string) *Error {
+	fields := how.Fields
+	if fields == nil && how.Body != "none" {
+		fields = []Parameter{{Name: "token", Value: placeToken}}
+	}
+	for _, f := range fields {
+		switch f.Value {
+		case placeToken:
+			r.secret(f.Name, token)
+		case placeClientID:
+			r.form.add(f.Name, r.profile.Client.ID)
+		case placeIdentity:
+			if identity == "" {
+				return r.unsent("it takes tokens back only from who signed in, and nobody knows who that was")
+			}
+			r.form.add(f.Name, identity)
+		default:
+			r.form.add(f.Name, f.Value)
+		}
+	}
+	return nil
+}
+
+// proveRevocation adds the proof.
+func (c *Client) proveRevocation(r *request, proof Proof, token secret.Text) *Error {
+	client, value, place := r.profile.Client, token, r.profile.Placement
+	switch proof {
+	case ProofClient:
+		return c.authenticate(r)
+	case ProofBasic:
+		return r.basic(client)
+	case ProofSecret:
+		value, place = client.Secret, Placement{}
+		if value.Empty() {
+			return r.unsent("the client has no secret")
+		}
+	case ProofToken:
+	default:
+		return r.unsent("the proof of its revocation is not known")
+	}
+	text := opened(value)
+	defer clear(text)
+	r.hide.add(text)
+	prefix := place.Prefix
+	if prefix == "" && place.Header == "" {
+		prefix = "Bearer "
+	}
+	r.header.Set(cmp.Or(place.Header, "Authorization"), prefix+string(text))
+	return nil
+}
+
+// sendRevocation sends the request.
+func (c *Client) sendRevocation(ctx context.Context, r *request, how Revocation) (*reply, *Error) {
+	var body []byte
+	if how.Body != "none" {
+		var kind string
+		body, kind = r.body()
+		r.header.Set("Content-Type", kind)
+	}
+	for _, one := range r.profile.TokenHeader {
+		r.header.Set(one.Name, one.Value)
+	}
+	return c.send(ctx, call{
+		method: cmp.Or(how.Method, http.MethodPost), endpoint: r.endpoint, header: r.header, body: body,
+		certificate: r.certificate, hide: &r.hide,
+	})
+}
+
+// segment returns a text as one segment of a path, which no dots lead out of.
+func segment(text string) string {
+	if text == "." || text == ".." {
+		return strings.ReplaceAll(text, ".", "%2E")
+	}
+	return url.PathEscape(text)
+}
