@@ -40,6 +40,9 @@ func (t *Triggers) pause(ctx context.Context, s Subscription) (Subscription, err
 			return busy(*s)
 		}
 		s.Paused, s.UpdateTime = true, now
+		if s.Notices != nil {
+			return nil
+		}
 		if s.Polling != nil {
 			s.Polling.Poked = time.Time{}
 			return nil
@@ -95,6 +98,9 @@ func (t *Triggers) Resume(ctx context.Context, caller Caller, name resource.Subs
 	s, err := t.Get(ctx, caller, name)
 	if err != nil {
 		return Subscription{}, err
+	}
+	if s.Notices != nil {
+		return t.resumeNotices(ctx, s)
 	}
 	if s.Polling != nil {
 		resumed, err := t.resumePolling(ctx, s, skipMissed)

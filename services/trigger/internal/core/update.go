@@ -49,7 +49,10 @@ func (t *Triggers) Update(ctx context.Context, caller Caller, name resource.Subs
 		s.UpdateTime = now
 		return nil
 	}
-	if s.Polling != nil {
+	switch {
+	case s.Notices != nil:
+		return t.updateNotices(ctx, s, plain)
+	case s.Polling != nil:
 		return t.updatePolling(ctx, s, c, plain)
 	}
 	return t.updateWebhook(ctx, s, c, plain)

@@ -458,12 +458,12 @@ func TestARecordOfANewerProgramIsRefused(t *testing.T) {
 				if before, err = tx.Get([]byte(key + uid(1))); err != nil {
 					return err
 				}
-				return tx.Put([]byte(key+uid(1)), append([]byte{2}, before[1:]...))
+				return tx.Put([]byte(key+uid(1)), append([]byte{3}, before[1:]...))
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := f.ByUID(t.Context(), uid(1)); err == nil || !strings.Contains(err.Error(), "version 2") {
+			if _, err := f.ByUID(t.Context(), uid(1)); err == nil || !strings.Contains(err.Error(), "version 3") {
 				t.Errorf("err = %v", err)
 			}
 			if err := f.kv.Update(t.Context(), func(tx kv.Tx) error { return tx.Put([]byte(key+uid(1)), before) }); err != nil {
