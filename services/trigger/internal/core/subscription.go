@@ -205,6 +205,10 @@ type Webhook struct {
 	// Generation is the number of the registration, and Generations the highest that
 	// was ever given: the first is 0.
 	Generation, Generations int
+	// SecretOf is the number of the registration whose secret of ours the API was told;
+	// 0 for the first one, and for those of before every registration had its own. It
+	// has no meaning where Secret is set.
+	SecretOf int
 	// Next is the registration that is being made to take the present one's place; nil
 	// if none is.
 	Next *Pending

@@ -309,7 +309,7 @@ func (t *Triggers) presentSecret(s Subscription) ([]byte, error) {
 	if s.Secret != nil || s.Webhook.SecretPointer == "" {
 		return s.Secret, nil
 	}
-	sealed, err := t.Keys.Seal(s.UID, secretField, []byte(t.Keys.Secret(s.UID)))
+	sealed, err := t.Keys.Seal(s.UID, secretField, []byte(t.Keys.Secret(s.UID, s.Webhook.SecretOf)))
 	if err != nil {
 		return nil, fmt.Errorf("seal the secret of %s: %w", s.Name, err)
 	}

@@ -17,9 +17,9 @@ import (
 // an older program would misread gets another number, and is then refused by it.
 const recordVersion = 1
 
-// noticesVersion is that of subscriptions to notices, which an older program would take
-// for triggers.
-const noticesVersion = 2
+// laterVersion is that of what an older program would misread: subscriptions to notices,
+// which it would take for triggers, and webhooks whose secret it would not know.
+const laterVersion = 2
 
 // What is stored has types of its own, so that renaming something elsewhere
 // cannot make old files unreadable.
@@ -124,13 +124,12 @@ func encodeSubscription(s core.Subscription) ([]byte, error) {
 			Attempts: w.Attempts, NextAttempt: w.NextAttempt.UTC(), Reason: w.Reason, Notified: w.Notified.UTC(), lifeRecord: lifeOf(w),
 		}
 	}
-	if s.Notices == nil {
-		return encode(r)
+	if s.Notices != nil {
+		r.Connector, r.Notices = "", &noticesRecord{Everyones: s.Notices.Everyones, Last: s.Notices.Last.UTC()}
 	}
-	r.Connector, r.Notices = "", &noticesRecord{Everyones: s.Notices.Everyones, Last: s.Notices.Last.UTC()}
 	data, err := encode(r)
-	if err == nil {
-		data[0] = noticesVersion
+	if err == nil && (s.Notices != nil || s.Webhook != nil && s.Webhook.SecretOf > 0) {
+		data[0] = laterVersion
 	}
 	return data, err
 }
@@ -214,8 +213,8 @@ func versioned(data []byte) ([]byte, error) {
 	if len(data) == 0 {
 		return nil, errors.New("the record is empty")
 	}
-	if data[0] != recordVersion && data[0] != noticesVersion {
-		return nil, fmt.Errorf("the record has version %d and this program reads up to version %d; run the program that wrote it, or a newer one", data[0], noticesVersion)
+	if data[0] != recordVersion && data[0] != laterVersion {
+		return nil, fmt.Errorf("the record has version %d and this program reads up to version %d; run the program that wrote it, or a newer one", data[0], laterVersion)
 	}
 	return data[1:], nil
 }

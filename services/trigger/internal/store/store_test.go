@@ -134,7 +134,7 @@ func hooked(n int, id, owner string) core.Subscription {
 		},
 		Handshakes: []string{"slack"}, Batch: true, Items: "a.b", Pokes: uid(7),
 		Unsubscribe: &core.Removal{Operation: "Unhook", Input: `{"id":1}`},
-		Generation:  3, Generations: 4, End: now, Ended: true,
+		Generation:  3, Generations: 4, SecretOf: 3, End: now, Ended: true,
 		Next: &core.Pending{Generation: 4, Input: `{"a":1}`, Revision: "r2", Secret: []byte{3}, Until: now},
 		Old: []core.Leftover{
 			{Generation: 1, Input: `{"a":2}`, Revision: "r1", Unsubscribe: &core.Removal{Operation: "Unhook"}},
