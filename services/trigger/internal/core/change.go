@@ -236,7 +236,7 @@ func sameHost(a, b string) bool {
 
 // ownSubscription returns a subscription to its owner, who alone can change it.
 func (t *Triggers) ownSubscription(ctx context.Context, caller Caller, name resource.Subscription) (Subscription, error) {
-	s, err := t.Get(ctx, caller, name)
+	s, err := t.Told(ctx, caller, name)
 	switch {
 	case err != nil:
 		return Subscription{}, err

@@ -129,6 +129,18 @@ func (t *Triggers) noticesOf(ctx context.Context, caller Caller, d Draft) (Subsc
 	return s, nil
 }
 
+// Told is [Triggers.Get] for a caller who wants the subscription's events, or to have
+// them sent: nobody who is no administrator any more gets what others own that way.
+func (t *Triggers) Told(ctx context.Context, caller Caller, name resource.Subscription) (Subscription, error) {
+	s, err := t.Get(ctx, caller, name)
+	if err == nil && s.Notices != nil && s.Notices.Everyones && !caller.seesAll() {
+		return Subscription{}, fault.Denied(fault.ReasonPermissionDenied,
+			"subscription %q is about what others own, which is for administrators; delete it and create one about your own", name.ID).
+			With("subscription", name.String())
+	}
+	return s, err
+}
+
 func notForNotices(f Field) error {
 	return invalidDraft(string(f), "is for triggers, and notices ask no API: leave it out")
 }

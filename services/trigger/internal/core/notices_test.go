@@ -199,6 +199,31 @@ func TestNobodyListensToTheConnectionOfAnother(t *testing.T) {
 	wantReason(t, err, fault.ReasonConnectionNotFound)
 }
 
+func TestWhoIsNoAdministratorAnyMoreGetsNothingOfOthersAndCanDeleteThat(t *testing.T) {
+	r := newRig(t)
+	r.listen(admin, "all", core.EveryConnection)
+	former := admin
+	former.Principal.Roles = ann.Principal.Roles
+	name := named("all")
+	_, told := r.Told(t.Context(), former, name)
+	_, updated := r.Update(t.Context(), former, name, core.Change{Fields: []core.Field{core.FieldDescription}})
+	_, resumed := r.Resume(t.Context(), former, name, false)
+	_, replayed := r.Replay(t.Context(), former, name, core.Replay{})
+	_, tested := r.Test(t.Context(), former, name, 1)
+	for _, err := range []error{told, updated, resumed, replayed, tested} {
+		wantReason(t, err, fault.ReasonPermissionDenied)
+	}
+	if _, err := r.Told(t.Context(), admin, name); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.Pause(t.Context(), former, name); err != nil {
+		t.Error(err)
+	}
+	if err := r.Delete(t.Context(), former, name); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNoticesArePausedChangedAndDeleted(t *testing.T) {
 	r := newRig(t)
 	s := r.listen(ann, "n", "shop")

@@ -95,7 +95,7 @@ func (t *Triggers) quiet(ctx context.Context, s Subscription) Subscription {
 // One that is neither paused nor suspended stays as it is. One whose time is over is
 // refused.
 func (t *Triggers) Resume(ctx context.Context, caller Caller, name resource.Subscription, skipMissed bool) (Subscription, error) {
-	s, err := t.Get(ctx, caller, name)
+	s, err := t.Told(ctx, caller, name)
 	if err != nil {
 		return Subscription{}, err
 	}

@@ -53,7 +53,7 @@ type Past interface {
 // API has nothing to show it is the latest event, or else an example of what the
 // connector describes. No cursor moves and nothing is stored or published.
 func (t *Triggers) Test(ctx context.Context, caller Caller, name resource.Subscription, limit int) (Sample, error) {
-	s, err := t.Get(ctx, caller, name)
+	s, err := t.Told(ctx, caller, name)
 	if err != nil {
 		return Sample{}, err
 	}
