@@ -8,7 +8,8 @@ import (
 
 // This file declares everything that exists on the bus: every stream, every
 // durable consumer, every subject, every key-value bucket. What is not here does
-// not exist. The addresses of deliveries are in delivery.go.
+// not exist. The addresses of deliveries are in delivery.go, those of what happens to
+// connections and subscriptions themselves in notices.go.
 //
 //	ferrule.change.{kind}.{environment}.{id}                              FERRULE_CHANGES
 //	ferrule.event.{environment}.{connector}.{operation}.{subscription}    FERRULE_EVENTS
@@ -84,6 +85,8 @@ const (
 	ConsumerSinks = "sinks"
 	// ConsumerSinkWork takes sinks for which there is something to do.
 	ConsumerSinkWork = "sink-workers"
+	// ConsumerNotices makes events of what happens to connections and subscriptions.
+	ConsumerNotices = "notices"
 )
 
 // Ages and windows that are part of the promises of the bus.
@@ -434,20 +437,6 @@ func ParseEvent(subject string) (EventAddress, error) {
 		return EventAddress{}, err
 	}
 	return EventAddress{Environment: v[0], Connector: v[1], Operation: v[2], Subscription: v[3]}, nil
-}
-
-// ConnectionSubject returns where events about a connection itself are published,
-// such as that somebody has to sign in again. They are CloudEvents like those of
-// subscriptions, but no subscription has them.
-func ConnectionSubject(environment, connector, connection string) string {
-	return join("ferrule.connection", environment, connector, connection)
-}
-
-// SubscriptionSubject returns where events about a subscription itself are published,
-// such as that it is suspended. They are CloudEvents; {subscription} is the id in its
-// name.
-func SubscriptionSubject(environment, connector, subscription string) string {
-	return join("ferrule.subscription", environment, connector, subscription)
 }
 
 // UsageAddress says whose calls are counted in which hour, by which process.

@@ -28,7 +28,7 @@ const (
 )
 
 // Run does the background work until ctx ends: it polls, relays what is in the
-// outbox, delivers to sinks, removes events that nobody wants to keep, and repairs what
+// outbox, passes notices on, delivers to sinks, removes events that nobody wants to keep, and repairs what
 // processes that died left behind.
 func (s *Service) Run(ctx context.Context) error {
 	group := run.New(run.Config{})
@@ -36,6 +36,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Add("polls", s.poll)
 	group.Add("reconciliation", s.reconcile)
 	group.Add("webhooks", s.settle)
+	group.Add("notices", s.notices.Run)
 	group.Add("dispatcher", s.dispatcher.Run)
 	group.Add("deliverer", s.deliverer.Run)
 	group.Add("activity", s.flush)

@@ -109,7 +109,7 @@ func (p *process) victimSubscribes() core.Subscription {
 // victimNotifies plays the API's side of the webhook.
 func (p *process) victimNotifies(dir string, sub core.Subscription) {
 	accepted := lines(p.t, filepath.Join(dir, acceptedFile))
-	hook := inventorytest.Hook{CallbackURL: "/" + p.service.triggers.Keys.Token(sub.UID), Secret: p.service.triggers.Keys.Secret(sub.UID)}
+	hook := inventorytest.Hook{CallbackURL: "/" + p.service.triggers.Keys.Token(sub.UID), Secret: p.service.triggers.Keys.Secret(sub.UID, sub.Webhook.SecretOf)}
 	for _, id := range lines(p.t, filepath.Join(dir, happenedFile)) {
 		if slices.Contains(accepted, id) {
 			continue

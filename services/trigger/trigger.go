@@ -59,6 +59,7 @@ type Service struct {
 	queue      *delivery.Queue
 	reader     *events.Reader
 	retention  *events.Retention
+	notices    *events.Notices
 	watch      *events.Watch
 	stopping   chan struct{} // closed when Run is told to end
 }
@@ -97,6 +98,7 @@ func build(env service.Env, cfg Config, limits core.Config) (*Service, error) {
 	}
 	ports := s.ports(subscriptions, keys)
 	s.triggers = core.New(limits, ports)
+	s.notices = events.NewNotices(env.Bus.JetStream(), env.Clock, env.Log, s.triggers.Notify)
 	s.buildDelivery(keys, ports.Runtime)
 	bounds := remote.EventBounds(registryv1.NewRegistryServiceClient(env.Client(service.Registry)))
 	s.retention = events.NewRetention(s.reader, bounds, env.Clock, env.Log, rand2.Float64)

@@ -14,6 +14,7 @@ import (
 // subscribeFlags are the flags of subscribe.
 type subscribeFlags struct {
 	id, list string
+	notices  bool
 	is       subscriptionFlags
 	to       sinkFlags
 }
@@ -21,7 +22,7 @@ type subscribeFlags struct {
 func (a *app) subscribe() *cobra.Command {
 	var f subscribeFlags
 	cmd := &cobra.Command{
-		Use:   "subscribe CONNECTION TRIGGER",
+		Use:   "subscribe CONNECTION TRIGGER | --notices [CONNECTION]",
 		Short: "Receive an event whenever something happens in the API",
 		Long: `Subscribe starts a trigger. A polling trigger asks the API again and again; a
 webhook trigger registers a callback at the API. "ferrule trigger test" shows
@@ -39,6 +40,12 @@ Any operation that answers with a list becomes a polling trigger with --list:
            so that the API answers with newer ones only (repeatable)
   pages    pages that one poll follows at most
 
+With --notices nothing is asked of an API: events say what happens to connections
+and subscriptions themselves, such as that a connection has lost its authorization
+(type ferrule.connection.needs-authorization), so that you are told before calls fail.
+Name one connection, or none for everything of yours; for an administrator that is
+everything in the environment.
+
 Events go to each URL of --to, signed as Standard Webhooks says ("ferrule
 sink-secret" shows the secret), and to the action of --action. In --map, texts of
 the form ${…} are expressions (CEL) on the event, which has the members id, source,
@@ -51,12 +58,19 @@ are signed if the connector does not, and --unsigned takes them as they are.`,
   ferrule subscribe shop ListItems --list items=data.items,key=id,version=updated_at
   ferrule subscribe shop OnItemCreated --to https://example.com/events --when 'event.data.price > 100'
   ferrule subscribe code OnPush --signature github --secret -
-  ferrule subscribe shop OnOrder --action chat/PostMessage --map '{"body": {"text": "Order ${event.data.id}"}}'`,
-		Args: exactArgs(2),
+  ferrule subscribe shop OnOrder --action chat/PostMessage --map '{"body": {"text": "Order ${event.data.id}"}}'
+  ferrule subscribe --notices --to https://example.com/ops --when 'event.type.endsWith("needs-authorization")'`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if f.notices {
+				return atMostArgs(1)(cmd, args)
+			}
+			return exactArgs(2)(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error { return a.runSubscribe(cmd, args, &f) },
 	}
 	cmd.Flags().StringVar(&f.id, "id", "", "id of the subscription; made from the trigger if not given")
 	cmd.Flags().StringVar(&f.list, "list", "", "ask any operation for a list: "+listHelp)
+	cmd.Flags().BoolVar(&f.notices, "notices", false, "be told what happens to a connection and its subscriptions, or to all of yours")
 	f.is.declare(cmd)
 	f.to.declare(cmd)
 	return cmd
@@ -66,7 +80,7 @@ func (a *app) runSubscribe(cmd *cobra.Command, args []string, f *subscribeFlags)
 	if err := readOnce(append(f.is.readers(), append(f.to.readers(), f.list)...)...); err != nil {
 		return err
 	}
-	subscription := &triggerv1.Subscription{Connection: a.resource("connections", args[0]), OperationId: args[1]}
+	subscription := f.what(a, args)
 	if _, err := f.is.apply(cmd, a, subscription); err != nil {
 		return err
 	}
@@ -91,15 +105,47 @@ func (a *app) runSubscribe(cmd *cobra.Command, args []string, f *subscribeFlags)
 	if err := client.Call(cmd.Context(), http.MethodPost, rest.Path(a.parent(), "subscriptions"), query, subscription, &created); err != nil {
 		return err
 	}
-	return a.printSubscribed(&created, args[0], args[1])
+	return a.printSubscribed(&created, subscription)
 }
 
-// printSubscribed says what comes next.
-func (a *app) printSubscribed(created *triggerv1.Subscription, connection, operation string) error {
+// what is to be subscribed to.
+func (f *subscribeFlags) what(a *app, args []string) *triggerv1.Subscription {
+	if !f.notices {
+		return &triggerv1.Subscription{Connection: a.resource("connections", args[0]), OperationId: args[1]}
+	}
+	about := everyConnection
+	if len(args) > 0 {
+		about = args[0]
+	}
+	return &triggerv1.Subscription{Connection: a.resource("connections", about), Source: triggerv1.SubscriptionSource_SUBSCRIPTION_SOURCE_NOTICES}
+}
+
+// everyConnection is the id that stands for all connections (AIP-159).
+const everyConnection = "-"
+
+// triggerText says what a subscription is to: its trigger, or notices.
+func triggerText(s *triggerv1.Subscription) string {
+	if s.GetSource() == triggerv1.SubscriptionSource_SUBSCRIPTION_SOURCE_NOTICES {
+		return "(notices)"
+	}
+	return s.GetOperationId()
+}
+
+// connectionText names the connection of a subscription; "(all)" where notices are
+// about all.
+func connectionText(s *triggerv1.Subscription) string {
+	if text := id(s.GetConnection()); text != everyConnection {
+		return text
+	}
+	return "(all)"
+}
+
+// printSubscribed says what was asked for, what came of it and what comes next.
+func (a *app) printSubscribed(created, asked *triggerv1.Subscription) error {
 	if a.json() {
 		return a.printMessage(created)
 	}
-	a.printf("subscribed %s to %s of %s (%s)\n", id(created.GetName()), operation, connection, enumWord(created.GetState(), "SUBSCRIPTION_STATE_"))
+	a.printf("subscribed %s to %s of %s (%s)\n", id(created.GetName()), triggerText(asked), connectionText(asked), enumWord(created.GetState(), "SUBSCRIPTION_STATE_"))
 	if reason := created.GetStateReason(); reason != "" {
 		a.printf("  %s\n", reason)
 	}

@@ -50,7 +50,7 @@ func (a *app) listSubscriptions(ctx context.Context) error {
 		}
 		for _, s := range res.GetSubscriptions() {
 			row := []string{
-				id(s.GetName()), id(s.GetConnection()), s.GetOperationId(),
+				id(s.GetName()), connectionText(s), triggerText(s),
 				enumWord(s.GetState(), "SUBSCRIPTION_STATE_"), short(s.GetStateReason(), 60),
 			}
 			if err := out.add(s, row); err != nil {

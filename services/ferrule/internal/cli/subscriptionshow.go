@@ -40,8 +40,8 @@ func (a *app) printSubscription(s *triggerv1.Subscription) error {
 	rows := [][]string{{"subscription", id(s.GetName())}}
 	for _, row := range [][]string{
 		{"description", s.GetDescription()},
-		{"connection", id(s.GetConnection())},
-		{"trigger", s.GetOperationId()},
+		{"connection", connectionText(s)},
+		{"trigger", triggerText(s)},
 		{"input", s.GetInput()},
 		{"owner", s.GetOwner()},
 		{"state", enumWord(s.GetState(), "SUBSCRIPTION_STATE_")},

@@ -71,6 +71,36 @@ func TestSubscribeSaysWhenHowAndWhereTo(t *testing.T) {
 	}
 }
 
+func TestNoticesAreSubscribedToAndShownAsWhatTheyAre(t *testing.T) {
+	const (
+		about   = `{"name":"environments/default/subscriptions/told","connection":"environments/default/connections/`
+		notices = `","source":"SUBSCRIPTION_SOURCE_NOTICES","state":"SUBSCRIPTION_STATE_ACTIVE"}`
+		told    = subscriptionsPath + "/told"
+	)
+	create := map[string]string{"POST " + subscriptionsPath: about + "-" + notices}
+	for _, row := range []commandRow{
+		{
+			name: "about everything of the caller's", args: []string{"subscribe", "--notices", "--to", "https://a.example/e"}, answers: create,
+			out:  []string{"subscribed told to (notices) of (all) (active)", "ferrule events told --follow"},
+			sent: `{"connection":"environments/default/connections/-","sinks":[{"http":{"url":"https://a.example/e"}}],"source":"SUBSCRIPTION_SOURCE_NOTICES"}`,
+		},
+		{
+			name: "about one connection", args: []string{"subscribe", "--notices", "shop"}, answers: map[string]string{"POST " + subscriptionsPath: about + "shop" + notices},
+			out: []string{"to (notices) of shop"}, sent: `{"connection":"environments/default/connections/shop","source":"SUBSCRIPTION_SOURCE_NOTICES"}`,
+		},
+		{
+			name: "in the list", args: []string{"subscriptions"}, answers: map[string]string{"GET " + subscriptionsPath: `{"subscriptions":[` + about + "-" + notices + `]}`},
+			out: []string{"told", "(all)", "(notices)", "active"},
+		},
+		{
+			name: "alone", args: []string{"subscriptions", "show", "told"}, answers: map[string]string{"GET " + told: about + "shop" + notices},
+			out: []string{"shop", "(notices)"},
+		},
+	} {
+		t.Run(row.name, row.check)
+	}
+}
+
 func TestSubscriptionsAreShownAndChanged(t *testing.T) {
 	const withSinks = `{"etag":"e1","sinks":[{"id":"s1","http":{"url":"https://a.example"}},{"id":"s2","disabled":true,"disabledReason":"gone","http":{"url":"https://b.example"}}]}`
 	for _, row := range []commandRow{
@@ -263,6 +293,8 @@ func TestWrongUsageOfTriggersAsksNobody(t *testing.T) {
 	for _, row := range []struct {
 		name, args, want string
 	}{
+		{"notices of a trigger", "subscribe|--notices|shop|OnItem", "--notices [CONNECTION]"},
+		{"a trigger without a name", "subscribe|shop", "subscribe CONNECTION TRIGGER"},
 		{"two recurrences", "subscribe|a|B|--every|1m|--cron|* * * * *", "exclude each other"},
 		{"no length of time", "subscribe|a|B|--every|soon", "write 90s"},
 		{"no number of days", "subscribe|a|B|--every|1.5d", "write 30d"},
@@ -309,6 +341,7 @@ func TestWrongUsageOfTriggersAsksNobody(t *testing.T) {
 func TestCommandsOfTriggersTeach(t *testing.T) {
 	for _, row := range []struct{ args, want string }{
 		{"subscribe", "cursor   PARAMETER:PATH"},
+		{"subscribe", "ferrule.connection.needs-authorization"},
 		{"subscriptions", "suspended  it has failed for too long"},
 		{"subscriptions|update", "--remove-sink"},
 		{"trigger", "Show what the events of a trigger look like"},

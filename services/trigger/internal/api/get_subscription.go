@@ -17,6 +17,15 @@ func (s *Server) GetSubscription(ctx context.Context, req *triggerv1.GetSubscrip
 	return s.toProto(found), nil
 }
 
+// told returns the subscription of a name whose events the caller may have.
+func (s *Server) told(ctx context.Context, text string) (core.Subscription, error) {
+	name, err := resource.ParseSubscription(text)
+	if err != nil {
+		return core.Subscription{}, err
+	}
+	return s.triggers.Told(ctx, caller(ctx), name)
+}
+
 // named returns the subscription of a name that the caller may see.
 func (s *Server) named(ctx context.Context, text string) (core.Subscription, error) {
 	name, err := resource.ParseSubscription(text)

@@ -16,7 +16,7 @@ import (
 
 // ListEvents implements triggerv1.TriggerServiceServer.
 func (s *Server) ListEvents(ctx context.Context, req *triggerv1.ListEventsRequest) (*triggerv1.ListEventsResponse, error) {
-	sub, err := s.named(ctx, req.GetParent())
+	sub, err := s.told(ctx, req.GetParent())
 	if err != nil {
 		return nil, err
 	}

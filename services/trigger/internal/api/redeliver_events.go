@@ -13,7 +13,7 @@ import (
 
 // RedeliverEvents implements triggerv1.TriggerServiceServer.
 func (s *Server) RedeliverEvents(ctx context.Context, req *triggerv1.RedeliverEventsRequest) (*triggerv1.RedeliverEventsResponse, error) {
-	sub, err := s.named(ctx, req.GetParent())
+	sub, err := s.told(ctx, req.GetParent())
 	if err != nil {
 		return nil, err
 	}

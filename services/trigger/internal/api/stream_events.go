@@ -24,7 +24,7 @@ var (
 // answer is sent when the position in the stream of events is fixed: whoever
 // waits for it misses nothing that happens afterwards.
 func (s *Server) StreamEvents(req *triggerv1.StreamEventsRequest, stream grpc.ServerStreamingServer[triggerv1.Event]) error {
-	sub, err := s.named(stream.Context(), req.GetParent())
+	sub, err := s.told(stream.Context(), req.GetParent())
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,9 @@ func (s *Server) toProto(sub core.Subscription) *triggerv1.Subscription {
 		out.StateReason = "the API asks for this verification token: " + token
 	}
 	out.Description, out.UpdateTime = sub.Description, timestamp(sub.UpdateTime)
+	if sub.Notices != nil {
+		out.Source = triggerv1.SubscriptionSource_SUBSCRIPTION_SOURCE_NOTICES
+	}
 	if w := sub.Webhook; w != nil {
 		out.EndTime, out.RegistrationExpireTime = timestamp(w.End), timestamp(w.Upkeep.Expires)
 	}

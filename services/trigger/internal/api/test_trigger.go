@@ -42,14 +42,11 @@ func (s *Server) sample(ctx context.Context, req *triggerv1.TestTriggerRequest) 
 		}
 		return s.triggers.Test(ctx, caller(ctx), name, limit)
 	}
-	draft, err := draftOf(sub)
+	draft, err := wholeDraftOf(sub)
 	if err != nil {
 		return core.Sample{}, err
 	}
 	draft.Environment = parent.ID
-	if draft.Connection, err = resource.ParseConnection(sub.GetConnection()); err != nil {
-		return core.Sample{}, err
-	}
 	return s.triggers.TestDraft(ctx, caller(ctx), draft, limit)
 }
 
@@ -64,6 +61,9 @@ func sampleToProto(e core.Event) *triggerv1.Event {
 	out := &triggerv1.Event{
 		Id: e.ID, Source: sub.Connection.String(), Type: "dev.ferrule." + sub.Connector.ID + "." + sub.Operation,
 		Time: timestamp(e.Time), Revision: e.Revision, DataContentType: e.ContentType, Data: data, Subject: e.Key,
+	}
+	if e.Type != "" {
+		out.Type, out.Source = e.Type, e.Source
 	}
 	if sub.Name.ID != "" {
 		out.Name = resource.Event{Environment: sub.Name.Environment, Subscription: sub.Name.ID, ID: e.ID}.String()

@@ -30,7 +30,7 @@ func (s *Server) UpdateSubscription(ctx context.Context, req *triggerv1.UpdateSu
 		return nil, err
 	}
 	if slices.Contains(change.Fields, core.FieldConnection) {
-		if change.Values.Connection, err = resource.ParseConnection(sub.GetConnection()); err != nil {
+		if change.Values.Connection, err = core.ParseConnection(sub.GetConnection()); err != nil {
 			return nil, err
 		}
 	}
@@ -54,7 +54,7 @@ func fieldsOf(mask *fieldmaskpb.FieldMask, sub *triggerv1.Subscription) (fields 
 		return slices.DeleteFunc(core.Fields(), func(f core.Field) bool { return !has(f) }), nil
 	case slices.Equal(paths, []string{"*"}):
 		// What cannot be changed may be left out.
-		fixed := []core.Field{core.FieldConnection, core.FieldOperation, core.FieldPolling}
+		fixed := []core.Field{core.FieldConnection, core.FieldOperation, core.FieldPolling, core.FieldSource}
 		return slices.DeleteFunc(core.Fields(), func(f core.Field) bool { return slices.Contains(fixed, f) && !has(f) }), nil
 	default:
 		for _, path := range paths {

@@ -3,8 +3,9 @@
 // the secrets with which deliveries to sinks are signed. It also seals the secrets
 // that people give.
 //
-// What is derived is computed from the key of the installation and the subscription's
-// unique id, and stored nowhere. Whoever has the database alone can neither
+// What is derived is computed from the key of the installation, the subscription's
+// unique id and, for the secret of an API, the number of the registration; it is stored
+// nowhere. Whoever has the database alone can neither
 // call a callback nor sign for an API; whoever has the key file and the database
 // can, so the key file is kept like any other private key.
 //
@@ -20,6 +21,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 )
 
 const (
@@ -94,10 +96,15 @@ func (k *Keys) UID(token string) (string, bool) {
 	return hex.EncodeToString(raw[:uidSize]), true
 }
 
-// Secret returns what the API of a subscription signs with: 64 hexadecimal
-// digits, which every API takes that takes a secret at all.
-func (k *Keys) Secret(uid string) string {
-	return hex.EncodeToString(sum(k.secret, []byte(uid)))
+// Secret returns what the API of a subscription is told to sign with by one of its
+// registrations: 64 hexadecimal digits, which every API takes that takes a secret at
+// all. Whoever knows that of one registration knows nothing of another's.
+func (k *Keys) Secret(uid string, registration int) string {
+	of := uid
+	if registration != 0 { // the first one's is that of the subscription
+		of += "/" + strconv.Itoa(registration)
+	}
+	return hex.EncodeToString(sum(k.secret, []byte(of)))
 }
 
 func sum(key, data []byte) []byte {

@@ -53,18 +53,18 @@ func TestATokenLeadsBackToItsSubscriptionAndNoOtherDoes(t *testing.T) {
 
 func TestDerivedValuesAreStableAndTellNothingOfEachOther(t *testing.T) {
 	k := keys(t, "a")
-	if k.Secret(uid) != keys(t, "a").Secret(uid) || k.Token(uid) != keys(t, "a").Token(uid) || k.ID() != keys(t, "a").ID() {
+	if k.Secret(uid, 0) != keys(t, "a").Secret(uid, 0) || k.Token(uid) != keys(t, "a").Token(uid) || k.ID() != keys(t, "a").ID() {
 		t.Error("the same key derives different values")
 	}
 	values := map[string]bool{}
-	for _, v := range []string{k.Secret(uid), k.Secret(other), k.Token(uid), k.Token(other), k.ID(), keys(t, "b").Secret(uid), keys(t, "b").Token(uid), keys(t, "b").ID()} {
+	for _, v := range []string{k.Secret(uid, 0), k.Secret(uid, 1), k.Secret(uid, 11), k.Secret(other, 0), k.Token(uid), k.Token(other), k.ID(), keys(t, "b").Secret(uid, 0), keys(t, "b").Token(uid), keys(t, "b").ID()} {
 		values[v] = true
 	}
-	if len(values) != 8 {
+	if len(values) != 10 {
 		t.Errorf("only %d different values", len(values))
 	}
-	if len(k.Secret(uid)) != 64 {
-		t.Errorf("the secret has %d characters", len(k.Secret(uid)))
+	if len(k.Secret(uid, 0)) != 64 {
+		t.Errorf("the secret has %d characters", len(k.Secret(uid, 0)))
 	}
 	if k.Token("not a unique id") != "" || k.Token("00") != "" {
 		t.Error("there is a token for something that is no unique id")

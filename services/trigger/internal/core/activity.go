@@ -27,10 +27,17 @@ func (a *activity) note(uid string, now time.Time) {
 func (a *activity) shown(s Subscription) Subscription {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if now, ok := a.dirty[s.UID]; ok && s.Webhook != nil {
+	now, ok := a.dirty[s.UID]
+	switch {
+	case !ok:
+	case s.Webhook != nil:
 		w := *s.Webhook
 		w.Notified = now
 		s.Webhook = &w
+	case s.Notices != nil:
+		n := *s.Notices
+		n.Last = now
+		s.Notices = &n
 	}
 	return s
 }

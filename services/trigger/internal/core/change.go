@@ -21,7 +21,7 @@ type Field string
 // The fields. Those of the first line cannot be changed: a change may name them with
 // the value that they have.
 const (
-	FieldConnection, FieldOperation, FieldPolling Field = "connection", "operation_id", "polling"
+	FieldConnection, FieldOperation, FieldPolling, FieldSource Field = "connection", "operation_id", "polling", "source"
 
 	FieldInput        Field = "input"
 	FieldInterval     Field = "interval"
@@ -42,7 +42,7 @@ const (
 // Fields are all fields, in the order in which they are shown.
 func Fields() []Field {
 	return []Field{
-		FieldConnection, FieldOperation, FieldPolling, FieldInput, FieldInterval, FieldCron, FieldTimeZone, FieldJitter,
+		FieldConnection, FieldOperation, FieldPolling, FieldSource, FieldInput, FieldInterval, FieldCron, FieldTimeZone, FieldJitter,
 		FieldStart, FieldEnd, FieldSinks, FieldUnsigned, FieldSplit, FieldSuspendAfter, FieldSignature, FieldSecret, FieldDescription,
 	}
 }
@@ -90,16 +90,39 @@ func (c Change) checkFixed(s Subscription) error {
 	switch v := c.Values; {
 	case c.has(FieldConnection) && v.Connection != s.Connection:
 		return fixed(FieldConnection)
+	case c.has(FieldSource) && v.Notices != (s.Notices != nil):
+		return fixed(FieldSource)
 	case c.has(FieldOperation) && v.Operation != s.Operation:
 		return fixed(FieldOperation)
 	case c.has(FieldPolling) && (s.Polling == nil && v.Polling != nil || s.Polling != nil && !proto.Equal(v.Polling, s.Polling.Given.Proto())):
 		return fixed(FieldPolling)
+	case s.Notices != nil && c.given().aboutAPI() != "":
+		return notForNotices(c.given().aboutAPI())
 	case s.Polling != nil && (c.has(FieldSignature) && v.Signature != nil || c.has(FieldSecret) && len(v.Secret) > 0):
 		return invalidDraft("signature", "and its secret are for webhooks; this trigger is polled: leave them out")
 	case s.Webhook != nil && c.when() && c.recurrence(recurrence.Options{}) != (recurrence.Options{End: v.Recurrence.End}):
 		return invalidDraft("interval", "is for polling triggers; the API calls this one back")
 	}
 	return nil
+}
+
+// given is what the change has values for, among what is about an API.
+func (c Change) given() (d Draft) {
+	v := c.Values
+	d.Recurrence = c.recurrence(recurrence.Options{})
+	for field, copied := range map[Field]func(){
+		FieldInput:        func() { d.Input = v.Input },
+		FieldUnsigned:     func() { d.UnsignedAccepted = v.UnsignedAccepted },
+		FieldSplit:        func() { d.Split = v.Split },
+		FieldSuspendAfter: func() { d.SuspendAfter = v.SuspendAfter },
+		FieldSignature:    func() { d.Signature = v.Signature },
+		FieldSecret:       func() { d.Secret = v.Secret },
+	} {
+		if c.has(field) {
+			copied()
+		}
+	}
+	return d
 }
 
 // recurrence returns when to poll after the change. An interval takes the place of a
@@ -150,9 +173,10 @@ func (t *Triggers) checkValues(s Subscription, c Change) error {
 		d.Secret = c.Values.Secret
 	}
 	present := recurrence.Options{}
-	if s.Polling != nil {
+	switch {
+	case s.Polling != nil:
 		present = s.Polling.Recurrence
-	} else {
+	case s.Webhook != nil:
 		present.End = s.Webhook.End
 	}
 	if d.Recurrence = c.recurrence(present); d.Recurrence.End.Equal(present.End) {
@@ -212,7 +236,7 @@ func sameHost(a, b string) bool {
 
 // ownSubscription returns a subscription to its owner, who alone can change it.
 func (t *Triggers) ownSubscription(ctx context.Context, caller Caller, name resource.Subscription) (Subscription, error) {
-	s, err := t.Get(ctx, caller, name)
+	s, err := t.Told(ctx, caller, name)
 	switch {
 	case err != nil:
 		return Subscription{}, err

@@ -57,6 +57,9 @@ type Draft struct {
 	// SuspendAfter and Description are as in [Subscription].
 	SuspendAfter time.Duration
 	Description  string
+	// Notices is true for a subscription to notices, see [Notices]: the connection may
+	// be [EveryConnection] then, and nothing may be given that is about an API.
+	Notices bool
 	// Secret is what the API signs with, where the API or a person has chosen it;
 	// empty otherwise. Only for webhooks.
 	Secret []byte
@@ -78,6 +81,9 @@ type Draft struct {
 func (t *Triggers) Create(ctx context.Context, caller Caller, d Draft) (Subscription, error) {
 	if err := caller.mayWrite(); err != nil {
 		return Subscription{}, err
+	}
+	if d.Notices {
+		return t.createNotices(ctx, caller, d)
 	}
 	if err := t.check(ctx, d); err != nil {
 		return Subscription{}, err
@@ -140,13 +146,21 @@ func (t *Triggers) definitionFor(ctx context.Context, conn Connection, behalf Be
 	return def, revision, nil
 }
 
-// check refuses drafts that are wrong whatever the connector says.
-func (t *Triggers) check(ctx context.Context, d Draft) error {
+// checkPlace refuses drafts that are nowhere.
+func (t *Triggers) checkPlace(ctx context.Context, d Draft) error {
 	if err := t.Environments.Exists(ctx, d.Environment); err != nil {
 		return err
 	}
 	if d.Connection.Environment != d.Environment {
 		return invalidDraft("connection", "must be a connection of the same environment")
+	}
+	return nil
+}
+
+// check refuses drafts that are wrong whatever the connector says.
+func (t *Triggers) check(ctx context.Context, d Draft) error {
+	if err := t.checkPlace(ctx, d); err != nil {
+		return err
 	}
 	if d.Operation == "" {
 		return invalidDraft("operation_id", "is missing: name a trigger of the connector, or with polling an operation that answers with a list")
@@ -323,6 +337,9 @@ func (t *Triggers) nameFor(d Draft, attempt int) resource.Subscription {
 	id := d.ID
 	if id == "" {
 		id = resource.NewID(d.Operation)
+		if d.Notices {
+			id = noticesStem
+		}
 	}
 	if attempt > 0 {
 		id = id[:min(len(id), idStem)] + "-" + t.NewUID()[:idRandom]

@@ -51,6 +51,7 @@ type rig struct {
 	keys       *callback.Keys
 	definition *connectorv1.Definition
 	connection core.Connection
+	published  string // the revision that the connector has
 	deleted    string // a revision that does not exist any more
 	troubles   []string
 	uids       int
@@ -73,7 +74,7 @@ func newRigOn(t testing.TB) *rig {
 		t: t, clock: clocktest.New(start), kv: memkv.New(), api: inventorytest.New("a", "b"), bus: &log{}, keys: keys,
 		schedules: &schedules{due: map[string]time.Time{}}, definition: inventorytest.Definition(),
 		connection: core.Connection{Owner: "ann", Connector: resource.Connector{Environment: "default", ID: "inventory"}},
-		config:     core.Config{PublicURL: "https://ferrule.example.com"},
+		config:     core.Config{PublicURL: "https://ferrule.example.com"}, published: inventorytest.Revision,
 	}
 	r.restart(r.kv)
 	return r
@@ -123,7 +124,7 @@ func (r *rig) Definition(_ context.Context, _ resource.Connector, revision strin
 		return nil, "", fault.NotFound(fault.ReasonRevisionNotFound, "no revision %q", revision)
 	}
 	if revision == "published" {
-		revision = inventorytest.Revision
+		revision = r.published
 	}
 	return r.definition, revision, nil
 }
@@ -327,7 +328,11 @@ func (r *rig) fire() {
 
 // notification is one that the API has signed.
 func (r *rig) notification(s core.Subscription, id, body string) core.Notification {
-	mac := hmac.New(sha256.New, []byte(r.keys.Secret(s.UID)))
+	registration := 0
+	if s.Webhook != nil {
+		registration = s.Webhook.SecretOf
+	}
+	mac := hmac.New(sha256.New, []byte(r.keys.Secret(s.UID, registration)))
 	mac.Write([]byte(body))
 	n := core.Notification{Token: r.keys.Token(s.UID), Method: http.MethodPost, Body: []byte(body), Header: http.Header{
 		"X-Inventory-Signature": {"sha256=" + hex.EncodeToString(mac.Sum(nil))},

@@ -187,7 +187,7 @@ func TestAnUnsignedWebhookIsAcceptedWhereThatWasAskedFor(t *testing.T) {
 	if status, err := r.ingest(n); err != nil || status != 202 {
 		t.Errorf("%d, %v", status, err)
 	}
-	if strings.Contains(r.api.Calls(inventorytest.Open)[0].Input, r.keys.Secret(s.UID)) {
+	if strings.Contains(r.api.Calls(inventorytest.Open)[0].Input, r.keys.Secret(s.UID, 0)) {
 		t.Error("an API that does not sign was told the secret")
 	}
 	// An API that signs is verified all the same.

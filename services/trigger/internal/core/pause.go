@@ -40,6 +40,9 @@ func (t *Triggers) pause(ctx context.Context, s Subscription) (Subscription, err
 			return busy(*s)
 		}
 		s.Paused, s.UpdateTime = true, now
+		if s.Notices != nil {
+			return nil
+		}
 		if s.Polling != nil {
 			s.Polling.Poked = time.Time{}
 			return nil
@@ -92,9 +95,12 @@ func (t *Triggers) quiet(ctx context.Context, s Subscription) Subscription {
 // One that is neither paused nor suspended stays as it is. One whose time is over is
 // refused.
 func (t *Triggers) Resume(ctx context.Context, caller Caller, name resource.Subscription, skipMissed bool) (Subscription, error) {
-	s, err := t.Get(ctx, caller, name)
+	s, err := t.Told(ctx, caller, name)
 	if err != nil {
 		return Subscription{}, err
+	}
+	if s.Notices != nil {
+		return t.resumeNotices(ctx, s)
 	}
 	if s.Polling != nil {
 		resumed, err := t.resumePolling(ctx, s, skipMissed)

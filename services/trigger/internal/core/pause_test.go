@@ -131,7 +131,7 @@ func TestPausingAndResumingTwiceChangesNothing(t *testing.T) {
 	}
 }
 
-func TestAPausedWebhookIsRemovedAtItsAPIAndMadeAgainWithItsSecret(t *testing.T) {
+func TestAPausedWebhookIsRemovedAtItsAPIAndMadeAgainWithASecretOfItsOwn(t *testing.T) {
 	r := newRig(t)
 	s := r.create("hook", inventorytest.Webhook)
 	first := r.api.Hooks()[0]
@@ -145,10 +145,13 @@ func TestAPausedWebhookIsRemovedAtItsAPIAndMadeAgainWithItsSecret(t *testing.T) 
 	equal(t, "events while it is paused", r.bus.events(), nil)
 	is(t, r.resume("hook", false), core.StateActive)
 	second := r.api.Hooks()
-	if len(second) != 1 || second[0].Secret != first.Secret || second[0].Secret == "" {
+	if len(second) != 1 || second[0].Secret == first.Secret || second[0].Secret == "" {
 		t.Fatalf("registered again as %+v", second)
 	}
-	n := r.notification(s, "2", `{"n":2}`)
+	if _, err := r.ingest(r.notification(s, "3", `{"n":3}`)); err == nil {
+		t.Error("after a pause the secret of before still counts")
+	}
+	n := r.notification(r.get("hook"), "2", `{"n":2}`)
 	if _, query, ok := strings.Cut(second[0].CallbackURL, "?"); ok {
 		n.Query = query
 	}

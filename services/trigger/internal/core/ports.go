@@ -32,7 +32,8 @@ var (
 // in the same transaction. Implementations are safe for concurrent use.
 type Store interface {
 	// Insert adds a subscription with what its first poll has seen. It returns
-	// [ErrExists] if the name is taken.
+	// [ErrExists] if the name is taken, and [ErrTooMany] for a subscription to notices
+	// too many.
 	Insert(ctx context.Context, s Subscription, seen polling.Seen) error
 	// Subscription returns the subscription of that name, or [ErrNotFound].
 	Subscription(ctx context.Context, name resource.Subscription) (Subscription, error)
@@ -41,6 +42,10 @@ type Store interface {
 	// Subscriptions returns subscriptions in the order of their ids, at most
 	// q.Limit. The second result is the id to continue after; empty at the end.
 	Subscriptions(ctx context.Context, q Query) ([]Subscription, string, error)
+	// Listening returns the subscriptions to notices that are about a connection and
+	// either belong to an owner or are about what others own; at most twice
+	// [MaxNotices], in no order that matters.
+	Listening(ctx context.Context, connection resource.Connection, owner string) ([]Subscription, error)
 	// Unsettled returns up to limit webhook subscriptions that are being set up
 	// or removed, in the order of their unique ids, after the given one.
 	Unsettled(ctx context.Context, after string, limit int) ([]Subscription, error)
@@ -108,6 +113,9 @@ type Event struct {
 	ID string
 	// Subscription produced it.
 	Subscription Subscription
+	// Type and Source are those of a notice; empty for what a trigger produces, whose
+	// type and source are made of its connector, operation and connection.
+	Type, Source string
 	// Revision of the connector that it was read with: the last part of its name.
 	Revision string
 	// Key tells what it is about, as the API calls it; empty if unknown.

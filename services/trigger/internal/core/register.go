@@ -213,8 +213,17 @@ func (t *Triggers) replace(s *Subscription, next Subscription, how anew, now tim
 	if err != nil {
 		return err
 	}
-	if secret := w.Next.Secret; secret != nil {
+	switch secret := w.Next.Secret; {
+	case secret != nil:
 		s.replaceSecret(secret, before, now)
+	case s.Secret == nil:
+		// A secret of ours is that of one registration. Where there was none just before,
+		// nothing is under way that was signed with the one of before.
+		if !w.Registered {
+			before = nil
+		}
+		s.replaceSecret(nil, before, now)
+		w.SecretOf = next.Webhook.Generation
 	}
 	w.Next = nil
 	if how.lost {

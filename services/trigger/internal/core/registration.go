@@ -22,7 +22,7 @@ type Pending struct {
 	// Revision is the connector's revision by which it is made.
 	Revision string
 	// Secret is the sealed secret that it has instead of the present one; nil if it has
-	// that.
+	// that, or one of ours that is its own.
 	Secret []byte
 	// Until is when it is given up.
 	Until time.Time
@@ -100,7 +100,7 @@ func (s Subscription) settleAt() time.Time {
 // made. What it points to is its own.
 func (s Subscription) as(p Pending) Subscription {
 	w := *s.Webhook
-	w.Generation = p.Generation
+	w.Generation, w.SecretOf = p.Generation, p.Generation
 	s.Webhook, s.Input, s.Revision = &w, p.Input, p.Revision
 	if p.Secret != nil {
 		s.Secret = p.Secret

@@ -92,7 +92,7 @@ type Replayed struct {
 // be repeated if its answer was lost. Later it is a replay of its own, and events
 // arrive once more with the ids that they had.
 func (t *Triggers) Replay(ctx context.Context, caller Caller, name resource.Subscription, want Replay) (Replayed, error) {
-	s, err := t.Get(ctx, caller, name)
+	s, err := t.Told(ctx, caller, name)
 	if err != nil {
 		return Replayed{}, err
 	}

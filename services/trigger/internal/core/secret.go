@@ -105,7 +105,7 @@ func (t *Triggers) tryRule(rule signature.Rule, secrets ...[]byte) error {
 
 // unfit says why our own secret is none for a rule; empty if it is.
 func (t *Triggers) unfit(rule signature.Rule, uid string) string {
-	if err := t.tryRule(rule, []byte(t.Keys.Secret(uid))); err != nil {
+	if err := t.tryRule(rule, []byte(t.Keys.Secret(uid, 0))); err != nil {
 		return err.Error()
 	}
 	return ""
@@ -145,12 +145,9 @@ func (t *Triggers) ReplaceSecret(s *Subscription, secret []byte) error {
 	if err := t.tryRule(*rule, secret); err != nil {
 		return invalidDraft("secret", "cannot be used: "+err.Error())
 	}
-	old := s.Secret
-	if old == nil && s.Webhook.SecretPointer != "" {
-		var err error
-		if old, err = t.Keys.Seal(s.UID, secretField, []byte(t.Keys.Secret(s.UID))); err != nil {
-			return fmt.Errorf("seal the secret of %s: %w", s.Name, err)
-		}
+	old, err := t.presentSecret(*s)
+	if err != nil {
+		return err
 	}
 	sealed, err := t.Keys.Seal(s.UID, secretField, secret)
 	if err != nil {
@@ -175,7 +172,9 @@ func (s Subscription) rule() *signature.Rule {
 // until when that is so; zero if nothing ends.
 func (t *Triggers) secrets(s Subscription, now time.Time) (secrets [][]byte, until time.Time, err error) {
 	if s.Secret == nil && s.Webhook.SecretPointer != "" {
-		secrets = [][]byte{[]byte(t.Keys.Secret(s.UID))}
+		for _, secret := range t.ourSecrets(s) {
+			secrets = append(secrets, []byte(secret))
+		}
 	}
 	sealed := [][]byte{s.Secret}
 	if next := s.Webhook.Next; next != nil && next.Secret != nil {
@@ -195,6 +194,23 @@ func (t *Triggers) secrets(s Subscription, now time.Time) (secrets [][]byte, unt
 		secrets = append(secrets, secret)
 	}
 	return secrets, until, nil
+}
+
+// ourSecrets are the secrets of ours that count where nobody has chosen one: that of the
+// present registration, and that of the one that is being made.
+func (t *Triggers) ourSecrets(s Subscription) []string {
+	w := s.Webhook
+	secrets := []string{t.Keys.Secret(s.UID, w.SecretOf)}
+	if w.Next != nil && w.Next.Secret == nil && w.Next.Generation != w.SecretOf {
+		secrets = append(secrets, t.Keys.Secret(s.UID, w.Next.Generation))
+	}
+	return secrets
+}
+
+// tellsOurs reports whether the API was told a secret of ours when the webhook was
+// registered.
+func (s Subscription) tellsOurs() bool {
+	return s.Webhook != nil && s.Webhook.SecretPointer != "" && s.Secret == nil && !s.Webhook.byHand()
 }
 
 // toldSecret is what the API is told to sign with; empty if it is told nothing.

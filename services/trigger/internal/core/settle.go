@@ -31,7 +31,10 @@ func (t *Triggers) Delete(ctx context.Context, caller Caller, name resource.Subs
 	if err != nil {
 		return err
 	}
-	if s.Polling != nil {
+	switch {
+	case s.Notices != nil:
+		return t.found(ctx, s.Name, t.Store.Remove(ctx, s.UID))
+	case s.Polling != nil:
 		return t.deletePolling(ctx, s)
 	}
 	return t.deleteWebhook(ctx, s)

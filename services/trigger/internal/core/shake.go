@@ -29,7 +29,7 @@ func (t *Triggers) shake(ctx context.Context, s Subscription, l *listener, n Not
 			}
 		}
 		answer := h.Answer(request, handshake.Party{
-			Secrets: l.secrets, Tokens: []string{n.Token, t.Keys.Secret(s.UID)}, Leaving: s.leaving(),
+			Secrets: l.secrets, Tokens: append(t.ourSecrets(s), n.Token), Leaving: s.leaving(),
 		})
 		reply, err := t.learned(ctx, s, answer)
 		return reply, true, err

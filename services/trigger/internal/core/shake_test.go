@@ -77,7 +77,7 @@ func TestTheVerifyTokenIsThatOfTheCallback(t *testing.T) {
 	r := newRig(t)
 	s := r.signed(signature.Rule{Scheme: "meta"}, "s3cret")
 	ask := core.Notification{Token: r.keys.Token(s.UID), Method: http.MethodGet, Header: http.Header{}}
-	for token, want := range map[string]int{r.keys.Token(s.UID): 200, r.keys.Secret(s.UID): 200, "x": 403, "": 403, "s3cret": 403} {
+	for token, want := range map[string]int{r.keys.Token(s.UID): 200, r.keys.Secret(s.UID, 0): 200, "x": 403, "": 403, "s3cret": 403} {
 		ask.Query = "hub.mode=subscribe&hub.challenge=42&hub.verify_token=" + token
 		reply, err := r.Ingest(t.Context(), ask)
 		if err != nil || reply.Status != want || (want == 200) != (string(reply.Body) == "42") {

@@ -68,13 +68,13 @@ type Subscription struct {
 	UID string
 	// Change counts the changes of everything but the cursor, from 1.
 	Change uint64
-	// Connection is what it calls the API with.
+	// Connection is what it calls the API with, or what notices are about.
 	Connection resource.Connection
 	// ConnectionOwner is whose the connection was when the subscription was made.
 	// A connection of another principal that has its name by now is not used.
 	// Empty in subscriptions of the time before that was noted.
 	ConnectionOwner string
-	// Connector is the connection's connector.
+	// Connector is the connection's connector; its id is [EveryConnection] for notices.
 	Connector resource.Connector
 	// Operation is the trigger.
 	Operation string
@@ -116,9 +116,11 @@ type Subscription struct {
 	Suspended string
 	// Deleting is true from the moment on in which somebody wanted it gone.
 	Deleting bool
-	// Polling is set for a polling trigger, and Webhook for the other kind.
+	// Polling is set for a polling trigger, Webhook for the other kind, and Notices for
+	// what is no trigger at all.
 	Polling *Polling
 	Webhook *Webhook
+	Notices *Notices
 }
 
 // Polling is the polling of one subscription.
@@ -203,6 +205,10 @@ type Webhook struct {
 	// Generation is the number of the registration, and Generations the highest that
 	// was ever given: the first is 0.
 	Generation, Generations int
+	// SecretOf is the number of the registration whose secret of ours the API was told;
+	// 0 for the first one, and for those of before every registration had its own. It
+	// has no meaning where Secret is set.
+	SecretOf int
 	// Next is the registration that is being made to take the present one's place; nil
 	// if none is.
 	Next *Pending
@@ -310,6 +316,8 @@ func (s Subscription) Activity() time.Time {
 		return s.Polling.Cursor.Last
 	case s.Webhook != nil:
 		return s.Webhook.Notified
+	case s.Notices != nil:
+		return s.Notices.Last
 	}
 	return time.Time{}
 }

@@ -53,9 +53,12 @@ type Past interface {
 // API has nothing to show it is the latest event, or else an example of what the
 // connector describes. No cursor moves and nothing is stored or published.
 func (t *Triggers) Test(ctx context.Context, caller Caller, name resource.Subscription, limit int) (Sample, error) {
-	s, err := t.Get(ctx, caller, name)
+	s, err := t.Told(ctx, caller, name)
 	if err != nil {
 		return Sample{}, err
+	}
+	if s.Notices != nil {
+		return t.testNotices(ctx, s)
 	}
 	at, err := t.testTarget(ctx, s, BehalfOfService)
 	if err != nil {
@@ -75,6 +78,13 @@ func (t *Triggers) Test(ctx context.Context, caller Caller, name resource.Subscr
 func (t *Triggers) TestDraft(ctx context.Context, caller Caller, d Draft, limit int) (Sample, error) {
 	if err := caller.mayWrite(); err != nil {
 		return Sample{}, err
+	}
+	if d.Notices {
+		s, err := t.noticesOf(ctx, caller, d)
+		if err != nil {
+			return Sample{}, err
+		}
+		return t.testNotices(ctx, s)
 	}
 	if err := t.check(ctx, d); err != nil {
 		return Sample{}, err

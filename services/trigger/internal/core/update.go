@@ -49,7 +49,10 @@ func (t *Triggers) Update(ctx context.Context, caller Caller, name resource.Subs
 		s.UpdateTime = now
 		return nil
 	}
-	if s.Polling != nil {
+	switch {
+	case s.Notices != nil:
+		return t.updateNotices(ctx, s, plain)
+	case s.Polling != nil:
 		return t.updatePolling(ctx, s, c, plain)
 	}
 	return t.updateWebhook(ctx, s, c, plain)
@@ -306,7 +309,7 @@ func (t *Triggers) presentSecret(s Subscription) ([]byte, error) {
 	if s.Secret != nil || s.Webhook.SecretPointer == "" {
 		return s.Secret, nil
 	}
-	sealed, err := t.Keys.Seal(s.UID, secretField, []byte(t.Keys.Secret(s.UID)))
+	sealed, err := t.Keys.Seal(s.UID, secretField, []byte(t.Keys.Secret(s.UID, s.Webhook.SecretOf)))
 	if err != nil {
 		return nil, fmt.Errorf("seal the secret of %s: %w", s.Name, err)
 	}

@@ -358,7 +358,7 @@ func TestAnotherSecretIsToldToTheAPIAndTheOneBeforeCountsForADay(t *testing.T) {
 	if hooks := r.api.Hooks(); len(hooks) != 1 || hooks[0].Secret != "the new one" {
 		t.Fatalf("at the API: %+v", hooks)
 	}
-	old := r.keys.Secret(s.UID)
+	old := r.keys.Secret(s.UID, 0)
 	for i, tc := range []struct {
 		secret string
 		after  time.Duration

@@ -15,7 +15,8 @@ import (
 const (
 	// renewShare is the part of a registration's life after which it is renewed.
 	renewShare = 0.75
-	// checkEvery is how often it is asked whether a registration is still there.
+	// checkEvery is how often it is asked whether a registration is still there, and
+	// whether the revision that made it is still the one in use.
 	checkEvery = 24 * time.Hour
 	// minUpkeep and maxUpkeep bound the pause after a renewal that failed. It doubles
 	// from the one to the other.
@@ -34,9 +35,10 @@ type Upkeep struct {
 	RenewAt time.Time
 	// Renew is the call that renews it; nil if it is registered anew.
 	Renew *Removal
-	// CheckAt is when it is asked next whether it is still there; zero if never.
+	// CheckAt is when it is asked next whether it is still there, and made by the
+	// revision in use; zero if never.
 	CheckAt time.Time
-	// Check is the call that asks.
+	// Check is the call that asks; nil if the API cannot be asked.
 	Check *Removal
 	// Failures counts the attempts since the last that succeeded, and Reason says why
 	// the last one failed, one sentence.
@@ -50,9 +52,10 @@ func upkeepOf(s Subscription, at target, answer Answer, now time.Time) Upkeep {
 	u := Upkeep{}
 	declared := at.op.GetTrigger().GetWebhook()
 	if op := operationOf(at.def, declared.GetGetOperationId()); op != nil {
-		if u.Check = told(s, op, declared.GetUnsubscribeInputs(), answer.Body); u.Check != nil {
-			u.CheckAt = now.Add(checkEvery)
-		}
+		u.Check = told(s, op, declared.GetUnsubscribeInputs(), answer.Body)
+	}
+	if u.Check != nil || s.tellsOurs() {
+		u.CheckAt = now.Add(checkEvery)
 	}
 	r := declared.GetRenewal()
 	if r == nil {
@@ -166,8 +169,11 @@ func (s Subscription) due() time.Time {
 	if w == nil || s.Deleting || s.Paused || !w.Registered || w.Ended {
 		return time.Time{}
 	}
-	at := w.End
-	for _, other := range []time.Time{w.Upkeep.RenewAt, w.Upkeep.CheckAt} {
+	at, check := w.End, w.Upkeep.CheckAt
+	if check.IsZero() && s.tellsOurs() {
+		check = s.CreateTime.Add(checkEvery) // it was registered before that was looked at
+	}
+	for _, other := range []time.Time{w.Upkeep.RenewAt, check} {
 		if !other.IsZero() {
 			at = earlier(at, other)
 		}
@@ -282,9 +288,16 @@ func stays(s *Subscription) error {
 }
 
 // audit asks the API whether it still has a registration, and registers it anew if it
-// does not.
+// does not, or if another revision of the connector made it.
 func (t *Triggers) audit(ctx context.Context, s Subscription, now time.Time) error {
+	if t.outdated(ctx, s) {
+		_, err := t.registerAnew(ctx, s, anew{behalf: BehalfOfService, input: s.Input, expect: stays})
+		return t.troubled(ctx, s, now, err, "the connector has changed, and the webhook could not be registered anew")
+	}
 	check := s.Webhook.Upkeep.Check
+	if check == nil {
+		return t.kept(ctx, s, func(u *Upkeep) { u.CheckAt = now.Add(checkEvery) })
+	}
 	answer, err := t.Runtime.Invoke(ctx, s.call(check.Operation, check.Input))
 	if err == nil && gone(answer) {
 		_, err := t.registerAnew(ctx, s, anew{behalf: BehalfOfService, input: s.Input, expect: stays, lost: true})
@@ -295,6 +308,22 @@ func (t *Triggers) audit(ctx context.Context, s Subscription, now time.Time) err
 		return t.kept(ctx, s, func(u *Upkeep) { u.CheckAt = now.Add(maxUpkeep) })
 	}
 	return t.kept(ctx, s, func(u *Upkeep) { u.CheckAt = now.Add(checkEvery) })
+}
+
+// outdated reports whether the API was told our secret by a revision that is not in use
+// any more. Whoever could edit the connector then may have had the secret sent to
+// somewhere else, and must not be able to sign notifications for ever. What cannot be
+// found out is looked at again.
+func (t *Triggers) outdated(ctx context.Context, s Subscription) bool {
+	if !s.tellsOurs() {
+		return false
+	}
+	at, err := t.targetOf(ctx, s, BehalfOfService)
+	if err != nil {
+		t.Trouble(ctx, "find out whether the connector has changed", s, err)
+		return false
+	}
+	return at.revision != s.Revision
 }
 
 func gone(a Answer) bool { return a.Status == http.StatusNotFound || a.Status == http.StatusGone }

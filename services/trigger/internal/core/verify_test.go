@@ -259,7 +259,7 @@ func TestTheOwnersSecretIsSealedAndNeverTold(t *testing.T) {
 	if s.Secret == nil || strings.Contains(string(s.Secret), "horse") {
 		t.Errorf("kept as %q", s.Secret)
 	}
-	if input := r.api.Calls(inventorytest.Open)[0].Input; strings.Contains(input, "horse") || strings.Contains(input, r.keys.Secret(s.UID)) {
+	if input := r.api.Calls(inventorytest.Open)[0].Input; strings.Contains(input, "horse") || strings.Contains(input, r.keys.Secret(s.UID, 0)) {
 		t.Errorf("the API, which has no place for it, was told %s", input)
 	}
 }

@@ -275,7 +275,12 @@ func (t *Triggers) unconfirmed(s Subscription, answer Answer, cause error) *faul
 
 // redacted removes what an API may have quoted from our own request.
 func (t *Triggers) redacted(s Subscription, text string) string {
-	hidden := []string{t.Keys.Secret(s.UID), "[redacted]", t.Keys.Token(s.UID), "[redacted]"}
+	hidden := []string{t.Keys.Token(s.UID), "[redacted]"}
+	if s.Webhook != nil {
+		for _, secret := range t.ourSecrets(s) {
+			hidden = append(hidden, secret, "[redacted]")
+		}
+	}
 	if told, err := t.toldSecret(s); err == nil && told != "" {
 		hidden = append(hidden, told, "[redacted]")
 	}

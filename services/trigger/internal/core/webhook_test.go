@@ -39,7 +39,7 @@ func TestAWebhookIsRegisteredWithItsCallbackAndSecretAndRemovedWithTheConnection
 	if err := json.Unmarshal([]byte(call.Input), &in); err != nil {
 		t.Fatal(err)
 	}
-	if in.Body.CallbackURL != "https://ferrule.example.com/hooks/"+r.keys.Token(s.UID) || in.Body.Secret != r.keys.Secret(s.UID) || len(in.Body.Events) != 1 {
+	if in.Body.CallbackURL != "https://ferrule.example.com/hooks/"+r.keys.Token(s.UID) || in.Body.Secret != r.keys.Secret(s.UID, 0) || len(in.Body.Events) != 1 {
 		t.Errorf("the API was told %+v", in.Body)
 	}
 	if call.Behalf != core.BehalfOfCaller {
@@ -69,7 +69,7 @@ func TestTheStoreHoldsNeitherTokenNorSecret(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			for what, secret := range map[string]string{"token": r.keys.Token(s.UID), "secret": r.keys.Secret(s.UID)} {
+			for what, secret := range map[string]string{"token": r.keys.Token(s.UID), "secret": r.keys.Secret(s.UID, 0)} {
 				if strings.Contains(string(pair.Value), secret) {
 					t.Errorf("the %s is stored under %q", what, pair.Key)
 				}
@@ -96,7 +96,7 @@ func TestAWebhookThatTheAPIRefusesLeavesNothing(t *testing.T) {
 		t.Errorf("fault %v %v", f.Code(), f.Meta())
 	}
 	uid := fmt.Sprintf("%032x", r.uids)
-	if strings.Contains(f.Message(), r.keys.Secret(uid)) || strings.Contains(f.Message(), r.keys.Token(uid)) {
+	if strings.Contains(f.Message(), r.keys.Secret(uid, 0)) || strings.Contains(f.Message(), r.keys.Token(uid)) {
 		t.Errorf("the message tells a secret: %s", f.Message())
 	}
 	_, err = r.Get(t.Context(), ann, named("hook"))

@@ -34,7 +34,9 @@ const (
 	// HeaderSubscription is the header of an event's message with the unique id
 	// of the subscription: its name may be used again by another.
 	HeaderSubscription = "Ferrule-Subscription"
-	// typePrefix begins the type of every event.
+	// noticesOperation stands in subjects where notices have no operation.
+	noticesOperation = "notices"
+	// typePrefix begins the type of every event that a trigger produces.
 	typePrefix = "dev.ferrule."
 	// attributesSize is about as large as the attributes of an event are.
 	attributesSize = 640
@@ -80,6 +82,9 @@ func exactly(ctx context.Context, e core.Event, omitted int) (outbox.Message, er
 		Subject: attribute(e.Key), Time: e.Time.UTC(), ContentType: mediaType(e.ContentType), Subscription: sub.Name.String(),
 		Revision: e.Revision, TraceParent: traceParent(ctx), OmittedBytes: omitted,
 	}
+	if e.Type != "" {
+		v.Type, v.Source = e.Type, e.Source
+	}
 	if !e.JSON {
 		v.DataBase64 = e.Data
 	}
@@ -121,6 +126,11 @@ func encode(v envelope, e core.Event) ([]byte, error) {
 
 // subject returns where the events of a subscription are published.
 func subject(s core.Subscription) string {
+	if s.Notices != nil {
+		return bus.EventAddress{
+			Environment: s.Name.Environment, Connector: s.Connector.ID, Operation: noticesOperation, Subscription: s.Name.ID,
+		}.Subject()
+	}
 	return bus.EventAddress{
 		Environment: s.Name.Environment, Connector: s.Connector.ID, Operation: s.Operation, Subscription: s.Name.ID,
 	}.Subject()

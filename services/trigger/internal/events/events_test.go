@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ferrule-dev/ferrule/pkg/bus"
+	"github.com/ferrule-dev/ferrule/pkg/bus/embedded"
 	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/kv/outbox"
@@ -120,14 +121,19 @@ type fixture struct {
 	*events.Log
 	*events.Reader
 
-	t   *testing.T
-	bus *bus.Bus
+	t      *testing.T
+	server *embedded.Server
+	bus    *bus.Bus
 }
 
 func newFixture(t *testing.T) *fixture {
-	b := testkit.NewNATS(t)
+	server := testkit.StartNATS(t, t.TempDir())
+	b := testkit.Connect(t, server)
+	if err := b.Ensure(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	return &fixture{
-		t: t, bus: b, Log: events.NewLog(b), Reader: events.NewReader(b.JetStream(), testkit.Logger(t), clock.System()),
+		t: t, server: server, bus: b, Log: events.NewLog(b), Reader: events.NewReader(b.JetStream(), testkit.Logger(t), clock.System()),
 	}
 }
 

@@ -30,8 +30,12 @@ func (r *Reader) Latest(ctx context.Context, s core.Subscription) (core.Event, b
 	if err != nil || record.UID != s.UID {
 		return core.Event{}, false, err // that of another that had the name before
 	}
-	return core.Event{
+	e := core.Event{
 		ID: record.ID, Subscription: s, Revision: record.Revision, Time: record.Time,
 		ContentType: record.ContentType, Data: record.Data, JSON: record.JSON,
-	}, true, nil
+	}
+	if s.Notices != nil {
+		e.Type, e.Source = record.Type, record.Source
+	}
+	return e, true, nil
 }

@@ -26,8 +26,20 @@ func nameKey(name resource.Subscription) []byte {
 	return []byte("n/" + name.Environment + "/" + name.ID)
 }
 
+// everyonesPrefix is what the keys of those begin with that are told about what others
+// own, and ownPrefix the keys of those that are told about what their owner has.
+func everyonesPrefix(environment string) []byte { return []byte("t/" + environment + "/e/") }
+
+func ownPrefix(environment, owner string) []byte {
+	return counted([]byte("t/"+environment+"/o/"), owner)
+}
+
 func ownerPrefix(environment, owner string) []byte {
-	key := []byte("o/" + environment + "/")
+	return counted([]byte("o/"+environment+"/"), owner)
+}
+
+// counted adds the name of an owner to a key.
+func counted(key []byte, owner string) []byte {
 	// With its length, which a key's limit keeps far below 16 bits, so that no owner's name is the beginning of another's.
 	key = binary.BigEndian.AppendUint16(key, uint16(len(owner)))
 	return append(key, owner...)

@@ -10,6 +10,7 @@ import (
 type lifeRecord struct {
 	Generation  int              `json:"generation,omitempty"`
 	Generations int              `json:"generations,omitempty"`
+	SecretOf    int              `json:"secret_of,omitempty"`
 	Next        *pendingRecord   `json:"next,omitempty"`
 	Old         []leftoverRecord `json:"old,omitempty"`
 	Upkeep      upkeepRecord     `json:"upkeep,omitzero"`
@@ -45,7 +46,7 @@ type upkeepRecord struct {
 
 // lifeOf is what is written of a webhook.
 func lifeOf(w *core.Webhook) lifeRecord {
-	r := lifeRecord{Generation: w.Generation, Generations: w.Generations, End: w.End.UTC(), Ended: w.Ended}
+	r := lifeRecord{Generation: w.Generation, Generations: w.Generations, SecretOf: w.SecretOf, End: w.End.UTC(), Ended: w.Ended}
 	if w.Next != nil {
 		r.Next = new(pendingRecord(*w.Next))
 		r.Next.Until = r.Next.Until.UTC()
@@ -65,7 +66,7 @@ func lifeOf(w *core.Webhook) lifeRecord {
 
 // read gives a webhook what was written.
 func (r lifeRecord) read(w *core.Webhook) {
-	w.Generation, w.Generations, w.End, w.Ended = r.Generation, r.Generations, r.End, r.Ended
+	w.Generation, w.Generations, w.SecretOf, w.End, w.Ended = r.Generation, r.Generations, r.SecretOf, r.End, r.Ended
 	if r.Next != nil {
 		w.Next = new(core.Pending(*r.Next))
 	}

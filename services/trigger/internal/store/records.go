@@ -17,6 +17,10 @@ import (
 // an older program would misread gets another number, and is then refused by it.
 const recordVersion = 1
 
+// laterVersion is that of what an older program would misread: subscriptions to notices,
+// which it would take for triggers, and webhooks whose secret it would not know.
+const laterVersion = 2
+
 // What is stored has types of its own, so that renaming something elsewhere
 // cannot make old files unreadable.
 
@@ -46,6 +50,12 @@ type subscriptionRecord struct {
 	Suspended        string          `json:"suspended,omitempty"`
 	Polling          *pollingRecord  `json:"polling,omitempty"`
 	Webhook          *webhookRecord  `json:"webhook,omitempty"`
+	Notices          *noticesRecord  `json:"notices,omitempty"`
+}
+
+type noticesRecord struct {
+	Everyones bool      `json:"everyones,omitempty"`
+	Last      time.Time `json:"last,omitzero"`
 }
 
 type pollingRecord struct {
@@ -114,7 +124,14 @@ func encodeSubscription(s core.Subscription) ([]byte, error) {
 			Attempts: w.Attempts, NextAttempt: w.NextAttempt.UTC(), Reason: w.Reason, Notified: w.Notified.UTC(), lifeRecord: lifeOf(w),
 		}
 	}
-	return encode(r)
+	if s.Notices != nil {
+		r.Connector, r.Notices = "", &noticesRecord{Everyones: s.Notices.Everyones, Last: s.Notices.Last.UTC()}
+	}
+	data, err := encode(r)
+	if err == nil && (s.Notices != nil || s.Webhook != nil && s.Webhook.SecretOf > 0) {
+		data[0] = laterVersion
+	}
+	return data, err
 }
 
 // decodeSubscription reads a record. The cursor of a polling trigger is a record
@@ -125,8 +142,11 @@ func decodeSubscription(uid string, data []byte) (core.Subscription, error) {
 		return core.Subscription{}, err
 	}
 	name, err := resource.ParseSubscription(r.Name)
-	connection, err2 := resource.ParseConnection(r.Connection)
-	connector, err3 := resource.ParseConnector(r.Connector)
+	connection, err2 := core.ParseConnection(r.Connection)
+	connector, err3 := resource.Connector{Environment: name.Environment, ID: core.EveryConnection}, error(nil)
+	if r.Notices == nil {
+		connector, err3 = resource.ParseConnector(r.Connector)
+	}
 	if err := errors.Join(err, err2, err3); err != nil {
 		return core.Subscription{}, err
 	}
@@ -136,6 +156,9 @@ func decodeSubscription(uid string, data []byte) (core.Subscription, error) {
 		Owner: r.Owner, CreateTime: r.CreateTime, Deleting: r.Deleting, Description: r.Description, UpdateTime: r.UpdateTime,
 		Split: core.Split(r.Split), SuspendAfter: r.SuspendAfter, Signature: r.Signature, Secret: r.Secret, Paused: r.Paused, Suspended: r.Suspended,
 		OldSecret: r.OldSecret, OldSecretUntil: r.OldSecretUntil,
+	}
+	if n := r.Notices; n != nil {
+		s.Notices = &core.Notices{Everyones: n.Everyones, Last: n.Last}
 	}
 	if s.Sinks, err = readSinks(r.Sinks); err != nil {
 		return core.Subscription{}, err
@@ -190,8 +213,8 @@ func versioned(data []byte) ([]byte, error) {
 	if len(data) == 0 {
 		return nil, errors.New("the record is empty")
 	}
-	if data[0] != recordVersion {
-		return nil, fmt.Errorf("the record has version %d and this program reads version %d; run the program that wrote it, or a newer one", data[0], recordVersion)
+	if data[0] != recordVersion && data[0] != laterVersion {
+		return nil, fmt.Errorf("the record has version %d and this program reads up to version %d; run the program that wrote it, or a newer one", data[0], laterVersion)
 	}
 	return data[1:], nil
 }

@@ -10,6 +10,8 @@
 //	w/{uid}                               index: webhooks that are being set up or removed
 //	n/{environment}/{id}                  index by name; the value is the unique id
 //	o/{environment}/{length}{owner}{id}   index by owner; the value is the unique id
+//	t/{environment}/o/{length}{owner}{uid} index: who is told about what an owner has; the value is the id of the connection
+//	t/{environment}/e/{uid}               index: who is told about what anybody has; the same
 //	meta/webhook-key                      the id of the key that callbacks need
 //
 // Every change is one transaction: record, indexes, announcement and events in
@@ -73,6 +75,9 @@ func (s *Store) Insert(ctx context.Context, sub core.Subscription, seen polling.
 				return err
 			}
 		}
+		if err := listen(tx, sub); err != nil {
+			return err
+		}
 		return put(tx, sub)
 	})
 }
@@ -122,6 +127,7 @@ func (s *Store) Remove(ctx context.Context, uid string) error {
 		}
 		for _, key := range [][]byte{
 			recordKey(uid), cursorKey(uid), seenKey(uid), unsettledKey(uid), nameKey(sub.Name), ownerKey(sub.Name, sub.Owner),
+			append(listeningPrefix(sub), uid...),
 		} {
 			if err := tx.Delete(key); err != nil {
 				return err
@@ -198,13 +204,20 @@ func (s *Store) Touch(ctx context.Context, notified map[string]time.Time) error 
 	return s.kv.Update(ctx, func(tx kv.Tx) error {
 		for uid, at := range notified {
 			sub, err := load(tx, uid)
-			if errors.Is(err, core.ErrNotFound) || err == nil && sub.Webhook == nil {
+			if errors.Is(err, core.ErrNotFound) {
 				continue
 			}
 			if err != nil {
 				return err
 			}
-			sub.Webhook.Notified = at
+			switch {
+			case sub.Webhook != nil:
+				sub.Webhook.Notified = at
+			case sub.Notices != nil:
+				sub.Notices.Last = at
+			default:
+				continue
+			}
 			if err := write(tx, sub); err != nil {
 				return err
 			}

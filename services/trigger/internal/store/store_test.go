@@ -136,7 +136,7 @@ func hooked(n int, id, owner string) core.Subscription {
 		},
 		Handshakes: []string{"slack"}, Batch: true, Items: "a.b", Pokes: uid(7),
 		Unsubscribe: &core.Removal{Operation: "Unhook", Input: `{"id":1}`},
-		Generation:  3, Generations: 4, End: now, Ended: true,
+		Generation:  3, Generations: 4, SecretOf: 3, End: now, Ended: true,
 		Next: &core.Pending{Generation: 4, Input: `{"a":1}`, Revision: "r2", Secret: []byte{3}, Until: now},
 		Old: []core.Leftover{
 			{Generation: 1, Input: `{"a":2}`, Revision: "r1", Unsubscribe: &core.Removal{Operation: "Unhook"}},
@@ -460,12 +460,12 @@ func TestARecordOfANewerProgramIsRefused(t *testing.T) {
 				if before, err = tx.Get([]byte(key + uid(1))); err != nil {
 					return err
 				}
-				return tx.Put([]byte(key+uid(1)), append([]byte{2}, before[1:]...))
+				return tx.Put([]byte(key+uid(1)), append([]byte{3}, before[1:]...))
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := f.ByUID(t.Context(), uid(1)); err == nil || !strings.Contains(err.Error(), "version 2") {
+			if _, err := f.ByUID(t.Context(), uid(1)); err == nil || !strings.Contains(err.Error(), "version 3") {
 				t.Errorf("err = %v", err)
 			}
 			if err := f.kv.Update(t.Context(), func(tx kv.Tx) error { return tx.Put([]byte(key+uid(1)), before) }); err != nil {

@@ -32,12 +32,14 @@ type notice struct {
 
 // noticeData is what the owner of a subscription is told.
 type noticeData struct {
-	Subscription string    `json:"subscription"`
-	Connection   string    `json:"connection"`
-	Operation    string    `json:"operation_id"`
-	Owner        string    `json:"owner"`
-	Reason       string    `json:"reason"`
-	FailingSince time.Time `json:"failing_since"`
+	Subscription string `json:"subscription"`
+	Connection   string `json:"connection"`
+	// ConnectionOwner tells whose connection it is; empty where that was not noted.
+	ConnectionOwner string    `json:"connection_owner,omitempty"`
+	Operation       string    `json:"operation_id"`
+	Owner           string    `json:"owner"`
+	Reason          string    `json:"reason"`
+	FailingSince    time.Time `json:"failing_since"`
 }
 
 // suspend suspends a subscription after the poll that was the last one, and adds the
@@ -53,7 +55,7 @@ func suspend(tx kv.Tx, sub core.Subscription, p core.Poll, messages []outbox.Mes
 		SpecVersion: "1.0", ID: fmt.Sprintf("%s@%s-suspended-%d", sub.Name, sub.UID, p.Cursor.Version), Source: sub.Name.String(),
 		Type: eventSuspended, Time: p.Time.UTC(), ContentType: "application/json",
 		Data: noticeData{
-			Subscription: sub.Name.String(), Connection: sub.Connection.String(), Operation: sub.Operation, Owner: sub.Owner,
+			Subscription: sub.Name.String(), Connection: sub.Connection.String(), ConnectionOwner: sub.ConnectionOwner, Operation: sub.Operation, Owner: sub.Owner,
 			Reason: p.Suspend, FailingSince: p.Cursor.FailingSince.UTC(),
 		},
 	}

@@ -29,9 +29,11 @@ type Event struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// CloudEvents id: the same for every delivery of the same happening.
 	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
-	// CloudEvents source: the connection's resource name.
+	// CloudEvents source: the connection's resource name; of a notice the name of the
+	// connection or subscription that it is about.
 	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
-	// CloudEvents type: "dev.ferrule.{connector}.{operation}".
+	// CloudEvents type: "dev.ferrule.{connector}.{operation}"; of a notice its own, such
+	// as "ferrule.connection.needs-authorization".
 	Type string `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
 	// CloudEvents time: when it was noticed.
 	Time *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=time,proto3" json:"time,omitempty"`

@@ -152,16 +152,75 @@ func (Split) EnumDescriptor() ([]byte, []int) {
 	return file_ferrule_trigger_v1_subscription_proto_rawDescGZIP(), []int{1}
 }
 
-// Subscription is one live use of a trigger.
+// SubscriptionSource says where the events of a subscription come from.
+type SubscriptionSource int32
+
+const (
+	// The trigger operation of the connection's connector.
+	SubscriptionSource_SUBSCRIPTION_SOURCE_UNSPECIFIED SubscriptionSource = 0
+	// What happens to connections and subscriptions themselves. The events have the
+	// type of the notice, such as "ferrule.connection.needs-authorization",
+	// "ferrule.connection.authorized" or "ferrule.subscription.suspended", and its
+	// source: the name of the connection or subscription. No API is asked.
+	SubscriptionSource_SUBSCRIPTION_SOURCE_NOTICES SubscriptionSource = 1
+)
+
+// Enum value maps for SubscriptionSource.
+var (
+	SubscriptionSource_name = map[int32]string{
+		0: "SUBSCRIPTION_SOURCE_UNSPECIFIED",
+		1: "SUBSCRIPTION_SOURCE_NOTICES",
+	}
+	SubscriptionSource_value = map[string]int32{
+		"SUBSCRIPTION_SOURCE_UNSPECIFIED": 0,
+		"SUBSCRIPTION_SOURCE_NOTICES":     1,
+	}
+)
+
+func (x SubscriptionSource) Enum() *SubscriptionSource {
+	p := new(SubscriptionSource)
+	*p = x
+	return p
+}
+
+func (x SubscriptionSource) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SubscriptionSource) Descriptor() protoreflect.EnumDescriptor {
+	return file_ferrule_trigger_v1_subscription_proto_enumTypes[2].Descriptor()
+}
+
+func (SubscriptionSource) Type() protoreflect.EnumType {
+	return &file_ferrule_trigger_v1_subscription_proto_enumTypes[2]
+}
+
+func (x SubscriptionSource) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SubscriptionSource.Descriptor instead.
+func (SubscriptionSource) EnumDescriptor() ([]byte, []int) {
+	return file_ferrule_trigger_v1_subscription_proto_rawDescGZIP(), []int{2}
+}
+
+// Subscription is one live use of a trigger, or with source NOTICES of what happens
+// to connections and subscriptions themselves.
 type Subscription struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "environments/{environment}/subscriptions/{subscription}".
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Connection, "environments/{environment}/connections/{connection}", of the
-	// same environment.
+	// same environment. With source NOTICES it is the one that notices are about, with
+	// the subscriptions of it, and has to be the caller's own, unless the caller is an
+	// administrator; "environments/{environment}/connections/-" (AIP-159) is for every
+	// connection and subscription that the caller owns, now or later, and for those of
+	// all owners if the caller is an administrator. What a caller may be told is decided
+	// when the subscription is created. One connection means that of its owner then:
+	// nothing is told of another person's that gets the name later.
 	Connection string `protobuf:"bytes,2,opt,name=connection,proto3" json:"connection,omitempty"`
 	// Trigger operation of the connection's connector, or, with polling set, any
-	// operation whose answer holds a list.
+	// operation whose answer holds a list. Required, and empty with source NOTICES.
 	OperationId string `protobuf:"bytes,3,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
 	// Input of the operation as the text of one JSON object, in the form that
 	// invocations take; at most 1 MiB. Empty means no input.
@@ -229,7 +288,12 @@ type Subscription struct {
 	// What it is for; for people.
 	Description string `protobuf:"bytes,29,opt,name=description,proto3" json:"description,omitempty"`
 	// Since when it has failed; absent if it works.
-	FailingSince  *timestamppb.Timestamp `protobuf:"bytes,30,opt,name=failing_since,json=failingSince,proto3" json:"failing_since,omitempty"`
+	FailingSince *timestamppb.Timestamp `protobuf:"bytes,30,opt,name=failing_since,json=failingSince,proto3" json:"failing_since,omitempty"`
+	// Where events come from. With NOTICES, only name, connection, sinks and description
+	// can be given; everything that is about asking an API, or being notified by one, is
+	// refused. At most 100 of an owner in an environment look at what their owner has,
+	// and at most 100 in an environment, made by administrators, at what others have.
+	Source        SubscriptionSource `protobuf:"varint,31,opt,name=source,proto3,enum=ferrule.trigger.v1.SubscriptionSource" json:"source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -474,18 +538,25 @@ func (x *Subscription) GetFailingSince() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Subscription) GetSource() SubscriptionSource {
+	if x != nil {
+		return x.Source
+	}
+	return SubscriptionSource_SUBSCRIPTION_SOURCE_UNSPECIFIED
+}
+
 var File_ferrule_trigger_v1_subscription_proto protoreflect.FileDescriptor
 
 const file_ferrule_trigger_v1_subscription_proto_rawDesc = "" +
 	"\n" +
-	"%ferrule/trigger/v1/subscription.proto\x12\x12ferrule.trigger.v1\x1a\x1bbuf/validate/validate.proto\x1a\"ferrule/connector/v1/trigger.proto\x1a\x1dferrule/trigger/v1/sink.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xef\r\n" +
+	"%ferrule/trigger/v1/subscription.proto\x12\x12ferrule.trigger.v1\x1a\x1bbuf/validate/validate.proto\x1a\"ferrule/connector/v1/trigger.proto\x1a\x1dferrule/trigger/v1/sink.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbc\x0e\n" +
 	"\fSubscription\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12I\n" +
 	"\n" +
 	"connection\x18\x02 \x01(\tB)\xe0A\x02\xe0A\x05\xfaA\x18\n" +
 	"\x16ferrule.dev/Connection\xbaH\x05r\x03\x18\x80\x02R\n" +
 	"connection\x121\n" +
-	"\foperation_id\x18\x03 \x01(\tB\x0e\xe0A\x02\xe0A\x05\xbaH\x05r\x03\x18\x80\x04R\voperationId\x12\x1f\n" +
+	"\foperation_id\x18\x03 \x01(\tB\x0e\xe0A\x01\xe0A\x05\xbaH\x05r\x03\x18\x80\x04R\voperationId\x12\x1f\n" +
 	"\x05input\x18\x04 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@R\x05input\x12H\n" +
 	"\binterval\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x11\xbaH\x0e\xaa\x01\v\"\x05\b\x80\xdc\xcc\x142\x02\b\x01R\binterval\x128\n" +
 	"\x05sinks\x18\x06 \x03(\v2\x18.ferrule.trigger.v1.SinkB\b\xbaH\x05\x92\x01\x02\x10\bR\x05sinks\x12+\n" +
@@ -516,7 +587,8 @@ const file_ferrule_trigger_v1_subscription_proto_rawDesc = "" +
 	"\vupdate_time\x18\x1c \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12*\n" +
 	"\vdescription\x18\x1d \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\vdescription\x12D\n" +
-	"\rfailing_since\x18\x1e \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\ffailingSince:s\xeaAp\n" +
+	"\rfailing_since\x18\x1e \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\ffailingSince\x12K\n" +
+	"\x06source\x18\x1f \x01(\x0e2&.ferrule.trigger.v1.SubscriptionSourceB\v\xe0A\x05\xbaH\x05\x82\x01\x02\x10\x01R\x06source:s\xeaAp\n" +
 	"\x18ferrule.dev/Subscription\x127environments/{environment}/subscriptions/{subscription}*\rsubscriptions2\fsubscription*\x95\x02\n" +
 	"\x11SubscriptionState\x12\"\n" +
 	"\x1eSUBSCRIPTION_STATE_UNSPECIFIED\x10\x00\x12\x1f\n" +
@@ -529,7 +601,10 @@ const file_ferrule_trigger_v1_subscription_proto_rawDesc = "" +
 	"\x18SUBSCRIPTION_STATE_ENDED\x10\a*/\n" +
 	"\x05Split\x12\x15\n" +
 	"\x11SPLIT_UNSPECIFIED\x10\x00\x12\x0f\n" +
-	"\vSPLIT_WHOLE\x10\x01B\xd9\x01\n" +
+	"\vSPLIT_WHOLE\x10\x01*Z\n" +
+	"\x12SubscriptionSource\x12#\n" +
+	"\x1fSUBSCRIPTION_SOURCE_UNSPECIFIED\x10\x00\x12\x1f\n" +
+	"\x1bSUBSCRIPTION_SOURCE_NOTICES\x10\x01B\xd9\x01\n" +
 	"\x16com.ferrule.trigger.v1B\x11SubscriptionProtoP\x01ZBgithub.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1;triggerv1\xa2\x02\x03FTX\xaa\x02\x12Ferrule.Trigger.V1\xca\x02\x12Ferrule\\Trigger\\V1\xe2\x02\x1eFerrule\\Trigger\\V1\\GPBMetadata\xea\x02\x14Ferrule::Trigger::V1b\x06proto3"
 
 var (
@@ -544,40 +619,42 @@ func file_ferrule_trigger_v1_subscription_proto_rawDescGZIP() []byte {
 	return file_ferrule_trigger_v1_subscription_proto_rawDescData
 }
 
-var file_ferrule_trigger_v1_subscription_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_ferrule_trigger_v1_subscription_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_ferrule_trigger_v1_subscription_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
 var file_ferrule_trigger_v1_subscription_proto_goTypes = []any{
 	(SubscriptionState)(0),        // 0: ferrule.trigger.v1.SubscriptionState
 	(Split)(0),                    // 1: ferrule.trigger.v1.Split
-	(*Subscription)(nil),          // 2: ferrule.trigger.v1.Subscription
-	(*durationpb.Duration)(nil),   // 3: google.protobuf.Duration
-	(*Sink)(nil),                  // 4: ferrule.trigger.v1.Sink
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
-	(*v1.PollingTrigger)(nil),     // 6: ferrule.connector.v1.PollingTrigger
-	(*v1.WebhookSignature)(nil),   // 7: ferrule.connector.v1.WebhookSignature
+	(SubscriptionSource)(0),       // 2: ferrule.trigger.v1.SubscriptionSource
+	(*Subscription)(nil),          // 3: ferrule.trigger.v1.Subscription
+	(*durationpb.Duration)(nil),   // 4: google.protobuf.Duration
+	(*Sink)(nil),                  // 5: ferrule.trigger.v1.Sink
+	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(*v1.PollingTrigger)(nil),     // 7: ferrule.connector.v1.PollingTrigger
+	(*v1.WebhookSignature)(nil),   // 8: ferrule.connector.v1.WebhookSignature
 }
 var file_ferrule_trigger_v1_subscription_proto_depIdxs = []int32{
-	3,  // 0: ferrule.trigger.v1.Subscription.interval:type_name -> google.protobuf.Duration
-	4,  // 1: ferrule.trigger.v1.Subscription.sinks:type_name -> ferrule.trigger.v1.Sink
+	4,  // 0: ferrule.trigger.v1.Subscription.interval:type_name -> google.protobuf.Duration
+	5,  // 1: ferrule.trigger.v1.Subscription.sinks:type_name -> ferrule.trigger.v1.Sink
 	0,  // 2: ferrule.trigger.v1.Subscription.state:type_name -> ferrule.trigger.v1.SubscriptionState
-	5,  // 3: ferrule.trigger.v1.Subscription.activity_time:type_name -> google.protobuf.Timestamp
-	5,  // 4: ferrule.trigger.v1.Subscription.next_poll_time:type_name -> google.protobuf.Timestamp
-	5,  // 5: ferrule.trigger.v1.Subscription.create_time:type_name -> google.protobuf.Timestamp
-	3,  // 6: ferrule.trigger.v1.Subscription.jitter:type_name -> google.protobuf.Duration
-	5,  // 7: ferrule.trigger.v1.Subscription.start_time:type_name -> google.protobuf.Timestamp
-	5,  // 8: ferrule.trigger.v1.Subscription.end_time:type_name -> google.protobuf.Timestamp
-	6,  // 9: ferrule.trigger.v1.Subscription.polling:type_name -> ferrule.connector.v1.PollingTrigger
+	6,  // 3: ferrule.trigger.v1.Subscription.activity_time:type_name -> google.protobuf.Timestamp
+	6,  // 4: ferrule.trigger.v1.Subscription.next_poll_time:type_name -> google.protobuf.Timestamp
+	6,  // 5: ferrule.trigger.v1.Subscription.create_time:type_name -> google.protobuf.Timestamp
+	4,  // 6: ferrule.trigger.v1.Subscription.jitter:type_name -> google.protobuf.Duration
+	6,  // 7: ferrule.trigger.v1.Subscription.start_time:type_name -> google.protobuf.Timestamp
+	6,  // 8: ferrule.trigger.v1.Subscription.end_time:type_name -> google.protobuf.Timestamp
+	7,  // 9: ferrule.trigger.v1.Subscription.polling:type_name -> ferrule.connector.v1.PollingTrigger
 	1,  // 10: ferrule.trigger.v1.Subscription.split:type_name -> ferrule.trigger.v1.Split
-	3,  // 11: ferrule.trigger.v1.Subscription.suspend_after:type_name -> google.protobuf.Duration
-	7,  // 12: ferrule.trigger.v1.Subscription.signature:type_name -> ferrule.connector.v1.WebhookSignature
-	5,  // 13: ferrule.trigger.v1.Subscription.registration_expire_time:type_name -> google.protobuf.Timestamp
-	5,  // 14: ferrule.trigger.v1.Subscription.update_time:type_name -> google.protobuf.Timestamp
-	5,  // 15: ferrule.trigger.v1.Subscription.failing_since:type_name -> google.protobuf.Timestamp
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	4,  // 11: ferrule.trigger.v1.Subscription.suspend_after:type_name -> google.protobuf.Duration
+	8,  // 12: ferrule.trigger.v1.Subscription.signature:type_name -> ferrule.connector.v1.WebhookSignature
+	6,  // 13: ferrule.trigger.v1.Subscription.registration_expire_time:type_name -> google.protobuf.Timestamp
+	6,  // 14: ferrule.trigger.v1.Subscription.update_time:type_name -> google.protobuf.Timestamp
+	6,  // 15: ferrule.trigger.v1.Subscription.failing_since:type_name -> google.protobuf.Timestamp
+	2,  // 16: ferrule.trigger.v1.Subscription.source:type_name -> ferrule.trigger.v1.SubscriptionSource
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_trigger_v1_subscription_proto_init() }
@@ -591,7 +668,7 @@ func file_ferrule_trigger_v1_subscription_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_trigger_v1_subscription_proto_rawDesc), len(file_ferrule_trigger_v1_subscription_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      3,
 			NumMessages:   1,
 			NumExtensions: 0,
 			NumServices:   0,

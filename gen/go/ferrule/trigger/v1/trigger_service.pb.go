@@ -93,7 +93,7 @@ type CreateSubscriptionRequest struct {
 	// The subscription.
 	Subscription *Subscription `protobuf:"bytes,2,opt,name=subscription,proto3" json:"subscription,omitempty"`
 	// Id: lower-case letters, digits and hyphens, at most 63. Made from the
-	// operation if empty.
+	// operation if empty, and from "notices" with source NOTICES.
 	SubscriptionId string `protobuf:"bytes,3,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache

@@ -78,8 +78,8 @@ type TriggerServiceClient interface {
 	// that they had.
 	ReplayEvents(ctx context.Context, in *ReplayEventsRequest, opts ...grpc.CallOption) (*ReplayEventsResponse, error)
 	// TestTrigger shows what the events of a trigger look like: the latest items of a
-	// polling trigger, a simulated or described notification of a webhook. Nothing is
-	// subscribed, no cursor moves, nothing is published.
+	// polling trigger, a simulated or described notification of a webhook, a notice that
+	// was or might be. Nothing is subscribed, no cursor moves, nothing is published.
 	TestTrigger(ctx context.Context, in *TestTriggerRequest, opts ...grpc.CallOption) (*TestTriggerResponse, error)
 	// ListDeliveries returns the deliveries of a subscription, those with the latest
 	// attempt first.
@@ -314,8 +314,8 @@ type TriggerServiceServer interface {
 	// that they had.
 	ReplayEvents(context.Context, *ReplayEventsRequest) (*ReplayEventsResponse, error)
 	// TestTrigger shows what the events of a trigger look like: the latest items of a
-	// polling trigger, a simulated or described notification of a webhook. Nothing is
-	// subscribed, no cursor moves, nothing is published.
+	// polling trigger, a simulated or described notification of a webhook, a notice that
+	// was or might be. Nothing is subscribed, no cursor moves, nothing is published.
 	TestTrigger(context.Context, *TestTriggerRequest) (*TestTriggerResponse, error)
 	// ListDeliveries returns the deliveries of a subscription, those with the latest
 	// attempt first.
