@@ -139,16 +139,18 @@ func (g *Registry) read(ctx context.Context, in reading) (*format.Source, *forma
 		return nil, nil, fmt.Errorf("import source: %w", err)
 	}
 	def, findings := result.Definition, result.Findings
+	trial := format.Trial{Definition: def, Files: src.Files(), Places: result.Places}
 	if !in.selection.All() {
 		var more []format.Finding
 		if def, more, err = g.deps.Tools.Select(def, in.selection); err != nil {
 			return nil, nil, fmt.Errorf("select operations: %w", err)
 		}
 		findings = worstFirst(findings, more)
+		trial.Taken = def
 	}
-	code, err := g.deps.Tools.Scripts(ctx, def, src.Files())
+	code, err := g.deps.Tools.Try(ctx, trial)
 	if err != nil {
-		return nil, nil, fmt.Errorf("check custom code: %w", err)
+		return nil, nil, fmt.Errorf("try policies and custom code: %w", err)
 	}
 	return src, &format.Result{Format: result.Format, Definition: def, Findings: worstFirst(findings, code)}, nil
 }

@@ -54,8 +54,8 @@ type proposal struct {
 	content    Packed
 	definition *connectorv1.Definition // nil if nobody has to know what changes
 	intent     Intent
-	// broken is what is wrong with the custom code of the revision; "" if nothing is.
-	broken string
+	// flaws are what is wrong with the revision.
+	flaws flaws
 	// stored is whether the revision is there and only published.
 	stored bool
 	// latest is whether the revision becomes the latest even if it was there before.
@@ -241,14 +241,20 @@ func (c *change) add(r Revision) error {
 }
 
 // publishAs publishes the revision if its proposal says so. A first revision with
-// code that cannot run stays a draft; to ask for its publication is SCRIPT_INVALID.
+// code that cannot run, or with policies that refuse calls without anybody having said
+// that this is meant, stays a draft; to ask for its publication is SCRIPT_INVALID or
+// REVISION_BREAKING.
 func (c *change) publishAs(p proposal) error {
+	refuses := p.flaws.refuses != "" && !p.intent.AllowBreaking
 	first := p.intent.Publish == PublishFirst && c.Created && c.Revision.Sequence == 1
 	switch {
-	case p.intent.Publish != PublishAlways && !(first && p.broken == ""):
+	case p.intent.Publish != PublishAlways && !(first && p.flaws.broken == "" && !refuses):
 		return nil
-	case p.broken != "" && c.Connector.Published != c.Revision.Name.ID:
-		return unrunnable(c.Connector, p.broken)
+	case c.Connector.Published == c.Revision.Name.ID:
+	case p.flaws.broken != "":
+		return unrunnable(c.Connector, p.flaws.broken)
+	case refuses:
+		return refusing(c.Connector, p.flaws.refuses)
 	}
 	return c.publish(p.intent.AllowBreaking)
 }
@@ -351,5 +357,5 @@ func (g *Registry) drafted(r Revision, content Content) (proposal, error) {
 	r.Created = g.deps.Clock.Now().UTC()
 	r.Name.ID = id
 	r.summarise(content.Definition, content.Files)
-	return proposal{revision: r, content: packed, definition: content.Definition, broken: broken(content.Findings)}, nil
+	return proposal{revision: r, content: packed, definition: content.Definition, flaws: flawsOf(content.Findings)}, nil
 }

@@ -21,6 +21,9 @@ func (t *translation) ferrule() {
 		}
 		t.warn("ExtensionInvalid", at, "correct it or remove it", "the extension is ignored: %v", err)
 	})
+	for _, part := range []string{"policies", "scripts"} {
+		t.places.Put("/"+part, t.files.main.place, t.root.Get(overlay.Prefix+part))
+	}
 }
 
 // script takes the custom code that lies beside the document. The extension

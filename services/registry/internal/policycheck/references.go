@@ -1,0 +1,225 @@
+package policycheck
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/policytext"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/edit/nearest"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
+)
+
+// known is what policies may refer to.
+type known struct {
+	operations map[string]*connectorv1.Operation
+	// ids are those of the operations in their order.
+	ids []string
+	// parameters are the names of the parameters of connections, and folded the same
+	// in lower case: names are compared without case.
+	parameters []string
+	folded     map[string]bool
+}
+
+func knownOf(def *connectorv1.Definition) known {
+	k := known{operations: map[string]*connectorv1.Operation{}, folded: map[string]bool{}}
+	for _, op := range def.GetOperations() {
+		k.operations[op.GetOperationId()] = op
+		k.ids = append(k.ids, op.GetOperationId())
+	}
+	for _, set := range def.GetParameterSets() {
+		for _, p := range set.GetParameters() {
+			if name := strings.ToLower(p.GetName()); !k.folded[name] {
+				k.folded[name] = true
+				k.parameters = append(k.parameters, p.GetName())
+			}
+		}
+	}
+	return k
+}
+
+// dialects are how values of parameters are read that are not plain text with calls, by
+// template and parameter in lower case.
+func dialectOf(template, parameter string) policytext.Dialect {
+	switch template + "." + parameter {
+	case "routerequesttoendpoint.newpath", "setvaluefromurl.parametervalueurl":
+		return policytext.Route
+	case "dynamichosturl.urltemplate", "dynamicsubdomain.urltemplate":
+		return policytext.URL
+	case "setproperty.propertyvaluepathtemplate":
+		return policytext.Value
+	}
+	return policytext.Text
+}
+
+// refer checks what a policy refers to.
+func (c *check) refer(i int, p *connectorv1.Policy) {
+	for k, id := range p.GetOperationIds() {
+		if c.operations[id] == nil {
+			c.warn(at(i, "operationIds", k), format.OperationUnknown, c.operationRemedy(id),
+				"the operation %q of the policy %q does not exist; the policy is not applied there", id, p.GetTemplateId())
+		}
+	}
+	template := strings.ToLower(p.GetTemplateId())
+	for k, parameter := range p.GetParameters() {
+		text, instead := valueText(parameter)
+		if instead != "" {
+			text = string(parameter.GetJson()) // calls may be anywhere in it
+		}
+		pointer := at(i, "parameters", k, "json")
+		for _, part := range policytext.Parse(text, dialectOf(template, strings.ToLower(parameter.GetName()))) {
+			c.part(i, pointer, p, part)
+		}
+	}
+}
+
+func (c *check) operationRemedy(id string) string {
+	if meant := nearest.To(id, c.ids); len(meant) > 0 {
+		return didYouMean(meant[0])
+	}
+	return "name an operation of the connector"
+}
+
+func didYouMean(name string) string { return fmt.Sprintf("did you mean %q?", name) }
+
+// part checks one part of a value.
+func (c *check) part(i int, pointer string, p *connectorv1.Policy, part policytext.Part) {
+	switch part.Function {
+	case policytext.Literal:
+		c.misspelt(pointer, part.Literal)
+	case policytext.ConnectionParameter:
+		if !c.folded[strings.ToLower(part.Name)] {
+			c.warn(pointer, format.PolicyPlaceholderUnknown, c.parameterRemedy(part.Name),
+				"connections have no parameter %q; %s", part.Name, standIn(part, "nothing"))
+		}
+	case policytext.EnvironmentVariable:
+		if !c.folded[strings.ToLower(part.Name)] && !part.StandIn {
+			c.warn(pointer, format.PolicyPlaceholderUnknown, "declare a connection parameter of that name with a default value, or give the call a second argument",
+				"the environment variable %q has no value, and calls without it fail", part.Name)
+		}
+	case policytext.QueryParameter:
+		c.query(pointer, p, part)
+	case policytext.Argument:
+		c.argument(i, pointer, p, part.Name)
+	case policytext.Header, policytext.Body:
+		// Anything may be in a header or a body.
+	}
+}
+
+// standIn says what a call without a value stands for.
+func standIn(part policytext.Part, otherwise string) string {
+	if part.StandIn && part.Literal != "" {
+		return fmt.Sprintf("%q is always used instead", part.Literal)
+	}
+	return otherwise + " is put in its place"
+}
+
+func (c *check) parameterRemedy(name string) string {
+	if meant := nearest.To(name, c.parameters); len(meant) > 0 {
+		return didYouMean(meant[0])
+	}
+	return "declare the parameter in a parameter set, or correct the name"
+}
+
+// call is what looks like a call in literal text.
+var call = regexp.MustCompile(`@\{?([A-Za-z]+)\(`)
+
+// misspelt reports what is no call and resembles one.
+func (c *check) misspelt(pointer, text string) {
+	functions := policytext.Functions()
+	for _, match := range call.FindAllStringSubmatch(text, -1) {
+		isName := func(name string) bool { return strings.EqualFold(name, match[1]) }
+		if slices.ContainsFunc(functions, isName) {
+			c.warn(pointer, format.PolicyPlaceholderUnknown, "write it as in @connectionParameters('name') or @body().name",
+				"@%s(…) is not written as a call is, and is taken as plain text", match[1])
+			continue
+		}
+		remedy := "write the text that is meant; policies have no functions but " + strings.Join(functions, ", ")
+		if meant := nearest.To(match[1], functions); len(meant) > 0 {
+			remedy = didYouMean("@" + meant[0] + "(")
+		}
+		c.warn(pointer, format.PolicyPlaceholderUnknown, remedy, "there is no function @%s(…); it is taken as plain text", match[1])
+	}
+}
+
+// scope returns the operations that a policy applies to.
+func (c *check) scope(p *connectorv1.Policy) []*connectorv1.Operation {
+	if len(p.GetOperationIds()) == 0 {
+		return c.trial.Definition.GetOperations()
+	}
+	var list []*connectorv1.Operation
+	for _, id := range p.GetOperationIds() {
+		if op := c.operations[id]; op != nil {
+			list = append(list, op)
+		}
+	}
+	return list
+}
+
+// names returns the names of an operation's parameters in a location.
+func names(op *connectorv1.Operation, in connectorv1.ParameterLocation) []string {
+	var list []string
+	for _, p := range op.GetParameters() {
+		if p.GetLocation() == in {
+			list = append(list, p.GetName())
+		}
+	}
+	return list
+}
+
+// query reports a query parameter that no operation of the policy has.
+func (c *check) query(pointer string, p *connectorv1.Policy, part policytext.Part) {
+	var all []string
+	for _, op := range c.scope(p) {
+		all = append(all, names(op, connectorv1.ParameterLocation_PARAMETER_LOCATION_QUERY)...)
+	}
+	isName := func(name string) bool { return strings.EqualFold(name, part.Name) }
+	if len(c.scope(p)) == 0 || slices.ContainsFunc(all, isName) || c.sets(part.Name) {
+		return
+	}
+	remedy := "add the query parameter to the operations, or correct the name"
+	if meant := nearest.To(part.Name, all); len(meant) > 0 {
+		remedy = didYouMean(meant[0])
+	}
+	c.warn(pointer, format.PolicyPlaceholderUnknown, remedy,
+		"no operation of the policy has a query parameter %q; %s", part.Name, standIn(part, "nothing"))
+}
+
+// sets reports whether some policy makes a query parameter.
+func (c *check) sets(query string) bool {
+	for _, p := range c.list {
+		for _, parameter := range p.GetParameters() {
+			text, _ := valueText(parameter)
+			isName := strings.EqualFold(parameter.GetName(), "name") && strings.EqualFold(p.GetTemplateId(), "setqueryparameter")
+			if isName && strings.EqualFold(strings.TrimSpace(text), query) || strings.Contains(text, "?"+query+"=") || strings.Contains(text, "&"+query+"=") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// argument reports a path argument that operations of the policy do not have: their
+// calls fail.
+func (c *check) argument(i int, pointer string, p *connectorv1.Policy, name string) {
+	var without, have []string
+	scope := c.scope(p)
+	for _, op := range scope {
+		inPath := names(op, connectorv1.ParameterLocation_PARAMETER_LOCATION_PATH)
+		if !slices.Contains(inPath, name) {
+			without = append(without, op.GetOperationId())
+			have = append(have, inPath...)
+		}
+	}
+	if len(without) == 0 {
+		return
+	}
+	remedy := "give the operations a path parameter of that name, or name one that they have"
+	if meant := nearest.To(name, have); len(meant) > 0 {
+		remedy = didYouMean("{" + meant[0] + "}")
+	}
+	c.fails(pointer, format.PolicyPlaceholderUnknown, remedy, "{%s} is no path parameter of %s, whose calls fail", name, listed("operation", without))
+	c.fail(i, without)
+}
