@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
 	"github.com/ferrule-dev/ferrule/services/registry"
 )
 
@@ -168,5 +169,25 @@ func TestCodeInsideOfADocumentIsPointedAt(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+// Whoever edits is told the same as whoever imports.
+func TestAnEditSaysWhatItsPoliciesRefuse(t *testing.T) {
+	r := newRig(t, memory(t))
+	imported := r.importFiles("items", file("openapi.yaml", withCode))
+	out, err := r.UpdateConnector(r.maker(), &registryv1.UpdateConnectorRequest{
+		Name: imported.GetConnector().GetName(), UpdateMask: []string{"policies"}, ValidateOnly: true,
+		Definition: &connectorv1.Definition{Policies: []*connectorv1.Policy{{TemplateId: "setheaders", OperationIds: []string{"List"}}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	for _, f := range out.GetRevision().GetFindings() {
+		codes = append(codes, f.GetCode())
+	}
+	if !slices.Contains(codes, "CallsRefused") || !slices.Contains(codes, "PolicyTemplateUnknown") {
+		t.Errorf("findings %v", codes)
 	}
 }

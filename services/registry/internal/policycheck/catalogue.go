@@ -120,7 +120,7 @@ func (c *check) unsupported(i int, p *connectorv1.Policy, known bool) {
 		remedy = didYouMean(meant[0])
 	}
 	c.fails(at(i, "templateId"), format.PolicyTemplateUnknown, remedy, message, p.GetTemplateId())
-	c.fail(i, nil)
+	c.fail(i)
 }
 
 func (c *check) missing(i int, id, name string) {

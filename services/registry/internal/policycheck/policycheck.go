@@ -155,7 +155,7 @@ func (c *check) invalid(f Fault) {
 	if f.Index < 0 || f.Index >= len(c.list) || !c.counts(c.list[f.Index].GetOperationIds()) {
 		return
 	}
-	c.fail(f.Index, nil)
+	c.fail(f.Index)
 	p := c.list[f.Index]
 	name, _, _ := strings.Cut(f.Message, " ")
 	pointer, remedy := at(f.Index), "correct the policy or remove it"

@@ -47,7 +47,7 @@ func TestPoliciesThatCannotBeAppliedAreFound(t *testing.T) {
 				{-1, "never"},
 			}},
 			[]string{
-				"CallsRefused /policies 2 policies cannot be applied; calls of 1 of 1 operations will be refused: A",
+				"CallsRefused /policies 2 policies cannot be applied; calls of 1 of 1 operation will be refused: A",
 				`PolicyInvalid /policies/0 the policy "Say who calls" (setheader) cannot be applied, and calls of its operations are refused: the header Te belongs to the transport`,
 				"PolicyParameterMissing /policies/1 the policy \"setqueryparameter\" has no \"value\"; it cannot work",
 				`PolicyInvalid /policies/1/parameters/1/json the policy "number 2" (setqueryparameter) cannot be applied, and calls of its operations are refused: existsAction must be override, skip or append`,

@@ -202,7 +202,7 @@ func (c *check) sets(query string) bool {
 }
 
 // argument reports a path argument that operations of the policy do not have: their
-// calls fail.
+// calls fail. A policy that works for some of them is no error: it can be applied.
 func (c *check) argument(i int, pointer string, p *connectorv1.Policy, name string) {
 	var without, have []string
 	scope := c.scope(p)
@@ -220,6 +220,11 @@ func (c *check) argument(i int, pointer string, p *connectorv1.Policy, name stri
 	if meant := nearest.To(name, have); len(meant) > 0 {
 		remedy = didYouMean("{" + meant[0] + "}")
 	}
-	c.fails(pointer, format.PolicyPlaceholderUnknown, remedy, "{%s} is no path parameter of %s, whose calls fail", name, listed("operation", without))
-	c.fail(i, without)
+	const message = "{%s} is no path parameter of %s, whose calls fail"
+	if len(without) < len(scope) {
+		c.warn(pointer, format.PolicyPlaceholderUnknown, remedy, message, name, listed("operation", without))
+		return
+	}
+	c.fails(pointer, format.PolicyPlaceholderUnknown, remedy, message, name, listed("operation", without))
+	c.fail(i)
 }

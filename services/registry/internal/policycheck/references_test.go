@@ -45,7 +45,7 @@ func TestWhatAPolicyRefersToHasToExist(t *testing.T) {
 		{"a query parameter that is not there", "routerequesttoendpoint", "newPath=/p/@queryParameters('projects')", "", `2 PolicyPlaceholderUnknown …query parameter "projects"…did you mean "project"?`},
 		{"a path parameter", "routerequesttoendpoint", "newPath=/p/{itemId}", "GetItem", ""},
 		{"a path parameter that is not there", "routerequesttoendpoint", "newPath=/p/{itemID}", "GetItem", `3 PolicyPlaceholderUnknown …{itemID} is no path parameter of the operation GetItem, whose calls fail…did you mean "{itemId}"?`},
-		{"a path parameter of some", "routerequesttoendpoint", "newPath=/p/{itemId}", "", `3 PolicyPlaceholderUnknown …no path parameter of the operation ListItems,`},
+		{"a path parameter of some", "routerequesttoendpoint", "newPath=/p/{itemId}", "", `2 PolicyPlaceholderUnknown …no path parameter of the operation ListItems,`},
 		{"braces where they mean nothing", "setheader", "name=n value={id}", "", ""},
 		{"a variable that nobody sets", "setheader", `name=n value=@environmentVariables('stage')`, "", `2 PolicyPlaceholderUnknown …the environment variable "stage" has no value`},
 		{"a variable with a fallback", "setheader", `name=n value=@environmentVariables('stage','x')`, "", ""},
@@ -85,7 +85,7 @@ func TestWhatAPolicyRefersToHasToExist(t *testing.T) {
 }
 
 func TestCallersAreToldWhatIsRefused(t *testing.T) {
-	def := items(policyOf("routerequesttoendpoint", "newPath=/p/{itemId}"))
+	def := items(policyOf("routerequesttoendpoint", "newPath=/p/{itemNumber}"))
 	def.Policies = append(def.Policies, policyOf("nosuch", ""))
 	for _, row := range []struct {
 		name  string
@@ -93,7 +93,7 @@ func TestCallersAreToldWhatIsRefused(t *testing.T) {
 		want  string
 	}{
 		{"of all operations", nil, "2 policies cannot be applied; calls of 2 of 2 operations will be refused: ListItems, GetItem"},
-		{"of those that were selected", []string{"GetItem"}, "2 policies cannot be applied; calls of 1 of 1 operations will be refused: GetItem"},
+		{"of those that were selected", []string{"GetItem"}, "2 policies cannot be applied; calls of 1 of 1 operation will be refused: GetItem"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			trial := format.Trial{Definition: def}

@@ -10,19 +10,11 @@ import (
 // maxListed is how many operations a sentence names.
 const maxListed = 5
 
-// fail says that a policy keeps calls of some operations from being made; of all that it
-// is for if ids is nil.
-func (c *check) fail(policy int, ids []string) {
-	if c.refused[policy] == nil {
-		c.refused[policy] = map[string]bool{}
-	}
-	if ids == nil {
-		for _, op := range c.scope(c.list[policy]) {
-			c.refused[policy][op.GetOperationId()] = true
-		}
-	}
-	for _, id := range ids {
-		c.refused[policy][id] = true
+// fail says that a policy keeps calls of the operations that it is for from being made.
+func (c *check) fail(policy int) {
+	c.refused[policy] = map[string]bool{}
+	for _, op := range c.scope(c.list[policy]) {
+		c.refused[policy][op.GetOperationId()] = true
 	}
 }
 
@@ -47,7 +39,11 @@ func (c *check) summary() (format.Finding, bool) {
 	}
 	calls := "no operation needs it" // all that it names are unknown
 	if n := len(refused); n > 0 {
-		calls = fmt.Sprintf("calls of %d of %d operations will be refused: %s", n, total, enumerated(refused))
+		noun := "operations"
+		if total == 1 {
+			noun = "operation"
+		}
+		calls = fmt.Sprintf("calls of %d of %d %s will be refused: %s", n, total, noun, enumerated(refused))
 	}
 	f := c.trial.Places.Locate("/policies")
 	f.Severity, f.Code, f.Remedy, f.Message = format.Error, format.CallsRefused, "correct the policies that are listed", policies+"; "+calls
