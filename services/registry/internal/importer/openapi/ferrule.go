@@ -13,14 +13,20 @@ import (
 // see package overlay. They count whatever else the document says, unless it was
 // edited since they were written, so that this is the last step of a translation, after which nothing else is derived.
 func (t *translation) ferrule() {
-	overlay.Apply(t.root, t.def, func(at *document.Node, err error) {
+	read := overlay.Apply(t.root, t.def, func(at *document.Node, err error) {
 		if errors.Is(err, overlay.ErrStale) {
 			t.warn("ExtensionStale", at, "remove the extension",
 				"what the extension %q replaces was edited after the extension was written; the extension is ignored", at.Key())
 			return
 		}
-		t.warn("ExtensionInvalid", at, "correct it or remove it", "the extension is ignored: %v", err)
+		remedy := "correct it or remove it"
+		name := at.Key()
+		if m, ok := errors.AsType[*overlay.Mistake](err); ok {
+			at, remedy = m.At, m.Remedy
+		}
+		t.warn("ExtensionInvalid", at, remedy, "the extension %q is ignored: %v", name, err)
 	})
+	t.withoutEffect(read)
 	for _, part := range []string{"policies", "scripts"} {
 		t.places.Put("/"+part, t.files.main.place, t.root.Get(overlay.Prefix+part))
 	}
