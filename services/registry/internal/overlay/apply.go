@@ -16,7 +16,7 @@ import (
 
 // Apply sets the fields of def, which was imported from the document with this
 // root, to what the extensions say. It reports extensions that cannot be read,
-// which are left out, with a [Mistake] if it knows one. It returns those that it has
+// which are left out, with a [ValueError] if it knows one. It returns those that it has
 // read, or would have. Where the extensions make a definition contradict itself
 // that did not before, those that do are left out, or all of them if nobody can
 // tell which.

@@ -21,7 +21,7 @@ func (t *translation) ferrule() {
 		}
 		remedy := "correct it or remove it"
 		name := at.Key()
-		if m, ok := errors.AsType[*overlay.Mistake](err); ok {
+		if m, ok := errors.AsType[*overlay.ValueError](err); ok {
 			at, remedy = m.At, m.Remedy
 		}
 		t.warn("ExtensionInvalid", at, remedy, "the extension %q is ignored: %v", name, err)

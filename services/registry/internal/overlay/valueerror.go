@@ -9,8 +9,8 @@ import (
 	"github.com/ferrule-dev/ferrule/services/registry/internal/edit/nearest"
 )
 
-// Mistake is what is wrong with the value of an extension.
-type Mistake struct {
+// ValueError is what is wrong with the value of an extension.
+type ValueError struct {
 	// At is the innermost node that it is about.
 	At *document.Node
 	// Message is a sentence.
@@ -20,15 +20,15 @@ type Mistake struct {
 }
 
 // Error implements error.
-func (m *Mistake) Error() string { return m.Message }
+func (m *ValueError) Error() string { return m.Message }
 
 // Explain says what an error of package definition means for an extension, whose value
 // was read as what stands at the pointer base of a definition. more are names that may
 // have been meant besides those that the error lists.
-func Explain(n *document.Node, base string, err error, more ...string) *Mistake {
+func Explain(n *document.Node, base string, err error, more ...string) *ValueError {
 	f := fault.From(err)
 	pointer := f.Meta()["pointer"]
-	m := &Mistake{At: n, Message: f.Message(), Remedy: "correct it or remove it"}
+	m := &ValueError{At: n, Message: f.Message(), Remedy: "correct it or remove it"}
 	if rest, inside := strings.CutPrefix(pointer, base); inside && rest != "" {
 		for token := range strings.SplitSeq(rest[1:], "/") {
 			next := m.At.At("/" + token)
