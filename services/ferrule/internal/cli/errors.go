@@ -15,6 +15,8 @@ const (
 	codePolicy      = "PolicyInvalid"
 	codePlaceholder = "PolicyPlaceholderUnknown"
 	codeTemplate    = "PolicyTemplateUnknown"
+	codePolicies    = "PoliciesInvalid"
+	codeExtension   = "ExtensionInvalid"
 )
 
 // shownErrors is how many of them are printed after a change.
@@ -38,7 +40,7 @@ func refusal(findings []*registryv1.Finding) string {
 // mustBeMeant reports whether a revision refuses calls that somebody could correct, so
 // that it is published only with --allow-breaking.
 func mustBeMeant(findings []*registryv1.Finding) bool {
-	return slices.ContainsFunc(findings, func(f *registryv1.Finding) bool { return isError(f, codePolicy, codePlaceholder) })
+	return slices.ContainsFunc(findings, func(f *registryv1.Finding) bool { return isError(f, codePolicy, codePlaceholder, codePolicies, codeExtension) })
 }
 
 // printErrors prints what policies refuse, and the errors of custom code and policies
@@ -49,7 +51,7 @@ func (a *app) printErrors(findings []*registryv1.Finding) {
 	}
 	count := 0
 	for _, f := range findings {
-		if !isError(f, codeScript, codePolicy, codePlaceholder, codeTemplate) {
+		if !isError(f, codeScript, codePolicy, codePlaceholder, codeTemplate, codePolicies, codeExtension) {
 			continue
 		}
 		if count++; count > shownErrors {

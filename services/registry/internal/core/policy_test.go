@@ -33,6 +33,7 @@ func TestAFirstRevisionThatRefusesCallsIsPublishedOnlyIfThatIsMeant(t *testing.T
 		{"policies that can be applied", "right", false, core.Published},
 		{"policies that cannot be applied", "wrong", false, core.Draft},
 		{"policies that cannot be applied, as is meant", "wrong", true, core.Published},
+		{"policies that cannot be read", `","x":"`, false, core.Draft},
 		{"policies that nobody here has", "foreign", false, core.Published},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -49,7 +49,8 @@ type flaws struct {
 func flawsOf(findings []format.Finding) flaws {
 	f := flaws{broken: broken(findings)}
 	wrong := func(f format.Finding) bool {
-		return f.Severity == format.Error && (f.Code == format.PolicyInvalid || f.Code == format.PolicyPlaceholderUnknown)
+		wrong := []string{format.PolicyInvalid, format.PolicyPlaceholderUnknown, format.PoliciesInvalid, format.ExtensionInvalid}
+		return f.Severity == format.Error && slices.Contains(wrong, f.Code)
 	}
 	if !slices.ContainsFunc(findings, wrong) {
 		return f

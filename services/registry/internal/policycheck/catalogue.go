@@ -1,6 +1,7 @@
 package policycheck
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -17,6 +18,8 @@ const (
 	// statusTemplate and pollingTemplate need something of the definition.
 	statusTemplate  = "setconnectionstatustounauthenticated"
 	pollingTemplate = "pollingtrigger"
+	// packagePrefix is what the names of parameters begin with in packages.
+	packagePrefix = "x-ms-apimTemplateParameter."
 	// invalidValue is the code of findings about values.
 	invalidValue = "PolicyParameterValueInvalid"
 )
@@ -89,7 +92,7 @@ func (c *check) compare(i int, p *connectorv1.Policy) {
 	}
 	section := p.GetSection()
 	if section != connectorv1.PolicySection_POLICY_SECTION_UNSPECIFIED && t.sections != nil && !slices.Contains(t.sections, section) {
-		c.warn(at(i, "section"), "PolicySectionInvalid", "move it to the other side of the call", "a policy %q cannot be used in this section", id)
+		c.warn(at(i, "section"), "PolicySectionInvalid", "write "+sectionNames(t.sections)+" as its section", "a policy %q cannot be used in this section", id)
 	}
 	given := map[string]bool{}
 	for k, parameter := range p.GetParameters() {
@@ -98,7 +101,7 @@ func (c *check) compare(i int, p *connectorv1.Policy) {
 	}
 	for _, name := range t.required {
 		if !given[strings.ToLower(name)] {
-			c.missing(i, id, name)
+			c.missing(i, p, name)
 		}
 	}
 	if id == statusTemplate && c.trial.Definition.GetConnectionTest() == nil {
@@ -114,7 +117,7 @@ func (c *check) compare(i int, p *connectorv1.Policy) {
 func (c *check) unsupported(i int, p *connectorv1.Policy, known bool) {
 	remedy, message := "use a known template", "the policy template %q is not known; calls of its operations are refused"
 	if known {
-		remedy, message = "remove the policy", "the policy template %q is not supported; calls of its operations are refused"
+		remedy, message = "remove the policy; custom code of a connector is in script.js", "the policy template %q is not supported; calls of its operations are refused"
 	}
 	if meant := nearest.To(strings.ToLower(p.GetTemplateId()), slices.Sorted(maps.Keys(c.catalogue))); !known && len(meant) > 0 {
 		remedy = didYouMean(meant[0])
@@ -123,8 +126,23 @@ func (c *check) unsupported(i int, p *connectorv1.Policy, known bool) {
 	c.fail(i)
 }
 
-func (c *check) missing(i int, id, name string) {
-	c.value(at(i), name, "PolicyParameterMissing", "add "+strconv.Quote(name), "the policy %q has no %q; it cannot work", id, name)
+// missing reports a parameter that is not there. In packages people forget what all
+// names begin with: the importer cannot know such a parameter.
+func (c *check) missing(i int, p *connectorv1.Policy, name string) {
+	remedy := "add the parameter " + strconv.Quote(name)
+	if slices.ContainsFunc(p.GetExtensions(), func(e *connectorv1.Extension) bool { return strings.EqualFold(e.GetName(), name) }) {
+		remedy = fmt.Sprintf("write %q instead of %q", packagePrefix+name, name)
+	}
+	c.value(at(i), name, "PolicyParameterMissing", remedy, "the policy %q has no parameter %q; it cannot work", p.GetTemplateId(), name)
+}
+
+// sectionNames lists sections as people write them.
+func sectionNames(list []connectorv1.PolicySection) string {
+	var names []string
+	for _, s := range list {
+		names = append(names, strings.TrimPrefix(s.String(), "POLICY_SECTION_"))
+	}
+	return strings.Join(names, " or ")
 }
 
 // polling reports the operations of a policy for triggers that are none.

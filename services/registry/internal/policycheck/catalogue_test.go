@@ -128,3 +128,11 @@ func TestAPollingPolicyNeedsAPollingTrigger(t *testing.T) {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
 }
+
+func TestNamesWithoutWhatTheyBeginWithInPackagesAreKnown(t *testing.T) {
+	p := &connectorv1.Policy{TemplateId: "setqueryparameter", Extensions: []*connectorv1.Extension{{Name: "Value", Json: []byte(`"v"`)}}}
+	found, err := policycheck.Check(t.Context(), nil, format.Trial{Definition: &connectorv1.Definition{Policies: []*connectorv1.Policy{p}}})
+	if err != nil || len(found) != 2 || found[1].Remedy != `write "x-ms-apimTemplateParameter.value" instead of "value"` {
+		t.Errorf("found %v, %v", found, err)
+	}
+}

@@ -36,7 +36,7 @@ func TestPoliciesThatCannotBeAppliedAreFound(t *testing.T) {
 	}{
 		{"nobody tries them", compiler{}, []string{
 			"PolicyParameterValueInvalid /policies/1/parameters/1/json \"never\" is no value of \"existsAction\"",
-			"PolicyParameterMissing /policies/1 the policy \"setqueryparameter\" has no \"value\"; it cannot work",
+			"PolicyParameterMissing /policies/1 the policy \"setqueryparameter\" has no parameter \"value\"; it cannot work",
 		}},
 		{
 			"by their titles or numbers, at the parameter, and once",
@@ -49,7 +49,7 @@ func TestPoliciesThatCannotBeAppliedAreFound(t *testing.T) {
 			[]string{
 				"CallsRefused /policies 2 policies cannot be applied; calls of 1 of 1 operation will be refused: A",
 				`PolicyInvalid /policies/0 the policy "Say who calls" (setheader) cannot be applied, and calls of its operations are refused: the header Te belongs to the transport`,
-				"PolicyParameterMissing /policies/1 the policy \"setqueryparameter\" has no \"value\"; it cannot work",
+				"PolicyParameterMissing /policies/1 the policy \"setqueryparameter\" has no parameter \"value\"; it cannot work",
 				`PolicyInvalid /policies/1/parameters/1/json the policy "number 2" (setqueryparameter) cannot be applied, and calls of its operations are refused: existsAction must be override, skip or append`,
 			},
 		},
@@ -59,7 +59,7 @@ func TestPoliciesThatCannotBeAppliedAreFound(t *testing.T) {
 			[]string{
 				"PolicyUnchecked /policies the policies could not be tried: not there; try again",
 				"PolicyParameterValueInvalid /policies/1/parameters/1/json \"never\" is no value of \"existsAction\"",
-				"PolicyParameterMissing /policies/1 the policy \"setqueryparameter\" has no \"value\"; it cannot work",
+				"PolicyParameterMissing /policies/1 the policy \"setqueryparameter\" has no parameter \"value\"; it cannot work",
 			},
 		},
 	} {

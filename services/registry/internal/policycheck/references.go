@@ -216,9 +216,11 @@ func (c *check) argument(i int, pointer string, p *connectorv1.Policy, name stri
 	if len(without) == 0 {
 		return
 	}
-	remedy := "give the operations a path parameter of that name, or name one that they have"
+	remedy := "give the operation a path parameter of that name"
 	if meant := nearest.To(name, have); len(meant) > 0 {
 		remedy = didYouMean("{" + meant[0] + "}")
+	} else if len(have) > 0 {
+		remedy = "use {" + strings.Join(slices.Compact(have[:min(len(have), maxListed)]), "} or {") + "}"
 	}
 	const message = "{%s} is no path parameter of %s, whose calls fail"
 	if len(without) < len(scope) {

@@ -46,6 +46,7 @@ func TestWhatAPolicyRefersToHasToExist(t *testing.T) {
 		{"a path parameter", "routerequesttoendpoint", "newPath=/p/{itemId}", "GetItem", ""},
 		{"a path parameter that is not there", "routerequesttoendpoint", "newPath=/p/{itemID}", "GetItem", `3 PolicyPlaceholderUnknown …{itemID} is no path parameter of the operation GetItem, whose calls fail…did you mean "{itemId}"?`},
 		{"a path parameter of some", "routerequesttoendpoint", "newPath=/p/{itemId}", "", `2 PolicyPlaceholderUnknown …no path parameter of the operation ListItems,`},
+		{"a path parameter of another name", "routerequesttoendpoint", "newPath=/p/{x}", "GetItem", `3 PolicyPlaceholderUnknown …use {itemId}`},
 		{"braces where they mean nothing", "setheader", "name=n value={id}", "", ""},
 		{"a variable that nobody sets", "setheader", `name=n value=@environmentVariables('stage')`, "", `2 PolicyPlaceholderUnknown …the environment variable "stage" has no value`},
 		{"a variable with a fallback", "setheader", `name=n value=@environmentVariables('stage','x')`, "", ""},

@@ -303,6 +303,16 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
+func TestPoliciesThatAreNoListAreAnError(t *testing.T) {
+	def, codes := importProperties(t, "", `"policyTemplateInstances":{"templateId":"setheader"}`)
+	if diff := cmp.Diff([]string{"PoliciesInvalid apiProperties.json /properties/policyTemplateInstances"}, codes); diff != "" || len(def.GetPolicies()) > 0 {
+		t.Errorf("policies %v, findings (-want +got):\n%s", def.GetPolicies(), diff)
+	}
+	if _, codes := importProperties(t, "", `"policyTemplateInstances":null`); len(codes) > 0 {
+		t.Errorf("findings %v", codes)
+	}
+}
+
 func TestPollingByPolicy(t *testing.T) {
 	const policy = connectorv1.PollingProtocol_POLLING_PROTOCOL_POLICY
 	const native = connectorv1.PollingProtocol_POLLING_PROTOCOL_NATIVE

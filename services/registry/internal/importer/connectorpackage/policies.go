@@ -29,6 +29,11 @@ func (p *pack) policies() {
 	if len(p.def.GetPolicies()) == 0 && instances != nil {
 		p.stands(instances, "/policies")
 	}
+	if instances != nil && !instances.Is(document.Array) && !instances.Is(document.Null) {
+		p.report(format.Error, format.PoliciesInvalid, instances, "write a list of policies, in square brackets",
+			"\"policyTemplateInstances\" is %s instead of a list, and no policy is applied", instances.Kind())
+		return
+	}
 	for i, n := range instances.Children() {
 		if i == maxPolicies {
 			p.warn("PoliciesTooMany", n, "remove some", "there are more than %d policies; the rest is ignored", maxPolicies)

@@ -37,6 +37,8 @@ const (
 	// Error, and it keeps nothing from being published: packages of other platforms may
 	// need it for some of their operations.
 	PolicyTemplateUnknown = "PolicyTemplateUnknown"
+	// PoliciesInvalid: policies of a package that are no list. Its severity is Error.
+	PoliciesInvalid = "PoliciesInvalid"
 	// PolicySectionUnknown and PolicyTemplateMissing: policies of a package that cannot
 	// be read.
 	PolicySectionUnknown  = "PolicySectionUnknown"
@@ -58,6 +60,10 @@ func IsTried(code string) bool {
 	}
 	return strings.HasPrefix(code, "Policy")
 }
+
+// ExtensionInvalid is the code of findings about extensions of our own that cannot be
+// read. Their severity is Error where calls would do something else than is meant.
+const ExtensionInvalid = "ExtensionInvalid"
 
 // Severity says how bad a finding is.
 type Severity int

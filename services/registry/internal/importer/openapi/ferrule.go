@@ -5,9 +5,17 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/scriptfile"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/overlay"
 )
+
+// needed are the extensions without which calls would do something else than is meant,
+// with what happens then.
+var needed = map[string]string{
+	overlay.Prefix + "policies": "no policy of it is applied",
+	overlay.Prefix + "scripts":  "no custom code of it runs",
+}
 
 // ferrule reads the extensions of this platform, which say what OpenAPI cannot:
 // see package overlay. They count whatever else the document says, unless it was
@@ -24,7 +32,11 @@ func (t *translation) ferrule() {
 		if m, ok := errors.AsType[*overlay.ValueError](err); ok {
 			at, remedy = m.At, m.Remedy
 		}
-		t.warn("ExtensionInvalid", at, remedy, "the extension %q is ignored: %v", name, err)
+		if lost := needed[name]; lost != "" {
+			t.Report(format.Error, format.ExtensionInvalid, at, remedy, "the extension %q cannot be read, and %s: %v", name, lost, err)
+			return
+		}
+		t.warn(format.ExtensionInvalid, at, remedy, "the extension %q is ignored: %v", name, err)
 	})
 	t.withoutEffect(read)
 	for _, part := range []string{"policies", "scripts"} {

@@ -119,6 +119,15 @@ func TestExtensionsThatHaveNoEffectAreToldWhereTheyStand(t *testing.T) {
 	}
 }
 
+func TestPoliciesAndCodeThatCannotBeReadAreErrors(t *testing.T) {
+	for _, member := range []string{"x-ferrule-policies: [{template: setheader}]", "x-ferrule-scripts: [{lang: javascript}]"} {
+		got := importAny(t, items+"  /a: {get: {operationId: A, responses: {'200': {description: Done}}}}\n"+member+"\n")
+		if len(got.findings) != 1 || got.findings[0].Severity != format.Error || got.findings[0].Code != format.ExtensionInvalid {
+			t.Errorf("%s: findings %v", member, got.findings)
+		}
+	}
+}
+
 func lineOf(n int) string {
 	return string([]byte{byte('0' + n/100), byte('0' + n/10%10), byte('0' + n%10)})
 }
