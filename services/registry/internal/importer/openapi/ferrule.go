@@ -13,8 +13,8 @@ import (
 // needed are the extensions without which calls would do something else than is meant,
 // with what happens then.
 var needed = map[string]string{
-	overlay.Prefix + "policies": "no policy of it is applied",
-	overlay.Prefix + "scripts":  "no custom code of it runs",
+	overlay.Prefix + "policies": "none of its policies is applied",
+	overlay.Prefix + "scripts":  "none of its custom code runs",
 }
 
 // ferrule reads the extensions of this platform, which say what OpenAPI cannot:
