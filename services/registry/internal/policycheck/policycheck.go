@@ -28,6 +28,11 @@ const (
 	// maxFaults is how many warnings about policies are reported: who has more has the
 	// same one everywhere.
 	maxFaults = 200
+	// maxSuggestions is how often it is looked for what was meant: among many names it
+	// takes a while.
+	maxSuggestions = 20
+	// maxParts is how many calls of one value are looked at.
+	maxParts = 1000
 )
 
 // Fault is why a policy cannot be applied.
@@ -96,9 +101,13 @@ type check struct {
 	known
 	found    []found
 	warnings int
-	// refused are the policies that keep calls from being made.
-	// The values are the ids of the operations whose calls fail.
-	refused map[int]map[string]bool
+	// suggestions is how often it was looked for what was meant.
+	suggestions int
+	// refused are the policies that keep calls from being made, refusedIDs the
+	// operations that they name; refusesAll is whether one is for all operations.
+	refused    map[int]bool
+	refusedIDs map[string]bool
+	refusesAll bool
 }
 
 // taken is what was selected.
@@ -113,7 +122,7 @@ func newCheck(trial format.Trial) *check {
 	list := trial.Definition.GetPolicies()
 	return &check{
 		trial: trial, list: list[:min(len(list), MaxPolicies)], counts: trial.Counts(), catalogue: templates(),
-		known: knownOf(trial.Definition), refused: map[int]map[string]bool{},
+		known: knownOf(trial.Definition), refused: map[int]bool{}, refusedIDs: map[string]bool{},
 	}
 }
 

@@ -2,6 +2,7 @@ package policycheck
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,13 +22,22 @@ type known struct {
 	// in lower case: names are compared without case.
 	parameters []string
 	folded     map[string]bool
+	// inputs are those of the operations that were asked for, queries the names of all
+	// query parameters by their names in lower case, and made those that policies make.
+	inputs  map[*connectorv1.Operation]inputs
+	queries map[string]string
+	made    map[string]bool
 }
 
 func knownOf(def *connectorv1.Definition) known {
-	k := known{operations: map[string]*connectorv1.Operation{}, folded: map[string]bool{}}
+	k := known{
+		operations: map[string]*connectorv1.Operation{}, folded: map[string]bool{},
+		inputs: map[*connectorv1.Operation]inputs{}, queries: map[string]string{},
+	}
 	for _, op := range def.GetOperations() {
 		k.operations[op.GetOperationId()] = op
 		k.ids = append(k.ids, op.GetOperationId())
+		k.inputsOf(op)
 	}
 	for _, set := range def.GetParameterSets() {
 		for _, p := range set.GetParameters() {
@@ -58,7 +68,7 @@ func dialectOf(template, parameter string) policytext.Dialect {
 func (c *check) refer(i int, p *connectorv1.Policy) {
 	for k, id := range p.GetOperationIds() {
 		if c.operations[id] == nil {
-			c.warn(at(i, "operationIds", k), format.OperationUnknown, c.operationRemedy(id),
+			c.warn(at(i, "operationIds", k), format.OperationUnknown, c.meant(id, "%s", "name an operation of the connector", c.ids),
 				"the operation %q of the policy %q does not exist; the policy is not applied there", id, p.GetTemplateId())
 		}
 	}
@@ -69,17 +79,11 @@ func (c *check) refer(i int, p *connectorv1.Policy) {
 			text = string(parameter.GetJson()) // calls may be anywhere in it
 		}
 		pointer := at(i, "parameters", k, "json")
-		for _, part := range policytext.Parse(text, dialectOf(template, strings.ToLower(parameter.GetName()))) {
+		parts := policytext.Parse(text, dialectOf(template, strings.ToLower(parameter.GetName())))
+		for _, part := range parts[:min(len(parts), maxParts)] {
 			c.part(i, pointer, p, part)
 		}
 	}
-}
-
-func (c *check) operationRemedy(id string) string {
-	if meant := nearest.To(id, c.ids); len(meant) > 0 {
-		return didYouMean(meant[0])
-	}
-	return "name an operation of the connector"
 }
 
 func didYouMean(name string) string { return fmt.Sprintf("did you mean %q?", name) }
@@ -91,7 +95,7 @@ func (c *check) part(i int, pointer string, p *connectorv1.Policy, part policyte
 		c.misspelt(pointer, part.Literal)
 	case policytext.ConnectionParameter:
 		if !c.folded[strings.ToLower(part.Name)] {
-			c.warn(pointer, format.PolicyPlaceholderUnknown, c.parameterRemedy(part.Name),
+			c.warn(pointer, format.PolicyPlaceholderUnknown, c.meant(part.Name, "%s", "declare the parameter in a parameter set, or correct the name", c.parameters),
 				"connections have no parameter %q; %s", part.Name, standIn(part, "nothing"))
 		}
 	case policytext.EnvironmentVariable:
@@ -116,20 +120,13 @@ func standIn(part policytext.Part, otherwise string) string {
 	return otherwise + " is put in its place"
 }
 
-func (c *check) parameterRemedy(name string) string {
-	if meant := nearest.To(name, c.parameters); len(meant) > 0 {
-		return didYouMean(meant[0])
-	}
-	return "declare the parameter in a parameter set, or correct the name"
-}
-
 // call is what looks like a call in literal text.
 var call = regexp.MustCompile(`@\{?([A-Za-z]+)\(`)
 
 // misspelt reports what is no call and resembles one.
 func (c *check) misspelt(pointer, text string) {
 	functions := policytext.Functions()
-	for _, match := range call.FindAllStringSubmatch(text, -1) {
+	for _, match := range call.FindAllStringSubmatch(text, maxParts) {
 		isName := func(name string) bool { return strings.EqualFold(name, match[1]) }
 		if slices.ContainsFunc(functions, isName) {
 			c.warn(pointer, format.PolicyPlaceholderUnknown, "write it as in @connectionParameters('name') or @body().name",
@@ -158,70 +155,93 @@ func (c *check) scope(p *connectorv1.Policy) []*connectorv1.Operation {
 	return list
 }
 
-// names returns the names of an operation's parameters in a location.
-func names(op *connectorv1.Operation, in connectorv1.ParameterLocation) []string {
-	var list []string
+// inputs are the names of an operation's parameters by where they go. Those of the query
+// are in lower case.
+type inputs struct {
+	query map[string]bool
+	path  map[string]bool
+}
+
+// inputsOf returns those of an operation, made once.
+func (k *known) inputsOf(op *connectorv1.Operation) inputs {
+	if have, ok := k.inputs[op]; ok {
+		return have
+	}
+	in := inputs{query: map[string]bool{}, path: map[string]bool{}}
 	for _, p := range op.GetParameters() {
-		if p.GetLocation() == in {
-			list = append(list, p.GetName())
+		switch p.GetLocation() { //nolint:exhaustive // policies read no others
+		case connectorv1.ParameterLocation_PARAMETER_LOCATION_QUERY:
+			in.query[strings.ToLower(p.GetName())] = true
+			k.queries[strings.ToLower(p.GetName())] = p.GetName()
+		case connectorv1.ParameterLocation_PARAMETER_LOCATION_PATH:
+			in.path[p.GetName()] = true
 		}
 	}
-	return list
+	k.inputs[op] = in
+	return in
+}
+
+// inQuery is what looks like a query parameter in a value.
+var inQuery = regexp.MustCompile(`[?&]([^=&?]+)=`)
+
+// made returns the query parameters, in lower case, that some policy makes.
+func made(list []*connectorv1.Policy) map[string]bool {
+	names := map[string]bool{}
+	for _, p := range list {
+		for _, parameter := range p.GetParameters() {
+			text, _ := valueText(parameter)
+			if strings.EqualFold(parameter.GetName(), "name") && strings.EqualFold(p.GetTemplateId(), "setqueryparameter") {
+				names[strings.ToLower(strings.TrimSpace(text))] = true
+			}
+			for _, match := range inQuery.FindAllStringSubmatch(text, maxParts) {
+				names[strings.ToLower(match[1])] = true
+			}
+		}
+	}
+	return names
 }
 
 // query reports a query parameter that no operation of the policy has.
 func (c *check) query(pointer string, p *connectorv1.Policy, part policytext.Part) {
-	var all []string
-	for _, op := range c.scope(p) {
-		all = append(all, names(op, connectorv1.ParameterLocation_PARAMETER_LOCATION_QUERY)...)
+	name := strings.ToLower(part.Name)
+	if c.made == nil {
+		c.made = made(c.list)
 	}
-	isName := func(name string) bool { return strings.EqualFold(name, part.Name) }
-	if len(c.scope(p)) == 0 || slices.ContainsFunc(all, isName) || c.sets(part.Name) {
+	scope := c.scope(p)
+	if len(scope) == 0 || c.made[name] || len(p.GetOperationIds()) == 0 && c.queries[name] != "" {
 		return
 	}
-	remedy := "add the query parameter to the operations, or correct the name"
-	if meant := nearest.To(part.Name, all); len(meant) > 0 {
-		remedy = didYouMean(meant[0])
+	if len(p.GetOperationIds()) > 0 && slices.ContainsFunc(scope, func(op *connectorv1.Operation) bool { return c.inputsOf(op).query[name] }) {
+		return
 	}
+	remedy := c.meant(part.Name, "%s", "add the query parameter to the operations, or correct the name", slices.Sorted(maps.Values(c.queries)))
 	c.warn(pointer, format.PolicyPlaceholderUnknown, remedy,
 		"no operation of the policy has a query parameter %q; %s", part.Name, standIn(part, "nothing"))
-}
-
-// sets reports whether some policy makes a query parameter.
-func (c *check) sets(query string) bool {
-	for _, p := range c.list {
-		for _, parameter := range p.GetParameters() {
-			text, _ := valueText(parameter)
-			isName := strings.EqualFold(parameter.GetName(), "name") && strings.EqualFold(p.GetTemplateId(), "setqueryparameter")
-			if isName && strings.EqualFold(strings.TrimSpace(text), query) || strings.Contains(text, "?"+query+"=") || strings.Contains(text, "&"+query+"=") {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // argument reports a path argument that operations of the policy do not have: their
 // calls fail. A policy that works for some of them is no error: it can be applied.
 func (c *check) argument(i int, pointer string, p *connectorv1.Policy, name string) {
-	var without, have []string
+	var without []string
 	scope := c.scope(p)
+	have := map[string]bool{}
 	for _, op := range scope {
-		inPath := names(op, connectorv1.ParameterLocation_PARAMETER_LOCATION_PATH)
-		if !slices.Contains(inPath, name) {
+		if in := c.inputsOf(op); !in.path[name] {
 			without = append(without, op.GetOperationId())
-			have = append(have, inPath...)
+			if len(have) < maxListed {
+				maps.Copy(have, in.path)
+			}
 		}
 	}
 	if len(without) == 0 {
 		return
 	}
+	names := slices.Sorted(maps.Keys(have))
 	remedy := "give the operation a path parameter of that name"
-	if meant := nearest.To(name, have); len(meant) > 0 {
-		remedy = didYouMean("{" + meant[0] + "}")
-	} else if len(have) > 0 {
-		remedy = "use {" + strings.Join(slices.Compact(have[:min(len(have), maxListed)]), "} or {") + "}"
+	if len(names) > 0 {
+		remedy = "use {" + strings.Join(names[:min(len(names), maxListed)], "} or {") + "}"
 	}
+	remedy = c.meant(name, "{%s}", remedy, names)
 	const message = "{%s} is no path parameter of %s, whose calls fail"
 	if len(without) < len(scope) {
 		c.warn(pointer, format.PolicyPlaceholderUnknown, remedy, message, name, listed("operation", without))
@@ -229,4 +249,16 @@ func (c *check) argument(i int, pointer string, p *connectorv1.Policy, name stri
 	}
 	c.fails(pointer, format.PolicyPlaceholderUnknown, remedy, message, name, listed("operation", without))
 	c.fail(i)
+}
+
+// meant asks whether one of some names was meant, which stands in a form; it returns the
+// other remedy if none resembles it.
+func (c *check) meant(wanted, form, otherwise string, names []string) string {
+	if c.suggestions++; c.suggestions > maxSuggestions {
+		return otherwise
+	}
+	if meant := nearest.To(wanted, names); len(meant) > 0 {
+		return didYouMean(fmt.Sprintf(form, meant[0]))
+	}
+	return otherwise
 }

@@ -3,6 +3,7 @@ package policycheck_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
@@ -117,5 +118,25 @@ func TestPoliciesOfOperationsThatWereNotSelectedDoNotCount(t *testing.T) {
 	found, err := policycheck.Check(t.Context(), c, format.Trial{Definition: def, Taken: &connectorv1.Definition{Operations: def.GetOperations()[1:]}})
 	if err != nil || len(found) > 0 {
 		t.Errorf("found %v, %v", found, err)
+	}
+}
+
+// Ten thousand policies that are all wrong in the same definition cost what they are.
+func TestManyPoliciesAreCheckedInTime(t *testing.T) {
+	def := items(policyOf("routerequesttoendpoint", "newPath=/p/{x}/@queryParameters('zzz')/@connectionParameters('qqq')"))
+	for n := range 10_000 {
+		def.Operations = append(def.Operations, &connectorv1.Operation{OperationId: "Operation" + strings.Repeat("x", n%40) + string(rune('a'+n%26))})
+	}
+	for n := range policycheck.MaxPolicies {
+		p := policyOf("setheader", "name=n value=@queryParameters('zzz')@connectionParameters('qqq')")
+		if n%2 == 0 {
+			p.OperationIds = []string{"Operatoin", "GetItem"}
+		}
+		def.Policies = append(def.Policies, p)
+	}
+	start := time.Now()
+	found, err := policycheck.Check(t.Context(), nil, format.Trial{Definition: def})
+	if took := time.Since(start); err != nil || took > 20*time.Second || len(found) < 200 {
+		t.Errorf("found %d in %s, %v", len(found), took, err)
 	}
 }

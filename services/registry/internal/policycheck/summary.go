@@ -12,9 +12,11 @@ const maxListed = 5
 
 // fail says that a policy keeps calls of the operations that it is for from being made.
 func (c *check) fail(policy int) {
-	c.refused[policy] = map[string]bool{}
-	for _, op := range c.scope(c.list[policy]) {
-		c.refused[policy][op.GetOperationId()] = true
+	c.refused[policy] = true
+	ids := c.list[policy].GetOperationIds()
+	c.refusesAll = c.refusesAll || len(ids) == 0
+	for _, id := range ids {
+		c.refusedIDs[id] = true
 	}
 }
 
@@ -26,11 +28,8 @@ func (c *check) summary() (format.Finding, bool) {
 	total, refused := 0, []string(nil)
 	for _, op := range c.taken().GetOperations() {
 		total++
-		for _, ids := range c.refused {
-			if ids[op.GetOperationId()] {
-				refused = append(refused, op.GetOperationId())
-				break
-			}
+		if c.refusesAll || c.refusedIDs[op.GetOperationId()] {
+			refused = append(refused, op.GetOperationId())
 		}
 	}
 	policies := "1 policy cannot be applied"

@@ -26,7 +26,7 @@ import (
 const MaxScripts = 64
 
 // maxUnknown is how many operations that do not exist are reported.
-const maxUnknown = 200
+const maxUnknown = 20
 
 // Compiler is where code is compiled. A sandbox.Pool is one, the runtime another.
 type Compiler interface {
