@@ -40,7 +40,9 @@ func refusal(findings []*registryv1.Finding) string {
 // mustBeMeant reports whether a revision refuses calls that somebody could correct, so
 // that it is published only with --allow-breaking.
 func mustBeMeant(findings []*registryv1.Finding) bool {
-	return slices.ContainsFunc(findings, func(f *registryv1.Finding) bool { return isError(f, codePolicy, codePlaceholder, codePolicies, codeExtension) })
+	return slices.ContainsFunc(findings, func(f *registryv1.Finding) bool {
+		return isError(f, codePolicy, codePlaceholder, codePolicies, codeExtension)
+	})
 }
 
 // printErrors prints what policies refuse, and the errors of custom code and policies
