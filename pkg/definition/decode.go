@@ -57,7 +57,7 @@ const (
 )
 
 // invalid is a fault at the current place.
-func (d decoder) invalid(format string, args ...any) error {
+func (d decoder) invalid(format string, args ...any) *fault.Error {
 	at := string(d.in.StackPointer())
 	return fault.Invalid(fault.ReasonDefinitionInvalid, format, args...).With("pointer", at).Field(at, "see the message")
 }
@@ -165,7 +165,8 @@ func (d decoder) version() error {
 func (d decoder) member(m protoreflect.Message, name string) error {
 	fd := m.Descriptor().Fields().ByJSONName(name)
 	if fd == nil {
-		return d.invalid("the member %q at %q is not known; use one of %s", name, d.in.StackPointer(), known(m.Descriptor()))
+		names := known(m.Descriptor())
+		return d.invalid("the member %q at %q is not known; use one of %s", name, d.in.StackPointer(), names).With("given", name).With("known", names)
 	}
 	if of := fd.ContainingOneof(); of != nil {
 		if other := m.WhichOneof(of); other != nil {
@@ -316,7 +317,8 @@ func (d decoder) enum(ed protoreflect.EnumDescriptor) (protoreflect.Value, error
 	for i := 1; i < ed.Values().Len(); i++ {
 		words = append(words, string(ed.Values().Get(i).Name())[len(prefix):])
 	}
-	return protoreflect.Value{}, d.invalid("%q at %q is not known; use one of %s", s, d.in.StackPointer(), strings.Join(words, ", "))
+	names := strings.Join(words, ", ")
+	return protoreflect.Value{}, d.invalid("%q at %q is not known; use one of %s", s, d.in.StackPointer(), names).With("given", s).With("known", names)
 }
 
 func (d decoder) json(fd protoreflect.FieldDescriptor) (protoreflect.Value, error) {

@@ -25,13 +25,8 @@ import (
 // compiled by compiler, and policies tried.
 func tools(compiler remoteCompiler) core.Tools {
 	return core.Tools{
-		Scripts: func(ctx context.Context, def *connectorv1.Definition, files []format.File) ([]format.Finding, error) {
-			code, err := scriptcheck.Check(ctx, compiler, def, files)
-			if err != nil {
-				return nil, err
-			}
-			policies, err := policycheck.Check(ctx, compiler, def)
-			return append(code, policies...), err
+		Try: func(ctx context.Context, trial format.Trial) ([]format.Finding, error) {
+			return try(ctx, compiler, compiler, trial)
 		},
 		Compare: diff.Compare,
 		Select:  selected,
@@ -42,6 +37,16 @@ func tools(compiler remoteCompiler) core.Tools {
 		Export:  exported,
 		Lint:    linted,
 	}
+}
+
+// try tries policies and custom code where they will run.
+func try(ctx context.Context, code scriptcheck.Compiler, policies policycheck.Compiler, trial format.Trial) ([]format.Finding, error) {
+	found, err := scriptcheck.Check(ctx, code, trial)
+	if err != nil {
+		return nil, err
+	}
+	more, err := policycheck.Check(ctx, policies, trial)
+	return append(found, more...), err
 }
 
 func linted(ctx context.Context, src *format.Source, result *format.Result, rules []core.RuleSet) ([]format.Finding, error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/lint"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/policycheck"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/scriptcheck"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/selection"
 )
@@ -54,6 +55,7 @@ type validation struct {
 	rules        []RuleSet
 	only, except []string
 	compiler     ScriptCompiler
+	policies     PolicyCompiler
 }
 
 // ScriptCompiler is where custom code is tried: a sandbox.Pool. Programs that make
@@ -64,6 +66,19 @@ type ScriptCompiler = scriptcheck.Compiler
 // is missing is found.
 func WithScripts(compiler ScriptCompiler) ValidateOption {
 	return func(v *validation) { v.compiler = compiler }
+}
+
+// PolicyCompiler is where policies are tried: the runtime, or the part of it that
+// needs no server.
+type PolicyCompiler = policycheck.Compiler
+
+// PolicyFault is why a policy cannot be applied.
+type PolicyFault = policycheck.Fault
+
+// WithPolicies tries policies, as an import does. Without it, they are only compared
+// with their templates and with what the description says.
+func WithPolicies(compiler PolicyCompiler) ValidateOption {
+	return func(v *validation) { v.policies = compiler }
 }
 
 // WithRules adds sets of rules to the default one, which always counts.
@@ -97,18 +112,20 @@ func Validate(ctx context.Context, files []File, options ...ValidateOption) (Rep
 	if err != nil {
 		return Report{}, fmt.Errorf("import source: %w", err)
 	}
+	trial := format.Trial{Definition: result.Definition, Files: src.Files(), Places: result.Places}
 	if len(v.only)+len(v.except) > 0 {
 		def, findings, err := chosen.Apply(result.Definition)
 		if err != nil {
 			return Report{}, fmt.Errorf("select operations: %w", err)
 		}
 		result = &format.Result{Format: result.Format, Definition: def, Findings: append(result.Findings, findings...)}
+		trial.Taken = def
 	}
-	code, err := scriptcheck.Check(ctx, v.compiler, result.Definition, src.Files())
+	tried, err := try(ctx, v.compiler, v.policies, trial)
 	if err != nil {
 		return Report{}, err
 	}
-	result.Findings = append(result.Findings, code...)
+	result.Findings = append(result.Findings, tried...)
 	return report(ctx, src, result, v.rules), nil
 }
 

@@ -26,8 +26,9 @@ func (a *app) apply() *cobra.Command {
 		Short: "Make an environment hold the connectors of a bundle",
 		Long: `Apply brings the connectors of a bundle (see ` + "`ferrule export --bundle`" + `) into the
 environment: it prints what it is going to do, then does it. Applying the same
-bundle again changes nothing. A change that breaks callers stops everything before
-anything was done, unless --allow-breaking accepts it. So does a connector that
+bundle again changes nothing. A change that breaks callers, or policies that cannot
+be applied, stop everything before anything was done, unless --allow-breaking
+accepts it. So does a connector that
 belongs to somebody else: its owner shares it with you ("ferrule connectors share"),
 or an administrator applies the bundle.
 
@@ -51,7 +52,7 @@ bundle does not have.`,
 	flags.StringVarP(&f.dir, "file", "f", "", "directory of the bundle")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "print the plan, and change nothing")
 	flags.BoolVar(&f.prune, "prune", false, "remove connectors that the bundle does not have")
-	flags.BoolVar(&f.allowBreaking, "allow-breaking", false, "publish also what breaks callers")
+	flags.BoolVar(&f.allowBreaking, "allow-breaking", false, "publish also what breaks callers, or refuses calls")
 	return cmd
 }
 
@@ -96,7 +97,7 @@ func (a *app) applyBundle(ctx context.Context, client *rest.Client, f applyFlags
 		a.progress("environment %q is as the bundle says", a.environment)
 		return nil
 	case breaking > 0 && !f.allowBreaking:
-		a.progress("error: %s would break callers; nothing was done. --allow-breaking does it all the same", plural(breaking, "connector"))
+		a.progress("error: %s would break callers or refuse their calls; nothing was done. --allow-breaking does it all the same", plural(breaking, "connector"))
 		return errReported
 	}
 	for _, s := range plan {
@@ -154,7 +155,7 @@ func (a *app) send(ctx context.Context, client *rest.Client, req *registryv1.Imp
 }
 
 // printPlan says what is going to happen, and returns how many connectors break
-// callers and how many change.
+// callers, or refuse their calls, and how many change.
 func (a *app) printPlan(plan []*step) (breaking, changes int) {
 	for _, s := range plan {
 		verb := s.verb()
@@ -163,10 +164,12 @@ func (a *app) printPlan(plan []*step) (breaking, changes int) {
 			continue
 		}
 		changes++
+		findings := s.planned.GetRevision().GetFindings()
+		a.printErrors(findings)
 		if verb == "update" || verb == "publish" {
 			a.printDiff(s.planned.GetDiff(), fewChanges)
 		}
-		if s.request.GetPublish() && s.planned.GetDiff().GetBreakingCount() > 0 {
+		if s.request.GetPublish() && (s.planned.GetDiff().GetBreakingCount() > 0 || mustBeMeant(findings)) {
 			breaking++
 		}
 	}

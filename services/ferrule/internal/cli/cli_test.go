@@ -148,6 +148,30 @@ func TestCommandsAskTheEdgeAndPrintForPeople(t *testing.T) {
 			},
 		},
 		{
+			name: "an import says which calls its policies refuse", args: []string{"import", "https://api.example/crm.json"},
+			answers: map[string]string{"POST /v1/environments/default/connectors:import": `{"connector":{"name":"environments/default/connectors/crm","title":"CRM"},"created":true,
+				"revision":{"name":"environments/default/connectors/crm/revisions/abc","state":"REVISION_STATE_DRAFT","findings":[` + policyFindings + `]}}`},
+			out: []string{
+				"  warning: 7 policies cannot be applied; calls of 4 of 9 operations will be refused: A, B, C, D\n",
+				"  line 3, column 7: it is wrong; correct it\n", "  … and 2 more like these\n",
+				"  it is a draft; correct the policies, or publish it as it is: `ferrule publish crm abc --allow-breaking`\n",
+			},
+		},
+		{
+			name: "so it does where programs read its output", args: []string{"import", "-o", "json", "https://api.example/crm.json"},
+			answers: map[string]string{"POST /v1/environments/default/connectors:import": `{"connector":{"name":"environments/default/connectors/crm","title":"CRM"},"created":true,
+				"revision":{"name":"environments/default/connectors/crm/revisions/abc","state":"REVISION_STATE_DRAFT","findings":[` + policyFindings + `]}}`},
+			out: []string{`"title":"CRM"`},
+			err: []string{"warning: crm: 7 policies cannot be applied; calls of 4 of 9 operations will be refused"},
+		},
+		{
+			name: "code that cannot run keeps a draft from being published", args: []string{"import", "https://api.example/crm.json"},
+			answers: map[string]string{"POST /v1/environments/default/connectors:import": `{"connector":{"name":"environments/default/connectors/crm","title":"CRM"},"created":true,
+				"revision":{"name":"environments/default/connectors/crm/revisions/abc","state":"REVISION_STATE_DRAFT","findings":[
+				{"severity":"SEVERITY_ERROR","code":"ScriptInvalid","path":"script.js","line":3,"column":7,"message":"no","remedy":"correct the code"}]}}`},
+			out: []string{"  it stays a draft until the custom code is corrected\n"},
+		},
+		{
 			name: "the members of a body are shown in their order", args: []string{"describe", "crm", "Create"},
 			answers: map[string]string{
 				connectors + "/crm": connectorJSON,
@@ -461,3 +485,9 @@ func TestDirectoriesBecomeConnectorsOfTheirOwnNames(t *testing.T) {
 		t.Errorf("ids = %q, want %q", got, want)
 	}
 }
+
+// policyFindings are those of seven policies that cannot be applied.
+const policyFindings = `{"severity":"SEVERITY_ERROR","code":"CallsRefused","message":"7 policies cannot be applied; calls of 4 of 9 operations will be refused: A, B, C, D"}` +
+	aPolicy + aPolicy + aPolicy + aPolicy + aPolicy + aPolicy + aPolicy
+
+const aPolicy = `,{"severity":"SEVERITY_ERROR","code":"PolicyInvalid","pointer":"/policies/0","line":3,"column":7,"message":"it is wrong","remedy":"correct it"}`

@@ -91,5 +91,6 @@ func (a *app) createConnector(ctx context.Context, req *registryv1.CreateConnect
 	c, r := res.GetConnector(), res.GetRevision()
 	a.printf("made %s: %s (%s revision %s)\n", id(c.GetName()), cmp.Or(c.GetTitle(), r.GetTitle()),
 		enumWord(r.GetState(), "REVISION_STATE_"), shortRevision(r.GetName()))
+	a.printErrors(r.GetFindings())
 	return nil
 }

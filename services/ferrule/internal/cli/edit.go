@@ -64,7 +64,7 @@ mask names and the file does not have is removed.`,
 	flags.StringVar(&f.file, "file", "", "file with the changed definition; - for standard input")
 	flags.StringArrayVar(&f.mask, "mask", nil, "replace only this part of the definition (repeatable)")
 	flags.BoolVar(&f.publish, "publish", false, "publish the new revision at once")
-	flags.BoolVar(&f.allowBreaking, "allow-breaking", false, "publish also if callers of the published revision break")
+	flags.BoolVar(&f.allowBreaking, "allow-breaking", false, "publish also what breaks callers, or refuses calls")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would change, and keep nothing")
 	return cmd
 }
@@ -152,8 +152,9 @@ func (a *app) update(ctx context.Context, client *rest.Client, req *registryv1.U
 	r := res.GetRevision()
 	a.printf("%s %s (%s revision %s)\n", verb, id(req.GetName()), enumWord(r.GetState(), "REVISION_STATE_"), shortRevision(r.GetName()))
 	a.printDiff(res.GetDiff(), fewChanges)
-	if r.GetState() == registryv1.RevisionState_REVISION_STATE_DRAFT && !req.GetValidateOnly() {
-		a.printf("  it is a draft; `ferrule publish %s latest` makes it the one that is used\n", id(req.GetName()))
+	a.printErrors(r.GetFindings())
+	if !req.GetValidateOnly() {
+		a.printDraft(id(req.GetName()), "latest", r)
 	}
 	return nil
 }

@@ -53,7 +53,9 @@ func (a *app) importCommand() *cobra.Command {
 
 The format is detected. The first revision of a connector is published at once;
 later ones are drafts until they are published. Publishing a change that breaks
-callers needs --allow-breaking.
+callers needs --allow-breaking, and so does publishing policies that cannot be
+applied: calls of their operations are refused. Without it even a first revision
+stays a draft then.
 
 --only and --except choose operations, by id ("GetItem", "Get*"), by tag
 ("tag:users"), by path ("/users/**") or by method and path ("GET /users/{id}").`,
@@ -72,7 +74,7 @@ callers needs --allow-breaking.
 	flags.StringArrayVar(&f.with, "with", nil, "a file that belongs to the description, such as a Postman environment (repeatable)")
 	selectionFlags(cmd, &f.only, &f.except)
 	flags.BoolVar(&f.publish, "publish", false, "publish the new revision at once")
-	flags.BoolVar(&f.allowBreaking, "allow-breaking", false, "publish also if callers of the published revision break")
+	flags.BoolVar(&f.allowBreaking, "allow-breaking", false, "publish also what breaks callers, or refuses calls")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would happen, and change nothing")
 	return cmd
 }
@@ -171,6 +173,9 @@ func (a *app) importOne(ctx context.Context, client *rest.Client, arg string, wi
 		return err
 	}
 	if a.json() {
+		if warning := refusal(res.GetRevision().GetFindings()); warning != "" {
+			a.progress("warning: %s: %s", id(res.GetConnector().GetName()), warning)
+		}
 		return a.printMessage(res.GetConnector())
 	}
 	a.printImport(&res, req.GetValidateOnly())
@@ -193,11 +198,11 @@ func (a *app) printImport(res *registryv1.ImportConnectorResponse, dryRun bool) 
 		plural(r.GetActionCount(), "action"), plural(r.GetTriggerCount(), "trigger"),
 		enumWord(r.GetState(), "REVISION_STATE_"), shortRevision(r.GetName()))
 	a.printDiff(res.GetDiff(), fewChanges)
-	if r.GetState() == registryv1.RevisionState_REVISION_STATE_DRAFT && !dryRun {
-		a.printf("  it is a draft; `ferrule publish %s %s` makes it the one that is used\n", id(c.GetName()), id(r.GetName()))
-	}
 	a.printUnsupported(r.GetFindings())
-	a.printCodeErrors(r.GetFindings())
+	a.printErrors(r.GetFindings())
+	if !dryRun {
+		a.printDraft(id(c.GetName()), id(r.GetName()), r)
+	}
 	if n := countFindings(r.GetFindings()); n != "" {
 		a.printf("  %s; `ferrule validate` shows them\n", n)
 	}
@@ -220,32 +225,6 @@ func (a *app) printUnsupported(findings []*registryv1.Finding) {
 			return
 		}
 		a.printf("  %s; %s\n", f.GetMessage(), f.GetRemedy())
-	}
-}
-
-// codeScript and codePolicy are the findings about custom code that cannot run, and
-// policies that cannot be applied.
-const codeScript, codePolicy = "ScriptInvalid", "PolicyInvalid"
-
-// shownCodeErrors is how many of them are printed after an import.
-const shownCodeErrors = 5
-
-// printCodeErrors prints the errors of custom code and policies with their places:
-// whoever wrote them has to see them first, and only a server finds them.
-func (a *app) printCodeErrors(findings []*registryv1.Finding) {
-	shown := 0
-	for _, f := range findings {
-		if f.GetCode() != codeScript && f.GetCode() != codePolicy || f.GetSeverity() != registryv1.Severity_SEVERITY_ERROR {
-			continue
-		}
-		if shown++; shown > shownCodeErrors {
-			return
-		}
-		at := cmp.Or(f.GetPath(), f.GetPointer(), "custom code")
-		if f.GetLine() > 0 {
-			at = fmt.Sprintf("%s:%d:%d", at, f.GetLine(), f.GetColumn())
-		}
-		a.printf("  %s: %s; %s\n", at, f.GetMessage(), f.GetRemedy())
 	}
 }
 

@@ -244,7 +244,15 @@ func TestABundleIsAppliedAsPlanned(t *testing.T) {
 		{
 			name: "what breaks callers stops everything", args: []string{"apply", "-f", dir}, code: 1,
 			answers: map[string]string{list: there, send: `{"created":true,"diff":` + breakingDiff + `}`},
-			err:     []string{"2 connectors would break callers", "nothing was done"},
+			err:     []string{"2 connectors would break callers or refuse their calls", "nothing was done"},
+		},
+		{
+			name: "so do policies that cannot be applied", args: []string{"apply", "-f", dir}, code: 1,
+			answers: map[string]string{list: there, send: `{"created":true,"revision":{"findings":[
+				{"severity":"SEVERITY_ERROR","code":"CallsRefused","message":"1 policy cannot be applied; calls of 1 of 2 operations will be refused: A"},
+				{"severity":"SEVERITY_ERROR","code":"PolicyInvalid","path":"a.json","line":3,"column":4,"message":"it is wrong","remedy":"correct it"}]}}`},
+			out: []string{"  warning: 1 policy cannot be applied; calls of 1 of 2 operations", "  a.json:3:4: it is wrong; correct it\n"},
+			err: []string{"2 connectors would break callers or refuse their calls", "nothing was done"},
 		},
 		{
 			name: "unless it is accepted", args: []string{"apply", "-f", dir, "--allow-breaking", "--prune"},

@@ -69,6 +69,7 @@ func (a *app) printPromotion(res *registryv1.PromoteConnectorResponse, to string
 	a.printf("%s %s in environment %s (%s revision %s)\n", verb, id(res.GetConnector().GetName()), to,
 		enumWord(r.GetState(), "REVISION_STATE_"), shortRevision(r.GetName()))
 	a.printDiff(res.GetDiff(), fewChanges)
+	a.printErrors(r.GetFindings())
 	if len(res.GetRequirements()) > 0 {
 		a.printf("  to be supplied there:\n")
 	}

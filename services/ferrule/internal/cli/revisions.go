@@ -75,7 +75,8 @@ func (a *app) publish() *cobra.Command {
 		Long: `Publish makes a revision the one that callers get, unless a connection pins
 another. "latest" stands for the revision that was imported last; an earlier
 revision can be published again. A change that breaks callers is refused unless
---allow-breaking accepts it; ` + "`ferrule diff`" + ` shows what would break.`,
+--allow-breaking accepts it; ` + "`ferrule diff`" + ` shows what would break. So is a revision
+with policies that cannot be applied: calls of their operations are refused.`,
 		Example: "  ferrule publish inventory latest",
 		Args:    exactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -99,7 +100,7 @@ revision can be published again. A change that breaks callers is refused unless
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&allowBreaking, "allow-breaking", false, "publish also if callers of the published revision break")
+	cmd.Flags().BoolVar(&allowBreaking, "allow-breaking", false, "publish also what breaks callers, or refuses calls")
 	return cmd
 }
 

@@ -9,11 +9,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/sandbox"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/sarif"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/sources"
 	"github.com/ferrule-dev/ferrule/services/registry"
+	runtimeproxy "github.com/ferrule-dev/ferrule/services/runtime-proxy"
 )
 
 const (
@@ -37,8 +39,9 @@ func (a *app) validate() *cobra.Command {
 		Use:   "validate PATH...",
 		Short: "Say what an import would find, without a server",
 		Long: `Validate reads descriptions exactly as import does and prints what it finds:
-what was repaired or ignored, where, and how to fix it. A directory that is not a
-description itself is searched for those inside it.
+what was repaired or ignored, where, and how to fix it. It tries policies and
+custom code as the runtime does. A directory that is not a description itself is
+searched for those inside it.
 
 The default rules say what every connector should keep to. With
 --rules certification it also checks what the vendor of connector packages
@@ -74,7 +77,7 @@ func (a *app) runValidate(ctx context.Context, f validateFlags, args []string) e
 	}
 	scripts := sandbox.New(sandbox.Options{Size: 2})
 	defer func() { _ = scripts.Close() }() // its workers are killed, whatever they say
-	options = append(options, registry.WithScripts(scripts))
+	options = append(options, registry.WithScripts(scripts), registry.WithPolicies(policyCompiler{}))
 	var paths []string
 	for _, arg := range args {
 		if strings.HasPrefix(arg, "http://") || strings.HasPrefix(arg, "https://") {
@@ -102,6 +105,18 @@ func (a *app) runValidate(ctx context.Context, f validateFlags, args []string) e
 		return errReported
 	}
 	return nil
+}
+
+// policyCompiler tries policies as the runtime does.
+type policyCompiler struct{}
+
+// CheckPolicies implements [registry.PolicyCompiler].
+func (policyCompiler) CheckPolicies(_ context.Context, list []*connectorv1.Policy) ([]registry.PolicyFault, error) {
+	var faults []registry.PolicyFault
+	for _, f := range runtimeproxy.CheckPolicies(list) {
+		faults = append(faults, registry.PolicyFault{Index: f.Index, Message: f.Message})
+	}
+	return faults, nil
 }
 
 // options checks what was asked for.

@@ -315,3 +315,71 @@ func TestColoursAreForTerminals(t *testing.T) {
 		t.Errorf("printed %q", out.String())
 	}
 }
+
+func TestValidateTriesPoliciesAsTheRuntimeDoes(t *testing.T) {
+	file := filepath.Join(tree(t, map[string]string{"a.yaml": plainAPI + `x-ferrule-policies:
+  - templateId: dynamichosturl
+    parameters: [{name: urlTemplate, json: 'ftp://files.parcels.net'}]
+  - templateId: setproperty
+    parameters:
+      - {name: newPropertyParentPathTemplate, json: '@nothing()'}
+      - {name: newPropertySubPathTemplate, json: a}
+      - {name: propertyValuePathTemplate, json: b}
+`}), "a.yaml")
+	r := run(t, nil, "", "validate", file)
+	for _, want := range []string{
+		": error CallsRefused 2 policies cannot be applied; calls of 1 of 1 operation will be refused: get-a\n",
+		file + ":10:44: error PolicyInvalid the policy \"number 1\" (dynamichosturl) cannot be applied, and calls of its operations are refused: urlTemplate must be an http or https address\n",
+		file + ":13:53: error PolicyInvalid the policy \"number 2\" (setproperty) cannot be applied",
+	} {
+		if !strings.Contains(r.out, want) {
+			t.Errorf("no %q in\n%s", want, r.out)
+		}
+	}
+	if r.code != 1 {
+		t.Errorf("exit code %d", r.code)
+	}
+	sarif := run(t, nil, "", "validate", "-o", "sarif", file)
+	if !strings.Contains(sarif.out, `"PolicyInvalid"`) || !strings.Contains(sarif.out, `"startLine": 13`) && !strings.Contains(sarif.out, `"startLine":13`) {
+		t.Errorf("no place in\n%s", sarif.out)
+	}
+}
+
+// corpus returns the directory of connector packages, which lies around the checkout, or
+// skips the test.
+func corpus(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		found := filepath.Join(dir, "shared", "corpus", "powerplatform")
+		if isDirectory(found) {
+			return found
+		}
+		if filepath.Dir(dir) == dir {
+			t.Skip("the corpus of connector packages is not there: no directory shared/corpus/powerplatform around this one")
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+func TestNoPolicyOfRealPackagesRefusesCalls(t *testing.T) {
+	r := run(t, nil, "", "validate", "-o", "json", corpus(t))
+	packages, warnings := 0, 0
+	for _, v := range verdicts(t, r.out) {
+		packages++
+		for _, f := range v.Findings {
+			if !strings.HasPrefix(f.Code, "Policy") && f.Code != "CallsRefused" && f.Code != "OperationUnknown" {
+				continue
+			}
+			if warnings++; f.Severity == "error" {
+				t.Errorf("%s: %s: %s", filepath.Base(v.Path), f.Code, f.Message)
+			}
+		}
+	}
+	if packages == 0 || warnings > packages/50 {
+		t.Errorf("%d warnings about the policies of %d packages", warnings, packages)
+	}
+}

@@ -126,6 +126,11 @@ func detailTo(d core.RevisionDetail) *registryv1.Revision {
 	return r
 }
 
+// outcomeTo is the revision that something was done with.
+func outcomeTo(out core.Outcome) *registryv1.Revision {
+	return detailTo(core.RevisionDetail{Revision: out.Revision, Findings: out.Findings})
+}
+
 func findingsTo(list []format.Finding) []*registryv1.Finding {
 	out := make([]*registryv1.Finding, len(list))
 	for i, f := range list {

@@ -26,7 +26,7 @@ func (s *Server) CreateConnector(ctx context.Context, req *registryv1.CreateConn
 	if err != nil {
 		return nil, err
 	}
-	return &registryv1.CreateConnectorResponse{Connector: connectorTo(out.Connector), Revision: revisionTo(out.Revision)}, nil
+	return &registryv1.CreateConnectorResponse{Connector: connectorTo(out.Connector), Revision: outcomeTo(out)}, nil
 }
 
 // UpdateConnector implements RegistryService.
@@ -49,7 +49,7 @@ func (s *Server) UpdateConnector(ctx context.Context, req *registryv1.UpdateConn
 		return nil, err
 	}
 	return &registryv1.UpdateConnectorResponse{
-		Connector: connectorTo(out.Connector), Revision: revisionTo(out.Revision), Diff: diffTo(out.Diff),
+		Connector: connectorTo(out.Connector), Revision: outcomeTo(out), Diff: diffTo(out.Diff),
 	}, nil
 }
 

@@ -40,7 +40,7 @@ func (s *Server) ImportConnector(ctx context.Context, req *registryv1.ImportConn
 	}
 	return &registryv1.ImportConnectorResponse{
 		Connector: connectorTo(out.Connector),
-		Revision:  detailTo(core.RevisionDetail{Revision: out.Revision, Findings: out.Findings}),
+		Revision:  outcomeTo(out),
 		Created:   out.Created,
 		Diff:      diffTo(out.Diff),
 	}, nil

@@ -92,7 +92,7 @@ func (s *Server) PromoteConnector(ctx context.Context, req *registryv1.PromoteCo
 		return nil, err
 	}
 	resp := &registryv1.PromoteConnectorResponse{
-		Connector: connectorTo(out.Connector), Revision: revisionTo(out.Revision), Created: out.Created, Diff: diffTo(out.Diff),
+		Connector: connectorTo(out.Connector), Revision: outcomeTo(out.Outcome), Created: out.Created, Diff: diffTo(out.Diff),
 	}
 	for _, r := range out.Requirements {
 		resp.Requirements = append(resp.Requirements,

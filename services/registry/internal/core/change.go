@@ -10,8 +10,8 @@ import (
 )
 
 // Publish makes a revision the one that callers get: REVISION_BREAKING if that
-// breaks those of the revision that they get now, unless that is allowed, and
-// SCRIPT_INVALID if its custom code cannot run.
+// breaks those of the revision that they get now, or if its policies refuse calls,
+// unless that is allowed, and SCRIPT_INVALID if its custom code cannot run.
 // Publishing the one that is published already changes nothing.
 func (g *Registry) Publish(ctx context.Context, actor Actor, name resource.Revision, allowBreaking bool) (Revision, error) {
 	leave, err := g.enter(ctx)
@@ -30,7 +30,7 @@ func (g *Registry) Publish(ctx context.Context, actor Actor, name resource.Revis
 			if err != nil {
 				return fmt.Errorf("read findings: %w", err)
 			}
-			if p.broken = broken(findings); allowBreaking {
+			if p.flaws = flawsOf(findings); allowBreaking {
 				return nil
 			}
 			p.definition, err = r.Definition(p.revision)

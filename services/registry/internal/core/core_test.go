@@ -78,7 +78,7 @@ func swagger(title string, n int) []format.File {
 	return []format.File{{Path: "a.json", Content: []byte(`{"swagger":"2.0","info":{"title":"` + title + `","description":"About ` + title + `"},"host":"h.example","paths":{` + paths.String() + `"/t":{"get":{"operationId":"t","x-ms-trigger":"batch"}}}}`)}}
 }
 
-func (r *rig) mustImport(req core.ImportRequest) core.Imported {
+func (r *rig) mustImport(req core.ImportRequest) core.Outcome {
 	r.t.Helper()
 	if req.Environment.ID == "" {
 		req.Environment = env
@@ -353,7 +353,7 @@ func TestConnectorsAreListedAndFiltered(t *testing.T) {
 
 func TestRevisionsAndOperationsAreListed(t *testing.T) {
 	r := newRig(t)
-	var last core.Imported
+	var last core.Outcome
 	for i := range 5 {
 		last = r.mustImport(core.ImportRequest{ID: "crm", Files: swagger("CRM", i+1)})
 	}

@@ -37,39 +37,32 @@ type ImportRequest struct {
 	Intent
 }
 
-// Imported is the outcome of an import.
-type Imported struct {
-	Outcome
-	// Findings are those of the revision.
-	Findings []format.Finding
-}
-
 // Import translates a source and stores it as a revision. The connector is
 // created if it does not exist, and is the actor's then. Importing what is there
 // already changes nothing, except that it may publish it; like every import over a
 // connector it is PERMISSION_DENIED for those who may not change it. A source that is refused changes nothing.
-func (g *Registry) Import(ctx context.Context, req ImportRequest) (Imported, error) {
+func (g *Registry) Import(ctx context.Context, req ImportRequest) (Outcome, error) {
 	if err := g.checkTarget(ctx, req.Environment, req.ID); err != nil {
-		return Imported{}, err
+		return Outcome{}, err
 	}
 	source, err := g.sent(ctx, req.URL, req.Files)
 	if err != nil {
-		return Imported{}, err
+		return Outcome{}, err
 	}
 	leave, err := g.enter(ctx)
 	if err != nil {
-		return Imported{}, err
+		return Outcome{}, err
 	}
 	defer leave()
-	p, findings, err := g.translate(ctx, req, source)
+	p, err := g.translate(ctx, req, source)
 	if err != nil {
-		return Imported{}, err
+		return Outcome{}, err
 	}
 	out, err := g.propose(ctx, p)
 	if err != nil {
-		return Imported{}, fmt.Errorf("store revision %s: %w", p.revision.Name, err)
+		return Outcome{}, fmt.Errorf("store revision %s: %w", p.revision.Name, err)
 	}
-	return Imported{Outcome: out, Findings: findings}, nil
+	return out, nil
 }
 
 // checkTarget refuses an environment that does not exist and an id that is none,
@@ -103,10 +96,10 @@ func (g *Registry) sent(ctx context.Context, url string, files []format.File) (s
 }
 
 // translate does all the work of an import that needs no transaction.
-func (g *Registry) translate(ctx context.Context, req ImportRequest, from source) (proposal, []format.Finding, error) {
+func (g *Registry) translate(ctx context.Context, req ImportRequest, from source) (proposal, error) {
 	src, result, err := g.read(ctx, reading{files: from.files, format: req.Format, selection: req.Selection})
 	if err != nil {
-		return proposal{}, nil, err
+		return proposal{}, err
 	}
 	r := Revision{Format: result.Format, URL: from.shown, Selection: req.Selection}
 	r.Name = resource.Revision{Environment: req.Environment.ID, Connector: req.ID}
@@ -115,7 +108,7 @@ func (g *Registry) translate(ctx context.Context, req ImportRequest, from source
 	}
 	p, err := g.drafted(r, Content{Definition: result.Definition, Findings: result.Findings, Files: src.Files()})
 	p.intent, p.otherwise = req.Intent, ", or import it under another id with --id"
-	return p, result.Findings, err
+	return p, err
 }
 
 // reading is what [Registry.read] reads.
@@ -139,16 +132,18 @@ func (g *Registry) read(ctx context.Context, in reading) (*format.Source, *forma
 		return nil, nil, fmt.Errorf("import source: %w", err)
 	}
 	def, findings := result.Definition, result.Findings
+	trial := format.Trial{Definition: def, Files: src.Files(), Places: result.Places}
 	if !in.selection.All() {
 		var more []format.Finding
 		if def, more, err = g.deps.Tools.Select(def, in.selection); err != nil {
 			return nil, nil, fmt.Errorf("select operations: %w", err)
 		}
 		findings = worstFirst(findings, more)
+		trial.Taken = def
 	}
-	code, err := g.deps.Tools.Scripts(ctx, def, src.Files())
+	code, err := g.deps.Tools.Try(ctx, trial)
 	if err != nil {
-		return nil, nil, fmt.Errorf("check custom code: %w", err)
+		return nil, nil, fmt.Errorf("try policies and custom code: %w", err)
 	}
 	return src, &format.Result{Format: result.Format, Definition: def, Findings: worstFirst(findings, code)}, nil
 }

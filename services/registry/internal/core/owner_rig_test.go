@@ -20,7 +20,7 @@ func byAnn(i core.Intent) core.Intent {
 	return i
 }
 
-func (o owned) Import(ctx context.Context, req core.ImportRequest) (core.Imported, error) {
+func (o owned) Import(ctx context.Context, req core.ImportRequest) (core.Outcome, error) {
 	req.Intent = byAnn(req.Intent)
 	return o.Registry.Import(ctx, req)
 }

@@ -113,11 +113,11 @@ type Tools struct {
 	// they need, and says what became of the selection. It does not change def.
 	// SELECTION_EMPTY if nothing is left.
 	Select func(def *connectorv1.Definition, s Selection) (*connectorv1.Definition, []format.Finding, error)
-	// Scripts returns what is wrong with the custom code and the policies of def, whose
-	// source is files: with the code [format.ScriptInvalid] what cannot run, and with
+	// Try returns what is wrong with the custom code and the policies of a definition:
+	// with the code [format.ScriptInvalid] what cannot run, and with
 	// [format.PolicyInvalid] what cannot be applied. It fails when ctx ends or the
 	// service does.
-	Scripts func(ctx context.Context, def *connectorv1.Definition, files []format.File) ([]format.Finding, error)
+	Try func(ctx context.Context, trial format.Trial) ([]format.Finding, error)
 	// Check is DEFINITION_INVALID for what contradicts itself.
 	Check func(def *connectorv1.Definition) error
 	// Encode writes a definition as a document in our own format.

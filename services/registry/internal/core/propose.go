@@ -10,6 +10,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/diff"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 )
 
 // PublishMode says when a new revision is published.
@@ -46,6 +47,8 @@ type Outcome struct {
 	// Diff is what changes for callers of the revision that was published before;
 	// nil if there was none, or if it is this one.
 	Diff *Diff
+	// Findings are those of the revision; nil where it was only published.
+	Findings []format.Finding
 }
 
 // proposal is a revision that is ready to be stored.
@@ -54,8 +57,9 @@ type proposal struct {
 	content    Packed
 	definition *connectorv1.Definition // nil if nobody has to know what changes
 	intent     Intent
-	// broken is what is wrong with the custom code of the revision; "" if nothing is.
-	broken string
+	// findings are those of the revision, and flaws what they say against it.
+	findings []format.Finding
+	flaws    flaws
 	// stored is whether the revision is there and only published.
 	stored bool
 	// latest is whether the revision becomes the latest even if it was there before.
@@ -102,6 +106,7 @@ func (g *Registry) propose(ctx context.Context, p proposal) (out Outcome, err er
 // happens before the transaction, which goes on only if it is still true, and is
 // errMoved otherwise.
 func (g *Registry) attempt(ctx context.Context, p proposal) (out Outcome, err error) {
+	defer func() { out.Findings = p.findings }()
 	base, changes, err := g.against(ctx, p)
 	if err != nil {
 		return Outcome{}, err
@@ -241,14 +246,20 @@ func (c *change) add(r Revision) error {
 }
 
 // publishAs publishes the revision if its proposal says so. A first revision with
-// code that cannot run stays a draft; to ask for its publication is SCRIPT_INVALID.
+// code that cannot run, or with policies that refuse calls without anybody having said
+// that this is meant, stays a draft; to ask for its publication is SCRIPT_INVALID or
+// REVISION_BREAKING.
 func (c *change) publishAs(p proposal) error {
+	refuses := p.flaws.refuses != "" && !p.intent.AllowBreaking
 	first := p.intent.Publish == PublishFirst && c.Created && c.Revision.Sequence == 1
 	switch {
-	case p.intent.Publish != PublishAlways && !(first && p.broken == ""):
+	case p.intent.Publish != PublishAlways && !(first && p.flaws.broken == "" && !refuses):
 		return nil
-	case p.broken != "" && c.Connector.Published != c.Revision.Name.ID:
-		return unrunnable(c.Connector, p.broken)
+	case c.Connector.Published == c.Revision.Name.ID:
+	case p.flaws.broken != "":
+		return unrunnable(c.Connector, p.flaws.broken)
+	case refuses:
+		return refusing(c.Connector, p.flaws.refuses)
 	}
 	return c.publish(p.intent.AllowBreaking)
 }
@@ -351,5 +362,5 @@ func (g *Registry) drafted(r Revision, content Content) (proposal, error) {
 	r.Created = g.deps.Clock.Now().UTC()
 	r.Name.ID = id
 	r.summarise(content.Definition, content.Files)
-	return proposal{revision: r, content: packed, definition: content.Definition, broken: broken(content.Findings)}, nil
+	return proposal{revision: r, content: packed, definition: content.Definition, findings: content.Findings, flaws: flawsOf(content.Findings)}, nil
 }

@@ -101,15 +101,15 @@ func TestADryRunSaysWhatTheRealOneDoes(t *testing.T) {
 	for name, do := range map[string]func(r *rig, dry bool) (core.Outcome, error){
 		"a first import": func(r *rig, dry bool) (core.Outcome, error) {
 			out, err := r.Import(t.Context(), core.ImportRequest{Environment: env, ID: "new", Files: swagger("New", 1), Intent: core.Intent{ValidateOnly: dry}})
-			return out.Outcome, err
+			return out, err
 		},
 		"an import": func(r *rig, dry bool) (core.Outcome, error) {
 			out, err := r.Import(t.Context(), core.ImportRequest{Environment: env, ID: "crm", Files: swagger("CRM", 1), Intent: core.Intent{ValidateOnly: dry}})
-			return out.Outcome, err
+			return out, err
 		},
 		"an import that changes nothing": func(r *rig, dry bool) (core.Outcome, error) {
 			out, err := r.Import(t.Context(), core.ImportRequest{Environment: env, ID: "crm", Files: swagger("CRM", 2), Intent: core.Intent{ValidateOnly: dry}})
-			return out.Outcome, err
+			return out, err
 		},
 		"creating": func(r *rig, dry bool) (core.Outcome, error) {
 			def := &connectorv1.Definition{Info: &connectorv1.Info{Title: "Blank"}}

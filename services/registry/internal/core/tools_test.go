@@ -21,7 +21,7 @@ func simple() core.Tools {
 	return core.Tools{
 		Compare: compareIDs, Select: selectIDs, Check: needsTitle, Encode: encodeBinary,
 		Edit: editTitleAndOperations, Infer: inferNothing, Export: exportTitle, Lint: lintNothing,
-		Scripts: brokenScripts,
+		Try: tryWords,
 	}
 }
 
@@ -51,15 +51,28 @@ func compareIDs(_ context.Context, older, newer *connectorv1.Definition) (*diff.
 	return d, nil
 }
 
-// brokenScripts finds fault with scripts whose code is "broken".
-func brokenScripts(_ context.Context, def *connectorv1.Definition, _ []format.File) ([]format.Finding, error) {
+// tryWords finds fault with scripts whose code is "broken", with policies of the template
+// "wrong", which refuse calls, and with those of the template "foreign", which nobody has.
+func tryWords(_ context.Context, trial format.Trial) ([]format.Finding, error) {
 	var list []format.Finding
-	for i, s := range def.GetScripts() {
+	fails := func(code, message, pointer string, i int) {
+		list = append(list, format.Finding{Severity: format.Error, Code: code, Message: message, Pointer: fmt.Sprintf(pointer, i)})
+	}
+	for i, s := range trial.Definition.GetScripts() {
 		if s.GetSource() == "broken" {
-			list = append(list, format.Finding{
-				Severity: format.Error, Code: "ScriptInvalid", Message: "the code is broken", Pointer: fmt.Sprintf("/scripts/%d/source", i),
-			})
+			fails(format.ScriptInvalid, "the code is broken", "/scripts/%d/source", i)
 		}
+	}
+	for i, p := range trial.Definition.GetPolicies() {
+		switch p.GetTemplateId() {
+		case "wrong":
+			fails(format.PolicyInvalid, "it is wrong", "/policies/%d", i)
+		case "foreign":
+			fails(format.PolicyTemplateUnknown, "it is not known", "/policies/%d", i)
+		}
+	}
+	if len(trial.Definition.GetPolicies()) > 0 && len(list) > 0 {
+		list = append(list, format.Finding{Severity: format.Error, Code: format.CallsRefused, Message: "calls of 1 of 1 operations will be refused"})
 	}
 	return list, nil
 }
@@ -98,6 +111,8 @@ func editTitleAndOperations(def, patch *connectorv1.Definition, paths []string) 
 			out.Operations = patch.GetOperations()
 		case "scripts":
 			out.Scripts = patch.GetScripts()
+		case "policies":
+			out.Policies = patch.GetPolicies()
 		default:
 			return nil, fault.Invalid(fault.ReasonInvalidArgument, "there is no %q", p).Field("update_mask", "unknown path")
 		}

@@ -16,16 +16,20 @@ import (
 
 // Apply sets the fields of def, which was imported from the document with this
 // root, to what the extensions say. It reports extensions that cannot be read,
-// which are left out. Where the extensions make a definition contradict itself
+// which are left out, with a [ValueError] if it knows one. It returns those that it has
+// read, or would have. Where the extensions make a definition contradict itself
 // that did not before, those that do are left out, or all of them if nobody can
 // tell which.
-func Apply(root *document.Node, def *connectorv1.Definition, report func(at *document.Node, err error)) {
+func Apply(root *document.Node, def *connectorv1.Definition, report func(at *document.Node, err error)) (read []*document.Node) {
 	a := &application{root: root, report: report}
 	a.collect(unit{def.ProtoReflect(), root})
+	for _, s := range a.statements {
+		read = append(read, s.node)
+	}
 	extra := root.Get(Operations)
 	order := root.Get(Order)
 	if len(a.statements) == 0 && len(a.marked) == 0 && extra == nil && order == nil && root.Get(SchemeIDs) == nil {
-		return
+		return read
 	}
 	before := proto.CloneOf(def)
 	RenameSchemes(root, def)
@@ -41,15 +45,16 @@ func Apply(root *document.Node, def *connectorv1.Definition, report func(at *doc
 	a.add(def, extra)
 	arrange(def, order)
 	if definition.Validate(def) == nil || definition.Validate(before) != nil {
-		return
+		return read
 	}
 	err := a.withdraw(def, applied)
 	if err == nil {
-		return
+		return read
 	}
 	report(root, fmt.Errorf("the extensions contradict the document: %w", err))
 	proto.Reset(def)
 	proto.Merge(def, before)
+	return read
 }
 
 // statement is one extension, and the field that it is for.

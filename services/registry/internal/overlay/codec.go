@@ -95,7 +95,7 @@ func decode(m protoreflect.Message, f protoreflect.FieldDescriptor, n *document.
 	form := forms[m.Descriptor().FullName()]
 	read, err := definition.Unmarshal(around(form.pointer+"/"+f.JSONName(), rekeyed(n, ownReference, modelReference)))
 	if err != nil {
-		return fmt.Errorf("read %s: %w", f.Name(), err)
+		return Explain(n, form.pointer+"/"+f.JSONName(), err)
 	}
 	m.Clear(f) // what is read may be the default, which is not there
 	if found := form.in(read).ProtoReflect(); found.Has(f) {

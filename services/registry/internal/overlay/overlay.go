@@ -40,6 +40,8 @@
 package overlay
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -77,6 +79,39 @@ func field(m protoreflect.MessageDescriptor, key string) protoreflect.FieldDescr
 		}
 	}
 	return nil
+}
+
+// objects are the objects of documents that extensions stand in, as people call them.
+var objects = map[protoreflect.FullName]string{
+	"ferrule.connector.v1.Definition":     "the root",
+	"ferrule.connector.v1.Info":           "info",
+	"ferrule.connector.v1.Operation":      "an operation",
+	"ferrule.connector.v1.Parameter":      "a parameter of an operation",
+	"ferrule.connector.v1.RequestBody":    "the requestBody of an operation",
+	"ferrule.connector.v1.MediaType":      "a media type",
+	"ferrule.connector.v1.Response":       "a response",
+	"ferrule.connector.v1.ResponseHeader": "a header of a response",
+	"ferrule.connector.v1.Schema":         "a named schema",
+}
+
+// Names returns the names of all extensions of this package with the objects that they
+// stand in, as people call them.
+func Names() map[string][]string {
+	names := map[string][]string{Operations: {"the root"}, Order: {"the root"}, SchemeIDs: {"the root"}}
+	for _, place := range slices.Sorted(maps.Keys(objects)) {
+		fields := descriptor(place).Fields()
+		for i := range fields.Len() {
+			if f := fields.Get(i); !ignored(f) && Key(f) != Operations {
+				names[Key(f)] = append(names[Key(f)], objects[place])
+			}
+		}
+	}
+	return names
+}
+
+// descriptor is that of a message for which there are extensions.
+func descriptor(name protoreflect.FullName) protoreflect.MessageDescriptor {
+	return forms[name].in(&connectorv1.Definition{}).ProtoReflect().Descriptor()
 }
 
 // ignored reports whether a field is no part of what a document says.

@@ -4,7 +4,7 @@
 // asked which functions it has. What cannot run is a finding of the severity
 // error with the code [format.ScriptInvalid]:
 //
-//	findings, err := scriptcheck.Check(ctx, pool, def, files)
+//	findings, err := scriptcheck.Check(ctx, pool, trial)
 package scriptcheck
 
 import (
@@ -16,6 +16,7 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/sandbox/program"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/edit/nearest"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/scriptfile"
 )
@@ -24,6 +25,9 @@ import (
 // reported as invalid: no connector has that many.
 const MaxScripts = 64
 
+// maxUnknown is how many operations that do not exist are reported.
+const maxUnknown = 20
+
 // Compiler is where code is compiled. A sandbox.Pool is one, the runtime another.
 type Compiler interface {
 	// Check compiles a program and tells which functions it defines.
@@ -31,20 +35,20 @@ type Compiler interface {
 }
 
 // Check returns the findings about the scripts of a definition, in their order. A
-// nil compiler compiles nothing: only code that is not there is found then. files
-// are the source: findings about one of them have its path, others the pointer
-// into the definition. It fails only when ctx ends or the compiler was closed.
-func Check(ctx context.Context, compiler Compiler, def *connectorv1.Definition, files []format.File) ([]format.Finding, error) {
-	var found []format.Finding
-	compiled := 0
-	for i, s := range def.GetScripts() {
-		if s.GetLanguage() != scriptfile.Language {
+// nil compiler compiles nothing: only code that is not there is found then. Findings
+// about code in a file of its own are in that file, others where the description
+// holds the code. It fails only when ctx ends or the compiler was closed.
+func Check(ctx context.Context, compiler Compiler, trial format.Trial) ([]format.Finding, error) {
+	found := unknownOperations(trial)
+	compiled, counts := 0, trial.Counts()
+	for i, s := range trial.Definition.GetScripts() {
+		if s.GetLanguage() != scriptfile.Language || !counts(s.GetOperationIds()) {
 			continue
 		}
-		c := check{script: s, at: place(i, s, files)}
+		c := newCheck(i, s, trial)
 		switch {
 		case s.GetSource() == "":
-			c.missing(files)
+			c.missing(trial.Files)
 		case scriptfile.Fault([]byte(s.GetSource())) != "":
 			c.fails("correct it or remove it", "the custom code %s", scriptfile.Fault([]byte(s.GetSource())))
 		case compiled == MaxScripts:
@@ -61,22 +65,53 @@ func Check(ctx context.Context, compiler Compiler, def *connectorv1.Definition, 
 	return found, nil
 }
 
-// place is a finding without a message about a script.
-func place(i int, s *connectorv1.Script, files []format.File) format.Finding {
+// newCheck begins with where a script is.
+func newCheck(i int, s *connectorv1.Script, trial format.Trial) *check {
 	isSource := func(f format.File) bool {
 		return f.Path == s.GetPath() && (s.GetSource() == "" || string(f.Content) == s.GetSource())
 	}
-	if slices.ContainsFunc(files, isSource) {
-		return format.Finding{Path: s.GetPath()}
+	if slices.ContainsFunc(trial.Files, isSource) {
+		return &check{script: s, at: format.Finding{Path: s.GetPath()}, alone: true}
 	}
-	return format.Finding{Pointer: fmt.Sprintf("/scripts/%d/source", i)}
+	return &check{script: s, at: trial.Places.Locate(fmt.Sprintf("/scripts/%d/source", i))}
+}
+
+// unknownOperations returns the findings about operations that code is for and that do
+// not exist.
+func unknownOperations(trial format.Trial) []format.Finding {
+	var ids []string
+	known := map[string]bool{}
+	for _, op := range trial.Definition.GetOperations() {
+		known[op.GetOperationId()] = true
+		ids = append(ids, op.GetOperationId())
+	}
+	var found []format.Finding
+	for i, s := range trial.Definition.GetScripts() {
+		for k, id := range s.GetOperationIds() {
+			if known[id] || len(found) == maxUnknown {
+				continue
+			}
+			known[id] = true // said once
+			f := trial.Places.Locate(fmt.Sprintf("/scripts/%d/operationIds/%d", i, k))
+			f.Severity, f.Code, f.Remedy = format.Warning, format.OperationUnknown, "name an operation of the connector"
+			if meant := nearest.To(id, ids); len(meant) > 0 {
+				f.Remedy = fmt.Sprintf("did you mean %q?", meant[0])
+			}
+			f.Message = fmt.Sprintf("the operation %q of the custom code does not exist", id)
+			found = append(found, f)
+		}
+	}
+	return found
 }
 
 // check is the work on one script.
 type check struct {
 	script *connectorv1.Script
-	at     format.Finding
-	found  []format.Finding
+	// at is a finding without a message. It is in the file that is the code, if the
+	// code has one alone.
+	at    format.Finding
+	alone bool
+	found []format.Finding
 }
 
 func (c *check) fails(remedy, message string, args ...any) {
@@ -120,7 +155,7 @@ func (c *check) compile(ctx context.Context, compiler Compiler) error {
 	case fault.Kind == program.KindWorker:
 		c.add(format.Warning, format.ScriptUnchecked, "import it again", "the custom code %q could not be tried: %s", name, fault.Message)
 	default:
-		if c.at.Path != "" {
+		if c.alone {
 			c.at.Line, c.at.Column = fault.Line, fault.Column
 		}
 		c.fails("correct the code", "the custom code cannot run: %s", fault.Error())

@@ -62,7 +62,7 @@ func TestCodeThatCannotRunIsFound(t *testing.T) {
 			if row.script.GetSource() == "" {
 				files = nil
 			}
-			found, err := scriptcheck.Check(t.Context(), compiler, &connectorv1.Definition{Scripts: []*connectorv1.Script{row.script}}, files)
+			found, err := scriptcheck.Check(t.Context(), compiler, format.Trial{Definition: &connectorv1.Definition{Scripts: []*connectorv1.Script{row.script}}, Files: files})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -96,7 +96,7 @@ func TestThePlaceIsAFileOrTheDefinition(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			def := &connectorv1.Definition{Scripts: []*connectorv1.Script{{Language: "csharp"}, javascript(row.source)}}
-			found, err := scriptcheck.Check(t.Context(), pool(t), def, row.files)
+			found, err := scriptcheck.Check(t.Context(), pool(t), format.Trial{Definition: def, Files: row.files})
 			if err != nil || len(found) != 1 {
 				t.Fatalf("found %v, %v", found, err)
 			}
@@ -121,7 +121,7 @@ func (c *compiler) Check(context.Context, sandbox.Program) (sandbox.Exports, err
 
 func TestCodeThatNobodyCouldTryIsNotRefused(t *testing.T) {
 	def := &connectorv1.Definition{Scripts: []*connectorv1.Script{javascript("x")}}
-	found, err := scriptcheck.Check(t.Context(), &compiler{err: &sandbox.Error{Kind: sandbox.KindWorker, Message: "no process"}}, def, nil)
+	found, err := scriptcheck.Check(t.Context(), &compiler{err: &sandbox.Error{Kind: sandbox.KindWorker, Message: "no process"}}, format.Trial{Definition: def})
 	if err != nil || len(found) != 1 || found[0].Code != format.ScriptUnchecked || found[0].Severity != format.Warning {
 		t.Errorf("found %v, %v", found, err)
 	}
@@ -129,7 +129,7 @@ func TestCodeThatNobodyCouldTryIsNotRefused(t *testing.T) {
 
 func TestWithoutACompilerNothingIsCompiled(t *testing.T) {
 	def := &connectorv1.Definition{Scripts: []*connectorv1.Script{javascript("}"), {Language: "javascript", Path: "b.js"}}}
-	found, err := scriptcheck.Check(t.Context(), nil, def, nil)
+	found, err := scriptcheck.Check(t.Context(), nil, format.Trial{Definition: def})
 	if err != nil || len(found) != 1 || found[0].Pointer != "/scripts/1/source" {
 		t.Errorf("found %v, %v", found, err)
 	}
@@ -139,10 +139,10 @@ func TestTheCheckEndsWithItsContextAndItsCompiler(t *testing.T) {
 	def := &connectorv1.Definition{Scripts: []*connectorv1.Script{javascript("x")}}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := scriptcheck.Check(ctx, &compiler{err: ctx.Err()}, def, nil); !errors.Is(err, context.Canceled) {
+	if _, err := scriptcheck.Check(ctx, &compiler{err: ctx.Err()}, format.Trial{Definition: def}); !errors.Is(err, context.Canceled) {
 		t.Errorf("the error is %v", err)
 	}
-	if _, err := scriptcheck.Check(t.Context(), &compiler{err: sandbox.ErrClosed}, def, nil); !errors.Is(err, sandbox.ErrClosed) {
+	if _, err := scriptcheck.Check(t.Context(), &compiler{err: sandbox.ErrClosed}, format.Trial{Definition: def}); !errors.Is(err, sandbox.ErrClosed) {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -153,7 +153,7 @@ func TestNotEndlesslyManyScriptsAreCompiled(t *testing.T) {
 		def.Scripts = append(def.Scripts, javascript("x"))
 	}
 	c := &compiler{}
-	found, err := scriptcheck.Check(t.Context(), c, def, nil)
+	found, err := scriptcheck.Check(t.Context(), c, format.Trial{Definition: def})
 	if err != nil || c.count != scriptcheck.MaxScripts || len(found) != 1 || found[0].Code != format.ScriptInvalid {
 		t.Errorf("compiled %d, found %d: %v", c.count, len(found), err)
 	}

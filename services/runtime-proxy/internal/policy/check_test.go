@@ -28,6 +28,13 @@ func TestWhatCannotBeAppliedIsFoundBeforeACall(t *testing.T) {
 		{"a template that nobody knows", one("routerequesttocode", request), "the template is not supported"},
 		{"a parameter that is missing", one("setheader", request, "value", "a"), "name"},
 		{"the wrong side of the call", one("dynamichosturl", response, "urlTemplate", "https://a"), "no place in this section"},
+		{"a host of another protocol", one("dynamichosturl", request, "urlTemplate", "ftp://files.example.com"), "urlTemplate must be an http or https address"},
+		{"a host of another protocol with calls", one("dynamichosturl", request, "urlTemplate", "ftp://@connectionParameters('host')/a"), "urlTemplate must be an http or https address"},
+		{"a host without a scheme", one("dynamichosturl", request, "urlTemplate", "@connectionParameters('host'):@connectionParameters('port')/v1"), ""},
+		{"a port of the connection", one("dynamichosturl", request, "urlTemplate", "https://a.example.com:@connectionParameters('port')"), ""},
+		{"a route to another protocol", one("routerequesttoendpoint", request, "newPath", "ftp://files.example.com/a"), "newPath must be a path"},
+		{"a route with a URL in its query", one("routerequesttoendpoint", request, "newPath", "/a?to=https://b.example.com"), ""},
+		{"a value of another protocol", one("setvaluefromurl", request, "parameterTemplate", "@headers('a')", "parameterValuePathTemplate", "@body().a", "parameterValueUrl", "ftp://files.example.com/a"), "parameterValueUrl must be a path"},
 		{"a status that is none", one("setconnectionstatustounauthenticated", response, "statusCode", "often"), "statusCode must be a status"},
 		{"a path that cannot be read", one("setproperty", request, "newPropertyParentPathTemplate", "@nothing()", "newPropertySubPathTemplate", "a", "propertyValuePathTemplate", "b"), "newPropertyParentPathTemplate"},
 	} {

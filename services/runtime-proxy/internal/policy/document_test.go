@@ -4,15 +4,17 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/ferrule-dev/ferrule/pkg/policytext"
 )
 
 func steps(t *testing.T, text string) []pathStep {
 	t.Helper()
-	p, rest, ok := parsePathCall("body()"+text, wide)
+	p, rest, ok := policytext.ParsePath("body()" + text)
 	if !ok || rest != "" {
 		t.Fatalf("%q is no path", text)
 	}
-	return p.steps
+	return p.Steps
 }
 
 func TestValuesAreFoundByTheirPaths(t *testing.T) {

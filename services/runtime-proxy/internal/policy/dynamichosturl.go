@@ -16,6 +16,9 @@ func dynamicHostURL(s settings) (Step, error) {
 	if text, constant := x.constant(); constant && strings.TrimSpace(text) == "" {
 		return nil, problem("urlTemplate must not be empty")
 	}
+	if text := strings.TrimSpace(s.get("urlTemplate")); hasScheme(text) && !isWeb(text) {
+		return nil, problem("urlTemplate must be an http or https address")
+	}
 	return func(_ context.Context, e *Exchange) error {
 		scope := s.scope(e)
 		base, err := x.base(&scope)
@@ -34,8 +37,8 @@ func (x *expression) base(s *scope) (request.Base, error) {
 	var out []byte
 	for i := range x.parts {
 		p := &x.parts[i]
-		if p.function == literal {
-			out = append(out, p.literal...)
+		if p.Function == literal {
+			out = append(out, p.Literal...)
 			continue
 		}
 		value, err := p.value(s)
@@ -66,7 +69,7 @@ func (x *expression) base(s *scope) (request.Base, error) {
 
 // wholeHost reports whether nothing of the host comes after a part.
 func (x *expression) wholeHost(i int) bool {
-	return i+1 == len(x.parts) || x.parts[i+1].function == literal && strings.HasPrefix(x.parts[i+1].literal, "/")
+	return i+1 == len(x.parts) || x.parts[i+1].Function == literal && strings.HasPrefix(x.parts[i+1].Literal, "/")
 }
 
 // appendHost appends a value to the URL that has been written so far.

@@ -4,54 +4,20 @@ import (
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/policytext"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 )
 
-// expression is a compiled value of a policy: text with calls such as
-// @connectionParameters('region','eu'), @queryParameters('x'), @headers('x'),
-// @environmentVariables("x"), and with paths such as @body().a[0]. Calls may
-// stand in braces, @{…}, and in some templates {@…}. Names of functions are
-// compared without case.
+// expression is a compiled value of a policy.
 type expression struct {
 	parts []part
 }
 
 // part is literal text or a call.
 type part struct {
-	function function
-	literal  string // text, or what a call's value is if it has none
-	standIn  bool   // the call says what to do without a value
-	name     string
-	path     path
-	quoted   bool // inside a JSON string, see valueTemplate
-}
+	policytext.Part
 
-// function is what a call reads.
-type function int
-
-const (
-	literal function = iota
-	connectionParameter
-	queryParameter
-	header
-	environmentVariable
-	bodyPath
-	argument // {name}: a path argument of the operation
-)
-
-// functions by lower-case name: those that take names.
-func functionNamed(name string) (function, bool) {
-	switch strings.ToLower(name) {
-	case "connectionparameters":
-		return connectionParameter, true
-	case "queryparameters":
-		return queryParameter, true
-	case "headers", "header":
-		return header, true
-	case "environmentvariables":
-		return environmentVariable, true
-	}
-	return literal, false
+	quoted bool // inside a JSON string, see valueTemplate
 }
 
 // constant returns the text of an expression without calls.
@@ -59,15 +25,15 @@ func (x *expression) constant() (string, bool) {
 	switch {
 	case len(x.parts) == 0:
 		return "", true
-	case len(x.parts) == 1 && x.parts[0].function == literal:
-		return x.parts[0].literal, true
+	case len(x.parts) == 1 && x.parts[0].Function == literal:
+		return x.parts[0].Literal, true
 	}
 	return "", false
 }
 
 func (x *expression) readsBody() bool {
 	for i := range x.parts {
-		if x.parts[i].function == bodyPath {
+		if x.parts[i].Function == bodyPath {
 			return true
 		}
 	}
@@ -95,10 +61,10 @@ func (s *scope) document() *document {
 // find returns the value of a path, nil if it is missing.
 func (s *scope) find(p path) (*node, error) {
 	d := s.document()
-	if p.root == rootItem {
-		return d.at(s.item, p.steps)
+	if p.Root == rootItem {
+		return d.at(s.item, p.Steps)
 	}
-	return d.at(d.root, p.steps)
+	return d.at(d.root, p.Steps)
 }
 
 // text returns the text of an expression. What is missing or empty becomes the
@@ -122,8 +88,8 @@ func (x *expression) encoded(s *scope, encode encoder) (string, error) {
 	out.Grow(usualLength)
 	for i := range x.parts {
 		p := &x.parts[i]
-		if p.function == literal {
-			out.WriteString(p.literal)
+		if p.Function == literal {
+			out.WriteString(p.Literal)
 			continue
 		}
 		value, err := p.value(s)
@@ -141,7 +107,7 @@ func (x *expression) encoded(s *scope, encode encoder) (string, error) {
 // is the connection's.
 func (x *expression) blames(s *scope) bool {
 	for i := range x.parts {
-		switch p := &x.parts[i]; p.function {
+		switch p := &x.parts[i]; p.Function {
 		case queryParameter, header, bodyPath, argument:
 			if value, err := p.value(s); err == nil && !request.ValidFieldValue(value) {
 				return true
@@ -155,27 +121,27 @@ func (x *expression) blames(s *scope) bool {
 // value returns what a call means.
 func (p *part) value(s *scope) (string, error) {
 	value := ""
-	switch p.function {
+	switch p.Function {
 	case literal:
 	case connectionParameter:
-		value = ask(s.e.Parameter, p.name)
+		value = ask(s.e.Parameter, p.Name)
 	case queryParameter:
-		value = s.e.queryValue(p.name)
+		value = s.e.queryValue(p.Name)
 	case header:
-		value = s.e.headerValue(p.name)
+		value = s.e.headerValue(p.Name)
 	case environmentVariable:
 		return p.variable(s)
 	case argument:
 		return p.argument(s)
 	case bodyPath:
-		found, err := s.find(p.path)
+		found, err := s.find(p.Path)
 		if err != nil || found == nil {
 			return "", err
 		}
 		return found.words(), nil
 	}
 	if value == "" {
-		value = p.literal
+		value = p.Literal
 	}
 	return value, nil
 }
@@ -187,24 +153,24 @@ func (p *part) value(s *scope) (string, error) {
 func (p *part) variable(s *scope) (string, error) {
 	value, known := "", false
 	if s.e.Parameter != nil {
-		value, known = s.e.Parameter(p.name)
+		value, known = s.e.Parameter(p.Name)
 	}
 	switch {
 	case value != "":
 		return value, nil
-	case known, p.standIn:
-		return p.literal, nil
+	case known, p.StandIn:
+		return p.Literal, nil
 	}
-	return "", problem("the environment variable \"" + p.name + "\" has no value; " +
-		"declare a connection parameter of that name in the connector, with a default value for all connections, or give the policy one: @environmentVariables('" + p.name + "', 'value')")
+	return "", problem("the environment variable \"" + p.Name + "\" has no value; " +
+		"declare a connection parameter of that name in the connector, with a default value for all connections, or give the policy one: @environmentVariables('" + p.Name + "', 'value')")
 }
 
 // argument returns a path argument. There is no request without it.
 func (p *part) argument(s *scope) (string, error) {
 	if s.e.Argument != nil {
-		if value, ok := s.e.Argument(p.name); ok {
+		if value, ok := s.e.Argument(p.Name); ok {
 			return value, nil
 		}
 	}
-	return "", problem("the operation has no path parameter \"" + p.name + "\"; the connector has to be mended")
+	return "", problem("the operation has no path parameter \"" + p.Name + "\"; the connector has to be mended")
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ferrule-dev/ferrule/pkg/policytext"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 )
 
@@ -17,23 +18,23 @@ func dump(x *expression) []string {
 	}
 	var out []string
 	for _, p := range x.parts {
-		switch p.function {
+		switch p.Function {
 		case literal:
-			out = append(out, p.literal)
+			out = append(out, p.Literal)
 		case bodyPath:
-			text := [...]string{"body", "item"}[p.path.root]
-			for _, one := range p.path.steps {
-				if one.indexed {
-					text += fmt.Sprintf("[%d]", one.index)
+			text := [...]string{"body", "item"}[p.Path.Root]
+			for _, one := range p.Path.Steps {
+				if one.Indexed {
+					text += fmt.Sprintf("[%d]", one.Index)
 				} else {
-					text += "<" + one.name + ">"
+					text += "<" + one.Name + ">"
 				}
 			}
 			out = append(out, text)
 		default:
-			text := names[p.function] + ":" + p.name
-			if p.literal != "" {
-				text += "|" + p.literal
+			text := names[p.Function] + ":" + p.Name
+			if p.Literal != "" {
+				text += "|" + p.Literal
 			}
 			out = append(out, text)
 		}
@@ -122,7 +123,7 @@ func TestPathsAndChains(t *testing.T) {
 		t.Run(row.text, func(t *testing.T) {
 			s := settings{body: new(bool), values: map[string]string{"p": row.text}}
 			p, err := s.path("p")
-			got := strings.Join(dump(&expression{parts: []part{{function: bodyPath, path: p}}}), "")
+			got := strings.Join(dump(&expression{parts: []part{{Part: policytext.Part{Function: bodyPath, Path: p}}}}), "")
 			if err != nil {
 				got = ""
 			}
@@ -130,7 +131,7 @@ func TestPathsAndChains(t *testing.T) {
 				t.Errorf("path = %q, %v; want %q", got, err, row.path)
 			}
 			chain, err := s.chain("p")
-			got = strings.TrimPrefix(strings.Join(dump(&expression{parts: []part{{function: bodyPath, path: path{steps: chain}}}}), ""), "body")
+			got = strings.TrimPrefix(strings.Join(dump(&expression{parts: []part{{Part: policytext.Part{Function: bodyPath, Path: path{Steps: chain}}}}}), ""), "body")
 			if err != nil {
 				got = ""
 			}

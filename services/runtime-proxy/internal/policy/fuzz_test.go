@@ -26,12 +26,12 @@ func FuzzParse(f *testing.F) {
 		for d := dialectText; d <= dialectValue; d++ {
 			rest := strings.ReplaceAll(text, "%40", "@")
 			for _, p := range parse(text, d).parts {
-				if p.function != literal {
+				if p.Function != literal {
 					continue
 				}
-				_, after, found := strings.Cut(rest, strings.ReplaceAll(p.literal, "%40", "@"))
-				if !found || p.literal == "" {
-					t.Fatalf("dialect %d: %q is not in %q in its place", d, p.literal, text)
+				_, after, found := strings.Cut(rest, strings.ReplaceAll(p.Literal, "%40", "@"))
+				if !found || p.Literal == "" {
+					t.Fatalf("dialect %d: %q is not in %q in its place", d, p.Literal, text)
 				}
 				rest = after
 			}

@@ -28,17 +28,17 @@ func (s settings) location(text string) location {
 	l := location{path: &expression{}, query: &expression{}}
 	for _, p := range x.parts {
 		switch {
-		case p.function == queryParameter:
-			l.moved = append(l.moved, p.name)
-		case p.function == literal && !l.hasQuery:
-			before, after, found := strings.Cut(p.literal, "?")
+		case p.Function == queryParameter:
+			l.moved = append(l.moved, p.Name)
+		case p.Function == literal && !l.hasQuery:
+			before, after, found := strings.Cut(p.Literal, "?")
 			l.path.add(encodeLiteral(before, keepInPath))
 			if l.hasQuery = found; found {
 				l.query.add(encodeLiteral(after, keepInQuery))
 			}
 			continue
-		case p.function == literal:
-			l.query.add(encodeLiteral(p.literal, keepInQuery))
+		case p.Function == literal:
+			l.query.add(encodeLiteral(p.Literal, keepInQuery))
 			continue
 		}
 		if l.hasQuery {
@@ -48,6 +48,18 @@ func (s settings) location(text string) location {
 		}
 	}
 	return l
+}
+
+// hasScheme reports whether a text begins like the address of another server.
+func hasScheme(text string) bool {
+	scheme, _, found := strings.Cut(text, "://")
+	return found && scheme != "" && !strings.ContainsAny(scheme, "/?@{")
+}
+
+// isWeb reports whether an address begins with a protocol that is spoken here.
+func isWeb(text string) bool {
+	scheme, _, _ := strings.Cut(text, "://")
+	return strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https")
 }
 
 // encodeLiteral encodes what has no place in a URL and leaves triplets alone.

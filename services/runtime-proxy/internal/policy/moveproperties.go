@@ -24,16 +24,16 @@ func moveProperties(s settings) (Step, error) {
 		return nil, err
 	}
 	if len(m.sub) == 0 { // the parent itself is moved: out of what holds it
-		last := len(m.parent.steps) - 1
+		last := len(m.parent.Steps) - 1
 		if last < 0 {
 			return nil, problem("the source must be a property of the body")
 		}
-		m.parent.steps, m.sub = m.parent.steps[:last:last], m.parent.steps[last:]
+		m.parent.Steps, m.sub = m.parent.Steps[:last:last], m.parent.Steps[last:]
 	}
 	if name := m.sub[len(m.sub)-1]; len(below) == 0 && !m.children {
 		below = []pathStep{name} // it keeps its name
 	}
-	m.to.steps = append(m.to.steps, below...)
+	m.to.Steps = append(m.to.Steps, below...)
 	return func(_ context.Context, e *Exchange) error {
 		return s.explain(each(s.scope(e), m.parent, true, m.one))
 	}, nil

@@ -1,30 +1,10 @@
 package policy
 
 import (
-	"strconv"
 	"strings"
+
+	"github.com/ferrule-dev/ferrule/pkg/policytext"
 )
-
-// pathStep is one step of a path: a name, or an index.
-type pathStep struct {
-	name    string
-	index   int
-	indexed bool
-}
-
-// root is where a path begins.
-type root int
-
-const (
-	rootBody root = iota
-	rootItem
-)
-
-// path names a value: @body().a['b'][0], or @item().a within a collection.
-type path struct {
-	root  root
-	steps []pathStep
-}
 
 // path reads a parameter that is a path and nothing else. The "@" may be
 // missing, and braces may stand around it.
@@ -34,7 +14,7 @@ func (s settings) path(name string) (path, error) {
 	if inner, ok := strings.CutPrefix(text, "{"); ok {
 		text = strings.TrimPrefix(strings.TrimSuffix(inner, "}"), "@")
 	}
-	p, rest, ok := parsePathCall(text, wide)
+	p, rest, ok := policytext.ParsePath(text)
 	if !ok || rest != "" {
 		return path{}, problem(name + " must be a path such as @body().name")
 	}
@@ -49,82 +29,17 @@ func (s settings) chain(name string) ([]pathStep, error) {
 	if text == "" || strings.EqualFold(text, "null") {
 		return nil, nil
 	}
-	if p, rest, ok := parsePathCall(strings.TrimPrefix(text, "@"), wide); ok && rest == "" && p.root == rootItem {
-		return p.steps, nil // @item().a, where a would do
+	if p, rest, ok := policytext.ParsePath(strings.TrimPrefix(text, "@")); ok && rest == "" && p.Root == rootItem {
+		return p.Steps, nil // @item().a, where a would do
 	}
 	if text[0] != '.' && text[0] != '[' {
 		text = "." + text
 	}
-	steps, rest := parseSteps(text, wide)
+	steps, rest := policytext.ParseSteps(text)
 	if rest != "" || len(steps) == 0 {
 		return nil, problem(name + " must be a chain of properties such as a.b")
 	}
 	return steps, nil
-}
-
-// identifier says which characters a name behind a dot may have.
-type identifier func(c byte) bool
-
-// narrow is for names in running text, wide for those that end with the path.
-func narrow(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '$' || c >= 0x80
-}
-
-func wide(c byte) bool {
-	return c != '.' && c != '[' && c != ']' && c != '{' && c != '}' && c != '(' && c != ')' && c != '\''
-}
-
-// parsePathCall reads "body().a" and returns what follows.
-func parsePathCall(text string, in identifier) (path, string, bool) {
-	name, rest := word(text)
-	var p path
-	switch strings.ToLower(name) {
-	case "body", "triggerbody":
-	case "item":
-		p.root = rootItem
-	default:
-		return path{}, text, false
-	}
-	rest, ok := strings.CutPrefix(rest, "(")
-	if !ok {
-		return path{}, text, false
-	}
-	if rest, ok = strings.CutPrefix(strings.TrimLeft(rest, " \t"), ")"); !ok {
-		return path{}, text, false
-	}
-	p.steps, rest = parseSteps(rest, in)
-	return p, rest, true
-}
-
-// parseSteps reads as many steps as there are.
-func parseSteps(text string, in identifier) (steps []pathStep, rest string) {
-	for text != "" {
-		one, after, ok := parseStep(text, in)
-		if !ok {
-			break
-		}
-		steps, text = append(steps, one), after
-	}
-	return steps, text
-}
-
-func parseStep(text string, in identifier) (one pathStep, rest string, ok bool) {
-	switch {
-	case text[0] == '.':
-		end := 1
-		for end < len(text) && in(text[end]) {
-			end++
-		}
-		return pathStep{name: text[1:end]}, text[end:], end > 1
-	case strings.HasPrefix(text, "['") || strings.HasPrefix(text, `["`):
-		name, after, closed := strings.Cut(text[2:], text[1:2]+"]")
-		return pathStep{name: name}, after, closed && name != ""
-	case text[0] == '[':
-		digits, after, closed := strings.Cut(text[1:], "]")
-		index, err := strconv.ParseUint(digits, 10, 31)
-		return pathStep{index: int(index), indexed: true}, after, closed && err == nil
-	}
-	return pathStep{}, text, false
 }
 
 // at returns the value at the end of a path, nil if there is none.
@@ -139,10 +54,10 @@ func (d *document) at(n *node, steps []pathStep) (*node, error) {
 		switch {
 		case !n.open:
 			return nil, nil
-		case n.object && !one.indexed:
-			n = n.child(one.name)
-		case !n.object && one.indexed && one.index < len(n.items):
-			n = n.items[one.index]
+		case n.object && !one.Indexed:
+			n = n.child(one.Name)
+		case !n.object && one.Indexed && one.Index < len(n.items):
+			n = n.items[one.Index]
 		default:
 			return nil, nil
 		}
@@ -163,20 +78,20 @@ func (d *document) assign(n *node, steps []pathStep, value *node) error {
 	}
 	one, rest := steps[0], steps[1:]
 	switch {
-	case n.open && !n.object && one.indexed && one.index < len(n.items):
-		return d.assign(n.items[one.index], rest, value)
-	case !n.open || !n.object || one.indexed:
+	case n.open && !n.object && one.Indexed && one.Index < len(n.items):
+		return d.assign(n.items[one.Index], rest, value)
+	case !n.open || !n.object || one.Indexed:
 		return errNoPlace
 	}
-	have := n.child(one.name)
+	have := n.child(one.Name)
 	switch {
 	case len(rest) == 0:
-		n.put(one.name, value)
+		n.put(one.Name, value)
 		d.changed = true
 		return nil
 	case have == nil || have.kind() == 'n':
 		have = &node{open: true, object: true}
-		n.put(one.name, have)
+		n.put(one.Name, have)
 	}
 	return d.assign(have, rest, value)
 }
@@ -186,14 +101,14 @@ func (d *document) assign(n *node, steps []pathStep, value *node) error {
 func (d *document) detach(n *node, steps []pathStep) (*node, error) {
 	last := steps[len(steps)-1]
 	parent, err := d.at(n, steps[:len(steps)-1])
-	if err != nil || parent == nil || last.indexed {
+	if err != nil || parent == nil || last.Indexed {
 		return nil, err
 	}
 	found, err := d.at(parent, steps[len(steps)-1:])
 	if err != nil || found == nil {
 		return nil, err
 	}
-	parent.drop(last.name)
+	parent.drop(last.Name)
 	d.changed = true
 	return found, nil
 }

@@ -72,7 +72,7 @@ type Poll struct {
 func (p *Poll) State() string { return p.state }
 
 func pollingTrigger(s settings) (*Trigger, error) {
-	t := &Trigger{settings: s, next: []pathStep{{name: "@odata.nextLink"}}}
+	t := &Trigger{settings: s, next: []pathStep{{Name: "@odata.nextLink"}}}
 	var err error
 	if t.data, err = t.settings.path("triggerDataPath"); err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func pollingTrigger(s settings) (*Trigger, error) {
 	for _, m := range root.members {
 		switch {
 		case strings.EqualFold(m.name, nextLinkKey):
-			t.next = []pathStep{{name: strings.TrimSpace(m.value.words())}}
+			t.next = []pathStep{{Name: strings.TrimSpace(m.value.words())}}
 		case m.name != "":
 			t.cursors = append(t.cursors, cursor{m.name, parse(m.value.words(), dialectText)})
 		}
@@ -250,10 +250,10 @@ func (t *Trigger) newest(s *scope, news bool) (string, error) {
 // complete reports whether all paths of an expression lead to a value.
 func (x *expression) complete(s *scope) (bool, error) {
 	for i := range x.parts {
-		if x.parts[i].function != bodyPath {
+		if x.parts[i].Function != bodyPath {
 			continue
 		}
-		found, err := s.find(x.parts[i].path)
+		found, err := s.find(x.parts[i].Path)
 		if err != nil || found == nil || found.kind() == 'n' {
 			return false, err
 		}

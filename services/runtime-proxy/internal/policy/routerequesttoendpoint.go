@@ -21,6 +21,9 @@ func routeRequestToEndpoint(s settings) (Step, error) {
 	if path == "" {
 		return nil, problem("newPath must not be empty")
 	}
+	if hasScheme(path) {
+		return nil, problem("newPath must be a path; dynamichosturl changes the host")
+	}
 	method, err := s.method(originalMethod)
 	if err != nil {
 		return nil, err

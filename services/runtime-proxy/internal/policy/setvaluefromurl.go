@@ -42,14 +42,14 @@ func setValueFromURL(s settings) (Step, error) {
 		if err != nil {
 			return err
 		}
-		if into.function == queryParameter {
-			e.Request.SetQuery(into.name, request.Escape(value))
+		if into.Function == queryParameter {
+			e.Request.SetQuery(into.Name, request.Escape(value))
 			return nil
 		}
 		if !request.ValidFieldValue(value) {
 			return s.failed("the value that was asked for cannot be sent in a header; the API has to be asked why")
 		}
-		e.Request.Header[into.name] = []string{value}
+		e.Request.Header[into.Name] = []string{value}
 		return nil
 	}, nil
 }
@@ -59,12 +59,12 @@ func (s settings) target(name string) (part, error) {
 	x := parse(strings.TrimSpace(s.get(name)), dialectText)
 	if len(x.parts) == 1 {
 		switch p := x.parts[0]; {
-		case p.function == queryParameter && p.name != "":
+		case p.Function == queryParameter && p.Name != "":
 			return p, nil
-		case p.function == header && request.ValidFieldName(p.name):
-			p.name = textproto.CanonicalMIMEHeaderKey(p.name)
-			if request.OfTransport(p.name) || p.name == "Host" {
-				return part{}, problem("the header " + p.name + " belongs to the transport")
+		case p.Function == header && request.ValidFieldName(p.Name):
+			p.Name = textproto.CanonicalMIMEHeaderKey(p.Name)
+			if request.OfTransport(p.Name) || p.Name == "Host" {
+				return part{}, problem("the header " + p.Name + " belongs to the transport")
 			}
 			return p, nil
 		}
@@ -82,6 +82,9 @@ func (s settings) auxiliary(method string) (func(*Exchange) (*request.Request, e
 	if scheme, rest, found := strings.Cut(text, "://"); found && (scheme == "http" || scheme == "https") {
 		end := strings.IndexAny(rest+"/", "/?")
 		host, text = scheme+"://"+rest[:end], rest[end:]
+	}
+	if hasScheme(text) {
+		return nil, problem("parameterValueUrl must be a path, or an http or https address")
 	}
 	elsewhere, to := parse(host, dialectURL), s.location(text)
 	return func(e *Exchange) (*request.Request, error) {

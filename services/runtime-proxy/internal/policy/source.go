@@ -75,13 +75,13 @@ func each(s scope, parent path, elements bool, f func(*scope) error) error {
 func (s *scope) store(p path, value *node) error {
 	d := s.document()
 	from := d.root
-	if p.root == rootItem {
+	if p.Root == rootItem {
 		from = s.item
 	}
 	if from == nil {
 		return nil
 	}
-	return d.assign(from, p.steps, value)
+	return d.assign(from, p.Steps, value)
 }
 
 // stringsOf is a conversion for strings; other values stay as they are.

@@ -28,7 +28,7 @@ func updateNextLink(s settings) (Step, error) {
 			return s.explain(err)
 		}
 		d := scope.document()
-		found, err := d.at(object, []pathStep{{name: name}})
+		found, err := d.at(object, []pathStep{{Name: name}})
 		if err != nil || found == nil || found.kind() != '"' {
 			return s.explain(err)
 		}
@@ -40,7 +40,7 @@ func updateNextLink(s settings) (Step, error) {
 		if err != nil {
 			return s.explain(err)
 		}
-		return s.explain(d.assign(object, []pathStep{{name: name}}, value))
+		return s.explain(d.assign(object, []pathStep{{Name: name}}, value))
 	}, nil
 }
 
@@ -51,5 +51,5 @@ func (s settings) parentPath() (path, error) {
 		return p, nil
 	}
 	steps, err := s.chain(name)
-	return path{steps: steps}, err
+	return path{Steps: steps}, err
 }

@@ -47,8 +47,8 @@ func compileValue(x *expression) valueTemplate {
 		return valueTemplate{form: formJSON, parts: parts}
 	case singleQuoted(parts):
 		last := len(parts) - 1
-		parts[0].literal = parts[0].literal[1:]
-		parts[last].literal = strings.TrimSuffix(parts[last].literal, "'")
+		parts[0].Literal = parts[0].Literal[1:]
+		parts[last].Literal = strings.TrimSuffix(parts[last].Literal, "'")
 	}
 	return valueTemplate{parts: parts}
 }
@@ -64,15 +64,15 @@ func markQuoted(parts []part) bool {
 	quoted := false
 	for i := range parts {
 		p := &parts[i]
-		if p.function != literal {
+		if p.Function != literal {
 			if p.quoted = quoted; !quoted {
 				skeleton.WriteString("null")
 			}
 			continue
 		}
-		skeleton.WriteString(p.literal)
-		for j := 0; j < len(p.literal); j++ {
-			switch c := p.literal[j]; {
+		skeleton.WriteString(p.Literal)
+		for j := 0; j < len(p.Literal); j++ {
+			switch c := p.Literal[j]; {
 			case c == '"':
 				quoted = !quoted
 			case c == '\\' && quoted:
@@ -86,16 +86,16 @@ func markQuoted(parts []part) bool {
 // singleQuoted reports whether single quotes stand around the text, and nowhere
 // else in it.
 func singleQuoted(parts []part) bool {
-	if len(parts) == 0 || !strings.HasPrefix(parts[0].literal, "'") || parts[0].function != literal {
+	if len(parts) == 0 || !strings.HasPrefix(parts[0].Literal, "'") || parts[0].Function != literal {
 		return false
 	}
 	last, count := parts[len(parts)-1], 0
 	for _, p := range parts {
-		if p.function == literal {
-			count += strings.Count(p.literal, "'")
+		if p.Function == literal {
+			count += strings.Count(p.Literal, "'")
 		}
 	}
-	return count == 2 && last.function == literal && strings.HasSuffix(last.literal, "'")
+	return count == 2 && last.Function == literal && strings.HasSuffix(last.Literal, "'")
 }
 
 // json returns the value, nil if a part of it is missing.
@@ -106,8 +106,8 @@ func (t *valueTemplate) json(s *scope) ([]byte, error) {
 	var out []byte
 	for i := range t.parts {
 		p := &t.parts[i]
-		if p.function == literal {
-			out = append(out, p.literal...)
+		if p.Function == literal {
+			out = append(out, p.Literal...)
 			continue
 		}
 		raw, text, err := p.resolve(s)
@@ -136,8 +136,8 @@ func (t *valueTemplate) json(s *scope) ([]byte, error) {
 
 // resolve returns what a call means, as JSON and as text; nil if it is missing.
 func (p *part) resolve(s *scope) (raw []byte, text string, err error) {
-	if p.function == bodyPath {
-		found, err := s.find(p.path)
+	if p.Function == bodyPath {
+		found, err := s.find(p.Path)
 		if err != nil || found == nil {
 			return nil, "", err
 		}

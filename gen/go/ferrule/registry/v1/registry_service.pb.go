@@ -116,11 +116,13 @@ type ImportConnectorRequest struct {
 	// Format; detected if not given.
 	Format SourceFormat `protobuf:"varint,5,opt,name=format,proto3,enum=ferrule.registry.v1.SourceFormat" json:"format,omitempty"`
 	// Publishes the revision at once. The first revision of a connector is
-	// published in any case.
+	// published in any case, unless its custom code cannot run or its policies
+	// refuse calls.
 	Publish bool `protobuf:"varint,6,opt,name=publish,proto3" json:"publish,omitempty"`
 	// Which operations are taken; absent means all.
 	Selection *OperationSelection `protobuf:"bytes,7,opt,name=selection,proto3" json:"selection,omitempty"`
-	// Publishes also if callers of the published revision break.
+	// Publishes also if callers of the published revision break, or if policies
+	// that cannot be applied refuse calls.
 	AllowBreaking bool `protobuf:"varint,8,opt,name=allow_breaking,json=allowBreaking,proto3" json:"allow_breaking,omitempty"`
 	// Says what would happen, and changes nothing.
 	ValidateOnly bool `protobuf:"varint,9,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
@@ -992,7 +994,8 @@ type PublishRevisionRequest struct {
 	// "environments/{environment}/connectors/{connector}/revisions/{revision}".
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Publishes also if callers of the published revision break. Without it such
-	// a change is refused with REVISION_BREAKING and the changes as violations.
+	// a change is refused with REVISION_BREAKING and the changes as violations,
+	// and so are policies that refuse calls because they cannot be applied.
 	AllowBreaking bool `protobuf:"varint,2,opt,name=allow_breaking,json=allowBreaking,proto3" json:"allow_breaking,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -9,8 +9,8 @@
 // the parameter sets, which the document can only guess at, and add policies,
 // scripts and branding. How the value of a connection parameter reaches a
 // request is nowhere written down in such a package: [pair] holds the rules.
-// Policies are compared with the catalogue of templates; their expressions are
-// left to the runtime.
+// Whether policies can be applied is asked of package policycheck, as it is of
+// those of all formats.
 package connectorpackage
 
 import (
@@ -51,7 +51,7 @@ func (Importer) Import(ctx context.Context, src *format.Source) (*format.Result,
 	}
 	var findings format.Findings
 	place := findings.In(files.definition, format.SeveralFiles)
-	def, err := openapi.Translate(ctx, files.definition, place)
+	def, written, err := openapi.Translate(ctx, files.definition, place)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +60,8 @@ func (Importer) Import(ctx context.Context, src *format.Source) (*format.Result,
 			"the definition is OpenAPI %s; other platforms read packages with Swagger 2.0 only", files.definition.Root().Str("openapi"))
 	}
 	p := &pack{
-		def: def, layout: files, places: map[*document.Node]*format.Place{}, kinds: kindsOf(def),
-		stated: map[*connectorv1.ConnectionParameter]bool{}, catalogue: templates(),
+		def: def, layout: files, places: map[*document.Node]*format.Place{},
+		stated: map[*connectorv1.ConnectionParameter]bool{}, written: written,
 	}
 	for _, doc := range files.documents {
 		p.places[doc.Root()] = findings.In(doc, format.SeveralFiles)
@@ -77,7 +77,7 @@ func (Importer) Import(ctx context.Context, src *format.Source) (*format.Result,
 	p.sets()
 	p.policies()
 	p.scripts()
-	return &format.Result{Format: format.ConnectorPackage, Definition: def, Findings: findings.Sorted()}, nil
+	return &format.Result{Format: format.ConnectorPackage, Definition: def, Findings: findings.Sorted(), Places: written}, nil
 }
 
 func invalid(doc *document.Document, pointer, why string) error {
@@ -94,22 +94,11 @@ type pack struct {
 	// that of findings about nothing in particular.
 	places map[*document.Node]*format.Place
 	main   *format.Place
-	// kinds are the kinds of the operations by id.
-	kinds map[string]connectorv1.OperationKind
 	// stated are the parameters of which the package says whether they are
 	// required.
-	stated    map[*connectorv1.ConnectionParameter]bool
-	catalogue map[string]*template
-	// policyFaults counts what is wrong with policies.
-	policyFaults int
-}
-
-func kindsOf(def *connectorv1.Definition) map[string]connectorv1.OperationKind {
-	kinds := make(map[string]connectorv1.OperationKind, len(def.GetOperations()))
-	for _, op := range def.GetOperations() {
-		kinds[op.GetOperationId()] = op.GetKind()
-	}
-	return kinds
+	stated map[*connectorv1.ConnectionParameter]bool
+	// written are where policies and custom code stand.
+	written *format.Places
 }
 
 func (p *pack) warn(code string, at *document.Node, remedy, message string, args ...any) {
@@ -117,15 +106,28 @@ func (p *pack) warn(code string, at *document.Node, remedy, message string, args
 }
 
 func (p *pack) report(s format.Severity, code string, at *document.Node, remedy, message string, args ...any) {
-	root := at
-	for root.Parent() != nil {
-		root = root.Parent()
-	}
-	place := p.places[root]
+	place := p.placeOf(at)
 	if place == nil {
 		place, at = p.main, nil
 	}
 	place.Report(s, code, at, remedy, message, args...)
+}
+
+// placeOf is where findings about a node go; nil if it is in no document of the
+// properties.
+func (p *pack) placeOf(at *document.Node) *format.Place {
+	root := at
+	for root.Parent() != nil {
+		root = root.Parent()
+	}
+	return p.places[root]
+}
+
+// stands says where a value of the definition is written.
+func (p *pack) stands(at *document.Node, pointer string) {
+	if place := p.placeOf(at); place != nil {
+		p.written.Put(pointer, place, at)
+	}
 }
 
 // property returns one of the properties of the package, by its name in any case.

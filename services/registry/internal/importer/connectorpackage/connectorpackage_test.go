@@ -297,12 +297,19 @@ func TestPolicies(t *testing.T) {
 		t.Errorf("policies (-want +got):\n%s", diff)
 	}
 	const at = " apiProperties.json /properties/policyTemplateInstances/"
-	wantCodes := []string{
-		"PolicyParameterMissing" + at + "1", "PolicySectionUnknown" + at + "2/parameters/x-ms-apimTemplate-policySection", "PolicyTemplateUnknown" + at + "2", "PolicyTemplateMissing" + at + "3",
-		"OperationUnknown" + at + "0/parameters/x-ms-apimTemplate-operationName/1",
-	}
+	wantCodes := []string{"PolicySectionUnknown" + at + "2/parameters/x-ms-apimTemplate-policySection", "PolicyTemplateMissing" + at + "3"}
 	if diff := cmp.Diff(wantCodes, codes); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+func TestPoliciesThatAreNoListAreAnError(t *testing.T) {
+	def, codes := importProperties(t, "", `"policyTemplateInstances":{"templateId":"setheader"}`)
+	if diff := cmp.Diff([]string{"PoliciesInvalid apiProperties.json /properties/policyTemplateInstances"}, codes); diff != "" || len(def.GetPolicies()) > 0 {
+		t.Errorf("policies %v, findings (-want +got):\n%s", def.GetPolicies(), diff)
+	}
+	if _, codes := importProperties(t, "", `"policyTemplateInstances":null`); len(codes) > 0 {
+		t.Errorf("findings %v", codes)
 	}
 }
 
@@ -447,7 +454,7 @@ func TestCodeThatRunsTakesThePlaceOfTheVendors(t *testing.T) {
 	}{
 		{"for all operations", ``, map[string]string{"script.js": code}, []*connectorv1.Script{js()}, "", ""},
 		{"for some operations", `,"scriptOperations":["A"]`, map[string]string{"script.js": code}, []*connectorv1.Script{js("A")}, "", ""},
-		{"for an operation that is not there", `,"scriptOperations":["A","Z"]`, map[string]string{"script.js": code}, []*connectorv1.Script{js("A", "Z")}, "", "OperationUnknown apiProperties.json /properties/scriptOperations/1"},
+		{"for an operation that is not there", `,"scriptOperations":["A","Z"]`, map[string]string{"script.js": code}, []*connectorv1.Script{js("A", "Z")}, "", ""},
 		{"beside the vendor's", `,"scriptOperations":["A"]`, map[string]string{"script.js": code, "script.csx": "class Script {}"}, []*connectorv1.Script{js("A"), cs("A")}, "", "ScriptReplaced apiProperties.json /properties/scriptOperations"},
 		{"beside the vendor's for all", ``, map[string]string{"script.js": code, "script.csx": "class Script {}"}, []*connectorv1.Script{js(), cs()}, "", "ScriptReplaced apiProperties.json"},
 		{"that cannot be read", ``, map[string]string{"script.js": "\xff", "script.csx": "class Script {}"}, []*connectorv1.Script{{Language: "javascript", Path: "script.js"}, cs()}, "A B T", ""},

@@ -61,12 +61,12 @@ func TestFindingsAboutPartsPointIntoTheirFile(t *testing.T) {
 	_, codes := importFiles(t, []format.File{
 		{Path: "Connectors/x_openapidefinition.json", Content: []byte(swagger(""))},
 		{Path: "Connectors/x_connectionparameters.json", Content: []byte(`{"p":{"type":"odd"},}`)},
-		{Path: "Connectors/x_policytemplateinstances.json", Content: []byte(`[{"templateId":"odd"}]`)},
+		{Path: "Connectors/x_policytemplateinstances.json", Content: []byte(`[{"parameters":{}}]`)},
 	})
 	want := []string{
 		"JSONTrailingComma Connectors/x_connectionparameters.json",
 		"ConnectionParameterTypeUnknown Connectors/x_connectionparameters.json /p",
-		"PolicyTemplateUnknown Connectors/x_policytemplateinstances.json /0",
+		"PolicyTemplateMissing Connectors/x_policytemplateinstances.json /0",
 	}
 	if diff := cmp.Diff(want, codes); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)

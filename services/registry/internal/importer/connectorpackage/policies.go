@@ -1,6 +1,7 @@
 package connectorpackage
 
 import (
+	"fmt"
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -24,36 +25,49 @@ const (
 // policies reads the policy instances, whose order is the order in which they
 // are applied.
 func (p *pack) policies() {
-	for i, n := range p.property("policyTemplateInstances").Children() {
+	instances := p.property("policyTemplateInstances")
+	if len(p.def.GetPolicies()) == 0 && instances != nil {
+		p.stands(instances, "/policies")
+	}
+	if instances != nil && !instances.Is(document.Array) && !instances.Is(document.Null) {
+		p.report(format.Error, format.PoliciesInvalid, instances, "write a list of policies, in square brackets",
+			"\"policyTemplateInstances\" is %s instead of a list, and no policy is applied", instances.Kind())
+		return
+	}
+	for i, n := range instances.Children() {
 		if i == maxPolicies {
 			p.warn("PoliciesTooMany", n, "remove some", "there are more than %d policies; the rest is ignored", maxPolicies)
 			return
 		}
 		id := strings.ToLower(strings.TrimSpace(n.GetFold("templateId").Text()))
 		if id == "" {
-			p.warn("PolicyTemplateMissing", n, "add templateId", "the policy names no template; it is ignored")
+			p.warn(format.PolicyTemplateMissing, n, "add templateId", "the policy names no template; it is ignored")
 			continue
 		}
-		policy := p.policy(id, n)
-		p.checkPolicy(policy, n)
+		pointer := fmt.Sprintf("/policies/%d", len(p.def.GetPolicies()))
+		p.stands(n, pointer)
+		policy := p.policy(id, pointer, n)
 		p.def.Policies = append(p.def.Policies, policy)
 		if id == pollingTemplate {
-			p.poll(policy, n)
+			p.poll(policy)
 		}
 	}
 }
 
-func (p *pack) policy(id string, n *document.Node) *connectorv1.Policy {
+// policy reads one policy and says where it stands: at a pointer into the definition.
+func (p *pack) policy(id, pointer string, n *document.Node) *connectorv1.Policy {
 	policy := &connectorv1.Policy{TemplateId: id, Title: firstText(n.GetFold("title"))}
 	for _, c := range n.GetFold("parameters").Children() {
 		name, isParameter := cutPrefixFold(c.Key(), parameterPrefix)
 		switch {
 		case isParameter:
+			p.stands(c, fmt.Sprintf("%s/parameters/%d", pointer, len(policy.GetParameters())))
 			policy.Parameters = append(policy.Parameters, &connectorv1.PolicyParameter{Name: name, Json: c.JSON()})
 		case strings.EqualFold(c.Key(), sectionKey):
+			p.stands(c, pointer+"/section")
 			policy.Section = p.section(c)
 		case strings.EqualFold(c.Key(), operationsKey):
-			policy.OperationIds = p.operationIDs(c, "policy "+id)
+			policy.OperationIds = p.operationIDs(c, pointer)
 		default:
 			policy.Extensions = append(policy.Extensions, &connectorv1.Extension{Name: c.Key(), Json: c.JSON()})
 		}
@@ -78,15 +92,16 @@ func (p *pack) section(n *document.Node) connectorv1.PolicySection {
 		return connectorv1.PolicySection_POLICY_SECTION_FAILURE
 	case "":
 	default:
-		p.warn("PolicySectionUnknown", n, "write \"Request\", \"Response\" or \"Failure\"",
+		p.warn(format.PolicySectionUnknown, n, "write \"Request\", \"Response\" or \"Failure\"",
 			"the policy section %q is not known; the template's own is used", n.Text())
 	}
 	return connectorv1.PolicySection_POLICY_SECTION_UNSPECIFIED
 }
 
-// operationIDs reads a list of operations. Unknown ones stay in it: without them
-// a list that names nothing else would be empty, which means all.
-func (p *pack) operationIDs(n *document.Node, what string) []string {
+// operationIDs reads the list of operations of what is at a pointer into the
+// definition. Unknown ones stay in it: without them a list that names nothing else
+// would be empty, which means all.
+func (p *pack) operationIDs(n *document.Node, pointer string) []string {
 	nodes := n.Children()
 	if n.Is(document.String) {
 		nodes = []*document.Node{n}
@@ -96,10 +111,7 @@ func (p *pack) operationIDs(n *document.Node, what string) []string {
 		if !c.Is(document.String) || c.Text() == "" {
 			continue
 		}
-		if _, known := p.kinds[c.Text()]; !known {
-			p.report(format.Info, "OperationUnknown", c, "name an operation of the definition",
-				"the operation %q of %s does not exist", c.Text(), what)
-		}
+		p.stands(c, fmt.Sprintf("%s/operationIds/%d", pointer, len(ids)))
 		ids = append(ids, c.Text())
 	}
 	return ids
@@ -107,17 +119,13 @@ func (p *pack) operationIDs(n *document.Node, what string) []string {
 
 // poll makes the operations of a polling policy polling triggers by policy; one
 // without a list is for all triggers that poll.
-func (p *pack) poll(policy *connectorv1.Policy, n *document.Node) {
+func (p *pack) poll(policy *connectorv1.Policy) {
 	listed := map[string]bool{}
 	for _, id := range policy.GetOperationIds() {
 		listed[id] = true
 	}
 	for _, op := range p.def.GetOperations() {
 		polling := op.GetTrigger().GetPolling()
-		if polling == nil && listed[op.GetOperationId()] {
-			p.warn("PollingPolicyWithoutTrigger", n, "mark the operation with \"x-ms-trigger\", or remove the policy",
-				"the operation %q is no polling trigger; the policy has no effect on it", op.GetOperationId())
-		}
 		if polling == nil || (len(listed) > 0 && !listed[op.GetOperationId()]) {
 			continue
 		}

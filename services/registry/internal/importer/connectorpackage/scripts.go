@@ -1,6 +1,8 @@
 package connectorpackage
 
 import (
+	"fmt"
+
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
@@ -15,7 +17,7 @@ import (
 // for its operations no call depends on the latter any more.
 func (p *pack) scripts() {
 	n := p.property("scriptOperations")
-	ids := p.operationIDs(n, "scriptOperations")
+	ids := p.operationIDs(n, fmt.Sprintf("/scripts/%d", len(p.def.GetScripts())))
 	if n != nil && !n.Is(document.Array) && !n.Is(document.Null) {
 		p.warn("ScriptOperationsInvalid", n, "write a list of operation ids", "\"scriptOperations\" is %s instead of a list", n.Kind())
 	}

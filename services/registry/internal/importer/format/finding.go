@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
 )
@@ -21,14 +22,48 @@ const (
 	ScriptUnchecked = "ScriptUnchecked"
 )
 
-// The codes of findings about policies. They do not keep a revision from being
-// published: only calls of the operations that they are for fail.
+// The codes of findings about policies that say whether calls can be made, and whether
+// a revision can be published.
 const (
+	// CallsRefused sums up what policies that cannot be applied mean for callers. Its
+	// severity is Error.
+	CallsRefused = "CallsRefused"
 	// PolicyInvalid: a policy that cannot be applied. Its severity is Error.
 	PolicyInvalid = "PolicyInvalid"
+	// PolicyPlaceholderUnknown: a value that refers to what does not exist. Its severity
+	// is Error if calls fail for it.
+	PolicyPlaceholderUnknown = "PolicyPlaceholderUnknown"
+	// PolicyTemplateUnknown: a template that nobody here can apply. Its severity is
+	// Error, and it keeps nothing from being published: packages of other platforms may
+	// need it for some of their operations.
+	PolicyTemplateUnknown = "PolicyTemplateUnknown"
+	// PoliciesInvalid: policies of a package that are no list. Its severity is Error.
+	PoliciesInvalid = "PoliciesInvalid"
+	// PolicySectionUnknown and PolicyTemplateMissing: policies of a package that cannot
+	// be read.
+	PolicySectionUnknown  = "PolicySectionUnknown"
+	PolicyTemplateMissing = "PolicyTemplateMissing"
+	// OperationUnknown: a policy or custom code for an operation that does not exist.
+	OperationUnknown = "OperationUnknown"
 	// PolicyUnchecked: policies that nobody could try, through no fault of their own.
 	PolicyUnchecked = "PolicyUnchecked"
 )
+
+// IsTried reports whether findings with this code come from trying policies and custom
+// code, and from comparing them with the definition; all others are about the source.
+func IsTried(code string) bool {
+	switch code {
+	case ScriptInvalid, ScriptUnchecked, CallsRefused, OperationUnknown:
+		return true
+	case PolicySectionUnknown, PolicyTemplateMissing:
+		return false
+	}
+	return strings.HasPrefix(code, "Policy")
+}
+
+// ExtensionInvalid is the code of findings about extensions of our own that cannot be
+// read. Their severity is Error where calls would do something else than is meant.
+const ExtensionInvalid = "ExtensionInvalid"
 
 // Severity says how bad a finding is.
 type Severity int

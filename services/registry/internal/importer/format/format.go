@@ -56,4 +56,7 @@ type Result struct {
 	// Findings are sorted: errors first, then warnings, then the rest, each in
 	// the order of the source; at most [MaxFindings].
 	Findings []Finding
+	// Places are where the values of the definition stand in the source, as far as
+	// checks of the definition ask for them; nil if nobody knows.
+	Places *Places
 }

@@ -57,10 +57,13 @@ func (Importer) Import(ctx context.Context, src *format.Source) (*format.Result,
 		return nil, located(src, file.Path, err)
 	}
 	var findings format.Findings
+	places := &format.Places{}
 	if doc, err := src.Document(file.Path); err == nil {
-		unsupported(findings.In(doc, format.OneFile), doc.Root().Get("parameterSets"), def)
+		place := findings.In(doc, format.OneFile)
+		unsupported(place, doc.Root().Get("parameterSets"), def)
+		places.Put("", place, doc.Root())
 	}
-	return &format.Result{Format: Format, Definition: def, Findings: findings.Sorted()}, nil
+	return &format.Result{Format: Format, Definition: def, Findings: findings.Sorted(), Places: places}, nil
 }
 
 // unsupported reports the sets with which no connection can be made.

@@ -82,7 +82,10 @@ func TestRefusalsSayWhere(t *testing.T) {
 	}{
 		{
 			"an unknown member", "{\"ferrule\": \"1\",\n \"inof\": {}}", fault.ReasonDefinitionInvalid,
-			map[string]string{"path": "x.json", "pointer": "/inof", "line": "2", "column": "10"},
+			map[string]string{
+				"path": "x.json", "pointer": "/inof", "line": "2", "column": "10", "given": "inof",
+				"known": "connectionTest, errorRules, extensions, filePicker, info, operations, parameterSets, policies, rateLimits, schemas, scripts, securitySchemes, servers, tags",
+			},
 		},
 		{
 			"a contradiction", "{\"ferrule\": \"1\", \"info\": {\"title\": \"x\"},\n\"parameterSets\": [{\"name\": \"\"}]}", fault.ReasonDefinitionInvalid,

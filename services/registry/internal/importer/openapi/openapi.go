@@ -106,7 +106,7 @@ func translateSource(ctx context.Context, src *format.Source, doc *document.Docu
 	if err != nil {
 		return nil, err
 	}
-	return &format.Result{Format: id, Definition: def, Findings: findings.Sorted()}, nil
+	return &format.Result{Format: id, Definition: def, Findings: findings.Sorted(), Places: t.places}, nil
 }
 
 // find returns the documents of a version that are not part of another one; all
@@ -184,7 +184,9 @@ func notOne(src *format.Source, found []*document.Document, name, key, value str
 // derived from its security definitions, one for each, and reports to place.
 // References to other files lead nowhere. Its errors are DOCUMENT_INVALID, where there is
 // nothing to import, DOCUMENT_TOO_LARGE for what exceeds the limits of this
-// package, and those of ctx.
-func Translate(ctx context.Context, doc *document.Document, place *format.Place) (*connectorv1.Definition, error) {
-	return newTranslation(newFiles(doc, place)).run(ctx)
+// package, and those of ctx. The places are those of [format.Result].
+func Translate(ctx context.Context, doc *document.Document, place *format.Place) (*connectorv1.Definition, *format.Places, error) {
+	t := newTranslation(newFiles(doc, place))
+	def, err := t.run(ctx)
+	return def, t.places, err
 }

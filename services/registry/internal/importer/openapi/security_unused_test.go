@@ -62,7 +62,7 @@ func TestPartsOfConnectorPackagesHaveNoSetWithoutCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	var findings format.Findings
-	def, err := openapi.Translate(t.Context(), doc, findings.In(doc, format.OneFile))
+	def, _, err := openapi.Translate(t.Context(), doc, findings.In(doc, format.OneFile))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ type translation struct {
 	dialect dialect
 	vendor  *vendor.Reader
 	def     *connectorv1.Definition
+	places  *format.Places
 
 	budget budget
 
@@ -84,7 +85,7 @@ const (
 
 func newTranslation(set *files) *translation {
 	t := &translation{
-		root: set.main.doc.Root(), files: set, def: &connectorv1.Definition{},
+		root: set.main.doc.Root(), files: set, def: &connectorv1.Definition{}, places: &format.Places{},
 		ids: map[string]bool{}, suffixes: map[string]int{}, operationIDs: map[*document.Node]string{}, items: map[*document.Node]bool{},
 		schemes: map[string]*connectorv1.SecurityScheme{}, spelling: map[string]string{},
 		unsupported: map[string]authkind.Kind{}, prefixes: map[string]string{}, hints: map[string]*oauthHint{},

@@ -86,6 +86,7 @@ func (t *translation) batch(mode *document.Node) bool {
 
 // polling reads our own extension; without it the API itself says what is new.
 func (t *translation) polling(n *document.Node) *connectorv1.PollingTrigger {
+	t.texts(n, pollingWords)
 	if !n.Is(document.Object) {
 		return &connectorv1.PollingTrigger{Protocol: connectorv1.PollingProtocol_POLLING_PROTOCOL_NATIVE}
 	}
@@ -114,6 +115,8 @@ func (t *translation) signature(n *document.Node) *connectorv1.WebhookSignature 
 	if n == nil {
 		return nil
 	}
+	t.texts(n, signatureWords)
+	t.unknown(n, signatureWords)
 	s := &connectorv1.WebhookSignature{
 		Scheme: n.Str("scheme"), Header: n.Str("header"), Prefix: n.Str("prefix"),
 		Encoding: n.Str("encoding"), IdHeader: n.Str("idHeader"),

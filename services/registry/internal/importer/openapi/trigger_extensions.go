@@ -3,12 +3,15 @@ package openapi
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/definition"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/edit/nearest"
+	"github.com/ferrule-dev/ferrule/services/registry/internal/overlay"
 )
 
 // webhookExtension says of a webhook trigger what the sources have no words for: a
@@ -19,6 +22,37 @@ const webhookExtension = "x-ferrule-webhook"
 // pollingWords are the short names of x-ferrule-polling. Its other members are
 // those of PollingTrigger.
 var pollingWords = []string{"items", "key", "order"} //nolint:gochecknoglobals // a constant
+
+// signatureWords are the members of x-ferrule-webhook-signature.
+var signatureWords = []string{"scheme", "header", "prefix", "encoding", "idHeader", "secretProperty"} //nolint:gochecknoglobals // a constant
+
+// texts reports an extension that is no object, and those of the named members that are
+// no text.
+func (t *translation) texts(n *document.Node, names []string) {
+	if n != nil && !n.Is(document.Object) && !n.Is(document.Null) {
+		t.warn("ExtensionInvalid", n, "write an object", "the extension %q is %s and no object; it is ignored", n.Key(), n.Kind())
+		return
+	}
+	for _, name := range names {
+		if c := n.Get(name); c != nil && !c.Is(document.String) {
+			t.warn("ExtensionInvalid", c, "write text in quotes", "the member %q of %q is %s instead of text; it is ignored", name, n.Key(), c.Kind())
+		}
+	}
+}
+
+// unknown reports the members of an extension that are none of the known ones.
+func (t *translation) unknown(n *document.Node, known []string) {
+	for _, c := range n.Children() {
+		if slices.Contains(known, c.Key()) {
+			continue
+		}
+		remedy := "use one of " + strings.Join(known, ", ")
+		if meant := nearest.To(c.Key(), known); len(meant) > 0 {
+			remedy = "did you mean \"" + meant[0] + "\"?"
+		}
+		t.warn("ExtensionInvalid", c, remedy, "%q has no member %q; it is ignored", n.Key(), c.Key())
+	}
+}
 
 // triggerForm reads one protocol of a trigger in the readable form, without the
 // members that are left out. It is nil, and reported, if it cannot be read.
@@ -41,7 +75,12 @@ func (t *translation) triggerForm(n *document.Node, protocol string, without ...
 			return read.GetOperations()[0].GetTrigger()
 		}
 	}
-	t.warn("ExtensionInvalid", n, "correct it or remove it", "the extension %q is ignored: %v", n.Key(), err)
+	wrong := overlay.Explain(n, "/operations/0/trigger/"+protocol, err, without...)
+	ignored := "it is ignored"
+	if len(without) > 0 {
+		ignored = "all of it but " + strings.Join(without, ", ") + " is ignored"
+	}
+	t.warn("ExtensionInvalid", wrong.At, wrong.Remedy, "the extension %q is wrong, and %s: %s", n.Key(), ignored, wrong.Message)
 	return nil
 }
 
