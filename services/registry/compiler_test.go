@@ -82,26 +82,31 @@ func (r *runtime) checkPolicies(in, out any) error {
 	return nil
 }
 
-// Policies are tried by the import. What cannot be applied is told by its title, and is
-// published only if that is meant: its operations cannot be called.
+// Policies are tried by the import. What cannot be applied is told by its title. It is
+// published only if that is meant, since its operations cannot be called; but packages
+// that were made elsewhere work as far as they can.
 func TestPoliciesAreTriedByTheImport(t *testing.T) {
 	const properties = `{"properties":{"connectionParameters":{},"iconBrandColor":"#112233","policyTemplateInstances":[
 		{"templateId":"setheader","title":"Good","parameters":{"x-ms-apimTemplateParameter.name":"A","x-ms-apimTemplateParameter.value":"b"}},
 		{"templateId":"setheader","title":"Say who calls","parameters":{}}]}}`
 	const swagger = `{"swagger":"2.0","info":{"title":"Items","version":"1"},"host":"api.example.com","schemes":["https"],
 		"paths":{"/items":{"get":{"operationId":"List","responses":{"200":{"description":"Done"}}}}}}`
+	extended := strings.Replace(swagger, "{", `{"x-ferrule-policies":[{"templateId":"setheader","title":"Say who calls","parameters":[]}],`, 1)
+	aPackage := []*registryv1.SourceFile{file("apiDefinition.swagger.json", swagger), file("apiProperties.json", properties)}
 	for _, row := range []struct {
 		name, code, says string
+		files            []*registryv1.SourceFile
 		away             bool
 		want             registryv1.RevisionState
 	}{
-		{"a policy that cannot be applied", "PolicyInvalid", `"Say who calls"`, false, registryv1.RevisionState_REVISION_STATE_DRAFT},
-		{"nobody could try them", "PolicyUnchecked", "could not be tried", true, registryv1.RevisionState_REVISION_STATE_PUBLISHED},
+		{"a policy that cannot be applied", "PolicyInvalid", `"Say who calls"`, []*registryv1.SourceFile{file("api.json", extended)}, false, registryv1.RevisionState_REVISION_STATE_DRAFT},
+		{"such a policy in a package", "PolicyInvalid", `"Say who calls"`, aPackage, false, registryv1.RevisionState_REVISION_STATE_PUBLISHED},
+		{"nobody could try them", "PolicyUnchecked", "could not be tried", aPackage, true, registryv1.RevisionState_REVISION_STATE_PUBLISHED},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := newRig(t, memory(t))
 			r.runtime.away = row.away
-			revision := r.importFiles("items", file("apiDefinition.swagger.json", swagger), file("apiProperties.json", properties)).GetRevision()
+			revision := r.importFiles("items", row.files...).GetRevision()
 			var found []*registryv1.Finding
 			for _, f := range revision.GetFindings() {
 				if strings.HasPrefix(f.GetCode(), "PolicyInvalid") || strings.HasPrefix(f.GetCode(), "PolicyUnchecked") {

@@ -30,7 +30,7 @@ func (g *Registry) Publish(ctx context.Context, actor Actor, name resource.Revis
 			if err != nil {
 				return fmt.Errorf("read findings: %w", err)
 			}
-			if p.flaws = flawsOf(findings); allowBreaking {
+			if p.flaws = flawsOf(p.revision, findings); allowBreaking {
 				return nil
 			}
 			p.definition, err = r.Definition(p.revision)

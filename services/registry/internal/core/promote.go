@@ -60,7 +60,7 @@ func (g *Registry) Promote(ctx context.Context, req PromoteRequest) (Promoted, e
 		if err != nil {
 			return fmt.Errorf("read findings: %w", err)
 		}
-		p.findings, p.flaws = findings, flawsOf(findings)
+		p.findings, p.flaws = findings, flawsOf(p.revision, findings)
 		return nil
 	})
 	if err != nil {

@@ -362,5 +362,5 @@ func (g *Registry) drafted(r Revision, content Content) (proposal, error) {
 	r.Created = g.deps.Clock.Now().UTC()
 	r.Name.ID = id
 	r.summarise(content.Definition, content.Files)
-	return proposal{revision: r, content: packed, definition: content.Definition, findings: content.Findings, flaws: flawsOf(content.Findings)}, nil
+	return proposal{revision: r, content: packed, definition: content.Definition, findings: content.Findings, flaws: flawsOf(r, content.Findings)}, nil
 }

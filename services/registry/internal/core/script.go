@@ -46,8 +46,14 @@ type flaws struct {
 	refuses string
 }
 
-func flawsOf(findings []format.Finding) flaws {
+// flawsOf reads the flaws of a revision from its findings. Connector packages are
+// published whatever their policies: they are made elsewhere, and run as they are as far
+// as they can.
+func flawsOf(r Revision, findings []format.Finding) flaws {
 	f := flaws{broken: broken(findings)}
+	if r.Format == format.ConnectorPackage && !r.Edited {
+		return f
+	}
 	wrong := func(f format.Finding) bool {
 		wrong := []string{format.PolicyInvalid, format.PolicyPlaceholderUnknown, format.PoliciesInvalid, format.ExtensionInvalid}
 		return f.Severity == format.Error && slices.Contains(wrong, f.Code)

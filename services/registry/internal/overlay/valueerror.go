@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/nearest"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
-	"github.com/ferrule-dev/ferrule/services/registry/internal/edit/nearest"
 )
 
 // ValueError is what is wrong with the value of an extension.

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/nearest"
 	"github.com/ferrule-dev/ferrule/pkg/policytext"
-	"github.com/ferrule-dev/ferrule/services/registry/internal/edit/nearest"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 )
 

@@ -15,8 +15,8 @@ import (
 	"slices"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/nearest"
 	"github.com/ferrule-dev/ferrule/pkg/sandbox/program"
-	"github.com/ferrule-dev/ferrule/services/registry/internal/edit/nearest"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/scriptfile"
 )

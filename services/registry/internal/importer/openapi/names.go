@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ferrule-dev/ferrule/pkg/nearest"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
-	"github.com/ferrule-dev/ferrule/services/registry/internal/edit/nearest"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/overlay"
 )
 

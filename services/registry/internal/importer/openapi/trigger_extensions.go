@@ -9,8 +9,8 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/definition"
+	"github.com/ferrule-dev/ferrule/pkg/nearest"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
-	"github.com/ferrule-dev/ferrule/services/registry/internal/edit/nearest"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/overlay"
 )
 
