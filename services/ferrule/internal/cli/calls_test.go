@@ -27,7 +27,7 @@ func TestCommandsOfCalls(t *testing.T) {
 	}
 	invoke := func(args ...string) []string { return append([]string{"invoke", "shop", "List/All"}, args...) }
 	entry := `{"time":"2026-01-01T12:00:00Z","operationId":"Get","principal":"ann","method":"GET","url":"https://api.example/x?key=[redacted]",` +
-		`"requestHeaders":[{"name":"X-Key","value":"[redacted]"}],"responseBytes":"2048","responseBody":"{}","statusCode":200,"latency":"0.0123s","attempt":1,"logs":["hello"]}`
+		`"requestHeaders":[{"name":"X-Key","value":"[redacted]"}],"responseBytes":"2048","responseBody":"{}","responseBodyCut":true,"statusCode":200,"latency":"0.0123s","attempt":1,"logs":["warn hello"]}`
 	for _, row := range []struct {
 		name    string
 		args    []string
@@ -131,7 +131,7 @@ func TestCommandsOfCalls(t *testing.T) {
 		{
 			name: "the newest is shown in full", args: []string{"requests", "shop", "--bodies"},
 			answers: map[string]string{"GET " + shop + "/requestLog?page_size=1&page_token=": `{"entries":[` + entry + `],"nextPageToken":"p"}`},
-			says:    []string{"Get by ann, attempt 1", "> X-Key: [redacted]", "< 200 OK", "the beginning of 2.0 KiB", "log: hello"},
+			says:    []string{"Get by ann, attempt 1", "> X-Key: [redacted]", "< 200 OK", "the beginning of 2.0 KiB", "log: warn hello"},
 		},
 		{
 			name: "requests are kept for a while", args: []string{"requests", "shop", "--on", "--for", "5m", "--bodies"},

@@ -50,17 +50,9 @@ func (p *Pipeline) noteCode(ctx context.Context, c *Call, run *script.Run, r cod
 	entry := requestlog.Exchange{
 		Time: r.start, Operation: c.OperationID, Principal: c.principal.Name, Method: r.request.Method, URL: r.request.URL(),
 		Err: r.err, Latency: p.clock.Now().Sub(r.start), Redact: c.handles.Conceal, Secret: c.Binding.Credential.Names(),
+		Logs: c.Logs,
 	}
-	entry.Logs = c.logged()
 	tap.Exchange(ctx, &entry)
-}
-
-// logged returns the lines that custom code logged so far.
-func (c *Call) logged() (lines []string) {
-	for _, line := range c.Logs {
-		lines = append(lines, line.Text)
-	}
-	return lines
 }
 
 // runBefore lets custom code change the request, or answer it.
