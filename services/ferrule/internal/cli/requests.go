@@ -159,10 +159,18 @@ func (a *app) listRequests(ctx context.Context, client *rest.Client, name string
 
 // outcome is the status of an answer, or why there was none.
 func outcome(e *runtimev1.RequestLogEntry) string {
-	if e.GetStatusCode() == 0 {
+	switch {
+	case ranCode(e):
+		return "(custom code)"
+	case e.GetStatusCode() == 0:
 		return e.GetError()
 	}
 	return strconv.Itoa(int(e.GetStatusCode()))
+}
+
+// ranCode reports whether an entry is no request, but what custom code logged.
+func ranCode(e *runtimev1.RequestLogEntry) bool {
+	return e.GetAttempt() == 0 && e.GetStatusCode() == 0 && e.GetError() == ""
 }
 
 // printRequest prints a request and its answer the way they went over the wire.
@@ -170,9 +178,11 @@ func (a *app) printRequest(e *runtimev1.RequestLogEntry) {
 	a.printf("%s  %s by %s, attempt %d, took %s\n\n", moment(e.GetTime()), e.GetOperationId(), e.GetPrincipal(), e.GetAttempt(), latency(e.GetLatency()))
 	a.printf("> %s %s\n", e.GetMethod(), e.GetUrl())
 	a.printPart("> ", e.GetRequestHeaders(), keptBody{e.GetRequestBody(), e.GetRequestBytes(), e.GetRequestBodyCut()})
-	if e.GetStatusCode() == 0 {
+	switch {
+	case ranCode(e):
+	case e.GetStatusCode() == 0:
 		a.printf("< no answer: %s\n", e.GetError())
-	} else {
+	default:
 		a.printf("< %d %s\n", e.GetStatusCode(), http.StatusText(int(e.GetStatusCode())))
 		a.printPart("< ", e.GetResponseHeaders(), keptBody{e.GetResponseBody(), e.GetResponseBytes(), e.GetResponseBodyCut()})
 	}

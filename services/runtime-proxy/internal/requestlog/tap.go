@@ -77,7 +77,7 @@ type Exchange struct {
 	// Latency is how long it took.
 	Latency time.Duration
 	// Attempt is which attempt of the call it was; the first is 1. It is 0 for
-	// custom code that failed, which is no request.
+	// custom code that failed or logged, which is no request.
 	Attempt int
 	// Logs are the lines that custom code logged.
 	Logs []sandbox.Line

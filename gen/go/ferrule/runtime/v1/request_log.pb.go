@@ -347,11 +347,12 @@ type RequestLogEntry struct {
 	ResponseBody string `protobuf:"bytes,11,opt,name=response_body,json=responseBody,proto3" json:"response_body,omitempty"`
 	// Length of the answer's body in bytes.
 	ResponseBytes int64 `protobuf:"varint,12,opt,name=response_bytes,json=responseBytes,proto3" json:"response_bytes,omitempty"`
-	// Reason of the failure, if there was no answer.
+	// Reason of the failure, if there was no answer; empty for custom code that did not fail.
 	Error string `protobuf:"bytes,13,opt,name=error,proto3" json:"error,omitempty"`
 	// How long it took.
 	Latency *durationpb.Duration `protobuf:"bytes,14,opt,name=latency,proto3" json:"latency,omitempty"`
-	// Which attempt of the call it was; the first is 1.
+	// Which attempt of the call it was; the first is 1. 0 is a run of custom code that
+	// failed (error), or that logged what belongs to no request: it has no answer.
 	Attempt int32 `protobuf:"varint,15,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	// What custom code logged, the level of each line before it: "warn no items".
 	Logs []string `protobuf:"bytes,16,rep,name=logs,proto3" json:"logs,omitempty"`
