@@ -213,8 +213,13 @@ func TestWhatCanBeSentAgain(t *testing.T) {
 		asked, sent string
 		want        bool
 	}{
-		{"GET", "HEAD", true}, {"PUT", "GET", true}, {"PUT", "DELETE", true},
-		{"GET", "DELETE", false}, {"HEAD", "PUT", false}, {"GET", "POST", false}, {"POST", "GET", false},
+		{"GET", "HEAD", true},
+		{"PUT", "GET", true},
+		{"PUT", "DELETE", true},
+		{"GET", "DELETE", false},
+		{"HEAD", "PUT", false},
+		{"GET", "POST", false},
+		{"POST", "GET", false},
 	} {
 		if repeatable(row.asked, row.sent) != row.want {
 			t.Errorf("%s as %s: %v", row.asked, row.sent, !row.want)

@@ -30,7 +30,7 @@ func namespaceOf(p sandbox.Program) (namespace string, err error) {
 			continue
 		}
 		found := form.FindStringSubmatch(line)
-		if found == nil || namespace != "" && namespace != found[1] {
+		if len(found) == 0 || namespace != "" && namespace != found[1] {
 			return "", fault.Precondition(fault.ReasonScriptInvalid,
 				"the custom code cannot be used: %s:%d: a namespace of state is declared once, as //# state=NAME, with 1 to 64 letters, digits, \".\", \"_\" and \"-\"; the connector has to be mended",
 				p.Name, number).With("line", strconv.Itoa(number)).With("column", "1")
