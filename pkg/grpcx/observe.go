@@ -85,15 +85,20 @@ func (c *requestContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
+// RequestIDOf returns the id that a request came with, or a new one if it came with none,
+// with several, or with one that is not well-formed.
+func RequestIDOf(sent []string) string {
+	if len(sent) == 1 && WellFormedID(sent[0]) {
+		return sent[0]
+	}
+	// It fails only where there is no randomness, which Go does not survive anyway.
+	return uuid.Must(uuid.NewV7()).String()
+}
+
 // identifyRequest takes over the caller's request id or makes one, and tells it to
 // the caller.
 func identifyRequest(ctx context.Context, c *call, next next) error {
-	if ids := metadata.ValueFromIncomingContext(ctx, requestIDHeader); len(ids) == 1 && WellFormedID(ids[0]) {
-		c.id = ids[0]
-	} else {
-		// It fails only where there is no randomness, which Go does not survive anyway.
-		c.id = uuid.Must(uuid.NewV7()).String()
-	}
+	c.id = RequestIDOf(metadata.ValueFromIncomingContext(ctx, requestIDHeader))
 	if err := grpc.SetHeader(ctx, metadata.MD{requestIDHeader: {c.id}}); err != nil {
 		return onWire(fault.From(fmt.Errorf("set request id: %w", err)), c.id)
 	}

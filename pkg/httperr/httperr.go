@@ -23,6 +23,10 @@ import (
 // error of ours from an answer of an API without reading its body.
 const ReasonHeader = "Ferrule-Error-Reason"
 
+// RequestIDHeader is the header with the id of the request in every answer. Whoever sets
+// it before an error is written has the id in the error, too.
+const RequestIDHeader = "Ferrule-Request-Id"
+
 // tooLarge are the reasons that have an HTTP status of their own.
 var tooLarge = map[fault.Reason]bool{
 	fault.ReasonInputTooLarge:    true,
@@ -46,9 +50,13 @@ func Write(w http.ResponseWriter, err error) { WriteStatus(w, Status(fault.From(
 
 // WriteStatus is [Write] with an HTTP status that the error alone does not tell.
 func WriteStatus(w http.ResponseWriter, code int, err error) {
-	status := grpcx.ToStatus(err).Proto()
-	f := grpcx.FromStatus(err)
 	header := w.Header()
+	f := grpcx.FromStatus(err)
+	if id := header.Get(RequestIDHeader); id != "" && f.ID() == "" {
+		f = f.Identified(id)
+		err = f
+	}
+	status := grpcx.ToStatus(err).Proto()
 	header.Set("Content-Type", "application/json")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Del("Content-Length")

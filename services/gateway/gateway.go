@@ -21,6 +21,7 @@ import (
 	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
+	"github.com/ferrule-dev/ferrule/pkg/httperr"
 	"github.com/ferrule-dev/ferrule/pkg/service"
 	"github.com/ferrule-dev/ferrule/services/gateway/internal/callbacks"
 	"github.com/ferrule-dev/ferrule/services/gateway/internal/edge"
@@ -105,9 +106,16 @@ type router struct {
 	rest, hooks, callbacks, signIn, passThrough http.Handler
 }
 
-// ServeHTTP is the list of what the edge serves.
+// ServeHTTP is the list of what the edge serves. The data plane gives its answers their
+// ids itself, since it tells APIs what callers sent.
 func (r *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	switch path := req.URL.EscapedPath(); {
+	path := req.URL.EscapedPath()
+	if isPassThrough(path) {
+		r.passThrough.ServeHTTP(w, req)
+		return
+	}
+	req = identified(w, req)
+	switch {
 	case path == "/openapi.json":
 		serveOpenAPI(w)
 	case strings.HasPrefix(path, hooks.Prefix):
@@ -116,11 +124,17 @@ func (r *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.callbacks.ServeHTTP(w, req)
 	case strings.HasPrefix(path+"/", signin.Prefix):
 		r.signIn.ServeHTTP(w, req)
-	case isPassThrough(path):
-		r.passThrough.ServeHTTP(w, req)
 	default:
 		r.rest.ServeHTTP(w, req)
 	}
+}
+
+// identified gives an answer the id of its request, the caller's X-Request-Id or a new
+// one, under which all services log it.
+func identified(w http.ResponseWriter, req *http.Request) *http.Request {
+	id := grpcx.RequestIDOf(req.Header["X-Request-Id"])
+	w.Header().Set(httperr.RequestIDHeader, id)
+	return req.WithContext(grpcx.WithRequestID(req.Context(), id))
 }
 
 // isPassThrough recognises /v1/environments/{e}/connections/{c}/proxy[/…].

@@ -50,8 +50,10 @@ type suite struct {
 	triggerv1.UnimplementedTriggerServiceServer
 
 	invoke func(*runtimev1.InvokeRequest) (*runtimev1.InvokeResponse, error)
-	ingest func(context.Context, *triggerv1.IngestWebhookRequest) (*triggerv1.IngestWebhookResponse, error)
-	pages  func(*runtimev1.InvokePagesRequest, grpc.ServerStreamingServer[runtimev1.InvokePagesResponse]) error
+	// invokeFor takes the place of invoke, for what depends on the context.
+	invokeFor func(context.Context, *runtimev1.InvokeRequest) (*runtimev1.InvokeResponse, error)
+	ingest    func(context.Context, *triggerv1.IngestWebhookRequest) (*triggerv1.IngestWebhookResponse, error)
+	pages     func(*runtimev1.InvokePagesRequest, grpc.ServerStreamingServer[runtimev1.InvokePagesResponse]) error
 
 	receive func(context.Context, *runtimev1.ReceiveCallbackRequest) (*runtimev1.ReceiveCallbackResponse, error)
 }
@@ -67,7 +69,10 @@ func (*suite) GetConnector(_ context.Context, in *registryv1.GetConnectorRequest
 	return nil, fault.NotFound(fault.ReasonConnectorNotFound, "connector does not exist").With("connector", in.GetName())
 }
 
-func (s *suite) Invoke(_ context.Context, in *runtimev1.InvokeRequest) (*runtimev1.InvokeResponse, error) {
+func (s *suite) Invoke(ctx context.Context, in *runtimev1.InvokeRequest) (*runtimev1.InvokeResponse, error) {
+	if s.invokeFor != nil {
+		return s.invokeFor(ctx, in)
+	}
 	return s.invoke(in)
 }
 
@@ -152,7 +157,8 @@ type answer struct {
 	body   string
 }
 
-func call(t *testing.T, front *httptest.Server, method, path, token, body string) answer {
+// call makes a request; header are names and values.
+func call(t *testing.T, front *httptest.Server, method, path, token, body string, header ...string) answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, front.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -160,6 +166,9 @@ func call(t *testing.T, front *httptest.Server, method, path, token, body string
 	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
 	}
 	res, err := front.Client().Do(req)
 	if err != nil {

@@ -50,7 +50,8 @@ func Remote(target string, config *tls.Config) (http.Handler, error) {
 			r.Out.URL.RawQuery, r.Out.URL.ForceQuery = r.In.URL.RawQuery, r.In.URL.ForceQuery
 			r.Out.Trailer = r.In.Trailer // filled in when the body has been read
 		},
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			identified(w, r)
 			httperr.Write(w, fault.Unavailable(fault.ReasonServiceUnavailable,
 				"the runtime cannot be reached just now; try again").With("service", "runtime-proxy").Because(err))
 		},

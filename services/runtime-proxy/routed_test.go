@@ -77,6 +77,92 @@ func TestWhatIsSentDecidesWhetherItIsSentTwice(t *testing.T) {
 	})
 }
 
+// TestASafeCallThatGoesOutAsADeletionIsRepeatedWithAKeyOnly: whoever asks for something
+// does not expect that anything is deleted, let alone twice.
+func TestASafeCallThatGoesOutAsADeletionIsRepeatedWithAKeyOnly(t *testing.T) {
+	code := func(d *connectorv1.Definition) {
+		d.Scripts = []*connectorv1.Script{{Language: "javascript", Path: "script.js", Source: `export function before(request) { request.method = 'DELETE' }`}}
+	}
+	for _, row := range []struct {
+		name, declared string
+		change         func(*connectorv1.Definition)
+		times          int // it is sent without a key
+	}{
+		{"a policy makes it of a GET", "GET", routed("GET", "DELETE"), 1},
+		{"a policy makes it of a HEAD", "HEAD", routed("HEAD", "DELETE"), 1},
+		{"code makes it of a GET", "GET", code, 1},
+		{"a policy makes it of a PUT", "PUT", func(d *connectorv1.Definition) {
+			routed("PUT", "DELETE")(d)
+			operationOf(d, "GetItem").Safety = nil
+		}, 3},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			for _, status := range []int{502, 0} { // 0 is an answer that gets lost
+				rec := record(t, func(w http.ResponseWriter, _ got, _ int) {
+					if status == 0 {
+						panic(http.ErrAbortHandler)
+					}
+					say(w, status, `{}`)
+				})
+				s := startWith(t, rec.url, row.change, threeAttempts)
+				sent := func(call func() error) (n int, err error) {
+					before := len(rec.all())
+					s.whileTimePasses(func() { err = call() })
+					return len(rec.all()) - before, err
+				}
+				n, err := sent(func() error { return second(s.call("GetItem", `{"id":"7"}`)) })
+				if unknown := fault.ReasonOf(err) == fault.ReasonOutcomeUnknown; n != row.times || unknown != (status == 0 && row.times == 1) {
+					t.Errorf("status %d: sent %d times, want %d: %v", status, n, row.times, err)
+				}
+				if n, err = sent(func() error { return second(s.call("GetItem", `{"id":"7"}`, withKey("k"))) }); n != 3 || fault.ReasonOf(err) == fault.ReasonOutcomeUnknown {
+					t.Errorf("status %d: with a key sent %d times, want 3: %v", status, n, err)
+				}
+				if n, _ = sent(func() error { _ = s.do(s.request(row.declared, "/items/7", nil)); return nil }); n > row.times {
+					t.Errorf("status %d: the raw request was sent %d times, want %d", status, n, row.times)
+				}
+			}
+		})
+	}
+}
+
+// TestWhatWasSentDecidesWhatAKeyIsWorth: code makes a POST of what is described as a GET,
+// so that a call of which nobody knows the outcome is not made again, and a failure is an
+// answer.
+func TestWhatWasSentDecidesWhatAKeyIsWorth(t *testing.T) {
+	post := `export function before(request) { request.method = 'POST' }`
+	asks := `export function before(request) { }`
+	for _, row := range []struct {
+		name, source string
+		status       int // 0 is an answer that gets lost
+		want         int // requests of two calls with one key
+		outcome      string
+	}{
+		{"a POST whose answer is lost", post, 0, 1, "unknown"},
+		{"a POST that fails", post, 500, 1, ""},
+		{"a GET whose answer is lost", asks, 0, 2, ""},
+		{"a GET that fails", asks, 500, 2, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			a := newScripted(t, func(w http.ResponseWriter, _ *http.Request, _ string) {
+				if row.status == 0 {
+					panic(http.ErrAbortHandler)
+				}
+				say(w, row.status, `{}`)
+			})
+			s := startCode(t, a.url, row.source, "Search")
+			_ = second(s.call("Search", `{}`, withKey("k")))
+			err := second(s.call("Search", `{}`, withKey("k")))
+			got := ""
+			if err != nil {
+				got = fault.From(err).Meta()["outcome"]
+			}
+			if len(a.sent()) != row.want || got != row.outcome {
+				t.Errorf("%d requests, want %d: %v, outcome %q", len(a.sent()), row.want, err, got)
+			}
+		})
+	}
+}
+
 // TestARoutedDeletionIsSentEachTime: nothing of it is kept, and what was kept is
 // forgotten, whatever the operation is described with and however it is called.
 func TestARoutedDeletionIsSentEachTime(t *testing.T) {

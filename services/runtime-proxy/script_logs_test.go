@@ -71,6 +71,41 @@ func TestLongLogsOfCodeThatFailsAreCutAtTheirBeginning(t *testing.T) {
 	}
 }
 
+// TestARequestLogHasWhatCodeLogged: also where nobody asks for it with the call, as of
+// triggers, and where it belongs to no request.
+func TestARequestLogHasWhatCodeLogged(t *testing.T) {
+	a := newScripted(t, nil)
+	for _, row := range []struct {
+		name, source string
+		attempt      int32 // of the entry that has the lines
+		status       int32
+		lines        []string
+	}{
+		{"instead of the call", `export function handle(request) { console.info('one'); const r = send(request); console.warn('two'); return r }`, 0, 0, []string{"info one", "warn two"}},
+		{"after the call", `export function after(response) { console.error('after', response.status) }`, 0, 0, []string{"error after 200"}},
+		{"before the call", `export function before() { console.debug('before') }`, 1, 200, []string{"debug before"}},
+		{"before, in place of the call", `export function before() { console.debug('no'); return new Response({json: {}}) }`, 0, 0, []string{"debug no"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := startCode(t, a.url, row.source, "Search")
+			must(t, second(s.runtime.EnableRequestLog(s.as("ada"), &runtimev1.EnableRequestLogRequest{Connection: connection})))
+			var found *runtimev1.RequestLogEntry
+			testkit.Await(t, "the entry of what was logged", func() bool {
+				must(t, second(s.call("Search", `{}`)))
+				for _, e := range s.entries(0) {
+					if len(e.GetLogs()) > 0 {
+						found = e
+					}
+				}
+				return found != nil
+			})
+			if !slices.Equal(found.GetLogs(), row.lines) || found.GetAttempt() != row.attempt || found.GetStatusCode() != row.status || found.GetError() != "" {
+				t.Errorf("entry = %v", found)
+			}
+		})
+	}
+}
+
 func TestARequestLogHasTheFailuresOfCode(t *testing.T) {
 	a := newScripted(t, nil)
 	s := startCode(t, a.url, logsAndFails)
@@ -93,10 +128,13 @@ func TestARequestLogHasTheFailuresOfCode(t *testing.T) {
 	}
 	for _, row := range []struct {
 		state string
-		lines int
-	}{{"throw", 2}, {"fine", 3}} {
+		lines []string
+	}{
+		{"throw", []string{"info before throw", "warn key [redacted]"}},
+		{"fine", []string{"info before fine", "warn key [redacted]", "error after 200"}},
+	} {
 		e := found(row.state)
-		if e.GetOperationId() != "Search" || e.GetPrincipal() != "ada" || e.GetMethod() != "GET" || e.GetStatusCode() != 0 || e.GetAttempt() != 0 || len(e.GetLogs()) != row.lines || leaks(e.String()) {
+		if e.GetOperationId() != "Search" || e.GetPrincipal() != "ada" || e.GetMethod() != "GET" || e.GetStatusCode() != 0 || e.GetAttempt() != 0 || !slices.Equal(e.GetLogs(), row.lines) || leaks(e.String()) {
 			t.Errorf("entry = %v", e)
 		}
 	}

@@ -14,9 +14,8 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/testkit"
 )
 
-// counted waits until the usage of the connection is what is wanted: for each
-// operation, its calls by status class.
-func (s *suite) counted(want map[string]string) {
+// counted waits until the usage of the connection is what is wanted, for each operation.
+func (s *suite) counted(want map[string]string, describe func(*runtimev1.UsageRow) string) {
 	s.t.Helper()
 	var got map[string]string
 	defer func() {
@@ -34,11 +33,14 @@ func (s *suite) counted(want map[string]string) {
 		}
 		got = map[string]string{}
 		for _, r := range resp.GetRows() {
-			got[r.GetOperationId()] = fmt.Sprint(r.GetStatusClasses())
+			got[r.GetOperationId()] = describe(r)
 		}
 		return cmp.Equal(got, want)
 	})
 }
+
+// byStatus describes usage by the classes of the answers.
+func byStatus(r *runtimev1.UsageRow) string { return fmt.Sprint(r.GetStatusClasses()) }
 
 func TestARawRequestCountsForTheOperationThatIsAppliedToIt(t *testing.T) {
 	rec := record(t, always(200, `[1]`))
@@ -49,7 +51,7 @@ func TestARawRequestCountsForTheOperationThatIsAppliedToIt(t *testing.T) {
 	})
 	must(t, s.through(s.request("GET", "/items", nil)))
 	must(t, s.through(s.request("GET", "/other", nil)))
-	s.counted(map[string]string{"ListItems": "map[2xx:1]", "(pass-through)": "map[2xx:1]"})
+	s.counted(map[string]string{"ListItems": "map[2xx:1]", "(pass-through)": "map[2xx:1]"}, byStatus)
 }
 
 func TestACallWhoseCodeFailsCountsAsFailed(t *testing.T) {
@@ -59,5 +61,5 @@ func TestACallWhoseCodeFailsCountsAsFailed(t *testing.T) {
 	if got := s.pass(http.MethodGet, "/items", ""); got.status != http.StatusBadRequest {
 		t.Errorf("status %d", got.status)
 	}
-	s.counted(map[string]string{"ListItems": "map[error:2]"})
+	s.counted(map[string]string{"ListItems": "map[error:2]"}, byStatus)
 }

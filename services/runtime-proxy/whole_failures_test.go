@@ -87,13 +87,7 @@ func TestRawRequestsFailAsCallsDo(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			rec := record(t, func(w http.ResponseWriter, _ got, _ int) {
-				if tt.answer != nil {
-					tt.answer(w)
-					return
-				}
-				say(w, 200, `{"ok":true}`)
-			})
+			rec := record(t, orOK(tt.answer))
 			s := startWith(t, rec.url, tt.change, func(c *settings) { c.ScriptTime = 200 * time.Millisecond })
 			answer := s.pass(tt.method, tt.path, tt.body, tt.headers...)
 			if answer.status != tt.status || !strings.Contains(answer.body, `"`+tt.reason+`"`) || leaks(answer.body) {

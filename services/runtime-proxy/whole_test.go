@@ -167,13 +167,7 @@ func TestRawRequestsPassWhatWorksOnBodies(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			rec := record(t, func(w http.ResponseWriter, _ got, _ int) {
-				if tt.answer != nil {
-					tt.answer(w)
-					return
-				}
-				say(w, 200, `{"ok":true}`)
-			})
+			rec := record(t, orOK(tt.answer))
 			s := start(t, rec.url, tt.change)
 			answer := s.pass(tt.method, tt.path, tt.body, tt.headers...)
 			if answer.status != tt.status || answer.body != tt.want {
@@ -368,4 +362,12 @@ func TestAPollOfARawRequest(t *testing.T) {
 	if lines := rec.lines(); lines[2] != "GET /api/items?after=3" {
 		t.Errorf("requests = %v", lines)
 	}
+}
+
+// orOK is an API that answers as it is told, or that all is well.
+func orOK(answer func(http.ResponseWriter)) func(http.ResponseWriter, got, int) {
+	if answer == nil {
+		return always(200, `{"ok":true}`)
+	}
+	return func(w http.ResponseWriter, _ got, _ int) { answer(w) }
 }

@@ -73,11 +73,7 @@ func (h *harness) tryFeatures(ctx context.Context, s subject, kinds []string) er
 	}
 	api := <-h.recorders
 	defer func() { h.recorders <- api }()
-	h.mu.Lock()
-	h.next++
-	id := fmt.Sprintf("c-%d", h.next)
-	h.mu.Unlock()
-	operations, err := h.clients.connect(ctx, id, s.locate(api.host))
+	id, operations, err := h.connect(ctx, s, api)
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.name, err)
 	}

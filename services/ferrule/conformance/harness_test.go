@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 )
@@ -114,15 +115,21 @@ func (h *harness) note(s subject, e endpoint, class, detail string) {
 	h.mismatches = append(h.mismatches, finding{Package: s.name, Operation: e.key(), Class: class, detail: detail})
 }
 
+// connect imports a description and connects to it under a name of its own.
+func (h *harness) connect(ctx context.Context, s subject, api *recorder) (id string, operations map[string]*connectorv1.Operation, err error) {
+	h.mu.Lock()
+	h.next++
+	id = fmt.Sprintf("c-%d", h.next)
+	h.mu.Unlock()
+	operations, err = h.clients.connect(ctx, id, s.locate(api.host))
+	return id, operations, err
+}
+
 // try imports a description and calls its operations.
 func (h *harness) try(ctx context.Context, s subject) error {
 	api := <-h.recorders
 	defer func() { h.recorders <- api }()
-	h.mu.Lock()
-	h.next++
-	id := fmt.Sprintf("c-%d", h.next)
-	h.mu.Unlock()
-	operations, err := h.clients.connect(ctx, id, s.locate(api.host))
+	id, operations, err := h.connect(ctx, s, api)
 	if err != nil {
 		if f := grpcx.FromStatus(err); f.Code() == fault.CodeInvalidArgument {
 			h.count("descriptions that are refused: "+string(f.Reason()), 1)

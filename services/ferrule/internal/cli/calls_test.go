@@ -27,7 +27,8 @@ func TestCommandsOfCalls(t *testing.T) {
 	}
 	invoke := func(args ...string) []string { return append([]string{"invoke", "shop", "List/All"}, args...) }
 	entry := `{"time":"2026-01-01T12:00:00Z","operationId":"Get","principal":"ann","method":"GET","url":"https://api.example/x?key=[redacted]",` +
-		`"requestHeaders":[{"name":"X-Key","value":"[redacted]"}],"responseBytes":"2048","responseBody":"{}","statusCode":200,"latency":"0.0123s","attempt":1,"logs":["hello"]}`
+		`"requestHeaders":[{"name":"X-Key","value":"[redacted]"}],"responseBytes":"2048","responseBody":"{}","responseBodyCut":true,"statusCode":200,"latency":"0.0123s","attempt":1,"logs":["warn hello"]}`
+	ran := `{"time":"2026-01-01T12:00:00Z","operationId":"Poll","principal":"ann","method":"GET","url":"https://api.example/x","latency":"0.0123s","logs":["warn hello"]}`
 	for _, row := range []struct {
 		name    string
 		args    []string
@@ -131,7 +132,18 @@ func TestCommandsOfCalls(t *testing.T) {
 		{
 			name: "the newest is shown in full", args: []string{"requests", "shop", "--bodies"},
 			answers: map[string]string{"GET " + shop + "/requestLog?page_size=1&page_token=": `{"entries":[` + entry + `],"nextPageToken":"p"}`},
-			says:    []string{"Get by ann, attempt 1", "> X-Key: [redacted]", "< 200 OK", "the beginning of 2.0 KiB", "log: hello"},
+			says:    []string{"Get by ann, attempt 1", "> X-Key: [redacted]", "< 200 OK", "the beginning of 2.0 KiB", "log: warn hello"},
+		},
+		{
+			name: "what custom code logged is no request", args: []string{"requests", "shop"},
+			answers: map[string]string{"GET " + shop + "/requestLog?page_size=50&page_token=": `{"entries":[` + ran + `]}`},
+			says:    []string{"(custom code)"},
+		},
+		{
+			name: "in full, it has no answer, and a whole body is not called a beginning", args: []string{"requests", "shop", "--bodies", "--limit", "2"},
+			answers: map[string]string{"GET " + shop + "/requestLog?page_size=2&page_token=": `{"entries":[` + ran + `,` + strings.Replace(entry, `"responseBodyCut":true,`, "", 1) + `]}`},
+			out: "2026-01-01 12:00:00  Poll by ann, attempt 0, took 12.3ms\n\n> GET https://api.example/x\n>\nlog: warn hello\n\n" +
+				"2026-01-01 12:00:00  Get by ann, attempt 1, took 12.3ms\n\n> GET https://api.example/x?key=[redacted]\n> X-Key: [redacted]\n>\n< 200 OK\n<\n{}\nlog: warn hello\n\n",
 		},
 		{
 			name: "requests are kept for a while", args: []string{"requests", "shop", "--on", "--for", "5m", "--bodies"},

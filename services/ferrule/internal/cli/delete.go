@@ -83,18 +83,11 @@ func (a *app) connectionsOf(ctx context.Context, client *rest.Client, connector 
 }
 
 func (a *app) subscriptionsOf(ctx context.Context, client *rest.Client, connection string) (names []string, err error) {
-	err = everyPage(func(token string) (string, error) {
-		var res triggerv1.ListSubscriptionsResponse
-		query := url.Values{"page_token": {token}, "page_size": {"1000"}}
-		if err := client.Call(ctx, http.MethodGet, rest.Path(a.parent(), "subscriptions"), query, nil, &res); err != nil {
-			return "", err
+	err = a.eachSubscription(ctx, client, func(s *triggerv1.Subscription) error {
+		if s.GetConnection() == connection {
+			names = append(names, "subscription "+id(s.GetName()))
 		}
-		for _, s := range res.GetSubscriptions() {
-			if s.GetConnection() == connection {
-				names = append(names, "subscription "+id(s.GetName()))
-			}
-		}
-		return res.GetNextPageToken(), nil
+		return nil
 	})
 	return names, err
 }

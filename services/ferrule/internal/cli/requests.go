@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -160,22 +159,32 @@ func (a *app) listRequests(ctx context.Context, client *rest.Client, name string
 
 // outcome is the status of an answer, or why there was none.
 func outcome(e *runtimev1.RequestLogEntry) string {
-	if e.GetStatusCode() == 0 {
+	switch {
+	case ranCode(e):
+		return "(custom code)"
+	case e.GetStatusCode() == 0:
 		return e.GetError()
 	}
 	return strconv.Itoa(int(e.GetStatusCode()))
+}
+
+// ranCode reports whether an entry is no request, but what custom code logged.
+func ranCode(e *runtimev1.RequestLogEntry) bool {
+	return e.GetAttempt() == 0 && e.GetStatusCode() == 0 && e.GetError() == ""
 }
 
 // printRequest prints a request and its answer the way they went over the wire.
 func (a *app) printRequest(e *runtimev1.RequestLogEntry) {
 	a.printf("%s  %s by %s, attempt %d, took %s\n\n", moment(e.GetTime()), e.GetOperationId(), e.GetPrincipal(), e.GetAttempt(), latency(e.GetLatency()))
 	a.printf("> %s %s\n", e.GetMethod(), e.GetUrl())
-	a.printPart("> ", e.GetRequestHeaders(), e.GetRequestBody(), e.GetRequestBytes())
-	if e.GetStatusCode() == 0 {
+	a.printPart("> ", e.GetRequestHeaders(), keptBody{e.GetRequestBody(), e.GetRequestBytes(), e.GetRequestBodyCut()})
+	switch {
+	case ranCode(e):
+	case e.GetStatusCode() == 0:
 		a.printf("< no answer: %s\n", e.GetError())
-	} else {
+	default:
 		a.printf("< %d %s\n", e.GetStatusCode(), http.StatusText(int(e.GetStatusCode())))
-		a.printPart("< ", e.GetResponseHeaders(), e.GetResponseBody(), e.GetResponseBytes())
+		a.printPart("< ", e.GetResponseHeaders(), keptBody{e.GetResponseBody(), e.GetResponseBytes(), e.GetResponseBodyCut()})
 	}
 	for _, line := range e.GetLogs() {
 		a.printf("log: %s\n", line)
@@ -183,21 +192,26 @@ func (a *app) printRequest(e *runtimev1.RequestLogEntry) {
 	a.printf("\n")
 }
 
+// keptBody is what is kept of a body.
+type keptBody struct {
+	text  string
+	bytes int64 // of the whole
+	cut   bool  // there was more
+}
+
 // printPart prints header and body of one direction.
-func (a *app) printPart(mark string, header []*runtimev1.RequestLogHeader, body string, bytes int64) {
+func (a *app) printPart(mark string, header []*runtimev1.RequestLogHeader, body keptBody) {
 	for _, h := range header {
 		a.printf("%s%s: %s\n", mark, h.GetName(), h.GetValue())
 	}
-	note := ""
-	switch {
-	case body == "" && bytes > 0:
-		note = fmt.Sprintf("(%s that are not kept)\n", size(bytes))
-	case int64(len(body)) < bytes:
-		note = fmt.Sprintf("(the beginning of %s)\n", size(bytes))
-	}
 	a.printf("%s\n", mark[:1])
-	if body != "" {
-		a.printf("%s\n", body)
+	switch {
+	case body.text != "":
+		a.printf("%s\n", body.text)
+	case body.bytes > 0:
+		a.printf("(%s that are not kept)\n", size(body.bytes))
 	}
-	a.printf("%s", note)
+	if body.cut {
+		a.printf("(the beginning of %s)\n", size(body.bytes))
+	}
 }

@@ -24,7 +24,10 @@ Names are those in the tokens of the others ("ferrule token NAME"). Nobody
 knows them all, so that they are not looked up: write them exactly. An editor needs
 the role maker as well. Who hands a connector over stays an editor, unless --remove
 names them. --remove '*' removes all editors; those that --editor names are added
-after that.`,
+after that.
+
+What custom code of a former editor has kept (ctx.state) stays. Publish code with a
+line "//# state=NAME", with a name that nobody could have guessed, to begin with none.`,
 		Example: `  ferrule connectors share inventory --editor bob --editor carol
   ferrule connectors share inventory --remove bob
   ferrule connectors share inventory --owner carol

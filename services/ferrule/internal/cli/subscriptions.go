@@ -42,27 +42,33 @@ func (a *app) listSubscriptions(ctx context.Context) error {
 		return err
 	}
 	out := a.listing("SUBSCRIPTION", "CONNECTION", "TRIGGER", "STATE", "WHY")
-	err = everyPage(func(token string) (string, error) {
+	err = a.eachSubscription(ctx, client, func(s *triggerv1.Subscription) error {
+		return out.add(s, []string{
+			id(s.GetName()), connectionText(s), triggerText(s),
+			enumWord(s.GetState(), "SUBSCRIPTION_STATE_"), short(s.GetStateReason(), 60),
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return out.end("there are no subscriptions of yours; `ferrule subscribe CONNECTION TRIGGER` makes one")
+}
+
+// eachSubscription calls f for the caller's subscriptions until it returns an error.
+func (a *app) eachSubscription(ctx context.Context, client *rest.Client, f func(*triggerv1.Subscription) error) error {
+	return everyPage(func(token string) (string, error) {
 		var res triggerv1.ListSubscriptionsResponse
 		query := url.Values{"page_token": {token}, "page_size": {"1000"}}
 		if err := client.Call(ctx, http.MethodGet, rest.Path(a.parent(), "subscriptions"), query, nil, &res); err != nil {
 			return "", err
 		}
 		for _, s := range res.GetSubscriptions() {
-			row := []string{
-				id(s.GetName()), connectionText(s), triggerText(s),
-				enumWord(s.GetState(), "SUBSCRIPTION_STATE_"), short(s.GetStateReason(), 60),
-			}
-			if err := out.add(s, row); err != nil {
+			if err := f(s); err != nil {
 				return "", err
 			}
 		}
 		return res.GetNextPageToken(), nil
 	})
-	if err != nil {
-		return err
-	}
-	return out.end("there are no subscriptions of yours; `ferrule subscribe CONNECTION TRIGGER` makes one")
 }
 
 func (a *app) pauseSubscription() *cobra.Command {

@@ -51,14 +51,9 @@ func maxBody(r *http.Request) int64 {
 	return MaxBody
 }
 
-// Headers that pass.
-const (
-	// requestID ties the logs of all services together.
-	requestID = "X-Request-Id"
-	// subjectToken is the caller's own token at an API's provider, for connections
-	// that exchange it for one of theirs.
-	subjectToken = "Ferrule-Subject-Token" // #nosec G101 -- the name of a header
-)
+// subjectToken is a header that passes: the caller's own token at an API's provider, for
+// connections that exchange it for one of theirs.
+const subjectToken = "Ferrule-Subject-Token" // #nosec G101 -- the name of a header
 
 // New returns the handler of all REST paths. client returns the connection to a
 // service, clk says when a quiet stream has to give a sign of life.
@@ -108,17 +103,11 @@ func newMarshaler() runtime.Marshaler {
 // incoming lets only what services read through; the bearer token is passed on by
 // the library itself.
 func incoming(name string) (string, bool) {
-	switch http.CanonicalHeaderKey(name) {
-	case requestID, subjectToken:
-		return name, true
-	}
-	return "", false
+	return name, http.CanonicalHeaderKey(name) == subjectToken
 }
 
-// outgoing lets only the request id through.
-func outgoing(name string) (string, bool) {
-	return name, http.CanonicalHeaderKey(name) == requestID
-}
+// outgoing lets nothing through: the id of the request is in the answer already.
+func outgoing(string) (string, bool) { return "", false }
 
 // limit refuses what the services could not be told: text that is not UTF-8, and
 // bodies that are too large.

@@ -169,7 +169,7 @@ func (x *exchange) newAttempt() *upstream.Attempt {
 	}
 	x.tried = true
 	attempt.Operation, attempt.Host = usage.PassThrough, x.request.Base.Host
-	attempt.Repeatable, attempt.Redact, attempt.Identity = repeatable(x.in.Method) && repeatable(x.request.Method), x.binding.Credential.Redactor(), x.handles.Identity()
+	attempt.Repeatable, attempt.Redact, attempt.Identity = repeatable(x.in.Method, x.request.Method), x.binding.Credential.Redactor(), x.handles.Identity()
 	return attempt
 }
 

@@ -57,12 +57,18 @@ func (h *Handler) forward(ctx context.Context, x *exchange) error {
 	return nil
 }
 
-func repeatable(method string) bool {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut, http.MethodDelete:
-		return true
-	}
-	return false
+// repeatable reports whether a request may be sent twice: by what its caller wrote and
+// by what policies have made of it. Of what was only asked nothing else may become.
+func repeatable(asked, sent string) bool {
+	return idempotent(asked) && idempotent(sent) && (asksOnly(sent) || !asksOnly(asked))
+}
+
+func asksOnly(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+func idempotent(method string) bool {
+	return asksOnly(method) || method == http.MethodPut || method == http.MethodDelete
 }
 
 // answerHeader passes the header on.

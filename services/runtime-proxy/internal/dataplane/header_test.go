@@ -205,8 +205,24 @@ func TestWhatCanBeSentAgain(t *testing.T) {
 	for method, want := range map[string]bool{
 		"GET": true, "HEAD": true, "OPTIONS": true, "PUT": true, "DELETE": true, "POST": false, "PATCH": false, "MKCOL": false, "get": false, "": false,
 	} {
-		if repeatable(method) != want {
+		if repeatable(method, method) != want {
 			t.Errorf("%s: %v", method, !want)
+		}
+	}
+	for _, row := range []struct {
+		asked, sent string
+		want        bool
+	}{
+		{"GET", "HEAD", true},
+		{"PUT", "GET", true},
+		{"PUT", "DELETE", true},
+		{"GET", "DELETE", false},
+		{"HEAD", "PUT", false},
+		{"GET", "POST", false},
+		{"POST", "GET", false},
+	} {
+		if repeatable(row.asked, row.sent) != row.want {
+			t.Errorf("%s as %s: %v", row.asked, row.sent, !row.want)
 		}
 	}
 }

@@ -23,6 +23,10 @@ type Claim struct {
 // to be made then, and there is nothing to settle.
 func (c *Claim) Replay() (answer []byte, ok bool) { return c.record.answer, c.replay }
 
+// Repeatable says anew whether making the call twice does no harm, by what was sent for
+// it. It counts if the call gets lost.
+func (c *Claim) Repeatable(yes bool) { c.record.repeatable = yes }
+
 // Complete keeps the answer of a call, as the bytes that [Claim.Replay] will return.
 // A longer one than [MaxAnswer], or one that there is no room for, is remembered
 // without its text. The error is for the log: the answer is still the caller's, and
@@ -42,7 +46,7 @@ func (c *Claim) Complete(ctx context.Context, answer []byte) error {
 
 // Lose keeps that nobody knows how the call ended.
 func (c *Claim) Lose(ctx context.Context) error {
-	return c.settle(ctx, record{state: unknown, fingerprint: c.record.fingerprint})
+	return c.settle(ctx, record{state: unknown, fingerprint: c.record.fingerprint, repeatable: c.record.repeatable})
 }
 
 // settle replaces the claim. If somebody else did, after the call's deadline, it is

@@ -12,8 +12,7 @@
 // A key is known for 24 hours, to one caller on one connection. It stands for an
 // operation and its input, and is refused for any other. A call whose outcome is not
 // known, be it that its answer was lost or that the process died over it, keeps its
-// key: it is never made a second time, unless [Ask.Repeatable] says that this is
-// harmless.
+// key: it is never made a second time, unless it was said of it that this is harmless.
 //
 // What is kept is the answer, which may hold personal data, and hashes: neither
 // input nor key nor the caller's name. It is not encrypted, as little as other
@@ -96,8 +95,10 @@ type Ask struct {
 	Fingerprint Fingerprint
 	// Deadline is when the call will have ended, whatever comes.
 	Deadline time.Time
-	// Repeatable is true if making the call twice does no harm: the API takes the
-	// key, or the operation is idempotent.
+	// Repeatable is true if making the call twice is sure to do no harm, whatever will be
+	// sent for it: the API takes the key, or everything about the operation is idempotent.
+	// It counts for those who come after it, if the process dies over the call; see also
+	// [Claim.Repeatable].
 	Repeatable bool
 }
 
@@ -128,7 +129,9 @@ func (k *Keeper) Begin(ctx context.Context, ask Ask) (*Claim, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	claim := &Claim{keeper: k, name: ask.name(), record: record{state: underWay, fingerprint: ask.Fingerprint, deadline: ask.Deadline}}
+	claim := &Claim{keeper: k, name: ask.name(), record: record{
+		state: underWay, fingerprint: ask.Fingerprint, deadline: ask.Deadline, repeatable: ask.Repeatable,
+	}}
 	for range maxRaces {
 		found, version, err := k.store.Load(ctx, claim.name)
 		switch {
@@ -175,7 +178,7 @@ func (k *Keeper) judge(was record, ask Ask) (replay bool, err error) {
 		}
 	case unknown:
 	}
-	if ask.Repeatable {
+	if was.repeatable {
 		return false, nil
 	}
 	return false, settled("unknown", "the call with this idempotency key may or may not have happened, its answer was lost; look before you make it again with a new key")

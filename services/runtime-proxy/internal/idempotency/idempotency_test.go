@@ -130,11 +130,8 @@ func TestTheSecondCall(t *testing.T) {
 		{"another connection", nil, 0, other(func(a *Ask) { a.Connection.ID = "shop-2" }), fresh},
 		{"the first is under way", nil, 0, nil, pending},
 		{"it has little time left", nil, 62 * time.Second, nil, want{reason: fault.ReasonIdempotencyKeyInUse, code: fault.CodeAborted, outcome: "pending", wait: 3 * time.Second, words: "under way"}},
-		{"it is under way, and may be repeated later", nil, 0, other(func(a *Ask) { a.Repeatable = true }), pending},
 		{"its process died", nil, 2 * time.Minute, nil, unclear},
-		{"its process died, and it may be repeated", nil, 2 * time.Minute, other(func(a *Ask) { a.Repeatable = true }), fresh},
 		{"its answer was lost", func(ctx context.Context, c *Claim) error { return c.Fail(ctx, lost, 1) }, 0, nil, unclear},
-		{"its answer was lost, and it may be repeated", func(ctx context.Context, c *Claim) error { return c.Fail(ctx, lost, 3) }, 0, other(func(a *Ask) { a.Repeatable = true }), fresh},
 		{"its caller left while it was sent", func(ctx context.Context, c *Claim) error { return c.Fail(ctx, context.Canceled, 1) }, 0, nil, unclear},
 		{"it was never sent", func(ctx context.Context, c *Claim) error {
 			return c.Fail(ctx, fault.Invalid(fault.ReasonInputInvalid, "x"), 0)
@@ -166,6 +163,44 @@ func TestTheSecondCall(t *testing.T) {
 			ask.Deadline = clk.Now().Add(time.Minute)
 			second, err := all[1].Begin(t.Context(), ask)
 			check(t, row.want, second, err)
+		})
+	}
+}
+
+// TestWhatIsSaidOfACallDecidesWhetherItIsMadeAgain: not what is said of the one that
+// comes after it.
+func TestWhatIsSaidOfACallDecidesWhetherItIsMadeAgain(t *testing.T) {
+	lost := fault.New(fault.CodeUnknown, fault.ReasonOutcomeUnknown, "lost")
+	for _, row := range []struct {
+		name          string
+		before, after bool // it was sent
+		ends          bool // or else its process dies
+		later         bool // is said of the second call
+		again         bool
+	}{
+		{"a process died over what was sure to be repeatable", true, false, false, false, true},
+		{"a process died over what was not", false, false, false, true, false},
+		{"what was sent turned out to be repeatable", false, true, true, false, true},
+		{"what was sent turned out not to be", true, false, true, true, false},
+		{"it stayed repeatable", true, true, true, true, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			clk := clocktest.New(noon)
+			k := keepers(t, 1, clk)[0]
+			ask := order("k", "{}")
+			ask.Repeatable, ask.Deadline = row.before, noon.Add(time.Minute)
+			claim := mustBegin(t, k, ask)
+			if row.ends {
+				claim.Repeatable(row.after)
+				ok(t, claim.Fail(t.Context(), lost, 1))
+			} else {
+				clk.Advance(2 * time.Minute)
+			}
+			ask.Repeatable, ask.Deadline = row.later, clk.Now().Add(time.Minute)
+			_, err := k.Begin(t.Context(), ask)
+			if again := err == nil; again != row.again || !again && fault.From(err).Meta()["outcome"] != "unknown" {
+				t.Errorf("made again %v: %v", again, err)
+			}
 		})
 	}
 }

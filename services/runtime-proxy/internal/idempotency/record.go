@@ -19,9 +19,13 @@ const (
 type record struct {
 	state       state
 	fingerprint Fingerprint
+	repeatable  bool      // making the call twice does no harm; of those without an answer
 	deadline    time.Time // only while it is under way
 	answer      []byte    // only if it is answered
 }
+
+// repeatableBit of the byte of state says that the call is repeatable.
+const repeatableBit = 1 << 7
 
 // format is the first byte of a record. It changes with the layout: a byte of
 // state, the fingerprint, the deadline in Unix milliseconds, the answer.
@@ -32,7 +36,11 @@ const head = 2 + len(Fingerprint{}) + 8
 
 func (r record) encode() []byte {
 	out := make([]byte, 0, head+len(r.answer))
-	out = append(out, format, byte(r.state))
+	mark := byte(r.state)
+	if r.repeatable {
+		mark |= repeatableBit
+	}
+	out = append(out, format, mark)
 	out = append(out, r.fingerprint[:]...)
 	var deadline uint64
 	if !r.deadline.IsZero() {
@@ -48,7 +56,9 @@ func decode(b []byte) record {
 	if len(b) < head || b[0] != format {
 		return record{}
 	}
-	r := record{state: state(b[1]), fingerprint: Fingerprint(b[2 : 2+len(Fingerprint{})])}
+	r := record{
+		state: state(b[1] &^ repeatableBit), repeatable: b[1]&repeatableBit != 0, fingerprint: Fingerprint(b[2 : 2+len(Fingerprint{})]),
+	}
 	r.deadline = time.UnixMilli(int64(binary.BigEndian.Uint64(b[head-8:])))
 	r.answer = b[head:]
 	return r

@@ -116,6 +116,15 @@ func TestRedactFindsEverySpelling(t *testing.T) {
 		"in hexadecimal digits":      hex.EncodeToString([]byte(value)),
 		"in large ones":              strings.ToUpper(hex.EncodeToString([]byte(value))),
 		"in a json string":           `k3y \"ü\"+/&`,
+		"in one of PHP":              `k3y \"\u00fc\"+\/&`,
+		"in one of Python":           `k3y \"\u00fc\"+/&`,
+		"in one of Java":             `k3y \"\u00FC\"+/&`,
+		"in one of Go":               `k3y \"ü\"+/\u0026`,
+		"in one of .NET":             `k3y \"\u00FC\"+/\u0026`,
+		"in XML, by number":          `k3y &#34;ü&#34;+/&amp;`,
+		"in XML, by name":            `k3y &quot;ü&quot;+/&amp;`,
+		"encoded twice":              request.Escape(request.Escape(value)),
+		"encoded twice, as in forms": url.QueryEscape(url.QueryEscape(value)),
 		"twice, with nothing beside": value + value,
 	} {
 		got := c.Redact("<" + text + ">")

@@ -6,9 +6,13 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
+	"html"
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -26,8 +30,8 @@ const (
 )
 
 // formsOf returns how an API could repeat a value: as it is, encoded for a URL
-// in any of the usual spellings, as part of a JSON string, in base64, also as a part of
-// what is encoded, and in hexadecimal digits.
+// in any of the usual spellings, also twice, as part of a JSON string or of XML, in base64,
+// also as a part of what is encoded, and in hexadecimal digits.
 func formsOf(text secret.Text) (forms []string) {
 	_ = text.Use(reveal.Grant(), func(b []byte) error {
 		if len(b) < minRedacted {
@@ -39,11 +43,43 @@ func formsOf(text secret.Text) (forms []string) {
 			base64.StdEncoding.EncodeToString(b), base64.RawURLEncoding.EncodeToString(b),
 			hex.EncodeToString(b), strings.ToUpper(hex.EncodeToString(b)))
 		forms = append(forms, insideBase64(b)...)
+		forms = append(forms, request.Escape(escaped), url.QueryEscape(query), html.EscapeString(plain), escapeNamed(plain))
 		if quoted, err := jsontext.AppendQuote(nil, plain); err == nil {
-			forms = append(forms, string(quoted[1:len(quoted)-1]))
+			forms = append(forms, spellings(string(quoted[1:len(quoted)-1]))...)
 		}
 		return nil
 	})
+	return forms
+}
+
+// escapeNamed escapes what is special in XML by the names that it has there.
+func escapeNamed(text string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;").Replace(text)
+}
+
+// spellings returns how libraries write the inside of a JSON string: as it is, with slashes
+// escaped, with what is special in HTML, and with everything that is not ASCII.
+func spellings(quoted string) []string {
+	escape := func(digits string, special func(rune) bool) string {
+		var out strings.Builder
+		for _, r := range quoted {
+			if !special(r) {
+				out.WriteRune(r)
+				continue
+			}
+			for _, unit := range utf16.AppendRune(nil, r) {
+				fmt.Fprintf(&out, `\u`+digits, unit)
+			}
+		}
+		return out.String()
+	}
+	forms := []string{quoted, strings.ReplaceAll(quoted, "/", `\/`)}
+	inHTML := func(r rune) bool { return strings.ContainsRune("<>&'", r) }
+	for _, digits := range [...]string{"%04x", "%04X"} {
+		ascii := escape(digits, func(r rune) bool { return r >= utf8.RuneSelf })
+		forms = append(forms, ascii, strings.ReplaceAll(ascii, "/", `\/`), escape(digits, inHTML),
+			escape(digits, func(r rune) bool { return r >= utf8.RuneSelf || inHTML(r) }))
+	}
 	return forms
 }
 

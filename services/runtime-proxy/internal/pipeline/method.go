@@ -17,7 +17,18 @@ func (op *operation) trusts(method string, promises func(method string) bool) bo
 func (c *Call) goesOut(method string) {
 	op := c.operation
 	c.changes = c.changes || !op.safe || !op.trusts(method, safeMethod)
-	c.unrepeatable = c.unrepeatable || !op.trusts(method, idempotentMethod)
+	c.unrepeatable = c.unrepeatable || !op.repeats(c, method)
+}
+
+// repeats reports whether a request of this method may be sent twice. Whoever calls what
+// is described as safe does not expect it to do anything, let alone twice, even if that
+// has the effect of once: it is repeated as something else only for those who have sent an
+// idempotency key.
+func (op *operation) repeats(c *Call, method string) bool {
+	if op.asksOnly && c.IdempotencyKey == "" {
+		return op.trusts(method, safeMethod)
+	}
+	return op.trusts(method, idempotentMethod)
 }
 
 func safeMethod(method string) bool {

@@ -40,10 +40,9 @@ func (p *Pipeline) exchangeOnce(ctx context.Context, c *Call, exchange Next) err
 		return fault.Unavailable(fault.ReasonServiceUnavailable, "idempotency keys are not available on this server; call without one")
 	}
 	deadline, _ := ctx.Deadline() // limitTime has set one
-	repeatable := c.operation.repeatable(c)
 	claim, err := p.keys.Begin(ctx, idempotency.Ask{
 		Connection: c.Connection, Principal: c.principal, Instance: c.Binding.LinkKey, Subject: c.Subject.Fingerprint(), Key: c.IdempotencyKey,
-		Fingerprint: idempotency.FingerprintOf(c.OperationID, c.Link, c.Input), Deadline: deadline, Repeatable: repeatable,
+		Fingerprint: idempotency.FingerprintOf(c.OperationID, c.Link, c.Input), Deadline: deadline, Repeatable: c.operation.surelyRepeatable(c),
 	})
 	if err != nil {
 		return err
@@ -52,11 +51,12 @@ func (p *Pipeline) exchangeOnce(ctx context.Context, c *Call, exchange Next) err
 		return c.replay(answer)
 	}
 	err = exchange(ctx, c)
-	settle := context.WithoutCancel(ctx) // what is known must be kept, whoever has left
+	claim.Repeatable(c.operation.repeatable(c)) // by what went out
+	settle := context.WithoutCancel(ctx)        // what is known must be kept, whoever has left
 	switch {
 	case err != nil:
 		_ = claim.Fail(settle, err, c.Attempts) // what cannot be kept counts as unknown
-	case !p.outcome(c, repeatable).Final():
+	case !p.outcome(c).Final():
 		_ = claim.Release(settle)
 	default:
 		_ = claim.Complete(settle, c.keep())
@@ -66,7 +66,8 @@ func (p *Pipeline) exchangeOnce(ctx context.Context, c *Call, exchange Next) err
 
 // outcome says what the answer means to later calls with the key: what callers are told
 // about it decides.
-func (p *Pipeline) outcome(c *Call, repeatable bool) idempotency.Outcome {
+func (p *Pipeline) outcome(c *Call) idempotency.Outcome {
+	repeatable := c.operation.repeatable(c)
 	problem := c.operation.rules.Diagnose(c.Response, p.clock.Now(), repeatable, c.Binding.Credential.Redact)
 	return idempotency.Outcome{Status: c.Response.Status, Retryable: problem != nil && problem.Retryable, Repeatable: repeatable}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -49,20 +50,32 @@ type operation struct {
 	raw      Next // of a raw request, see [Pipeline.Pass]
 	leave    func(*http.Response) bool
 
-	whole        bool // something works on whole bodies, or needs a call
-	wholeAnswer  bool // something works on whole answers
-	linksBody    bool // answers to raw requests hold a link that is made ours
-	safe         bool // changes nothing, by what is sent too
-	idempotent   bool // may be sent twice, by what is sent too
-	cacheable    bool // answers may be kept
-	polls        bool // a call is a poll by the policy pollingtrigger
-	lookedBackAt bool // something looks at the request after it was sent
+	whole        bool   // something works on whole bodies, or needs a call
+	wholeAnswer  bool   // something works on whole answers
+	linksBody    bool   // answers to raw requests hold a link that is made ours
+	sent         string // the method that policies send it with, or its own
+	asksOnly     bool   // changes nothing, by its description
+	safe         bool   // changes nothing, by what is sent too
+	unforeseen   bool   // code or policies may send requests of their own
+	cacheable    bool   // answers may be kept
+	polls        bool   // a call is a poll by the policy pollingtrigger
+	lookedBackAt bool   // something looks at the request after it was sent
 }
 
-// repeatable reports whether making the call twice does no harm, as far as is known
-// of what is sent for it.
+// repeatable reports whether making the call twice does no harm, by what was sent for it
+// so far, and what policies are going to make of its request.
 func (op *operation) repeatable(c *Call) bool {
-	return (op.idempotent && !c.unrepeatable) || (c.IdempotencyKey != "" && op.plan.Source().GetIdempotencyKeyHeader() != "")
+	return op.takesKey(c) || op.plan.Idempotent() && !c.unrepeatable && op.repeats(c, op.sent)
+}
+
+// surelyRepeatable says so before anything was sent.
+func (op *operation) surelyRepeatable(c *Call) bool {
+	return op.repeatable(c) && (!op.unforeseen || op.takesKey(c))
+}
+
+// takesKey reports whether the API itself is given the key of the call.
+func (op *operation) takesKey(c *Call) bool {
+	return c.IdempotencyKey != "" && op.plan.Source().GetIdempotencyKeyHeader() != ""
 }
 
 // Definition returns what the revision was compiled of.
@@ -116,6 +129,7 @@ func (r *Revision) compile(ctx context.Context, id string) (*operation, error) {
 		op.cache = cache.Rule{Explicit: true, MaxAge: time.Duration(own.GetMaxAgeSeconds()) * time.Second}
 	}
 	op.whole = op.script != nil || worksOnBodies(&op.policies, r.plans.PoliciesFor(id))
+	op.unforeseen = op.script != nil || slices.ContainsFunc(r.plans.PoliciesFor(id), asksItself)
 	op.settle()
 	return op, nil
 }
@@ -123,9 +137,9 @@ func (r *Revision) compile(ctx context.Context, id string) (*operation, error) {
 // settle works out what follows from the rest.
 func (op *operation) settle() {
 	source := op.plan.Source()
-	sent := cmp.Or(op.policies.Method, op.plan.Method())
-	op.safe = (source.GetSafety().GetSafe() || safeMethod(op.plan.Method())) && op.trusts(sent, safeMethod)
-	op.idempotent = op.plan.Idempotent() && op.trusts(sent, idempotentMethod)
+	op.sent = cmp.Or(op.policies.Method, op.plan.Method())
+	op.asksOnly = source.GetSafety().GetSafe() || safeMethod(op.plan.Method())
+	op.safe = op.asksOnly && op.trusts(op.sent, safeMethod)
 	op.polls = op.policies.Polling() && source.GetKind() == connectorv1.OperationKind_OPERATION_KIND_POLLING_TRIGGER
 	changes := op.script != nil && op.script.Has(after)
 	op.lookedBackAt = len(op.policies.Response) > 0 || op.polls || changes

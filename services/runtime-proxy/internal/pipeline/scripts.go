@@ -35,39 +35,36 @@ func (p *Pipeline) running(c *Call) *script.Run {
 type codeRun struct {
 	start   time.Time
 	request *request.Request // what it was given, with handles
+	follows bool             // a request comes after it, whose entry has what was logged
 	err     error
 }
 
-// noteCode keeps what code logged. A run that failed gets an entry of its own in
-// the request log, with what was logged up to then: the code may have sent nothing,
-// and what it logged after the answer is in the entry of no request.
+// noteCode keeps what code logged. A run that failed, or logged something that is in the
+// entry of no request, gets an entry of its own in the request log: calls of triggers have
+// nobody who asks for their logs. What was logged before the failure is in it, too.
 func (p *Pipeline) noteCode(ctx context.Context, c *Call, run *script.Run, r codeRun) {
 	c.Logs = append(c.Logs, run.Logs...)
 	tap := p.tap(c.Connection)
-	if r.err == nil || tap == nil {
+	logs := run.Logs
+	switch {
+	case tap == nil, r.err == nil && (r.follows || len(logs) == 0):
 		return
+	case r.err != nil:
+		logs = c.Logs
 	}
 	entry := requestlog.Exchange{
 		Time: r.start, Operation: c.OperationID, Principal: c.principal.Name, Method: r.request.Method, URL: r.request.URL(),
 		Err: r.err, Latency: p.clock.Now().Sub(r.start), Redact: c.handles.Conceal, Secret: c.Binding.Credential.Names(),
+		Logs: logs,
 	}
-	entry.Logs = c.logged()
 	tap.Exchange(ctx, &entry)
-}
-
-// logged returns the lines that custom code logged so far.
-func (c *Call) logged() (lines []string) {
-	for _, line := range c.Logs {
-		lines = append(lines, line.Text)
-	}
-	return lines
 }
 
 // runBefore lets custom code change the request, or answer it.
 func (p *Pipeline) runBefore(ctx context.Context, c *Call, next Next) error {
 	run, start := p.running(c), p.clock.Now()
 	answered, err := p.scripts.Before(ctx, run, &c.request)
-	p.noteCode(ctx, c, run, codeRun{start: start, request: &c.request, err: err})
+	p.noteCode(ctx, c, run, codeRun{start: start, request: &c.request, follows: answered == nil, err: err})
 	if err != nil {
 		return err
 	}

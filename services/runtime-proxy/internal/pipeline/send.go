@@ -55,8 +55,8 @@ func (p *Pipeline) attempt(ctx context.Context, c *Call, req *request.Request, r
 			Time: start, Operation: c.OperationID, Principal: c.principal.Name, Method: req.Method, URL: req.URL(),
 			RequestHeader: req.Header, RequestBody: req.Body, RequestBytes: int64(len(req.Body)), Err: err,
 			Latency: p.clock.Now().Sub(start), Attempt: number, Redact: c.handles.Conceal, Secret: c.Binding.Credential.Names(),
+			Logs: c.Logs,
 		}
-		entry.Logs = c.logged()
 		if resp != nil {
 			entry.Status, entry.ResponseHeader, entry.ResponseBody = resp.Status, resp.Header, resp.Body
 			entry.ResponseBytes = int64(len(resp.Body))

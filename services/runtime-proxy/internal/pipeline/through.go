@@ -230,6 +230,8 @@ func (r *Revision) compileThrough(t *through) {
 // worksOnBodies reports whether policies need whole bodies, or a call to which
 // requests of their own belong.
 func worksOnBodies(program *policy.Program, list []*connectorv1.Policy) bool {
-	asks := func(p *connectorv1.Policy) bool { return p.GetTemplateId() == "setvaluefromurl" }
-	return program.NeedsRequestBody || program.NeedsResponseBody || slices.ContainsFunc(list, asks)
+	return program.NeedsRequestBody || program.NeedsResponseBody || slices.ContainsFunc(list, asksItself)
 }
+
+// asksItself reports whether a policy sends requests of its own.
+func asksItself(p *connectorv1.Policy) bool { return p.GetTemplateId() == "setvaluefromurl" }

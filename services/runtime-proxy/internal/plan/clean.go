@@ -83,7 +83,7 @@ func (s *schemas) keyword(key string, value any) any {
 			return yes
 		}
 	case "minimum", "maximum", "multipleOf", "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties":
-		if number, ok := value.(json.Number); ok {
+		if number, ok := value.(json.Number); ok && holdable(string(number)) {
 			return number
 		}
 	}
@@ -233,7 +233,9 @@ func bounds(source, out map[string]any) {
 				out[exclusive] = value
 			}
 		case json.Number:
-			out[plain], out[exclusive] = value, true
+			if holdable(string(value)) {
+				out[plain], out[exclusive] = value, true
+			}
 		}
 	}
 }

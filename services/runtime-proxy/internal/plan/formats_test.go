@@ -37,6 +37,14 @@ func TestFormatsOfTexts(t *testing.T) {
 		{"a minute without an offset", `{"type":"string","format":"date-time"}`, `"2026-01-31T09:30"`, "2026-01-31T09:30"},
 		{"a day that there is not", `{"type":"string","format":"date-time"}`, `"2026-02-30T09:30:00Z"`, noDay},
 		{"an hour that there is not", `{"type":"string","format":"date-time"}`, `"2026-02-03T25:30:00"`, noDay},
+		{"an offset that no place has", `{"type":"string","format":"date-time"}`, `"2026-02-03T09:30:00+25:00"`, noDay},
+		{"an offset of no clock", `{"type":"string","format":"date-time"}`, `"2026-02-03T09:30:00-99:99"`, noDay},
+		{"an offset with too many minutes", `{"type":"string","format":"date-no-tz"}`, `"2026-02-03T09:30+02:60"`, noDay},
+		{"the same in other spellings", `{"type":"string","format":"date-time"}`, `"2026-02-03t09:30:00.5-2400"`, noDay},
+		{"an offset of too many hours", `{"type":"string","format":"date-time"}`, `"2026-02-03T09:30:00+24"`, noDay},
+		{"the furthest offsets that are possible", `{"type":"string","format":"date-time"}`, `"2026-02-03T09:30:00-23:59"`, "2026-02-03T09:30:00-23:59"},
+		{"an offset that says that none is known", `{"type":"string","format":"date-time"}`, `"2026-02-03T09:30:00-00:00"`, "2026-02-03T09:30:00-00:00"},
+		{"an offset in a spelling of the API's", `{"type":"string","format":"date-time"}`, `"2026-02-03T09:30:00 GMT+25"`, "2026-02-03T09:30:00 GMT+25"},
 		{"a leap second", `{"type":"string","format":"date-time"}`, `"2016-12-31T23:59:60Z"`, "2016-12-31T23:59:60Z"},
 		{"the end of a day", `{"type":"string","format":"date-time"}`, `"2016-12-31T24:00:00Z"`, "2016-12-31T24:00:00Z"},
 		{"a time in a spelling of the API's", `{"type":"string","format":"date-time"}`, `"yesterday"`, "yesterday"},
@@ -92,6 +100,69 @@ func TestFormatsOfTexts(t *testing.T) {
 			}
 			if string(req.Body) != want {
 				t.Errorf("body: sent %s, want %s", req.Body, want)
+			}
+		})
+	}
+}
+
+// TestNumbersAreSentAsTheyAreWrittenOrRefused: never as another number, in no place. What
+// no program can hold is refused where a schema says that it is a number, and so is what
+// would keep the validator busy.
+func TestNumbersAreSentAsTheyAreWrittenOrRefused(t *testing.T) {
+	const tooFar = "is a number beyond what programs can hold (about 1e308, or 1e-324 from zero)"
+	long := "0." + strings.Repeat("1", 2000)
+	tests := []struct{ name, schema, value, want string }{
+		{"an exponent, where nothing is said of a type", `{}`, `1e3`, "1e3"},
+		{"a large one, where nothing is said", `{}`, `1E+3`, "1E+3"},
+		{"an exponent of a number", `{"type":"number"}`, `1e3`, "1e3"},
+		{"a fraction of zero of a number", `{"type":"number"}`, `1.50`, "1.50"},
+		{"an exponent of an integer", `{"type":"integer"}`, `1e3`, "1000"},
+		{"a negative integer with an exponent", `{"type":"integer"}`, `-1e3`, "-1000"},
+		{"an integer whose fraction an exponent takes away", `{"type":"integer"}`, `1.5e1`, "15"},
+		{"an integer that is larger than anybody counts", `{"type":"integer"}`, `1e100`, "1e100"},
+		{"a fraction for an integer", `{"type":"integer"}`, `15e-1`, "must be an integer, not a"},
+		{"many digits", `{"type":"number"}`, `12345678901234567890.12345678901234567890`, "12345678901234567890.12345678901234567890"},
+		{"the largest that programs hold", `{"type":"number","format":"double","minimum":1}`, `1.7976931348623157e308`, "1.7976931348623157e308"},
+		{"one of a list in another spelling", `{"type":"number","enum":[1,1000]}`, `1e3`, "1e3"},
+		{"infinity", `{"type":"number"}`, `1e100000`, tooFar},
+		{"negative infinity", `{"type":"number","format":"double"}`, `-1e400`, tooFar},
+		{"infinity of integers", `{"type":"integer","format":"int64"}`, `1e100000`, tooFar},
+		{"infinity with a limit", `{"type":"number","minimum":1}`, `1e99999999999`, tooFar},
+		{"infinity with a step", `{"type":"number","multipleOf":0.01}`, `1e1000001`, tooFar},
+		{"infinity in digits", `{"type":"number"}`, "1" + strings.Repeat("0", 400), tooFar},
+		{"zero that is none", `{"type":"number","maximum":1}`, `1e-99999999999`, tooFar},
+		{"digits without end", `{"type":"number","maximum":1}`, long, tooFar},
+		{"zero with any exponent", `{"type":"number","maximum":1}`, `0e99999999999`, "0e99999999999"},
+		{"a schema with limits beyond all", `{"type":"number","minimum":-1e99999999999,"maximum":1e99999999999,"exclusiveMaximum":1e99999999999}`, `5`, "5"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			sent := func(def *connectorv1.Definition, input string) (string, string) {
+				if faults := faultsOf(t, def, input); len(faults) > 0 {
+					return "", strings.Join(faults, "|")
+				}
+				req, err := build(t, def, input)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return req.Query + string(req.Body), ""
+			}
+			body := func(kind connectorv1.BodyKind, mediaType string) *connectorv1.Definition {
+				return withBody(operation("/"), kind, mediaType, `{"type":"object","properties":{"p":`+tt.schema+`}}`)
+			}
+			for _, place := range []struct {
+				name, input, sent, field string
+				def                      *connectorv1.Definition
+			}{
+				{"a query", `{"p":` + tt.value + `}`, "p=" + strings.ReplaceAll(tt.want, "+", "%2B"), "p: ", operation("/", &parameter{Name: "p", Location: inQuery, Schema: []byte(tt.schema)})},
+				{"a text for a parameter", `{"p":"` + tt.value + `"}`, "p=" + strings.ReplaceAll(tt.want, "+", "%2B"), "p: ", operation("/", &parameter{Name: "p", Location: inQuery, Schema: []byte(tt.schema)})},
+				{"JSON", `{"body":{"p":` + tt.value + `}}`, `{"p":` + tt.want + `}`, "body.p: ", body(connectorv1.BodyKind_BODY_KIND_JSON, "application/json")},
+				{"a form", `{"body":{"p":` + tt.value + `}}`, "p=" + strings.ReplaceAll(tt.want, "+", "%2B"), "body.p: ", body(connectorv1.BodyKind_BODY_KIND_FORM, "application/x-www-form-urlencoded")},
+			} {
+				got, faults := sent(place.def, place.input)
+				if got != place.sent && (faults == "" || !strings.HasPrefix(faults, place.field+tt.want)) {
+					t.Errorf("%s: sent %q, faults %q", place.name, got, faults)
+				}
 			}
 		})
 	}

@@ -32,7 +32,7 @@ func impossible(text string) bool {
 	if !(looksLike(seconds, "00:00:00") || !fractional && looksLike(seconds, "00:00")) || !isOffset(offset) {
 		return false
 	}
-	return err != nil || !onTheClock(seconds)
+	return err != nil || !onTheClock(seconds) || !onTheGlobe(offset)
 }
 
 // onTheClock reports whether a day has such a time: up to the leap second, or 24:00 for
@@ -44,6 +44,15 @@ func onTheClock(clock string) bool {
 		return strings.Trim(rest, "0:") == ""
 	}
 	return hour < "24" && minute < "60" && second <= "60"
+}
+
+// onTheGlobe reports whether an offset is one of RFC 3339: hours and minutes of a day.
+func onTheGlobe(offset string) bool {
+	if offset == "" || offset[0] == 'Z' || offset[0] == 'z' {
+		return true
+	}
+	hours, minutes := offset[1:3], strings.TrimPrefix(offset[3:], ":")
+	return hours < "24" && minutes < "60"
 }
 
 func isOffset(text string) bool {

@@ -128,6 +128,10 @@ func (s *shape) addEnum(v jsontext.Value) {
 // check reports a value of another type or outside the list, unless it is the
 // author's word.
 func (s *shape) check(field string, v jsontext.Value, authored authored, found *violations) {
+	if v.Kind() == '0' && len(s.types) > 0 && !holdable(string(v)) {
+		found.add(field, notHoldable)
+		return
+	}
 	if !s.fits(v) {
 		found.add(field, "must be "+article(s.types)+", not "+typeOf(v))
 		return
@@ -136,6 +140,9 @@ func (s *shape) check(field string, v jsontext.Value, authored authored, found *
 		return
 	}
 	plain := text(v)
+	if v.Kind() == '0' {
+		plain = string(wholeNumber(v)) // 1e3 is one of [1000]
+	}
 	for i, allowed := range s.enumTexts {
 		if allowed == plain && s.enum[i].Kind() == v.Kind() {
 			return
@@ -208,7 +215,7 @@ func isType(v jsontext.Value, name string) bool {
 	case '"':
 		return name == "string"
 	case '0':
-		return name == "number" || (name == "integer" && isInteger(string(v)))
+		return name == "number" || (name == "integer" && isInteger(v))
 	case 't', 'f':
 		return name == "boolean"
 	case '[':
@@ -220,17 +227,4 @@ func isType(v jsontext.Value, name string) bool {
 	default:
 		return false
 	}
-}
-
-// isInteger reports whether a JSON number has no fraction: "7", "-7", "7.0" and
-// "7e2" have none. A fraction with an exponent is taken for one.
-func isInteger(number string) bool {
-	if !strings.ContainsAny(number, ".eE") {
-		return true
-	}
-	if strings.ContainsAny(number, "eE") {
-		return !strings.ContainsAny(number, ".") && !strings.Contains(number, "-")
-	}
-	_, fraction, _ := strings.Cut(number, ".")
-	return strings.Trim(fraction, "0") == ""
 }

@@ -3,8 +3,10 @@ package plan
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -40,6 +42,10 @@ func (v *validator) checkAs(field string, value jsontext.Value, authored authore
 // checkAt is check with paths of another form. It lets a value pass that would
 // take too long to check.
 func (v *validator) checkAt(e *explainer, doc any) {
+	if !allHoldable(doc) {
+		e.refuseNumbers(doc, nil)
+		return // what compares numbers would be busy with them for long, or fail
+	}
 	if !affordable(v.schema, doc) {
 		return
 	}
@@ -76,6 +82,41 @@ type explainer struct {
 	place    func(location []string) string
 	authored authored // nil: all values are the caller's
 	found    *violations
+}
+
+// refuseNumbers tells the numbers of a value that are not holdable.
+func (e *explainer) refuseNumbers(doc any, at []string) {
+	switch doc := doc.(type) {
+	case json.Number:
+		if !holdable(string(doc)) {
+			e.found.add(e.place(at), notHoldable)
+		}
+	case []any:
+		for i, one := range doc {
+			e.refuseNumbers(one, append(at, strconv.Itoa(i)))
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(doc)) {
+			e.refuseNumbers(doc[name], append(at, name))
+		}
+	}
+}
+
+// allHoldable reports whether all numbers of a value are.
+func allHoldable(doc any) bool {
+	switch doc := doc.(type) {
+	case json.Number:
+		return holdable(string(doc))
+	case []any:
+		return !slices.ContainsFunc(doc, func(one any) bool { return !allHoldable(one) })
+	case map[string]any:
+		for _, one := range doc {
+			if !allHoldable(one) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // explain turns a tree of failures into violations: its leaves, but an

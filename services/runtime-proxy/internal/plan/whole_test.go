@@ -18,7 +18,7 @@ func TestIntegersAreSentInDigits(t *testing.T) {
 		{"nothing", integer, `0.0`, `0`},
 		{"less than nothing", integer, `-0e2`, `0`},
 		{"a text", integer, `"1e3"`, `1000`},
-		{"an exponent that nobody would write out", integer, `1e400`, `1e400`},
+		{"an exponent that nobody would write out", integer, `1e300`, `1e300`},
 		{"more digits than a float has", integer, `9007199254740993`, `9007199254740993`},
 		{"a number", number, `1e3`, `1e3`},
 		{"a number or a text", `{"type":["integer","string"]}`, `1e3`, `1e3`},

@@ -4,20 +4,19 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"net/textproto"
 	"strings"
 	"unicode/utf8"
 )
 
 // body returns the beginning of a body without secrets, or in brackets why it is
-// not kept.
-func (r *redactor) body(header map[string][]string, head []byte, size int64) string {
+// not kept. cut is true if there is more of it.
+func (r *redactor) body(header map[string][]string, head []byte, size int64) (text string, cut bool) {
 	if len(head) == 0 {
-		return ""
+		return "", false
 	}
 	field := http.Header(header).Get
 	if coding := field("Content-Encoding"); coding != "" && coding != "identity" {
-		return fmt.Sprintf("(not kept: encoded as %s)", clip(r.text(coding), 100))
+		return fmt.Sprintf("(not kept: encoded as %s)", clip(r.text(coding), 100)), false
 	}
 	kind, _, err := mime.ParseMediaType(field("Content-Type"))
 	if err != nil || !textual(kind) {
@@ -25,21 +24,21 @@ func (r *redactor) body(header map[string][]string, head []byte, size int64) str
 		if kind == "" {
 			kind = "of an unknown kind"
 		}
-		return fmt.Sprintf("(not kept: %s)", kind)
+		return fmt.Sprintf("(not kept: %s)", kind), false
 	}
-	cut := int64(len(head)) < size || len(head) > MaxCapture
-	text := string(head[:min(len(head), MaxCapture)])
+	cut = int64(len(head)) < size || len(head) > MaxCapture
+	text = string(head[:min(len(head), MaxCapture)])
 	if cut {
 		text = wholeRunes(text)
 	}
 	if !utf8.ValidString(text) {
-		return "(not kept: not UTF-8)"
+		return "(not kept: not UTF-8)", false
 	}
 	text = r.content(kind, text)
 	if cut { // a secret may have been cut off at the end, and not been found
 		text = text[:max(0, len(text)-Lookahead)]
 	}
-	return wholeRunes(text[:min(len(text), MaxBody)])
+	return wholeRunes(text[:min(len(text), MaxBody)]), cut || len(text) > MaxBody
 }
 
 // textual reports whether content of a media type is text.
@@ -68,31 +67,9 @@ func wholeRunes(text string) string {
 // content redacts by what the text looks like: what it is called is not always
 // true.
 func (r *redactor) content(kind, text string) string {
-	text = r.known(text)
-	switch trimmed := strings.TrimLeft(text, " \t\r\n\ufeff"); {
-	case kind == "application/x-www-form-urlencoded":
+	text = r.said(text, 0)
+	if kind == "application/x-www-form-urlencoded" {
 		return r.pairs(text, true)
-	case strings.HasPrefix(trimmed, "<"):
-		return r.pairs(r.elements(text), false)
-	case trimmed != "" && strings.ContainsRune("{[\"", rune(trimmed[0])) || strings.Contains(kind, "json"):
-		return r.pairs(r.members(text), false)
-	case strings.Contains(kind, "yaml"), strings.HasPrefix(kind, "text/"):
-		return r.pairs(r.lines(text), false)
 	}
-	return r.pairs(text, false)
-}
-
-// lines redacts text of lines such as "name: value" and "name=value".
-func (r *redactor) lines(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		at := strings.IndexAny(line, ":=")
-		if at < 0 || at+1 == len(line) {
-			continue
-		}
-		if name := textproto.TrimString(line[:at]); !strings.ContainsAny(name, " \t") && r.names.secret(strings.TrimLeft(name, "-\"'")) {
-			lines[i] = line[:at+1] + " " + Redacted
-		}
-	}
-	return strings.Join(lines, "\n")
+	return text
 }

@@ -1,40 +1,169 @@
 package requestlog
 
-import "strings"
+import (
+	"html"
+	"slices"
+	"strings"
+)
 
-// elements redacts XML and HTML: elements and attributes by their names.
-func (r *redactor) elements(text string) string {
+// elements redacts XML and HTML: elements and attributes by their names, or by the name
+// that stands beside them, and texts by what they say once they are decoded.
+func (r *redactor) elements(text string, depth int) string {
 	var out strings.Builder
+	naming, named := "", false // the element that names a secret, and whether it has ended just now
 	for {
-		start := strings.IndexByte(text, '<')
+		start := tagStart(text)
 		if start < 0 {
-			out.WriteString(text)
+			out.WriteString(r.markup(text, depth))
 			return out.String()
 		}
-		out.WriteString(text[:start])
+		out.WriteString(r.markup(text[:start], depth))
 		text = text[start:]
-		size := strings.IndexByte(text, '>') + 1
-		if size == 0 {
-			size = len(text)
+		if content, ok := strings.CutPrefix(text, cdata); ok {
+			content, rest, ended := strings.Cut(content, "]]>")
+			out.WriteString(cdata + r.said(content, depth+1))
+			if text = rest; ended {
+				out.WriteString("]]>")
+			}
+			continue
 		}
+		size := tagEnd(text)
 		tag := text[:size]
 		text = text[size:]
-		full := tag[1:]
-		if end := strings.IndexAny(full, " \t\r\n/>"); end >= 0 {
-			full = full[:end]
+		full := elementOf(tag)
+		if strings.HasPrefix(full, "/") {
+			named = naming != "" && full[1:] == naming
+			naming = ""
+			out.WriteString(tag)
+			continue
 		}
-		secret := full != "" && r.names.secret(full[strings.IndexByte(full, ':')+1:])
+		secret := named || full != "" && r.names.secret(local(full))
 		beside := r.isNamed(tag)
-		out.WriteString(r.attributes(tag, secret, beside))
-		if strings.HasSuffix(tag, "/>") || strings.HasPrefix(full, "/") || !secret && !beside {
+		out.WriteString(r.attributes(tag, secret, beside, depth))
+		if naming, named = r.namedBy(full, text), false; strings.HasSuffix(tag, "/>") || isEmpty(full) || !secret && !beside {
 			continue
 		}
 		out.WriteString(Redacted)
-		if end := strings.Index(text, "</"+full); end >= 0 {
-			text = text[end:]
-		} else {
-			text = ""
+		text = text[contentEnd(text, full):]
+	}
+}
+
+const cdata = "<![CDATA["
+
+// markup redacts a text between tags.
+func (r *redactor) markup(text string, depth int) string {
+	plain := html.UnescapeString(text)
+	if trimmed := strings.TrimLeft(plain, space); plain == text && !strings.HasPrefix(trimmed, "{") && !strings.HasPrefix(trimmed, "[") {
+		return text
+	}
+	if said := r.said(plain, depth+1); said != plain {
+		return html.EscapeString(said)
+	}
+	return text
+}
+
+// tagStart returns where the next tag begins; -1 for none. Other "<" are text.
+func tagStart(text string) int {
+	for at := 0; ; at++ {
+		next := strings.IndexByte(text[at:], '<')
+		if next < 0 || at+next+1 == len(text) {
+			return -1
 		}
+		at += next
+		if isTag(text[at+1:]) {
+			return at
+		}
+	}
+}
+
+// isTag reports whether a text goes on as a tag does after its "<". A URL in brackets
+// does not.
+func isTag(text string) bool {
+	if strings.IndexByte("/!?", text[0]) >= 0 {
+		return true
+	}
+	size := 0
+	for size < len(text) && (isWord(text[size]) || strings.IndexByte(".-:", text[size]) >= 0) {
+		size++
+	}
+	rest := text[size:]
+	return size > 0 && (rest == "" || strings.IndexByte(space+">", rest[0]) >= 0 || strings.HasPrefix(rest, "/>"))
+}
+
+// isEmpty reports whether an element of HTML has no end.
+func isEmpty(full string) bool {
+	return slices.Contains([]string{"input", "meta", "link", "img", "param"}, strings.ToLower(full))
+}
+
+// tagEnd returns how long the tag is that a text begins with. A ">" in a value of an
+// attribute is no end.
+func tagEnd(text string) int {
+	for i := 1; i < len(text); i++ {
+		switch text[i] {
+		case '>':
+			return i + 1
+		case '=':
+			value := i + 1 + len(text[i+1:]) - len(strings.TrimLeft(text[i+1:], space))
+			if value < len(text) && (text[value] == '"' || text[value] == '\'') {
+				end := strings.IndexByte(text[value+1:], text[value])
+				if end < 0 {
+					return len(text)
+				}
+				i = value + 1 + end
+			}
+		}
+	}
+	return len(text)
+}
+
+// elementOf returns the name of a tag's element, with "/" before it if the tag ends it.
+func elementOf(tag string) string {
+	name := tag[1:]
+	if end := strings.IndexAny(name, " \t\r\n>"); end >= 0 {
+		name = name[:end]
+	}
+	return strings.TrimRight(name, "/")
+}
+
+// local returns a name without its prefix.
+func local(name string) string { return name[strings.IndexByte(name, ':')+1:] }
+
+// namedBy returns the name of an element if its text, which comes next, names the
+// element that follows it, as in <name>password</name><value>…</value>.
+func (r *redactor) namedBy(full, text string) string {
+	said, _, ok := strings.Cut(text, "<")
+	if ok && naming(local(full)) && r.names.secret(strings.Trim(said, space)) {
+		return full
+	}
+	return ""
+}
+
+// contentEnd returns where the tag begins that ends an element.
+func contentEnd(text, full string) int {
+	for at, open := 0, 0; ; {
+		start := tagStart(text[at:])
+		if start < 0 {
+			return len(text)
+		}
+		at += start
+		if content, ok := strings.CutPrefix(text[at:], cdata); ok {
+			end := strings.Index(content, "]]>")
+			if end < 0 {
+				return len(text)
+			}
+			at += len(cdata) + end
+			continue
+		}
+		size := tagEnd(text[at:])
+		switch name := elementOf(text[at : at+size]); {
+		case name == "/"+full && open == 0:
+			return at
+		case name == "/"+full:
+			open--
+		case name == full && !strings.HasSuffix(text[at:at+size], "/>"):
+			open++
+		}
+		at += size
 	}
 }
 
@@ -61,6 +190,8 @@ func attributesOf(tag string) (list []attribute, rest string) {
 				end = len(tag)
 			}
 			one.value, tag = tag[:end], tag[end:]
+		} else if end := strings.IndexAny(tag, " \t\r\n>"); end >= 0 {
+			one.value, tag = tag[:end], tag[end:]
 		}
 		list = append(list, one)
 	}
@@ -80,7 +211,7 @@ func (r *redactor) isNamed(tag string) bool {
 
 // attributes redacts the attributes of one tag: all if the element is a secret, and
 // those that are named by another one.
-func (r *redactor) attributes(tag string, secret, beside bool) string {
+func (r *redactor) attributes(tag string, secret, beside bool, depth int) string {
 	list, rest := attributesOf(tag)
 	var out strings.Builder
 	for _, one := range list {
@@ -90,7 +221,7 @@ func (r *redactor) attributes(tag string, secret, beside bool) string {
 		case one.value != "" && !declared && (secret || beside && named(one.name) || r.names.secret(one.name) || unchosenKey(one.name, strings.Trim(one.value, `"'`))):
 			out.WriteString(`"` + Redacted + `"`)
 		default:
-			out.WriteString(one.value)
+			out.WriteString(r.markup(one.value, depth))
 		}
 	}
 	out.WriteString(rest)

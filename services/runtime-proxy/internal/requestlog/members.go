@@ -1,6 +1,7 @@
 package requestlog
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -9,80 +10,138 @@ import (
 // members redacts JSON, also if it ends in the middle or is no JSON: members by
 // their names, or by the name that stands beside them, and strings by what they say
 // once they are decoded.
-func (r *redactor) members(text string) string {
-	var out strings.Builder
-	beside := false // what is named in this object is a secret
+func (r *redactor) members(text string, depth int) string {
+	s := memberScan{redactor: r, depth: depth, text: text, open: []object{{}}, out: make([]byte, 0, len(text)+len(text)/8)}
 	for {
-		start := strings.IndexByte(text, '"')
+		start := strings.IndexAny(s.text, `"{}`)
 		if start < 0 {
-			out.WriteString(text)
-			return out.String()
+			return string(append(s.out, s.text...))
 		}
-		beside = beside && !strings.ContainsAny(text[:start], "{}")
-		out.WriteString(text[:start])
-		text = text[start:]
-		size := stringEnd(text)
-		quoted := text[:size]
-		text = text[size:]
-		space := len(text) - len(strings.TrimLeft(text, " \t\r\n"))
-		isName := space < len(text) && text[space] == ':'
-		out.WriteString(r.quoted(quoted))
-		if !isName {
+		s.take(start)
+		switch s.text[0] {
+		case '{':
+			s.open = append(s.open, object{})
+		case '}':
+			s.open = s.open[:max(1, len(s.open)-1)]
+		default:
+			s.string()
 			continue
 		}
-		value := space + 1
-		value += len(text[value:]) - len(strings.TrimLeft(text[value:], " \t\r\n"))
-		out.WriteString(text[:value])
-		text = text[value:]
-		name, ok := unquote(quoted)
-		if naming(name) && strings.HasPrefix(text, `"`) {
-			said, _ := unquote(text[:stringEnd(text)])
-			beside = beside || r.names.secret(said)
-		}
-		if text != "" && (!ok || beside && named(name) || r.isSecret(name, text)) {
-			out.WriteString(`"` + Redacted + `"`)
-			text = text[valueEnd(text):]
-		}
+		s.take(1)
 	}
 }
 
-// isSecret reports whether a member is a secret by its name, and its value, which the
-// text begins with.
-func (r *redactor) isSecret(name, text string) bool {
-	if r.names.secret(name) || r.names.isOwn(name) {
+// memberScan reads a text once, from its beginning to its end.
+type memberScan struct {
+	*redactor
+
+	depth int
+	text  string // what is left
+	out   []byte
+	open  []object // the innermost is the last
+}
+
+// object is one that has begun.
+type object struct {
+	secret bool  // what is named in it is a secret
+	values []int // where in out those values are that a name may follow
+}
+
+// take passes bytes on.
+func (s *memberScan) take(n int) {
+	s.out, s.text = append(s.out, s.text[:n]...), s.text[n:]
+}
+
+// string reads a string, and if it is the name of a member, what is decided by that.
+func (s *memberScan) string() {
+	size := stringEnd(s.text)
+	quoted := s.text[:size]
+	s.out = append(s.out, s.quoted(quoted, s.depth)...)
+	s.text = s.text[size:]
+	spaces := len(s.text) - len(strings.TrimLeft(s.text, space))
+	if spaces == len(s.text) || s.text[spaces] != ':' {
+		return
+	}
+	value := spaces + 1
+	s.take(value + len(s.text[value:]) - len(strings.TrimLeft(s.text[value:], space)))
+	name, ok := unquote(quoted)
+	in := &s.open[len(s.open)-1]
+	if naming(name) && strings.HasPrefix(s.text, `"`) {
+		if said, _ := unquote(s.text[:stringEnd(s.text)]); s.names.secret(said) {
+			in.secret = true
+			s.hide(in.values)
+			in.values = nil
+		}
+	}
+	switch {
+	case s.text == "":
+	case !ok, in.secret && named(name), s.isSecret(name):
+		s.out = append(s.out, `"`+Redacted+`"`...)
+		s.text = s.text[valueEnd(s.text):]
+	case named(name):
+		in.values = append(in.values, len(s.out))
+	}
+}
+
+// hide takes out values that have been passed on already, the last one first.
+func (s *memberScan) hide(places []int) {
+	for _, at := range slices.Backward(places) {
+		s.out = slices.Replace(s.out, at, at+valueEnd(string(s.out[at:])), []byte(`"`+Redacted+`"`)...)
+	}
+}
+
+// isSecret reports whether a member is a secret by its name, and its value, which
+// comes next.
+func (s *memberScan) isSecret(name string) bool {
+	if s.names.secret(name) || s.names.isOwn(name) {
 		return true
 	}
-	return strings.HasPrefix(text, `"`) && unchosenKey(name, strings.Trim(text[:stringEnd(text)], `"`))
+	return strings.HasPrefix(s.text, `"`) && unchosenKey(name, strings.Trim(s.text[:stringEnd(s.text)], `"`))
 }
 
-// quoted redacts a JSON string that holds a secret in an unusual spelling.
-func (r *redactor) quoted(text string) string {
-	if !strings.Contains(text, `\`) {
+// quoted redacts a JSON string by what it says, if that is more than what stands there.
+// One that nobody can decode is taken out.
+func (r *redactor) quoted(text string, depth int) string {
+	escaped := strings.Contains(text, `\`)
+	if !escaped && !structured(text[1:]) {
 		return text
 	}
-	if plain, ok := unquote(text); !ok || r.known(plain) == plain {
+	plain, ok := unquote(text)
+	if !ok {
+		if escaped {
+			return `"` + Redacted + `"`
+		}
+		plain = text[1:]
+	}
+	said := r.said(plain, depth+1)
+	if said == plain {
 		return text
 	}
-	return `"` + Redacted + `"`
+	quoted, err := jsontext.AppendQuote(nil, strings.ToValidUTF8(said, "\uFFFD"))
+	if err != nil {
+		return `"` + Redacted + `"`
+	}
+	return string(quoted)
 }
 
+// unquote decodes a JSON string, also one that ends in the middle.
 func unquote(quoted string) (string, bool) {
 	plain, err := jsontext.AppendUnquote(nil, quoted)
-	return string(plain), err == nil
-}
-
-// stringEnd returns how long the JSON string is that a text begins with.
-func stringEnd(text string) int {
-	for i := 1; i < len(text); i++ {
-		switch text[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
+	if err == nil {
+		return string(plain), true
+	}
+	const longest = len(`\u12345`)
+	for cut := range min(longest, len(quoted)) {
+		if plain, err = jsontext.AppendUnquote(nil, quoted[:len(quoted)-cut]+`"`); err == nil {
+			return string(plain), true
 		}
 	}
-	return len(text)
+	return "", false
 }
+
+// stringEnd returns how long the JSON string is that a text begins with. It ends with
+// its line at the latest, so that a quote too many does no harm to the next one.
+func stringEnd(text string) int { return quotedEnd(text) }
 
 // valueEnd returns how long the JSON value is that a text begins with.
 func valueEnd(text string) int {

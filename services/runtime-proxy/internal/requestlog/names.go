@@ -11,7 +11,7 @@ func secretParts() []string {
 	return []string{
 		"password", "passwd", "passphrase", "passcode", "secret", "token", "apikey", "accesskey", "privatekey", "accountkey",
 		"sharedkey", "subscriptionkey", "masterkey", "credential", "authorization", "signature", "assertion", "cookie", "sessionid", "bearer",
-		"samlresponse", "samlrequest", "samlart",
+		"samlresponse", "samlrequest", "samlart", "pwd", "jwt", "hmac", "cvv", "cvc",
 	}
 }
 
@@ -24,15 +24,18 @@ func harmlessParts() []string {
 	}
 }
 
-// secretWords are whole names of secrets.
-func secretWords() []string {
-	return []string{"pwd", "pass", "sig", "auth", "jwt", "pin", "otp", "cvv", "cvc", "hmac", "sas", "sid"}
-}
+// secretWords are whole names of secrets, and lastWords what names of secrets end with:
+// "smtp_pass", "card[pin]".
+func secretWords() []string { return []string{"auth", "sid"} }
+
+func lastWords() []string { return []string{"pass", "sig", "pin", "otp", "sas"} }
 
 // words tell secrets by what they are usually called.
-type words struct{ parts, harmless, whole []string }
+type words struct{ parts, harmless, whole, last, afterScheme []string }
 
-func newWords() *words { return &words{secretParts(), harmlessParts(), secretWords()} }
+func newWords() *words {
+	return &words{secretParts(), harmlessParts(), secretWords(), lastWords(), harmlessWords()}
+}
 
 // names tells secrets of a connection by what they are called.
 type names struct {
@@ -54,12 +57,12 @@ func (n *names) secret(name string) bool {
 		return true // no name that anybody would miss
 	}
 	plain := strings.Map(func(c rune) rune {
-		if strings.ContainsRune("-_. []:", c) {
+		if strings.ContainsRune(punctuation, c) {
 			return -1
 		}
 		return c
 	}, strings.ToLower(name))
-	if slices.Contains(n.whole, plain) {
+	if slices.Contains(n.whole, plain) || slices.Contains(n.last, strings.ToLower(lastWord(name))) {
 		return true
 	}
 	for _, part := range n.harmless {
@@ -73,6 +76,22 @@ func (n *names) secret(name string) bool {
 		}
 	}
 	return false
+}
+
+// punctuation is what stands between the words of a name.
+const punctuation = "-_. []:/$"
+
+// lastWord returns the last word of a name in any of the usual spellings.
+func lastWord(name string) string {
+	name = strings.TrimRight(name, punctuation)
+	for i := len(name) - 1; i > 0; i-- {
+		upper := name[i] >= 'A' && name[i] <= 'Z'
+		before := name[i-1]
+		if strings.IndexByte(punctuation, before) >= 0 || upper && before >= 'a' && before <= 'z' {
+			return name[i:]
+		}
+	}
+	return name
 }
 
 // parameter is secret for what stands in a query, where keys of APIs have shorter
@@ -115,10 +134,10 @@ func unchosenKey(name, value string) bool {
 // naming reports whether a member or an attribute with this name may name what stands
 // beside it, as in {"name": "password", "value": …}.
 func naming(name string) bool {
-	return slices.Contains([]string{"name", "key", "id", "field", "param", "parameter"}, strings.ToLower(name))
+	return slices.Contains([]string{"name", "key", "k", "id", "field", "param", "parameter", "header", "label", "type"}, strings.ToLower(name))
 }
 
 // named reports whether a member with this name may be what another one beside it names.
 func named(name string) bool {
-	return slices.Contains([]string{"value", "val", "content", "text", "data"}, strings.ToLower(name))
+	return slices.Contains([]string{"value", "val", "v", "content", "text", "data"}, strings.ToLower(name))
 }

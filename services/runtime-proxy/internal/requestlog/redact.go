@@ -2,7 +2,6 @@ package requestlog
 
 import (
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -12,8 +11,15 @@ import (
 // Redacted stands where a secret was.
 const Redacted = "[redacted]"
 
+// maxDepth is how deep texts in texts are read, such as JSON in a string of JSON. What
+// lies deeper is taken out whole.
+const maxDepth = 6
+
+// space is what JSON and XML take for none.
+const space = " \t\r\n\ufeff"
+
 // redactor takes secrets out of an exchange: those of the connection wherever they
-// are, and others by what they are called.
+// are, and others by what they are called and how they stand there.
 type redactor struct {
 	known func(string) string
 	names names
@@ -29,26 +35,35 @@ func newRedactor(common *words, known func(string) string, own []string) *redact
 // text takes the connection's secrets out of any text.
 func (r *redactor) text(text string) string { return r.known(text) }
 
-// url does so with a URL, and with its query by name.
-func (r *redactor) url(text string) string { return r.pairs(withoutUser(r.known(text)), false) }
-
-// loose does so with text that may hold URLs.
-func (r *redactor) loose(text string) string { return r.url(text) }
-
-// withoutUser takes the user information out of a URL.
-func withoutUser(text string) string {
-	head, rest, ok := strings.Cut(text, "://")
-	if !ok {
+// said redacts any text: a URL, the value of a field, a line of a log, a body, or what
+// one of their parts says once it is decoded, which is deeper by one.
+func (r *redactor) said(text string, depth int) string {
+	if depth > maxDepth {
+		return Redacted
+	}
+	text = r.known(text)
+	trimmed := strings.TrimLeft(text, space)
+	switch {
+	case trimmed == "":
 		return text
+	case strings.HasPrefix(trimmed, "<"):
+		text = r.elements(text, depth)
+	case strings.ContainsRune(`{["`, rune(trimmed[0])):
+		text = r.members(text, depth)
+	default:
+		if strings.Contains(text, "</") || strings.Contains(text, "/>") {
+			text = r.elements(text, depth)
+		}
+		text = r.members(text, depth)
 	}
-	end := strings.IndexAny(rest, "/?# \t\r\n\"'<>")
-	if end < 0 {
-		end = len(rest)
-	}
-	if at := strings.LastIndexByte(rest[:end], '@'); at >= 0 {
-		rest = Redacted + rest[at:]
-	}
-	return head + "://" + rest
+	text = r.pairs(r.assignments(text), false)
+	return r.schemes(withoutUsers(r.encoded(text, depth)))
+}
+
+// structured reports whether a text may hold more than what it reads like.
+func structured(text string) bool {
+	trimmed := strings.TrimLeft(text, space)
+	return trimmed != "" && strings.ContainsRune("{[<", rune(trimmed[0])) || strings.Contains(text, "</")
 }
 
 // header returns the lines of a header in order of their names.
@@ -59,7 +74,7 @@ func (r *redactor) header(header map[string][]string) (lines []*runtimev1.Reques
 			if r.names.field(name) {
 				value = Redacted
 			}
-			line := &runtimev1.RequestLogHeader{Name: clip(r.text(name), maxText), Value: clip(r.loose(value), maxValue)}
+			line := &runtimev1.RequestLogHeader{Name: clip(r.text(name), maxText), Value: clip(r.said(value, 0), maxValue)}
 			if size += len(line.GetName()) + len(line.GetValue()); len(lines) == maxHeaders || size > maxHeader {
 				return lines
 			}
@@ -67,46 +82,4 @@ func (r *redactor) header(header map[string][]string) (lines []*runtimev1.Reques
 		}
 	}
 	return lines
-}
-
-// pairs redacts "name=value" after each "?", "&", ";" and "#", by the name and
-// by what the value says once it is decoded. bare is true if the text begins with
-// such a pair, as forms do.
-func (r *redactor) pairs(text string, bare bool) string {
-	var out strings.Builder
-	for text != "" {
-		end := strings.IndexAny(text, "?&;#")
-		segment := text
-		if end >= 0 {
-			segment = text[:end]
-		}
-		if bare {
-			segment = r.pair(segment)
-		}
-		out.WriteString(segment)
-		if end < 0 {
-			break
-		}
-		out.WriteByte(text[end])
-		text, bare = text[end+1:], true
-	}
-	return out.String()
-}
-
-// pair redacts one pair; what follows a space or a quote is no part of it.
-func (r *redactor) pair(segment string) string {
-	name, value, ok := strings.Cut(segment, "=")
-	if !ok {
-		return segment
-	}
-	rest := ""
-	if end := strings.IndexAny(value, " \t\r\n\"'<>"); end >= 0 {
-		value, rest = value[:end], value[end:]
-	}
-	switch decoded, err := url.QueryUnescape(value); {
-	case value == "":
-	case r.names.parameter(strings.TrimSpace(name)), err == nil && r.known(decoded) != decoded:
-		value = Redacted
-	}
-	return name + "=" + value + rest
 }

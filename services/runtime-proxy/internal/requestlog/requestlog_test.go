@@ -19,6 +19,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/clock/clocktest"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/pkg/sandbox"
 	"github.com/ferrule-dev/ferrule/pkg/testkit"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/requestlog"
 )
@@ -230,7 +231,11 @@ func TestNoSecretReachesTheStream(t *testing.T) {
 		RequestBody: []byte(body), RequestBytes: int64(len(body)), Status: 200,
 		ResponseHeader: map[string][]string{"Set-Cookie": {"a=" + theirs}, "Content-Type": {"application/json"}, "Location": {"https://h/?token=" + theirs}},
 		ResponseBody:   []byte(body), ResponseBytes: int64(len(body)), Latency: time.Second, Attempt: 2,
-		Logs:   []string{"sent " + ours + " to https://h/?sig=" + theirs, "kept-in-logs"},
+		Logs: []sandbox.Line{
+			{Level: sandbox.LevelInfo, Text: "sent " + ours + " to https://h/?sig=" + theirs},
+			{Level: sandbox.LevelWarn, Text: "Bearer " + theirs},
+			{Level: sandbox.LevelError, Text: "kept-in-logs"},
+		},
 		Secret: []string{"X-Sub", "sub"}, Redact: func(text string) string { return strings.ReplaceAll(text, ours, requestlog.Redacted) },
 	})
 	p.stop() // writes what is queued
@@ -245,7 +250,7 @@ func TestNoSecretReachesTheStream(t *testing.T) {
 	if bytes.Contains(message.Data, []byte("canary")) {
 		t.Errorf("a secret is stored: %q", message.Data)
 	}
-	for _, kept := range []string{"kept-in-path", "kept-in-header", "kept-in-body", "kept-in-logs", "AddItem", "user:ada"} {
+	for _, kept := range []string{"kept-in-path", "kept-in-header", "kept-in-body", "error kept-in-logs", "warn Bearer [redacted]", "AddItem", "user:ada"} {
 		if !bytes.Contains(message.Data, []byte(kept)) {
 			t.Errorf("%s is missing in %q", kept, message.Data)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/bus"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
+	"github.com/ferrule-dev/ferrule/pkg/sandbox"
 )
 
 // The limits of an entry. The bus takes 1 MiB.
@@ -76,10 +77,10 @@ type Exchange struct {
 	// Latency is how long it took.
 	Latency time.Duration
 	// Attempt is which attempt of the call it was; the first is 1. It is 0 for
-	// custom code that failed, which is no request.
+	// custom code that failed or logged, which is no request.
 	Attempt int
 	// Logs are the lines that custom code logged.
-	Logs []string
+	Logs []sandbox.Line
 	// Redact returns text without the secrets of the connection. If a token was
 	// renewed in between, without both.
 	Redact func(string) string
@@ -89,7 +90,8 @@ type Exchange struct {
 }
 
 // Exchange keeps one request, unless too many wait to be written. It takes time in
-// proportion to the text: a fraction of a millisecond for two bodies.
+// proportion to the text: a fraction of a millisecond for two bodies of 1 KiB, a few for
+// the longest.
 func (t *Tap) Exchange(ctx context.Context, e *Exchange) {
 	data, err := proto.Marshal(t.entry(e))
 	if err != nil { // all text was made valid
@@ -107,7 +109,7 @@ func (t *Tap) entry(e *Exchange) *runtimev1.RequestLogEntry {
 	r := newRedactor(t.log.words, e.Redact, e.Secret)
 	entry := &runtimev1.RequestLogEntry{
 		Time: timestamppb.New(e.Time), OperationId: clip(e.Operation, maxText), Principal: clip(e.Principal, maxText),
-		Method: clip(r.text(e.Method), maxText), Url: clip(r.url(e.URL), maxURL),
+		Method: clip(r.text(e.Method), maxText), Url: clip(r.said(e.URL, 0), maxURL),
 		RequestHeaders: r.header(e.RequestHeader), RequestBytes: e.RequestBytes,
 		StatusCode: int32(e.Status), ResponseHeaders: r.header(e.ResponseHeader), ResponseBytes: e.ResponseBytes,
 		Latency: durationpb.New(e.Latency), Attempt: int32(e.Attempt),
@@ -116,11 +118,11 @@ func (t *Tap) entry(e *Exchange) *runtimev1.RequestLogEntry {
 		entry.Error = string(fault.ReasonOf(e.Err))
 	}
 	if t.bodies {
-		entry.RequestBody = r.body(e.RequestHeader, e.RequestBody, e.RequestBytes)
-		entry.ResponseBody = r.body(e.ResponseHeader, e.ResponseBody, e.ResponseBytes)
+		entry.RequestBody, entry.RequestBodyCut = r.body(e.RequestHeader, e.RequestBody, e.RequestBytes)
+		entry.ResponseBody, entry.ResponseBodyCut = r.body(e.ResponseHeader, e.ResponseBody, e.ResponseBytes)
 	}
 	for _, line := range e.Logs[:min(len(e.Logs), maxLogs)] {
-		entry.Logs = append(entry.Logs, clip(r.loose(line), maxText))
+		entry.Logs = append(entry.Logs, string(line.Level)+" "+clip(r.said(line.Text, 0), maxText))
 	}
 	return entry
 }

@@ -20,6 +20,10 @@ func TestProgramsThatCannotBeUsed(t *testing.T) {
 	for _, row := range []struct{ name, path, source, part, line string }{
 		{"not JavaScript", "api.js", "export function before() {}\nfunction (", "api.js:2", "2"},
 		{"a top level that throws", "", "const a = null;\n\na.b", "script.js:3", "3"},
+		{"a namespace of state with a space", "api.js", "\n//# state = a\nexport function before() {}", "api.js:2: a namespace", "2"},
+		{"a namespace of state that is empty", "api.js", "//# state=\nexport function before() {}", "api.js:1: a namespace", "1"},
+		{"a namespace of state in another spelling", "api.js", "// #State: a\nexport function before() {}", "api.js:1: a namespace", "1"},
+		{"two namespaces of state", "api.js", "//# state=a\nexport function before() {}\n//# state=b", "api.js:3: a namespace", "3"},
 		{"none of the functions", "api.js", "function befor() {}", "none of the functions", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {

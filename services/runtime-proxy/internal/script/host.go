@@ -84,7 +84,7 @@ func (h *host) StoreState(ctx context.Context, key string, value json.RawMessage
 }
 
 func (h *host) place() Place {
-	return Place{Connection: h.run.Connection, Connector: h.run.Connector.ID, Key: h.run.StateKey}
+	return Place{Connection: h.run.Connection, Connector: h.run.Connector.ID, Key: h.run.StateKey, Namespace: h.run.Program.namespace}
 }
 
 // Digest implements [sandbox.Host].

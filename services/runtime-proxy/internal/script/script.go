@@ -67,8 +67,9 @@ func NewRunner(pool Pool, states States) (*Runner, error) {
 
 // Program is code that was checked.
 type Program struct {
-	source  sandbox.Program
-	exports sandbox.Exports
+	source    sandbox.Program
+	exports   sandbox.Exports
+	namespace string // of its state
 }
 
 // Has reports whether the code has a function.
@@ -86,6 +87,10 @@ func (r *Runner) Program(ctx context.Context, code *connectorv1.Script) (*Progra
 	p := &Program{source: sandbox.Program{Name: code.GetPath(), Source: code.GetSource()}}
 	if p.source.Name == "" {
 		p.source.Name = "script.js"
+	}
+	var err error
+	if p.namespace, err = namespaceOf(p.source); err != nil {
+		return nil, err
 	}
 	key := fingerprintOf(p.source)
 	if known, ok := r.checked.GetIfPresent(key); ok {

@@ -36,6 +36,9 @@ type Place struct {
 	Connector string
 	// Key seals the values. Without one nothing can be kept.
 	Key []byte
+	// Namespace is the one that the code declares; empty for none. What was kept in
+	// another one does not open.
+	Namespace string
 }
 
 // States keeps values of code. Errors are faults.
@@ -76,6 +79,14 @@ func (p Place) name(key string) string {
 	return bus.Key("state", p.Connection.Environment, p.Connector, p.Connection.ID, key)
 }
 
+// bound is what the seal of a value binds it to, beside the key.
+func (p Place) bound(name string) []byte {
+	if p.Namespace == "" {
+		return []byte(name)
+	}
+	return []byte(name + "\n" + p.Namespace)
+}
+
 func checkKey(key string) error {
 	if key == "" || len(key) > MaxStateKey {
 		return fault.Invalid(fault.ReasonScriptFailed, "the key of a state must have 1 to %d bytes", MaxStateKey)
@@ -84,7 +95,7 @@ func checkKey(key string) error {
 }
 
 // Load implements [States]. A value that does not open was kept by a connection
-// of that name that is gone, and counts as none.
+// of that name that is gone, or in another namespace, and counts as none.
 func (s bucketStates) Load(ctx context.Context, at Place, key string) (json.RawMessage, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
@@ -100,7 +111,7 @@ func (s bucketStates) Load(ctx context.Context, at Place, key string) (json.RawM
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	plain, err := sealer.Open(nil, nil, entry.Value(), []byte(at.name(key)))
+	plain, err := sealer.Open(nil, nil, entry.Value(), at.bound(at.name(key)))
 	if err != nil {
 		return nil, nil //nolint:nilerr // see above
 	}
@@ -128,7 +139,7 @@ func (s bucketStates) Store(ctx context.Context, at Place, key string, value jso
 	if err := s.room(ctx, at, sealer, key); err != nil {
 		return err
 	}
-	sealed := sealer.Seal(nil, nil, value, []byte(at.name(key))) //nolint:gosec // it makes its own random nonce
+	sealed := sealer.Seal(nil, nil, value, at.bound(at.name(key))) //nolint:gosec // it makes its own random nonce
 	if _, err := s.bucket.Put(ctx, at.name(key), sealed); err != nil {
 		return unavailable(err)
 	}
@@ -150,7 +161,7 @@ func (s bucketStates) room(ctx context.Context, at Place, sealer cipher.AEAD, ke
 		return nil
 	}
 	for _, name := range names {
-		gone, err := s.dropForeign(ctx, sealer, name)
+		gone, err := s.dropForeign(ctx, at, sealer, name)
 		if err != nil {
 			return err
 		}
@@ -176,9 +187,9 @@ func (s bucketStates) names(ctx context.Context, at Place) (out []string, err er
 	return out, nil
 }
 
-// dropForeign removes a value that a connection of the same name kept which is
-// gone: nobody can read it any more.
-func (s bucketStates) dropForeign(ctx context.Context, sealer cipher.AEAD, name string) (gone bool, err error) {
+// dropForeign removes a value that a connection of the same name kept which is gone, or
+// other code in a namespace of its own: it takes room from those that can be read.
+func (s bucketStates) dropForeign(ctx context.Context, at Place, sealer cipher.AEAD, name string) (gone bool, err error) {
 	entry, err := s.bucket.Get(ctx, name)
 	if errors.Is(err, jetstream.ErrKeyNotFound) || errors.Is(err, jetstream.ErrKeyDeleted) {
 		return true, nil
@@ -186,7 +197,7 @@ func (s bucketStates) dropForeign(ctx context.Context, sealer cipher.AEAD, name 
 	if err != nil {
 		return false, unavailable(err)
 	}
-	if _, err := sealer.Open(nil, nil, entry.Value(), []byte(name)); err == nil {
+	if _, err := sealer.Open(nil, nil, entry.Value(), at.bound(name)); err == nil {
 		return false, nil
 	}
 	if err := s.bucket.Purge(ctx, name, jetstream.LastRevision(entry.Revision())); err != nil {

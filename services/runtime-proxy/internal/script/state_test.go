@@ -48,6 +48,44 @@ func TestStateOutlivesTheCall(t *testing.T) {
 	}
 }
 
+// TestCodeSeesTheStateOfItsNamespaceAlone: what the code of a former author has kept is
+// not there for code that declares another namespace, and an edit loses nothing.
+func TestCodeSeesTheStateOfItsNamespaceAlone(t *testing.T) {
+	runner := newRunner(t, sandbox.Limits{})
+	run := func(head, body string) string {
+		t.Helper()
+		r := newRig(t, runner)
+		r.load(head + "\nexport function handle(request, ctx) { return new Response({json: (() => {\n" + body + "\n})() ?? null}) }")
+		req := item()
+		resp, err := r.runner.Handle(t.Context(), r.run, &req)
+		must(t, err)
+		return string(resp.Body)
+	}
+	const get = `return ctx.state.get('url') ?? 'nothing'`
+	run("", `ctx.state.set('url', 'https://evil.example')`)
+	if got := run("", get+" // edited"); got != `"https://evil.example"` {
+		t.Errorf("without a namespace: %s", got)
+	}
+	if got := run("//# state=2026-orchid", get); got != `"nothing"` {
+		t.Errorf("in a namespace of its own: %s", got)
+	}
+	run("  //# state=2026-orchid  ", `ctx.state.set('url', 'https://good.example')`)
+	for head, want := range map[string]string{
+		"//# state=2026-orchid\n// edited": `"https://good.example"`, "//# state=2026-lily": `"nothing"`, "": `"nothing"`,
+		"// the line //# state=2026-orchid has to stand alone": `"nothing"`,
+	} {
+		if got := run(head, get); got != want {
+			t.Errorf("%q: %s, want %s", head, got, want)
+		}
+	}
+	t.Run("what others have kept takes no room", func(t *testing.T) {
+		run("//# state=former", `for (let i = 0; i < 98; i++) ctx.state.set('k' + i, i)`)
+		if got := run("//# state=later", `for (let i = 0; i < 100; i++) ctx.state.set('n' + i, i); return ctx.state.get('n99')`); got != "99" {
+			t.Errorf("got %s", got)
+		}
+	})
+}
+
 func TestPlacesAreApart(t *testing.T) {
 	s := script.NewStates(bucket(t))
 	mine := at("default", "crm", "key")

@@ -347,16 +347,21 @@ type RequestLogEntry struct {
 	ResponseBody string `protobuf:"bytes,11,opt,name=response_body,json=responseBody,proto3" json:"response_body,omitempty"`
 	// Length of the answer's body in bytes.
 	ResponseBytes int64 `protobuf:"varint,12,opt,name=response_bytes,json=responseBytes,proto3" json:"response_bytes,omitempty"`
-	// Reason of the failure, if there was no answer.
+	// Reason of the failure, if there was no answer; empty for custom code that did not fail.
 	Error string `protobuf:"bytes,13,opt,name=error,proto3" json:"error,omitempty"`
 	// How long it took.
 	Latency *durationpb.Duration `protobuf:"bytes,14,opt,name=latency,proto3" json:"latency,omitempty"`
-	// Which attempt of the call it was; the first is 1.
+	// Which attempt of the call it was; the first is 1. 0 is a run of custom code that
+	// failed (error), or that logged what belongs to no request: it has no answer.
 	Attempt int32 `protobuf:"varint,15,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	// What custom code logged.
-	Logs          []string `protobuf:"bytes,16,rep,name=logs,proto3" json:"logs,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// What custom code logged, the level of each line before it: "warn no items".
+	Logs []string `protobuf:"bytes,16,rep,name=logs,proto3" json:"logs,omitempty"`
+	// True if the request's body was longer than what is kept of it.
+	RequestBodyCut bool `protobuf:"varint,17,opt,name=request_body_cut,json=requestBodyCut,proto3" json:"request_body_cut,omitempty"`
+	// True if the answer's body was longer than what is kept of it.
+	ResponseBodyCut bool `protobuf:"varint,18,opt,name=response_body_cut,json=responseBodyCut,proto3" json:"response_body_cut,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *RequestLogEntry) Reset() {
@@ -501,6 +506,20 @@ func (x *RequestLogEntry) GetLogs() []string {
 	return nil
 }
 
+func (x *RequestLogEntry) GetRequestBodyCut() bool {
+	if x != nil {
+		return x.RequestBodyCut
+	}
+	return false
+}
+
+func (x *RequestLogEntry) GetResponseBodyCut() bool {
+	if x != nil {
+		return x.ResponseBodyCut
+	}
+	return false
+}
+
 // RequestLogHeader is one header field line.
 type RequestLogHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -591,7 +610,7 @@ const file_ferrule_runtime_v1_request_log_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"\x86\x01\n" +
 	"\x1dListRequestLogEntriesResponse\x12=\n" +
 	"\aentries\x18\x01 \x03(\v2#.ferrule.runtime.v1.RequestLogEntryR\aentries\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xfa\x04\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd0\x05\n" +
 	"\x0fRequestLogEntry\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12!\n" +
 	"\foperation_id\x18\x02 \x01(\tR\voperationId\x12\x1c\n" +
@@ -610,7 +629,9 @@ const file_ferrule_runtime_v1_request_log_proto_rawDesc = "" +
 	"\x05error\x18\r \x01(\tR\x05error\x123\n" +
 	"\alatency\x18\x0e \x01(\v2\x19.google.protobuf.DurationR\alatency\x12\x18\n" +
 	"\aattempt\x18\x0f \x01(\x05R\aattempt\x12\x12\n" +
-	"\x04logs\x18\x10 \x03(\tR\x04logs\"<\n" +
+	"\x04logs\x18\x10 \x03(\tR\x04logs\x12(\n" +
+	"\x10request_body_cut\x18\x11 \x01(\bR\x0erequestBodyCut\x12*\n" +
+	"\x11response_body_cut\x18\x12 \x01(\bR\x0fresponseBodyCut\"<\n" +
 	"\x10RequestLogHeader\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05valueB\xd7\x01\n" +
