@@ -146,10 +146,10 @@ func (s *Service) buildQueue(subscriptions *store.Store) error {
 // buildDelivery makes what works on the queue.
 func (s *Service) buildDelivery(keys *callback.Keys, runtime core.Runtime) {
 	s.archive = delivery.NewArchive(s.queue)
-	s.dispatcher = delivery.NewDispatcher(s.queue)
 	s.deliverer = delivery.NewDeliverer(s.queue.Ports, newUID(), []delivery.Sender{
 		delivery.NewHTTP(s.env.Guard, keys, s.env.Clock), delivery.NewAction(runtime),
 	}, s.cfg.SinkWorkers)
+	s.dispatcher = delivery.NewDispatcher(s.queue, s.deliverer)
 }
 
 // newUID returns 32 random hexadecimal digits.
