@@ -83,14 +83,12 @@ func New(ctx context.Context, env service.Env, beside Beside) (*Gateway, error) 
 	}
 	vault := vaultv1.NewVaultServiceClient(env.Client(service.Vault))
 	env.Health.Set("edge", nil)
-	observed := func(h http.Handler, name string) http.Handler {
-		return otelhttp.NewHandler(h, name, otelhttp.WithTracerProvider(env.Tracer), otelhttp.WithMeterProvider(env.Meter))
-	}
 	// Paths of callbacks are secrets, and queries of sign-ins hold codes: they have no
-	// place in a trace.
+	// place in a trace. What becomes of a notification is measured by the call of the
+	// trigger service that it leads to.
 	return &Gateway{env: env, handler: &router{
-		rest:        observed(rest, "rest"),
-		hooks:       observed(hooks.New(ingress), "webhook"),
+		rest:        otelhttp.NewHandler(rest, "rest", otelhttp.WithTracerProvider(env.Tracer), otelhttp.WithMeterProvider(env.Meter)),
+		hooks:       hooks.New(ingress),
 		callbacks:   callbacks.New(runtimev1.NewRuntimeServiceClient(env.Client(service.Runtime))),
 		signIn:      signin.New(vault),
 		passThrough: beside.PassThrough,

@@ -68,6 +68,16 @@ func (k *keyed) accepted() int {
 	return k.total
 }
 
+// begun is how many attempts were made.
+func (k *keyed) begun() (n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, calls := range k.calls {
+		n += calls
+	}
+	return n
+}
+
 // inOrder checks that the first arrivals of each key are in order.
 func (k *keyed) inOrder(t *testing.T, want map[string][]string) {
 	t.Helper()
