@@ -186,9 +186,12 @@ func publishable(subject string) bool {
 // Writers of an outbox use it, because the relay that
 // publishes later knows nothing of the request. m itself is not changed.
 func WithTrace(ctx context.Context, m outbox.Message) outbox.Message {
+	if m.Header["traceparent"] != "" {
+		return m
+	}
 	carried := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carried)
-	if len(carried) == 0 || m.Header["traceparent"] != "" {
+	if len(carried) == 0 {
 		return m
 	}
 	header := make(map[string]string, len(m.Header)+len(carried))

@@ -159,15 +159,19 @@ func (s *Scheduler) process(ctx context.Context, m jetstream.Msg, handle Handler
 		s.settled(f, m.NakWithDelay(busyDelay))
 		return
 	}
-	defer s.end(f.ID) // after the acknowledgement: until then it could come again
+	defer s.end(f.ID) // after the acknowledgement was sent: until then it could come again
 	err = s.keepingAlive(m, func() error { return s.fire(ctx, f, handle) })
 
 	// The stop of the process must not keep what was done from being confirmed.
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), operationTimeout)
 	defer cancel()
 	switch {
+	case err == nil && ctx.Err() == nil:
+		// Should it be lost with the connection, the firing comes again and its next
+		// definition is there.
+		s.settled(f, m.Ack())
 	case err == nil:
-		s.settled(f, m.DoubleAck(detached))
+		s.settled(f, m.DoubleAck(detached)) // the connection may end with us
 	case ctx.Err() != nil:
 		s.settled(f, m.Nak()) // at once, for another process
 	default:

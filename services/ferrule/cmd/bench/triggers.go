@@ -13,6 +13,7 @@ import (
 	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/child"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/cost"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/measure"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/notices"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/report"
@@ -56,7 +57,8 @@ type noticed struct {
 	api    string
 	client *rest.Client
 	plain  *http.Client // for the API
-	inside string       // the URL at which the suite's process shows itself; empty unless profiles are wanted
+	pid    int
+	inside string // the URL at which the suite's process shows itself; empty unless profiles are wanted
 }
 
 // ingress compares the rate of notifications with that of a bare handler, looks at
@@ -70,27 +72,34 @@ func (r *run) ingress(ctx context.Context, sync string, result *report.Report) e
 	if err != nil {
 		return err
 	}
-	bare, bareInside, err := r.startBare(ctx, sync)
+	bare, err := r.startBare(ctx, sync)
 	if err != nil {
 		return err
 	}
 	figures := []report.Figure{
 		{Name: "bare handler on JetStream, sync " + sync}, {Name: "Ferrule webhook, sync " + sync},
 	}
-	targets := []notices.Registration{{URL: "http://" + bare}, to}
+	targets, pids := []notices.Registration{{URL: "http://" + bare.addr}, to}, []int{bare.pid, n.pid}
+	before := make([]time.Duration, len(pids))
 	for round := range r.rounds {
 		for i, target := range targets {
-			r.say("round %d of %d: %s", round+1, r.rounds, figures[i].Name)
 			got, err := r.rate(ctx, target)
 			if err != nil {
 				return err
 			}
+			taken, err := cost.CPU(cost.Root, pids[i])
+			if err != nil {
+				return err
+			}
+			sent := got.PerSecond() * (r.warmup + got.Elapsed).Seconds()
+			r.say("round %d of %d: %s, %.0f us of a processor for one", round+1, r.rounds, figures[i].Name, float64((taken-before[i]).Microseconds())/max(sent, 1))
+			before[i] = taken
 			figures[i].Rounds = append(figures[i].Rounds, got)
 		}
 	}
 	result.Figures = append(result.Figures, figures...)
 	result.Ratios = append(result.Ratios, report.Compare("webhook to the bare handler, sync "+sync, figures[1], figures[0], notices.IngressGoal))
-	for i, inside := range []string{bareInside, n.inside} {
+	for i, inside := range []string{bare.inside, n.inside} {
 		if inside == "" {
 			continue
 		}
@@ -156,7 +165,7 @@ func (r *run) notice(ctx context.Context, sync string) (*noticed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &noticed{api: api, client: client, plain: plain, inside: inside}, nil
+	return &noticed{api: api, client: client, plain: plain, pid: s.pid, inside: inside}, nil
 }
 
 // startNoticed starts the suite: as its users do, or, for profiles, inside of this
@@ -173,25 +182,31 @@ func (r *run) startNoticed(ctx context.Context, args []string) (*suite, string, 
 	return s, "", err
 }
 
-// startBare starts the bare handler and returns its address, and the URL at which its
-// process shows itself if profiles are wanted.
-func (r *run) startBare(ctx context.Context, sync string) (addr, inside string, err error) {
-	if r.profile == "" {
-		addr, err = r.start(ctx, roleBare, task{Sync: sync})
-		return addr, "", err
-	}
+// bareHandler is a running bare handler. inside is the URL at which its process shows
+// itself, and is empty unless profiles are wanted.
+type bareHandler struct {
+	addr, inside string
+	pid          int
+}
+
+// startBare starts the bare handler.
+func (r *run) startBare(ctx context.Context, sync string) (*bareHandler, error) {
 	line, err := json.Marshal(task{Sync: sync, Inspected: true})
 	if err != nil {
-		return "", "", fmt.Errorf("write the task of the bare handler: %w", err)
+		return nil, fmt.Errorf("write the task of the bare handler: %w", err)
 	}
 	c, err := child.Start(ctx, child.Spec{
 		Program: r.self, Args: []string{roleArgument, roleBare}, Input: line, Ready: inspected, Stderr: r.progress,
 	})
 	if err != nil {
-		return "", "", err
+		return nil, err
 	}
 	r.children = append(r.children, c)
-	return c.Said[2], "http://" + c.Said[1], nil
+	b := &bareHandler{addr: c.Said[2], pid: c.Pid()}
+	if r.profile != "" {
+		b.inside = "http://" + c.Said[1]
+	}
+	return b, nil
 }
 
 // subscribe registers a callback, with a sink unless its path is empty, and returns

@@ -140,9 +140,9 @@ func (q queued) wait() error {
 // batch queues events, all at a time and in their order, says once for each sink that
 // there is work, and only then acknowledges the events.
 func (d *Dispatcher) batch(ctx context.Context, batch []jetstream.Msg) {
-	started := make([]queued, 0, len(batch))
+	started, known := make([]queued, 0, len(batch)), subscriptions{of: d.queue.Subscriptions}
 	for _, m := range batch {
-		q, err := d.dispatch(ctx, m)
+		q, err := d.dispatch(ctx, m, &known)
 		if err != nil {
 			_ = q.wait() // whatever became of it, all of it is tried again
 			d.retry(ctx, m, err)
@@ -201,7 +201,7 @@ func (d *Dispatcher) retry(ctx context.Context, m jetstream.Msg, err error) {
 
 // dispatch begins to queue an event for each sink of its subscription. Queued twice, it
 // is dropped by its id.
-func (d *Dispatcher) dispatch(ctx context.Context, m jetstream.Msg) (queued, error) {
+func (d *Dispatcher) dispatch(ctx context.Context, m jetstream.Msg, known *subscriptions) (queued, error) {
 	q := queued{message: m}
 	uid := m.Headers().Get(events.HeaderSubscription)
 	if uid == "" {
@@ -211,7 +211,7 @@ func (d *Dispatcher) dispatch(ctx context.Context, m jetstream.Msg) (queued, err
 	if err != nil {
 		return q, err
 	}
-	sub, err := d.queue.Subscriptions.ByUID(ctx, uid)
+	sub, err := known.byUID(ctx, uid)
 	switch {
 	case errors.Is(err, core.ErrNotFound):
 		return q, nil // deleted: what is inactive is inactive
@@ -229,4 +229,26 @@ func (d *Dispatcher) dispatch(ctx context.Context, m jetstream.Msg) (queued, err
 		}
 	}
 	return q, nil
+}
+
+// subscriptions are those of a batch of events, of which many are of the same one. Each
+// is read once.
+type subscriptions struct {
+	of   Subscriptions
+	read map[string]core.Subscription
+}
+
+func (s *subscriptions) byUID(ctx context.Context, uid string) (core.Subscription, error) {
+	if sub, ok := s.read[uid]; ok {
+		return sub, nil
+	}
+	sub, err := s.of.ByUID(ctx, uid)
+	if err != nil {
+		return sub, err
+	}
+	if s.read == nil {
+		s.read = map[string]core.Subscription{}
+	}
+	s.read[uid] = sub
+	return sub, nil
 }
