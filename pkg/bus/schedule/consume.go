@@ -37,8 +37,10 @@ type Handler func(ctx context.Context, f Firing) (next time.Time, state []byte, 
 
 // Times of a worker.
 const (
-	// pullWait is how long a worker waits for work before it asks again.
-	pullWait = 30 * time.Second
+	// pullWait is how long a worker waits for work before it asks again. From some 10 s
+	// on, the client library watches over each request with a timer that it keeps for
+	// another 10 s once it has its answer, with more than a kilobyte that hangs on it.
+	pullWait = 9 * time.Second
 	// troublePause separates attempts while the bus cannot give work.
 	troublePause = time.Second
 	// busyDelay is when a firing comes again whose id is running here.

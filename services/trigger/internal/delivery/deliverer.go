@@ -18,8 +18,9 @@ const (
 	// pullers is how many requests for work a process has open: few, because the bus
 	// bounds those of all processes together.
 	pullers = 4
-	// pullWait is how long a request for work is open.
-	pullWait = 30 * time.Second
+	// pullWait is how long a request for work is open. From some 10 s on, each would
+	// occupy memory for 10 s after its answer, see package schedule.
+	pullWait = 9 * time.Second
 	// sweepEvery is how often it is looked for deliveries about which nobody was
 	// told: a process can die between two steps.
 	sweepEvery = 5 * time.Minute
