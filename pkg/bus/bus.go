@@ -109,7 +109,7 @@ func Connect(ctx context.Context, cfg Config) (*Bus, error) {
 		conn.Close()
 		return nil, err
 	}
-	if b.js, err = jetstream.New(conn, jetstream.WithDefaultTimeout(requestTimeout)); err != nil {
+	if b.js, err = jetstream.New(conn, jetstream.WithDefaultTimeout(requestTimeout), jetstream.WithPublishAsyncTimeout(cfg.PublishTimeout)); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("open jetstream: %w", err)
 	}

@@ -55,14 +55,49 @@ func (b *Bus) Publish(ctx context.Context, m outbox.Message) error {
 	}
 	waiting, cancel := context.WithTimeout(ctx, b.cfg.PublishTimeout)
 	defer cancel()
+	// WithMsgID is what makes a repetition harmless; no retries of its own
+	// beyond the default two, as the outbox repeats for as long as it takes.
+	_, err := b.js.PublishMsg(waiting, written(ctx, m), jetstream.WithMsgID(m.ID))
+	return outcome(ctx, m, err)
+}
+
+// Start is [Bus.Publish] for many messages at a time: it sends the message and
+// returns what waits for its confirmation. Messages of one stream are stored in the
+// order in which they were started, but for those that are started again. wait may be
+// called once, from any goroutine; whoever does not call it does not know whether the
+// message is safe.
+func (b *Bus) Start(ctx context.Context, m outbox.Message) (wait func() error) {
+	if err := Check(m); err != nil {
+		return func() error { return err }
+	}
+	future, err := b.js.PublishMsgAsync(written(ctx, m), jetstream.WithMsgID(m.ID))
+	if err != nil {
+		return func() error { return outcome(ctx, m, err) }
+	}
+	return func() error {
+		select {
+		case <-future.Ok():
+			return nil
+		case err := <-future.Err(): // after Config.PublishTimeout at the latest
+			return outcome(ctx, m, err)
+		case <-ctx.Done():
+			return outcome(ctx, m, ctx.Err())
+		}
+	}
+}
+
+// written is a message as the client sends it.
+func written(ctx context.Context, m outbox.Message) *nats.Msg {
 	m = WithTrace(ctx, m)
 	msg := &nats.Msg{Subject: m.Subject, Data: m.Data, Header: make(nats.Header, len(m.Header)+1)}
 	for name, value := range m.Header {
 		msg.Header[name] = []string{value}
 	}
-	// WithMsgID is what makes a repetition harmless; no retries of its own
-	// beyond the default two, as the outbox repeats for as long as it takes.
-	_, err := b.js.PublishMsg(waiting, msg, jetstream.WithMsgID(m.ID))
+	return msg
+}
+
+// outcome translates what became of a publish.
+func outcome(ctx context.Context, m outbox.Message, err error) error {
 	switch {
 	case err == nil:
 		return nil
@@ -151,9 +186,12 @@ func publishable(subject string) bool {
 // Writers of an outbox use it, because the relay that
 // publishes later knows nothing of the request. m itself is not changed.
 func WithTrace(ctx context.Context, m outbox.Message) outbox.Message {
+	if m.Header["traceparent"] != "" {
+		return m
+	}
 	carried := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carried)
-	if len(carried) == 0 || m.Header["traceparent"] != "" {
+	if len(carried) == 0 {
 		return m
 	}
 	header := make(map[string]string, len(m.Header)+len(carried))

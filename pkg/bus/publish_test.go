@@ -3,6 +3,7 @@ package bus_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -168,11 +169,44 @@ func TestPublishFailures(t *testing.T) {
 		}, fault.CodeUnavailable},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			err := row.build(t).Publish(row.ctx, m)
-			if err == nil || fault.From(err).Code() != row.code {
+			b := row.build(t)
+			if err := b.Publish(row.ctx, m); err == nil || fault.From(err).Code() != row.code {
 				t.Errorf("Publish() = %v, want code %v", err, row.code)
 			}
+			if err := b.Start(row.ctx, m)(); err == nil || fault.From(err).Code() != row.code {
+				t.Errorf("Start() = %v, want code %v", err, row.code)
+			}
 		})
+	}
+}
+
+func TestStartedMessagesAreStoredOnceAndInTheirOrder(t *testing.T) {
+	b := testkit.NewNATS(t)
+	const n = 200
+	var waits []func() error
+	for i := range n {
+		m := outbox.Message{ID: fmt.Sprint(i), Subject: "ferrule.event.e.c.o.s", Data: fmt.Append(nil, i)}
+		waits = append(waits, b.Start(t.Context(), m), b.Start(t.Context(), m))
+	}
+	for _, wait := range waits {
+		if err := wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stream, err := b.JetStream().Stream(t.Context(), bus.StreamEvents)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stored := stream.CachedInfo().State.Msgs; stored != n {
+		t.Errorf("%d messages are stored, want %d", stored, n)
+	}
+	for i := range n {
+		if m, err := stream.GetMsg(t.Context(), uint64(i+1)); err != nil || string(m.Data) != fmt.Sprint(i) {
+			t.Fatalf("message %d is %v, %v", i+1, m, err)
+		}
+	}
+	if err := b.Start(t.Context(), outbox.Message{Subject: "ferrule.event.e.c.o.s"})(); fault.CodeOf(err) != fault.CodeInvalidArgument {
+		t.Errorf("a message without an id: %v", err)
 	}
 }
 

@@ -61,27 +61,38 @@ var (
 	_ service.HTTP    = (*Gateway)(nil)
 )
 
-// New builds the gateway. passThrough serves the data plane: the runtime's own
-// handler where it lives in the same process, or [Remote].
-func New(ctx context.Context, env service.Env, passThrough http.Handler) (*Gateway, error) {
+// Ingress takes notifications for the trigger service.
+type Ingress = hooks.Ingress
+
+// Beside is what the gateway is built on that may live in the same process.
+type Beside struct {
+	// PassThrough serves the data plane: the runtime's own handler, or [Remote].
+	PassThrough http.Handler
+	// Ingress is the trigger service's own; nil reaches it over gRPC.
+	Ingress Ingress
+}
+
+// New builds the gateway.
+func New(ctx context.Context, env service.Env, beside Beside) (*Gateway, error) {
 	rest, err := edge.New(ctx, env.Client, env.Clock)
 	if err != nil {
 		return nil, fmt.Errorf("build gateway: %w", err)
 	}
-	trigger := triggerv1.NewTriggerServiceClient(env.Client(service.Trigger))
+	ingress := beside.Ingress
+	if ingress == nil {
+		ingress = hooks.Remote(triggerv1.NewTriggerServiceClient(env.Client(service.Trigger)))
+	}
 	vault := vaultv1.NewVaultServiceClient(env.Client(service.Vault))
 	env.Health.Set("edge", nil)
-	observed := func(h http.Handler, name string) http.Handler {
-		return otelhttp.NewHandler(h, name, otelhttp.WithTracerProvider(env.Tracer), otelhttp.WithMeterProvider(env.Meter))
-	}
 	// Paths of callbacks are secrets, and queries of sign-ins hold codes: they have no
-	// place in a trace.
+	// place in a trace. What becomes of a notification is measured by the call of the
+	// trigger service that it leads to.
 	return &Gateway{env: env, handler: &router{
-		rest:        observed(rest, "rest"),
-		hooks:       observed(hooks.New(trigger), "webhook"),
+		rest:        otelhttp.NewHandler(rest, "rest", otelhttp.WithTracerProvider(env.Tracer), otelhttp.WithMeterProvider(env.Meter)),
+		hooks:       hooks.New(ingress),
 		callbacks:   callbacks.New(runtimev1.NewRuntimeServiceClient(env.Client(service.Runtime))),
 		signIn:      signin.New(vault),
-		passThrough: passThrough,
+		passThrough: beside.PassThrough,
 	}}, nil
 }
 

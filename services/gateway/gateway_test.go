@@ -135,7 +135,7 @@ func start(t *testing.T, s *suite, passThrough http.Handler) *httptest.Server {
 		Name: service.Gateway, Log: log, Health: health.New(log), Clock: clock.System(),
 		Tracer: tracenoop.NewTracerProvider(), Meter: noop.NewMeterProvider(),
 		Client: func(string) grpc.ClientConnInterface { return conn },
-	}, passThrough)
+	}, gateway.Beside{PassThrough: passThrough})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ type Config struct {
 // Flags declares the flags of c with their defaults.
 func (c *Config) Flags(flags *pflag.FlagSet) {
 	service.PublicURLFlag(flags, &c.PublicURL)
-	flags.IntVar(&c.PollWorkers, "poll-workers", 16, "how many polls are made at the same time")
+	flags.IntVar(&c.PollWorkers, "poll-workers", 64, "how many polls are made at the same time")
 	flags.IntVar(&c.SinkWorkers, "sink-workers", 128, "how many sinks are served at the same time")
 }
 

@@ -148,10 +148,10 @@ func (s *Service) buildQueue(subscriptions *store.Store) error {
 // buildDelivery makes what works on the queue.
 func (s *Service) buildDelivery(keys *callback.Keys, runtime core.Runtime) {
 	s.archive = delivery.NewArchive(s.queue)
-	s.dispatcher = delivery.NewDispatcher(s.queue)
 	s.deliverer = delivery.NewDeliverer(s.queue.Ports, newUID(), []delivery.Sender{
 		delivery.NewHTTP(s.env.Guard, keys, s.env.Clock), delivery.NewAction(runtime),
 	}, s.cfg.SinkWorkers)
+	s.dispatcher = delivery.NewDispatcher(s.queue, s.deliverer)
 }
 
 // newUID returns 32 random hexadecimal digits.
@@ -194,7 +194,37 @@ func (r replays) Wake(ctx context.Context, s core.Subscription, sink core.Sink) 
 
 // Register adds the service's gRPC implementation.
 func (s *Service) Register(to grpc.ServiceRegistrar) {
-	api.Register(to, s.triggers, s.reader, s.archive, s.watch, s.stopping)
+	triggerv1.RegisterTriggerServiceServer(to, s.server())
+}
+
+// server is the implementation of the service's methods.
+func (s *Service) server() *api.Server {
+	return api.New(s.triggers, s.reader, s.archive, s.watch, s.stopping)
+}
+
+// Ingress is the ingress of webhooks for a gateway in the same process, without the
+// gRPC call, which takes longer than what it is for.
+func (s *Service) Ingress() *Ingress {
+	return &Ingress{server: s.server(), local: grpcx.NewLocal(grpcx.LocalConfig{
+		Log: s.env.Log, Clock: s.env.Clock, Peer: service.Gateway, Tracer: s.env.Tracer, Meter: s.env.Meter,
+	})}
+}
+
+// Ingress takes notifications from a gateway in the same process. It is safe for
+// concurrent use.
+type Ingress struct {
+	server *api.Server
+	local  *grpcx.Local
+}
+
+// IngestWebhook is the method of triggerv1.TriggerServiceServer.
+func (i *Ingress) IngestWebhook(ctx context.Context, req *triggerv1.IngestWebhookRequest) (*triggerv1.IngestWebhookResponse, error) {
+	var res *triggerv1.IngestWebhookResponse
+	_, err := i.local.Call(ctx, triggerv1.TriggerService_IngestWebhook_FullMethodName, req, func(ctx context.Context, _ any) (_ any, err error) {
+		res, err = i.server.IngestWebhook(ctx, req)
+		return nil, err
+	})
+	return res, err
 }
 
 // Rules keeps the ingress of webhooks to the gateway.

@@ -37,8 +37,10 @@ type Handler func(ctx context.Context, f Firing) (next time.Time, state []byte, 
 
 // Times of a worker.
 const (
-	// pullWait is how long a worker waits for work before it asks again.
-	pullWait = 30 * time.Second
+	// pullWait is how long a worker waits for work before it asks again. From some 10 s
+	// on, the client library watches over each request with a timer that it keeps for
+	// another 10 s once it has its answer, with more than a kilobyte that hangs on it.
+	pullWait = 9 * time.Second
 	// troublePause separates attempts while the bus cannot give work.
 	troublePause = time.Second
 	// busyDelay is when a firing comes again whose id is running here.
@@ -159,15 +161,19 @@ func (s *Scheduler) process(ctx context.Context, m jetstream.Msg, handle Handler
 		s.settled(f, m.NakWithDelay(busyDelay))
 		return
 	}
-	defer s.end(f.ID) // after the acknowledgement: until then it could come again
+	defer s.end(f.ID) // after the acknowledgement was sent: until then it could come again
 	err = s.keepingAlive(m, func() error { return s.fire(ctx, f, handle) })
 
 	// The stop of the process must not keep what was done from being confirmed.
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), operationTimeout)
 	defer cancel()
 	switch {
+	case err == nil && ctx.Err() == nil:
+		// Should it be lost with the connection, the firing comes again and its next
+		// definition is there.
+		s.settled(f, m.Ack())
 	case err == nil:
-		s.settled(f, m.DoubleAck(detached))
+		s.settled(f, m.DoubleAck(detached)) // the connection may end with us
 	case ctx.Err() != nil:
 		s.settled(f, m.Nak()) // at once, for another process
 	default:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/cost"
@@ -52,7 +51,7 @@ type comparison struct {
 	apiPid   int
 	subjects []subject
 	suite    *suite
-	// inside is the address at which the suite's process shows itself, and is empty
+	// inside is the URL at which the suite's process shows itself, and is empty
 	// unless profiles are wanted.
 	inside string
 }
@@ -71,7 +70,7 @@ func (r *run) beside(ctx context.Context, result *report.Report) error {
 	if err := c.startAll(ctx); err != nil {
 		return err
 	}
-	c.subjects = slices.DeleteFunc(c.subjects, func(s subject) bool { return !strings.Contains(s.name, c.only) })
+	c.subjects = slices.DeleteFunc(c.subjects, func(s subject) bool { return !c.wants(s.name) })
 	if err := c.rounds(ctx); err != nil {
 		return err
 	}
@@ -129,7 +128,7 @@ func (c *comparison) measure(ctx context.Context, s subject) (proxies.Round, err
 func (c *comparison) taken(ctx context.Context, s subject) (time.Duration, float64, error) {
 	var allocations float64
 	if s.inside != "" {
-		metrics, err := c.get(ctx, s.inside, "/metrics", nil)
+		metrics, err := get(ctx, s.inside, "/metrics", nil)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -195,4 +194,25 @@ func (c *comparison) check() {
 		add(proxies.Compare("CPU of a pass-through call to that of "+other, proxies.CPU, pass, c.of(other), proxies.Information, 0))
 	}
 	add(proxies.Compare("CPU of gRPC Invoke to that of the bare gRPC handler", proxies.CPU, c.of(nameInvoke), c.of(nameBare), proxies.Information, 0))
+}
+
+// profiles measures once more what can be profiled, if profiles are wanted, and
+// writes them.
+func (c *comparison) profiles(ctx context.Context) error {
+	if c.profile == "" {
+		return nil
+	}
+	for _, s := range c.subjects {
+		if s.profile == "" {
+			continue
+		}
+		err := c.profiled(ctx, s.name, s.profile, func() error {
+			_, err := c.measure(ctx, s)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -24,7 +24,7 @@ func TestARoleCanBeInspected(t *testing.T) {
 	if err != nil || said == nil {
 		t.Fatalf("it said %q, %v", first+second, err)
 	}
-	metrics, err := new(comparison).get(t.Context(), "http://"+said[1], "/metrics", nil)
+	metrics, err := get(t.Context(), "http://"+said[1], "/metrics", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestARoleCanBeInspected(t *testing.T) {
 	if err := metrics.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := new(comparison).get(t.Context(), "http://"+said[1], "/nothing", nil); err == nil {
+	if _, err := get(t.Context(), "http://"+said[1], "/nothing", nil); err == nil {
 		t.Error("what does not exist: no error")
 	}
 	a.leave(t)

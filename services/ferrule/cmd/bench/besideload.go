@@ -2,16 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/baseline"
@@ -21,7 +16,6 @@ import (
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/measure"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/proxies"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/wrk"
-	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
 )
 
 // wrkCalls makes the calls of an HTTP target with wrk.
@@ -46,23 +40,6 @@ func (c *comparison) wrkCalls(ctx context.Context, t load.Target, d time.Duratio
 		return measure.Result{}, err
 	}
 	return wrk.Parse(out)
-}
-
-// get asks a program on this machine for what is at a path; the caller closes the
-// answer.
-func (c *comparison) get(ctx context.Context, base, path string, query url.Values) (io.ReadCloser, error) {
-	client, err := rest.New(base, "")
-	if err != nil {
-		return nil, err
-	}
-	res, err := client.Do(ctx, http.MethodGet, path, query, nil)
-	if err != nil {
-		return nil, err
-	}
-	if res.StatusCode != http.StatusOK {
-		return nil, errors.Join(fmt.Errorf("%s%s answers %s", base, path, res.Status), res.Body.Close())
-	}
-	return res.Body, nil
 }
 
 // hauls sends large bodies through the suite, one down and one up.
@@ -112,51 +89,4 @@ func (c *comparison) haul(ctx context.Context, t load.Target, upload int64) (pro
 	}
 	_, peak, err := cost.Resident(cost.Root, c.suite.pid)
 	return proxies.Bulk{Elapsed: got.Elapsed, Memory: peak - before}, err
-}
-
-// profiles measures once more what can be profiled, if profiles are wanted, and
-// writes them.
-func (c *comparison) profiles(ctx context.Context) error {
-	if c.profile == "" {
-		return nil
-	}
-	if err := os.MkdirAll(c.profile, 0o750); err != nil {
-		return fmt.Errorf("make the folder of profiles: %w", err)
-	}
-	for _, s := range c.subjects {
-		if s.profile == "" {
-			continue
-		}
-		c.say("profiling %s", s.name)
-		for _, kind := range []string{"profile", "allocations"} {
-			var wait sync.WaitGroup
-			var failed error
-			wait.Go(func() { failed = c.writeProfile(ctx, s, kind) })
-			_, err := c.measure(ctx, s)
-			wait.Wait()
-			if err := errors.Join(err, failed); err != nil {
-				return fmt.Errorf("profile %s: %w", s.name, err)
-			}
-		}
-	}
-	return nil
-}
-
-// writeProfile writes a profile of the time in which a subject is measured: of the
-// processors, or of what it allocates.
-func (c *comparison) writeProfile(ctx context.Context, s subject, kind string) error {
-	seconds := int((c.warmup + c.duration) / time.Second)
-	answer, err := c.get(ctx, s.profile, "/"+kind, url.Values{"seconds": {strconv.Itoa(max(seconds, 1))}})
-	if err != nil {
-		return err
-	}
-	text, err := io.ReadAll(answer)
-	if err := errors.Join(err, answer.Close()); err != nil {
-		return fmt.Errorf("read the profile: %w", err)
-	}
-	name := strings.NewReplacer(" ", "-", "'", "", ",", "", ".", "-", "/", "-").Replace(strings.ToLower(s.name))
-	if err := os.WriteFile(filepath.Join(c.profile, name+"."+kind+".pprof"), text, 0o600); err != nil {
-		return fmt.Errorf("write the profile: %w", err)
-	}
-	return nil
 }

@@ -218,11 +218,10 @@ func (c *comparison) startFerrule(ctx context.Context) error {
 		handler.target.Invoke, handler.target.Token = invoke, c.suite.token
 	}
 	ferrule := func(name string, h *load.HTTP) subject {
-		s := subject{name: name, pid: c.suite.pid, inside: c.suite.rest, target: load.Target{Addr: c.suite.edge(), Token: c.suite.token, HTTP: h}}
-		if c.inside != "" {
-			s.profile = "http://" + c.inside
+		return subject{
+			name: name, pid: c.suite.pid, inside: c.suite.rest, profile: c.inside,
+			target: load.Target{Addr: c.suite.edge(), Token: c.suite.token, HTTP: h},
 		}
-		return s
 	}
 	called := ferrule(nameInvoke, nil)
 	called.target.Addr, called.target.Invoke = c.suite.grpc, invoke
@@ -253,16 +252,6 @@ func (c *comparison) startMeasured(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	ready := regexp.MustCompile(`(?s)inspected at (\S+)\n.*` + strings.TrimPrefix(readyLines.String(), "(?s)"))
-	line, err := json.Marshal(task{Args: upArgs(dir), Inspected: true})
-	if err != nil {
-		return fmt.Errorf("write the task of the suite: %w", err)
-	}
-	p, err := child.Start(ctx, child.Spec{Program: c.self, Args: []string{roleArgument, roleSuite}, Input: line, Ready: ready, Stderr: c.progress})
-	if err != nil {
-		return err
-	}
-	c.inside = p.Said[1]
-	c.suite, err = c.suiteOf(p)
+	c.suite, c.inside, err = c.startInside(ctx, upArgs(dir))
 	return err
 }

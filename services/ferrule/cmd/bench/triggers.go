@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
 	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/child"
+	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/cost"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/measure"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/notices"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bench/report"
@@ -34,18 +36,29 @@ const settleTime = 3 * time.Second
 func (r *run) triggers(ctx context.Context, result *report.Report) error {
 	result.Triggers = &notices.Outcome{}
 	for _, sync := range []string{syncAlways, syncInterval} {
+		if !r.wants("webhooks, sync " + sync) {
+			continue
+		}
 		if err := r.ingress(ctx, sync, result); err != nil {
 			return fmt.Errorf("measure webhooks with sync %s: %w", sync, err)
 		}
 	}
+	if !r.wants("polling subscriptions") {
+		return nil
+	}
 	return r.crowds(ctx, result.Triggers)
 }
+
+// wants says whether what has a name is to be measured.
+func (o options) wants(name string) bool { return strings.Contains(name, o.only) }
 
 // noticed is a suite with an API whose webhook it is subscribed to.
 type noticed struct {
 	api    string
 	client *rest.Client
 	plain  *http.Client // for the API
+	pid    int
+	inside string // the URL at which the suite's process shows itself; empty unless profiles are wanted
 }
 
 // ingress compares the rate of notifications with that of a bare handler, looks at
@@ -59,31 +72,49 @@ func (r *run) ingress(ctx context.Context, sync string, result *report.Report) e
 	if err != nil {
 		return err
 	}
-	bare, err := r.start(ctx, roleBare, task{Sync: sync})
+	bare, err := r.startBare(ctx, sync)
 	if err != nil {
 		return err
 	}
 	figures := []report.Figure{
 		{Name: "bare handler on JetStream, sync " + sync}, {Name: "Ferrule webhook, sync " + sync},
 	}
-	targets := []notices.Registration{{URL: "http://" + bare}, to}
+	targets, pids := []notices.Registration{{URL: "http://" + bare.addr}, to}, []int{bare.pid, n.pid}
+	before := make([]time.Duration, len(pids))
 	for round := range r.rounds {
 		for i, target := range targets {
-			r.say("round %d of %d: %s", round+1, r.rounds, figures[i].Name)
 			got, err := r.rate(ctx, target)
 			if err != nil {
 				return err
 			}
+			taken, err := cost.CPU(cost.Root, pids[i])
+			if err != nil {
+				return err
+			}
+			sent := got.PerSecond() * (r.warmup + got.Elapsed).Seconds()
+			r.say("round %d of %d: %s, %.0f us of a processor for one", round+1, r.rounds, figures[i].Name, float64((taken-before[i]).Microseconds())/max(sent, 1))
+			before[i] = taken
 			figures[i].Rounds = append(figures[i].Rounds, got)
 		}
 	}
 	result.Figures = append(result.Figures, figures...)
 	result.Ratios = append(result.Ratios, report.Compare("webhook to the bare handler, sync "+sync, figures[1], figures[0], notices.IngressGoal))
-	journey, err := n.endToEnd(ctx, r)
+	for i, inside := range []string{bare.inside, n.inside} {
+		if inside == "" {
+			continue
+		}
+		err := r.profiled(ctx, figures[i].Name, inside, func() error {
+			_, err := r.rate(ctx, targets[i])
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	journey, err := n.endToEnd(ctx, r, sync)
 	if err != nil {
 		return err
 	}
-	journey.Sync = sync
 	result.Triggers.Journeys = append(result.Triggers.Journeys, journey)
 	if sync == syncAlways {
 		return nil
@@ -108,13 +139,7 @@ func (r *run) notice(ctx context.Context, sync string) (*noticed, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := child.Start(ctx, child.Spec{
-		Program: r.ferrule, Ready: readyLines, Stderr: r.progress, Args: append(upArgs(dir), "--events-sync", sync, "--log-level", "error"),
-	})
-	if err != nil {
-		return nil, err
-	}
-	s, err := r.suiteOf(c)
+	s, inside, err := r.startNoticed(ctx, append(upArgs(dir), "--events-sync", sync, "--log-level", "error"))
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +165,48 @@ func (r *run) notice(ctx context.Context, sync string) (*noticed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &noticed{api: api, client: client, plain: plain}, nil
+	return &noticed{api: api, client: client, plain: plain, pid: s.pid, inside: inside}, nil
+}
+
+// startNoticed starts the suite: as its users do, or, for profiles, inside of this
+// program.
+func (r *run) startNoticed(ctx context.Context, args []string) (*suite, string, error) {
+	if r.profile != "" {
+		return r.startInside(ctx, args)
+	}
+	c, err := child.Start(ctx, child.Spec{Program: r.ferrule, Ready: readyLines, Stderr: r.progress, Args: args})
+	if err != nil {
+		return nil, "", err
+	}
+	s, err := r.suiteOf(c)
+	return s, "", err
+}
+
+// bareHandler is a running bare handler. inside is the URL at which its process shows
+// itself, and is empty unless profiles are wanted.
+type bareHandler struct {
+	addr, inside string
+	pid          int
+}
+
+// startBare starts the bare handler.
+func (r *run) startBare(ctx context.Context, sync string) (*bareHandler, error) {
+	line, err := json.Marshal(task{Sync: sync, Inspected: true})
+	if err != nil {
+		return nil, fmt.Errorf("write the task of the bare handler: %w", err)
+	}
+	c, err := child.Start(ctx, child.Spec{
+		Program: r.self, Args: []string{roleArgument, roleBare}, Input: line, Ready: inspected, Stderr: r.progress,
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.children = append(r.children, c)
+	b := &bareHandler{addr: c.Said[2], pid: c.Pid()}
+	if r.profile != "" {
+		b.inside = "http://" + c.Said[1]
+	}
+	return b, nil
 }
 
 // subscribe registers a callback, with a sink unless its path is empty, and returns
@@ -178,8 +244,8 @@ func (n *noticed) ask(ctx context.Context, path string, answer any) error {
 }
 
 // endToEnd sends at a steady rate to a subscription with a sink.
-func (n *noticed) endToEnd(ctx context.Context, r *run) (j notices.Journey, err error) {
-	j.Rate = steadyRate
+func (n *noticed) endToEnd(ctx context.Context, r *run, sync string) (j notices.Journey, err error) {
+	j.Rate, j.Sync = steadyRate, sync
 	to, err := n.subscribe(ctx, "end-to-end", notices.SinkPath)
 	if err != nil {
 		return j, err
@@ -194,8 +260,12 @@ func (n *noticed) endToEnd(ctx context.Context, r *run) (j notices.Journey, err 
 		}
 		<-r.clock.After(settleTime)
 	}
-	err = n.ask(ctx, notices.StatsPath, &j.Stats)
-	return j, err
+	if err = n.ask(ctx, notices.StatsPath, &j.Stats); err != nil || n.inside == "" {
+		return j, err
+	}
+	return j, r.profiled(ctx, "from end to end, sync "+sync, n.inside, func() error {
+		return r.ask(ctx, roleSteady, task{Notify: to, Duration: r.warmup + r.duration}, new(int))
+	})
 }
 
 // withBacklog measures the rate of notifications of a subscription whose sink takes

@@ -23,7 +23,8 @@ import (
 
 // buildServices builds the services as their own programs would.
 func (s *suite) buildServices(ctx context.Context) error {
-	var dataPlane, edge http.Handler
+	var beside gateway.Beside // of the edge, which calls them most
+	var edge http.Handler
 	for _, part := range []struct {
 		name string
 		make func(service.Env) (service.Service, error)
@@ -33,13 +34,19 @@ func (s *suite) buildServices(ctx context.Context) error {
 		{service.Runtime, func(env service.Env) (service.Service, error) {
 			runtime, err := runtimeproxy.New(env, s.runtimeConfig())
 			if err == nil {
-				dataPlane = runtime.Handler()
+				beside.PassThrough = runtime.Handler()
 			}
 			return runtime, err
 		}},
-		{service.Trigger, func(env service.Env) (service.Service, error) { return trigger.New(env, s.triggerConfig()) }},
+		{service.Trigger, func(env service.Env) (service.Service, error) {
+			svc, err := trigger.New(env, s.triggerConfig())
+			if err == nil {
+				beside.Ingress = svc.Ingress()
+			}
+			return svc, err
+		}},
 		{service.Gateway, func(env service.Env) (service.Service, error) {
-			g, err := gateway.New(ctx, env, dataPlane)
+			g, err := gateway.New(ctx, env, beside)
 			if err == nil {
 				edge = g.Handler()
 			}

@@ -24,7 +24,7 @@ func main() {
 			if err != nil {
 				return nil, err
 			}
-			return gateway.New(context.Background(), p.Env, passThrough)
+			return gateway.New(context.Background(), p.Env, gateway.Beside{PassThrough: passThrough})
 		},
 	}))
 }

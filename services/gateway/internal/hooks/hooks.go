@@ -13,8 +13,6 @@ import (
 	"net/http"
 	"strings"
 
-	"google.golang.org/grpc"
-
 	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
@@ -34,15 +32,26 @@ const (
 	maxToken = 256
 )
 
-// ingester is the part of the trigger service that takes notifications.
-type ingester interface {
-	IngestWebhook(ctx context.Context, in *triggerv1.IngestWebhookRequest, opts ...grpc.CallOption) (*triggerv1.IngestWebhookResponse, error)
+// Ingress is the part of the trigger service that takes notifications.
+type Ingress interface {
+	IngestWebhook(ctx context.Context, in *triggerv1.IngestWebhookRequest) (*triggerv1.IngestWebhookResponse, error)
+}
+
+// Remote is the Ingress of a trigger service that is reached over gRPC.
+func Remote(trigger triggerv1.TriggerServiceClient) Ingress { return remote{trigger} }
+
+type remote struct{ trigger triggerv1.TriggerServiceClient }
+
+// IngestWebhook implements [Ingress]. The API's notification is nobody's request: the
+// gateway passes it on in its own name.
+func (r remote) IngestWebhook(ctx context.Context, in *triggerv1.IngestWebhookRequest) (*triggerv1.IngestWebhookResponse, error) {
+	return r.trigger.IngestWebhook(grpcx.AsService(ctx), in)
 }
 
 // New returns the handler of all paths below [Prefix].
-func New(trigger ingester) http.Handler { return &handler{trigger: trigger} }
+func New(to Ingress) http.Handler { return &handler{to: to} }
 
-type handler struct{ trigger ingester }
+type handler struct{ to Ingress }
 
 // ServeHTTP takes one notification.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -51,9 +60,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		httperr.Write(w, err)
 		return
 	}
-	// The API's notification is nobody's request: the gateway passes it on in
-	// its own name.
-	res, err := h.trigger.IngestWebhook(grpcx.AsService(r.Context()), req)
+	res, err := h.to.IngestWebhook(r.Context(), req)
 	if err != nil {
 		httperr.Write(w, err)
 		return

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/grpc"
-
 	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
 	"github.com/ferrule-dev/ferrule/services/gateway/internal/hooks"
 )
@@ -21,7 +19,7 @@ type trigger struct {
 	asked  *triggerv1.IngestWebhookRequest
 }
 
-func (t *trigger) IngestWebhook(_ context.Context, in *triggerv1.IngestWebhookRequest, _ ...grpc.CallOption) (*triggerv1.IngestWebhookResponse, error) {
+func (t *trigger) IngestWebhook(_ context.Context, in *triggerv1.IngestWebhookRequest) (*triggerv1.IngestWebhookResponse, error) {
 	t.asked = in
 	return t.answer, nil
 }

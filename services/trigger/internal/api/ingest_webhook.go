@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"net/textproto"
 	"slices"
 
 	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
@@ -12,9 +13,15 @@ import (
 
 // IngestWebhook implements triggerv1.TriggerServiceServer.
 func (s *Server) IngestWebhook(ctx context.Context, req *triggerv1.IngestWebhookRequest) (*triggerv1.IngestWebhookResponse, error) {
-	header := make(http.Header, len(req.GetHeaders()))
-	for _, h := range req.GetHeaders() {
-		header.Add(h.GetName(), string(h.GetValue())) // need not be UTF-8
+	header, values := make(http.Header, len(req.GetHeaders())), make([]string, len(req.GetHeaders()))
+	for i, h := range req.GetHeaders() {
+		values[i] = string(h.GetValue()) // need not be UTF-8
+		name := textproto.CanonicalMIMEHeaderKey(h.GetName())
+		if header[name] == nil { // nearly all are there once
+			header[name] = values[i : i+1 : i+1]
+			continue
+		}
+		header[name] = append(header[name], values[i])
 	}
 	reply, err := s.triggers.Ingest(ctx, core.Notification{
 		Token: req.GetToken(), Method: req.GetMethod(), Query: string(req.GetQuery()), Header: header, Body: req.GetBody(),

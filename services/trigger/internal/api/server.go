@@ -5,8 +5,6 @@ package api
 import (
 	"context"
 
-	"google.golang.org/grpc"
-
 	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
 	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
@@ -30,10 +28,10 @@ type Server struct {
 	stopping <-chan struct{}
 }
 
-// Register adds the service to a gRPC server. When stopping is closed, streams
-// end so that the server can stop.
-func Register(to grpc.ServiceRegistrar, triggers *core.Triggers, reader *events.Reader, archive *delivery.Archive, watch *events.Watch, stopping <-chan struct{}) {
-	triggerv1.RegisterTriggerServiceServer(to, &Server{triggers: triggers, reader: reader, archive: archive, watch: watch, stopping: stopping})
+// New returns the implementation. When stopping is closed, streams end so that the
+// server can stop.
+func New(triggers *core.Triggers, reader *events.Reader, archive *delivery.Archive, watch *events.Watch, stopping <-chan struct{}) *Server {
+	return &Server{triggers: triggers, reader: reader, archive: archive, watch: watch, stopping: stopping}
 }
 
 // caller returns who asks; nobody if the server did not find out.

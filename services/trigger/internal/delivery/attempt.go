@@ -50,8 +50,12 @@ func (t *turn) start(ctx context.Context, e *entry, now time.Time) error {
 	job := t.job(e)
 	ctx = bus.TraceContext(ctx, e.message.Header)
 	go func() {
-		result := sender.Send(ctx, job)
-		t.done <- attempted{entry: e, result: result, began: now, took: t.d.Clock.Now().Sub(now)}
+		a := attempted{entry: e, result: sender.Send(ctx, job), began: now}
+		a.took = t.d.Clock.Now().Sub(now)
+		if a.result.Outcome == Accepted { // here, so that no other waits for it
+			a.removal = t.dequeue(ctx, e)
+		}
+		t.done <- a
 	}()
 	return nil
 }
@@ -98,7 +102,10 @@ func (t *turn) finish(ctx context.Context, a attempted) error {
 		e.message = nil
 		return nil
 	case result.Outcome == Accepted:
-		return t.remove(ctx, e)
+		if a.removal == nil {
+			t.state.remove(e)
+		}
+		return a.removal
 	}
 	return t.bury(ctx, e, why)
 }
@@ -148,15 +155,24 @@ func (t *turn) verdict(ctx context.Context, result Result, age time.Duration) (w
 	return result.Reason, false
 }
 
-// remove takes a delivery out of the queue. Should that fail, it is made again.
+// remove takes a delivery out of the queue and forgets it.
 func (t *turn) remove(ctx context.Context, e *entry) error {
+	if err := t.dequeue(ctx, e); err != nil {
+		return err
+	}
+	t.state.remove(e)
+	return nil
+}
+
+// dequeue takes a delivery out of the queue. Should that fail, it is made again. It may
+// be called from any goroutine.
+func (t *turn) dequeue(ctx context.Context, e *entry) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), operationTime)
 	defer cancel()
 	err := t.queue.DeleteMsg(ctx, e.Sequence)
 	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) && !notThere(err) {
 		return fmt.Errorf("remove a delivery: %w", err)
 	}
-	t.state.remove(e)
 	return nil
 }
 

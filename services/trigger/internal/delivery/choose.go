@@ -22,6 +22,7 @@ func (t *turn) choose(ctx context.Context, now time.Time) (*entry, time.Duration
 		if floor, err = t.dispatched(ctx); err != nil {
 			return nil, 0, err
 		}
+		t.dry = false
 		for { // after the floor was read: now all up to it are here
 			e, err := t.look(ctx)
 			if err != nil {
@@ -88,7 +89,7 @@ func (t *turn) look(ctx context.Context) (*entry, error) {
 	if len(t.state.Entries) >= maxEntries {
 		return nil, nil
 	}
-	m, err := read(ctx, t.tools, t.at, t.state.Cursor)
+	m, err := t.readNext(ctx)
 	if err != nil || m == nil {
 		return nil, err
 	}
@@ -103,6 +104,24 @@ func (t *turn) look(ctx context.Context) (*entry, error) {
 	t.state.Entries = append(t.state.Entries, e)
 	t.state.Cursor = m.Sequence + 1
 	return e, nil
+}
+
+// readNext returns the next delivery of the queue; nil if there is none.
+func (t *turn) readNext(ctx context.Context) (m *jetstream.RawStreamMsg, err error) {
+	if len(t.read) == 0 && !t.dry {
+		ctx, cancel := context.WithTimeout(ctx, operationTime)
+		defer cancel()
+		var more bool
+		if t.read, more, err = t.reader.Next(ctx, t.state.Cursor, ahead, aheadBytes); err != nil {
+			return nil, err
+		}
+		t.dry = !more
+	}
+	if len(t.read) == 0 {
+		return nil, nil
+	}
+	m, t.read = t.read[0], t.read[1:]
+	return m, nil
 }
 
 // fetch reads a delivery that was put aside; one that was removed is forgotten.

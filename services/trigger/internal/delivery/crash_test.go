@@ -65,6 +65,12 @@ func (m *mortal) Publish(ctx context.Context, msg outbox.Message) error {
 	return m.step(func() error { return m.bus.Publish(ctx, msg) })
 }
 
+// Start implements delivery.Publisher.
+func (m *mortal) Start(ctx context.Context, msg outbox.Message) func() error {
+	err := m.Publish(ctx, msg)
+	return func() error { return err }
+}
+
 // mortalJetStream, mortalStream and mortalBucket pass each write through step.
 type mortalJetStream struct {
 	jetstream.JetStream
@@ -180,7 +186,8 @@ func TestADeathAtAnyStepOfADeliveryLosesNothing(t *testing.T) {
 		defer kill()
 		m := f.mortal(at, after, kill)
 		var running sync.WaitGroup
-		for _, part := range []func(context.Context) error{delivery.NewDispatcher(delivery.NewQueue(m.ports)).Run, m.deliverer(1, sender).Run} {
+		deliverer := m.deliverer(1, sender)
+		for _, part := range []func(context.Context) error{delivery.NewDispatcher(delivery.NewQueue(m.ports), deliverer).Run, deliverer.Run} {
 			running.Go(func() { _ = part(ctx) })
 		}
 		done := func() bool {
@@ -258,7 +265,8 @@ func TestAFailureAtAnyWriteDelaysAndLosesNothing(t *testing.T) {
 			failing := &failingWrites{mortal: m, at: at}
 			m.ports.Publisher = failing
 			m.ports.JetStream = failingJetStream{mortalJetStream{f.bus.JetStream(), m}, failing}
-			m.runParts(delivery.NewDispatcher(delivery.NewQueue(m.ports)).Run, m.deliverer(1, sender).Run)
+			deliverer := m.deliverer(1, sender)
+			m.runParts(delivery.NewDispatcher(delivery.NewQueue(m.ports), deliverer).Run, deliverer.Run)
 			testkit.Await(t, "an end without loss", func() bool { n, dead := f.queued(); return n == 0 && dead == 1 && sender.accepted() >= 2 })
 		})
 	}
@@ -286,6 +294,12 @@ func (w *failingWrites) Publish(ctx context.Context, msg outbox.Message) error {
 		return errors.New("the bus is away")
 	}
 	return w.mortal.Publish(ctx, msg)
+}
+
+// Start implements delivery.Publisher.
+func (w *failingWrites) Start(ctx context.Context, msg outbox.Message) func() error {
+	err := w.Publish(ctx, msg)
+	return func() error { return err }
 }
 
 type failingJetStream struct {

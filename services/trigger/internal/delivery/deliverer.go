@@ -18,8 +18,9 @@ const (
 	// pullers is how many requests for work a process has open: few, because the bus
 	// bounds those of all processes together.
 	pullers = 4
-	// pullWait is how long a request for work is open.
-	pullWait = 30 * time.Second
+	// pullWait is how long a request for work is open. From some 10 s on, each would
+	// occupy memory for 10 s after its answer, see package schedule.
+	pullWait = 9 * time.Second
 	// sweepEvery is how often it is looked for deliveries about which nobody was
 	// told: a process can die between two steps.
 	sweepEvery = 5 * time.Minute
@@ -181,7 +182,14 @@ func (d *Deliverer) serve(ctx context.Context, m jetstream.Msg, t tools) after {
 		d.Log.WarnContext(ctx, "a sink could not be taken over", "sink", at.Sink, "error", err)
 		return after{pause: troublePause}
 	}
-	turn := &turn{d: d, tools: t, at: at, sub: sub, sink: sink, lease: l, state: s, work: m, news: news, done: make(chan attempted)}
+	turn := &turn{
+		d: d, tools: t, at: at, sub: sub, sink: sink, lease: l, state: s, work: m, news: news,
+		done: make(chan attempted, max(sink.Concurrent, core.DefaultConcurrent)),
+	}
+	if turn.reader, err = bus.NewReader(d.JetStream.Conn(), bus.StreamDeliveries, at.Subject()); err != nil {
+		return turn.leave(ctx, err)
+	}
+	defer turn.reader.Close()
 	return turn.run(ctx)
 }
 
@@ -203,7 +211,8 @@ func (d *Deliverer) begin(at bus.DeliveryAddress) <-chan struct{} {
 }
 
 // poke tells the turn at a sink that there is something new; false if there is no
-// turn.
+// turn. A turn that was told, or its sink's message, looks at the queue before it ends:
+// what was there before poke is not forgotten.
 func (d *Deliverer) poke(at bus.DeliveryAddress) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

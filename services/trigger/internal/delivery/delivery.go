@@ -60,10 +60,18 @@ type Subscriptions interface {
 	Alter(ctx context.Context, uid string, change func(*core.Subscription) error) (core.Subscription, error)
 }
 
+// Publisher stores messages on the bus, see bus.Bus.
+type Publisher interface {
+	outbox.Publisher
+	// Start is Publish for many messages at a time: wait returns once this one is safe.
+	// Those of one stream are stored in the order in which they were started.
+	Start(ctx context.Context, m outbox.Message) (wait func() error)
+}
+
 // Ports are what all parts stand on. All are required.
 type Ports struct {
 	JetStream     jetstream.JetStream
-	Publisher     outbox.Publisher
+	Publisher     Publisher
 	Subscriptions Subscriptions
 	Clock         clock.Clock
 	Log           *slog.Logger

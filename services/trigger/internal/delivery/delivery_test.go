@@ -216,7 +216,8 @@ func (f *fixture) queue(s core.Subscription, id string) {
 // run runs both parts until stop is called, or the test ends.
 func (f *fixture) run(sender delivery.Sender, workers int) (stop func()) {
 	f.t.Helper()
-	return f.runParts(delivery.NewDispatcher(delivery.NewQueue(f.ports)).Run, f.deliverer(workers, sender).Run)
+	deliverer := f.deliverer(workers, sender)
+	return f.runParts(delivery.NewDispatcher(delivery.NewQueue(f.ports), deliverer).Run, deliverer.Run)
 }
 
 // deliverer is one process.
@@ -374,12 +375,17 @@ type publisher func(context.Context, outbox.Message) error
 
 func (p publisher) Publish(ctx context.Context, m outbox.Message) error { return p(ctx, m) }
 
+func (p publisher) Start(ctx context.Context, m outbox.Message) func() error {
+	err := p(ctx, m)
+	return func() error { return err }
+}
+
 func TestDeletedSubscriptionsGetNothing(t *testing.T) {
 	f := newFixture(t)
 	target := newSink(t, nil)
 	queued, late := f.subscribe("queued", target.URL), f.subscribe("late", target.URL)
 	f.happen(queued, "a")
-	stop := f.runParts(delivery.NewDispatcher(delivery.NewQueue(f.ports)).Run)
+	stop := f.runParts(delivery.NewDispatcher(delivery.NewQueue(f.ports), nil).Run)
 	testkit.Await(t, "a delivery", func() bool { n, _ := f.queued(); return n == 1 })
 	stop()
 	for _, s := range []core.Subscription{queued, late} {

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -28,10 +29,14 @@ const (
 // Dispatcher puts events into the queues of their sinks. All processes share the
 // work; where a sink wants an order, its deliverer looks at what they have done, see
 // turn.go.
-type Dispatcher struct{ queue *Queue }
+type Dispatcher struct {
+	queue *Queue
+	here  *Deliverer
+}
 
-// NewDispatcher returns a dispatcher that starts with Run.
-func NewDispatcher(q *Queue) *Dispatcher { return &Dispatcher{queue: q} }
+// NewDispatcher returns a dispatcher that starts with Run. here is the deliverer of the
+// same process; nil if it has none.
+func NewDispatcher(q *Queue, here *Deliverer) *Dispatcher { return &Dispatcher{queue: q, here: here} }
 
 // Run dispatches events until ctx ends.
 func (d *Dispatcher) Run(ctx context.Context) error {
@@ -116,29 +121,75 @@ func gather(first jetstream.Msg, more <-chan jetstream.Msg) []jetstream.Msg {
 	return batch
 }
 
-// batch queues events, says once for each sink that there is work, and only then
-// acknowledges the events.
+// queued is an event on its way into the queues of its sinks.
+type queued struct {
+	message jetstream.Msg
+	sinks   []bus.DeliveryAddress
+	waits   []func() error // of each sink
+}
+
+// wait waits until the event is in the queues of all its sinks.
+func (q queued) wait() error {
+	var errs []error
+	for _, wait := range q.waits {
+		errs = append(errs, wait())
+	}
+	return errors.Join(errs...)
+}
+
+// batch queues events, all at a time and in their order, says once for each sink that
+// there is work, and only then acknowledges the events.
 func (d *Dispatcher) batch(ctx context.Context, batch []jetstream.Msg) {
-	var done []jetstream.Msg
-	touched := map[bus.DeliveryAddress]struct{}{}
+	started, known := make([]queued, 0, len(batch)), subscriptions{of: d.queue.Subscriptions}
 	for _, m := range batch {
-		if err := d.dispatch(ctx, m, touched); err != nil {
+		q, err := d.dispatch(ctx, m, &known)
+		if err != nil {
+			_ = q.wait() // whatever became of it, all of it is tried again
 			d.retry(ctx, m, err)
 			continue
 		}
-		done = append(done, m)
+		started = append(started, q)
 	}
-	for at := range touched {
-		if err := d.queue.wake(ctx, at); err != nil {
-			for _, m := range done {
-				d.retry(ctx, m, err)
-			}
-			return
+	var done []jetstream.Msg
+	touched := map[bus.DeliveryAddress]struct{}{}
+	for _, q := range started {
+		if err := q.wait(); err != nil {
+			d.retry(ctx, q.message, err)
+			continue
 		}
+		done = append(done, q.message)
+		for _, at := range q.sinks {
+			touched[at] = struct{}{}
+		}
+	}
+	if err := d.wakeAll(ctx, touched); err != nil {
+		for _, m := range done {
+			d.retry(ctx, m, err)
+		}
+		return
 	}
 	for _, m := range done {
 		d.queue.settled(m, m.Ack())
 	}
+}
+
+// wakeAll says for each sink that there is work: to this process, where that serves the
+// sink just now and will look once more before it leaves it, else to all.
+func (d *Dispatcher) wakeAll(ctx context.Context, sinks map[bus.DeliveryAddress]struct{}) error {
+	var running sync.WaitGroup
+	failed := make(chan error, len(sinks))
+	for at := range sinks {
+		if d.here == nil || !d.here.poke(at) {
+			running.Go(func() { failed <- d.queue.wake(ctx, at) })
+		}
+	}
+	running.Wait()
+	close(failed)
+	var errs []error
+	for err := range failed {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 func (d *Dispatcher) retry(ctx context.Context, m jetstream.Msg, err error) {
@@ -148,33 +199,56 @@ func (d *Dispatcher) retry(ctx context.Context, m jetstream.Msg, err error) {
 	d.queue.settled(m, m.NakWithDelay(dispatchPause))
 }
 
-// dispatch queues an event for each sink of its subscription. Queued twice, it is
-// dropped by its id.
-func (d *Dispatcher) dispatch(ctx context.Context, m jetstream.Msg, touched map[bus.DeliveryAddress]struct{}) error {
+// dispatch begins to queue an event for each sink of its subscription. Queued twice, it
+// is dropped by its id.
+func (d *Dispatcher) dispatch(ctx context.Context, m jetstream.Msg, known *subscriptions) (queued, error) {
+	q := queued{message: m}
 	uid := m.Headers().Get(events.HeaderSubscription)
 	if uid == "" {
-		return nil // nobody of ours made it
+		return q, nil // nobody of ours made it
 	}
 	meta, err := m.Metadata()
 	if err != nil {
-		return err
+		return q, err
 	}
-	sub, err := d.queue.Subscriptions.ByUID(ctx, uid)
+	sub, err := known.byUID(ctx, uid)
 	switch {
 	case errors.Is(err, core.ErrNotFound):
-		return nil // deleted: what is inactive is inactive
+		return q, nil // deleted: what is inactive is inactive
 	case err != nil:
-		return err
+		return q, err
 	}
 	event := Event{ID: m.Headers().Get(jetstream.MsgIDHeader), Data: m.Data(), Sequence: meta.Sequence.Stream}
 	for _, sink := range sub.Sinks {
-		wanted, err := d.queue.Put(bus.TraceContext(ctx, m.Headers()), sub, sink, event, "")
+		wait, err := d.queue.start(bus.TraceContext(ctx, m.Headers()), sub, sink, event, "")
 		if err != nil {
-			return err
+			return q, err
 		}
-		if wanted {
-			touched[address(sub, sink)] = struct{}{}
+		if wait != nil {
+			q.sinks, q.waits = append(q.sinks, address(sub, sink)), append(q.waits, wait)
 		}
 	}
-	return nil
+	return q, nil
+}
+
+// subscriptions are those of a batch of events, of which many are of the same one. Each
+// is read once.
+type subscriptions struct {
+	of   Subscriptions
+	read map[string]core.Subscription
+}
+
+func (s *subscriptions) byUID(ctx context.Context, uid string) (core.Subscription, error) {
+	if sub, ok := s.read[uid]; ok {
+		return sub, nil
+	}
+	sub, err := s.of.ByUID(ctx, uid)
+	if err != nil {
+		return sub, err
+	}
+	if s.read == nil {
+		s.read = map[string]core.Subscription{}
+	}
+	s.read[uid] = sub
+	return sub, nil
 }

@@ -92,3 +92,30 @@ func closed(done <-chan struct{}) <-chan bool {
 	go func() { <-done; ch <- true }()
 	return ch
 }
+
+func TestAProcessThatServesASinkIsToldOfNewEventsWithoutAMessage(t *testing.T) {
+	const events = 20
+	f := newFixture(t)
+	release := make(chan struct{})
+	sender := newKeyed(func(string, int) delivery.Result {
+		<-release
+		return delivery.Result{Outcome: delivery.Accepted}
+	})
+	s := f.subscribe("items", "https://sink.example.com/")
+	f.run(sender, 4)
+	f.happen(s, "first")
+	testkit.Await(t, "an attempt", func() bool { return sender.begun() == 1 })
+	for i := range events {
+		f.happen(s, fmt.Sprint(i))
+	}
+	testkit.Await(t, "all attempts that may be under way", func() bool { return sender.begun() == core.DefaultConcurrent })
+	close(release)
+	testkit.Await(t, "all events", func() bool { return sender.accepted() == events+1 })
+	work, err := f.bus.JetStream().Stream(t.Context(), bus.StreamSinkWork)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := work.CachedInfo().State.LastSeq; n > 2 { // by the dispatcher, and perhaps by the sweep at the start
+		t.Errorf("%d messages said that there is work, want those of the first event", n)
+	}
+}

@@ -68,6 +68,16 @@ func (k *keyed) accepted() int {
 	return k.total
 }
 
+// begun is how many attempts were made.
+func (k *keyed) begun() (n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, calls := range k.calls {
+		n += calls
+	}
+	return n
+}
+
 // inOrder checks that the first arrivals of each key are in order.
 func (k *keyed) inOrder(t *testing.T, want map[string][]string) {
 	t.Helper()
@@ -154,7 +164,7 @@ func TestTheOrderSurvivesTheDeathOfAProcessAmongSeveral(t *testing.T) {
 		_ = victim.deliverer(4, dying).Run(ctx)
 	}()
 	f.happen(s, all[:half]...)
-	f.runParts(delivery.NewDispatcher(delivery.NewQueue(f.ports)).Run)
+	f.runParts(delivery.NewDispatcher(delivery.NewQueue(f.ports), nil).Run)
 	testkit.Receive(t, "the death", readable(killed))
 	testkit.Receive(t, "the end", readable(ended))
 	if sender.accepted() >= half {
@@ -208,7 +218,7 @@ func TestAnEventThatWasQueuedLateIsNotOvertaken(t *testing.T) {
 	slow.ports.Subscriptions = flaky
 	f.happen(s, all...)
 	sender := newKeyed(nil)
-	f.runParts(delivery.NewDispatcher(delivery.NewQueue(slow.ports)).Run, f.deliverer(4, sender).Run)
+	f.runParts(delivery.NewDispatcher(delivery.NewQueue(slow.ports), nil).Run, f.deliverer(4, sender).Run)
 	testkit.Await(t, "all events", func() bool { return sender.accepted() == len(all) })
 	sender.inOrder(t, want)
 }

@@ -54,15 +54,29 @@ type Event struct {
 //
 // An expression that fails makes a dead letter.
 func (q *Queue) Put(ctx context.Context, sub core.Subscription, sink core.Sink, e Event, again string) (wanted bool, err error) {
+	wait, err := q.start(ctx, sub, sink, e, again)
+	if err != nil || wait == nil {
+		return false, err
+	}
+	if err := wait(); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+// start is Put that does not wait: the delivery is safe once wait has returned nil.
+// wait is nil if the sink does not want the event.
+func (q *Queue) start(ctx context.Context, sub core.Subscription, sink core.Sink, e Event, again string) (wait func() error, err error) {
 	if sink.Disabled || sub.Deleting {
-		return false, nil
+		return nil, nil
 	}
 	order, wanted, err := q.judge(ctx, sink, e)
 	if failure, ok := errors.AsType[*mapping.Error](err); ok {
-		return true, q.bury(ctx, sub, sink, e, again, failure)
+		err := q.bury(ctx, sub, sink, e, again, failure)
+		return func() error { return nil }, err
 	}
 	if err != nil || !wanted {
-		return false, err
+		return nil, err
 	}
 	m := outbox.Message{
 		ID: deliveryID(e.ID, sink.ID, again), Subject: address(sub, sink).Subject(), Data: e.Data, Header: header(sub, sink, e, again),
@@ -70,10 +84,13 @@ func (q *Queue) Put(ctx context.Context, sub core.Subscription, sink core.Sink, 
 	if order != "" {
 		m.Header[headerOrder] = order
 	}
-	if err := q.Publisher.Publish(ctx, m); err != nil {
-		return false, fmt.Errorf("queue for sink %s of %s: %w", sink.ID, sub.Name, err)
-	}
-	return true, nil
+	stored := q.Publisher.Start(ctx, m)
+	return func() error {
+		if err := stored(); err != nil {
+			return fmt.Errorf("queue for sink %s of %s: %w", sink.ID, sub.Name, err)
+		}
+		return nil
+	}, nil
 }
 
 // deliveryID tells deliveries apart.

@@ -21,6 +21,10 @@ const (
 	// lingering is how long a turn waits for something new once all is done: taking
 	// over a sink costs more than a delivery.
 	lingering = 100 * time.Millisecond
+	// ahead is how many deliveries are read with one request, and aheadBytes about how
+	// many bytes: each request takes as long as it takes to store an event.
+	ahead      = 64
+	aheadBytes = 256 << 10
 	// orderPause is when it is looked again whether the events before one have been
 	// queued, where that is needed for the order.
 	orderPause = 10 * time.Millisecond
@@ -52,6 +56,10 @@ type turn struct {
 	state *state
 	work  jetstream.Msg // that there is something to do
 
+	reader *bus.Reader
+	read   []*jetstream.RawStreamMsg // what was read and not looked at
+	dry    bool                      // there was nothing more a moment ago
+
 	news     <-chan struct{} // readable when there is something new
 	began    time.Time
 	idle     time.Time // since when there is nothing to do
@@ -65,6 +73,8 @@ type attempted struct {
 	result Result
 	began  time.Time
 	took   time.Duration
+	// removal is why a delivery that was accepted could not be taken out of the queue.
+	removal error
 }
 
 var errSinkGone = errors.New("the sink is gone")
@@ -101,8 +111,11 @@ func (t *turn) loop(ctx context.Context) error {
 			if err := t.finish(ctx, a); err != nil {
 				return err
 			}
+			t.dry = len(t.done) > 0 // of those that are over, one looks for what is new
 		case <-t.news:
+			t.dry = false
 		case <-t.d.Clock.After(wait):
+			t.dry = false
 		}
 	}
 }

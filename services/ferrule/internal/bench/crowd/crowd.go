@@ -38,10 +38,13 @@ import (
 )
 
 const (
+	// first is how many subscriptions are made before memory is measured: what many
+	// share does not count for each.
+	first = 500
 	// creators is how many subscriptions are made at a time: they share the disk.
 	creators = 64
 	// pollWorkers is how many polls are made at a time.
-	pollWorkers = 64
+	pollWorkers = 256
 	// often and seldom are the intervals of those that are looked at and of the rest.
 	often  = time.Minute
 	seldom = 24 * time.Hour
@@ -83,7 +86,16 @@ func Measure(ctx context.Context, cfg Config) (found []notices.Crowd, err error)
 	ended := make(chan error, 1)
 	go func() { ended <- svc.Run(ctx) }()
 	defer func() { cancel(); err = errors.Join(err, <-ended) }()
-	before, made := ownMemory(), 0
+	made := min(first, cfg.Sizes[0]/10)
+	if err := c.register(ctx, 0, made); err != nil {
+		return nil, err
+	}
+	select { // until all parts have worked
+	case <-cfg.Clock.After(often):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	fixed, before := made, ownMemory()
 	for _, size := range cfg.Sizes {
 		one := notices.Crowd{Subscriptions: size, Polled: min(size, cfg.Polled)}
 		began := cfg.Clock.Now()
@@ -95,7 +107,7 @@ func Measure(ctx context.Context, cfg Config) (found []notices.Crowd, err error)
 		if err := c.watch(ctx, &one); err != nil {
 			return nil, err
 		}
-		one.Memory = float64(ownMemory()-before) / float64(size)
+		one.Memory = float64(ownMemory()-before) / float64(size-fixed)
 		if info, err := os.Stat(c.store); err == nil {
 			one.File = float64(info.Size()) / float64(size)
 		}

@@ -18,12 +18,14 @@ func writeTriggers(w io.Writer, o notices.Outcome) error {
 			j.Rate, j.Sync, millis(j.Stats.P50), millis(j.Stats.P99), j.Stats.Arrived, j.Sent, millis(notices.EndToEndGoal),
 			safe.Verdict(j.Stats.Arrived >= j.Sent && j.Stats.P99 <= notices.EndToEndGoal))
 	}
-	share := 0.0
-	if o.Empty > 0 {
-		share = o.Full / o.Empty
+	if o.Backlog > 0 || o.Empty > 0 { // else it was left out
+		share := 0.0
+		if o.Empty > 0 {
+			share = o.Full / o.Empty
+		}
+		_, _ = fmt.Fprintf(w, "notifications per second with an empty queue %.0f, with %d waiting %.0f, %.2f of it; goal %.1f: %s\n",
+			o.Empty, o.Backlog, o.Full, share, notices.BacklogGoal, safe.Verdict(share >= notices.BacklogGoal))
 	}
-	_, _ = fmt.Fprintf(w, "notifications per second with an empty queue %.0f, with %d waiting %.0f, %.2f of it; goal %.1f: %s\n",
-		o.Empty, o.Backlog, o.Full, share, notices.BacklogGoal, safe.Verdict(share >= notices.BacklogGoal))
 	if len(o.Crowds) == 0 {
 		return nil
 	}

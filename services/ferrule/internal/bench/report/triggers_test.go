@@ -25,7 +25,7 @@ func TestFiguresOfTriggersSayWhichGoalsAreReached(t *testing.T) {
 		{"too slow", notices.Outcome{Journeys: []notices.Journey{{Sent: 10, Stats: stats(10, 51*time.Millisecond)}}}, []string{"50.00 ms: MISSED"}},
 		{"not everything has arrived", notices.Outcome{Journeys: []notices.Journey{{Sent: 10, Stats: stats(9, 0)}}}, []string{"9 of 10 arrived; goal p99 50.00 ms: MISSED"}},
 		{"a backlog slows it down", notices.Outcome{Empty: 100, Full: 80}, []string{"0.80 of it; goal 0.9: MISSED"}},
-		{"no rate at all", notices.Outcome{}, []string{"0.00 of it; goal 0.9: MISSED"}},
+		{"no rate at all", notices.Outcome{Backlog: 5}, []string{"0.00 of it; goal 0.9: MISSED"}},
 		{"too much memory", notices.Outcome{Crowds: []notices.Crowd{{Subscriptions: 10, Memory: 2000}}}, []string{"2000 B", "MISSED"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -39,5 +39,15 @@ func TestFiguresOfTriggersSayWhichGoalsAreReached(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestWhatWasLeftOutOfTriggersIsNotJudged(t *testing.T) {
+	var out strings.Builder
+	if err := (report.Report{Triggers: &notices.Outcome{}}).Text(&out); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(out.String(), "MISSED") {
+		t.Error(out.String())
 	}
 }
