@@ -40,7 +40,9 @@ type Ingress interface {
 // Remote is the Ingress of a trigger service that is reached over gRPC.
 func Remote(trigger triggerv1.TriggerServiceClient) Ingress { return remote{trigger} }
 
-type remote struct{ trigger triggerv1.TriggerServiceClient }
+type remote struct {
+	trigger triggerv1.TriggerServiceClient
+}
 
 // IngestWebhook implements [Ingress]. The API's notification is nobody's request: the
 // gateway passes it on in its own name.
