@@ -30,6 +30,8 @@ import (
 const (
 	exitFailed = 1
 	exitUsage  = 2
+	// exitStopped is what shells take for the end by an interrupt.
+	exitStopped = 130
 )
 
 // DefaultServer is where "ferrule up" serves unless it is told otherwise.
@@ -61,6 +63,9 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 	case errors.As(err, new(usageError)) || strings.HasPrefix(err.Error(), "unknown command"): // cobra has no type for it
 		a.progress("error: %v", err)
 		return exitUsage
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		a.progress("stopped; what the server has begun goes on there")
+		return exitStopped
 	}
 	a.printError(err)
 	return exitFailed

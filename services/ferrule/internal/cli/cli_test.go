@@ -73,6 +73,28 @@ func run(t *testing.T, s *server, stdin string, args ...string) result {
 	return result{code, out.String(), errs.String()}
 }
 
+func TestWhoeverStopsACommandIsToldNoError(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	waiting := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		cancel()
+		<-r.Context().Done()
+	}))
+	t.Cleanup(waiting.Close)
+	var out, errs bytes.Buffer
+	code := Run(ctx, []string{"--server", waiting.URL, "--token", "x", "connectors"}, Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
+	if code != exitStopped || errs.String() != "stopped; what the server has begun goes on there\n" {
+		t.Errorf("exit status %d, said %q", code, errs.String())
+	}
+}
+
+func TestRowsThatEndEarlyKeepTheColumnsBelowInTheirPlaces(t *testing.T) {
+	var out bytes.Buffer
+	err := writeTable(&out, [][]string{{"A", "B", "C"}, {"1", "", ""}, {"2", "", "why"}})
+	if want := "A  B  C\n1\n2     why\n"; err != nil || out.String() != want {
+		t.Errorf("%v, got\n%swant\n%s", err, out.String(), want)
+	}
+}
+
 const connectorJSON = `{"name":"environments/default/connectors/crm","title":"CRM","actionCount":12,"triggerCount":1,` +
 	`"publishedRevision":"environments/default/connectors/crm/revisions/0123456789abcdef0123456789abcdef"}`
 
@@ -128,9 +150,9 @@ func TestCommandsAskTheEdgeAndPrintForPeople(t *testing.T) {
 				"GET " + revision + "?view=REVISION_VIEW_FULL": `{"definition":{}}`,
 			},
 			out: []string{
-				"limit      query  integer            how many (default 20)\n", "state      query  string   yes       (one of \"open\", \"closed\")\n",
-				"version    query  string   internal  (default \"v2\")\n", ".kind           string    (one of \"a\"; default \"a\")\n",
-				".secret         string  internal\n",
+				"limit      query  integer                     how many (default 20)\n", "state      query  string            yes       (one of \"open\", \"closed\")\n",
+				"version    query  string            internal  (default \"v2\")\n", ".kind           string                      (one of \"a\"; default \"a\")\n",
+				".secret         string            internal\n",
 			},
 		},
 		{

@@ -98,13 +98,23 @@ func (l *listing) end(none string) error {
 func (a *app) table(rows [][]string) error { return writeTable(a.Out, rows) }
 
 func writeTable(out io.Writer, rows [][]string) error {
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	var aligned bytes.Buffer
+	w := tabwriter.NewWriter(&aligned, 0, 4, 2, ' ', 0)
 	for _, row := range rows {
-		if _, err := fmt.Fprintln(w, visible(strings.TrimRight(strings.Join(row, "\t"), "\t"))); err != nil {
+		// With all its tabs: a row that ends early would end the columns of those below.
+		if _, err := fmt.Fprintln(w, visible(strings.Join(row, "\t"))); err != nil {
 			return err
 		}
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(aligned.String()) {
+		if _, err := fmt.Fprintln(out, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // id is the last part of a resource name.

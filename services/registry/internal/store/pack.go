@@ -44,17 +44,49 @@ func connectionOf(def *connectorv1.Definition) *connectorv1.Definition {
 		SecuritySchemes: def.GetSecuritySchemes(),
 		ParameterSets:   def.GetParameterSets(),
 		ConnectionTest:  def.GetConnectionTest(),
-		Operations:      operationServers(def),
+		Operations:      accessOf(def),
 	}
 }
 
-// operationServers returns the operations that have servers of their own, with
-// nothing else: a connection leads there too.
-func operationServers(def *connectorv1.Definition) []*connectorv1.Operation {
+// accessOf returns what operations say about access and the definition as a whole does
+// not, with nothing else of them: servers of their own, since a connection leads there
+// too, and the scopes that they need from OpenID Connect schemes, which have no list of
+// scopes. Operations that add none are left out.
+func accessOf(def *connectorv1.Definition) []*connectorv1.Operation {
+	open := map[string]map[string]bool{} // scopes by OpenID Connect scheme
+	for _, scheme := range def.GetSecuritySchemes() {
+		if scheme.GetOpenIdConnect() != nil {
+			open[scheme.GetId()] = map[string]bool{}
+		}
+	}
 	var list []*connectorv1.Operation
 	for _, op := range def.GetOperations() {
-		if len(op.GetServers()) > 0 {
-			list = append(list, &connectorv1.Operation{OperationId: op.GetOperationId(), Servers: op.GetServers()})
+		access := &connectorv1.Operation{OperationId: op.GetOperationId(), Servers: op.GetServers()}
+		for _, requirement := range op.GetSecurity() {
+			for _, s := range requirement.GetSchemes() {
+				if scopes := fresh(open[s.GetSchemeId()], s.GetScopes()); len(scopes) > 0 {
+					access.Security = append(access.Security, &connectorv1.SecurityRequirement{
+						Schemes: []*connectorv1.SchemeReference{{SchemeId: s.GetSchemeId(), Scopes: scopes}},
+					})
+				}
+			}
+		}
+		if len(access.Servers) > 0 || len(access.Security) > 0 {
+			list = append(list, access)
+		}
+	}
+	return list
+}
+
+// fresh returns the scopes that are not seen yet, and notes them; none if seen is nil.
+func fresh(seen map[string]bool, scopes []string) (list []string) {
+	if seen == nil {
+		return nil
+	}
+	for _, scope := range scopes {
+		if !seen[scope] {
+			seen[scope] = true
+			list = append(list, scope)
 		}
 	}
 	return list

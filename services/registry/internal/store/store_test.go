@@ -215,6 +215,44 @@ func TestAConnectionNeedsNoOperations(t *testing.T) {
 	})
 }
 
+// What operations need from an identity provider is asked for when somebody signs in.
+func TestAConnectionKnowsTheScopesThatOperationsNeedFromOpenIDConnect(t *testing.T) {
+	s := store.New(memkv.New(), announce)
+	op := func(id string, schemes ...*connectorv1.SchemeReference) *connectorv1.Operation {
+		return &connectorv1.Operation{OperationId: id, Security: []*connectorv1.SecurityRequirement{{Schemes: schemes}}}
+	}
+	oidc := func(scopes ...string) *connectorv1.SchemeReference {
+		return &connectorv1.SchemeReference{SchemeId: "oidc", Scopes: scopes}
+	}
+	c := content(0)
+	c.Definition.SecuritySchemes = append(c.Definition.SecuritySchemes,
+		&connectorv1.SecurityScheme{Id: "oidc", Kind: &connectorv1.SecurityScheme_OpenIdConnect{OpenIdConnect: &connectorv1.OpenIdConnectScheme{}}},
+		&connectorv1.SecurityScheme{Id: "oauth", Kind: &connectorv1.SecurityScheme_Oauth2{Oauth2: &connectorv1.OAuth2Scheme{}}})
+	elsewhere := []*connectorv1.Server{{UrlTemplate: "https://b.example"}}
+	c.Definition.Operations = []*connectorv1.Operation{
+		op("list", oidc("read")), op("get", oidc("read")),
+		op("create", oidc("read", "write"), &connectorv1.SchemeReference{SchemeId: "oauth", Scopes: []string{"all"}}),
+		op("public"),
+		{OperationId: "upload", Servers: elsewhere},
+	}
+	packed, err := s.Pack(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var def connectorv1.Definition
+	for _, part := range packed {
+		if part.Name == "connection" {
+			if err := proto.Unmarshal(part.Value[1:], &def); err != nil { // after the version
+				t.Fatal(err)
+			}
+		}
+	}
+	want := []*connectorv1.Operation{op("list", oidc("read")), op("create", oidc("write")), {OperationId: "upload", Servers: elsewhere}}
+	if diff := cmp.Diff(want, def.GetOperations(), protocmp.Transform()); diff != "" {
+		t.Errorf("operations (-want +got):\n%s", diff)
+	}
+}
+
 func TestNoMemberOfADefinitionIsForgotten(t *testing.T) {
 	def := content(1).Definition.ProtoReflect()
 	fields := def.Descriptor().Fields()
