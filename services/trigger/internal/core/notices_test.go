@@ -1,11 +1,14 @@
 package core_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -317,6 +320,34 @@ func TestAFailureAtAnyNoticeTellsEverybodyOnceMore(t *testing.T) {
 		}
 		equal(t, "told", r.told(), []string{"n0", "n1", "n2"})
 	}
+}
+
+// together publishes events when as many as are expected are under way.
+type together struct {
+	core.Events
+
+	underWay sync.WaitGroup
+}
+
+func (e *together) Publish(ctx context.Context, event core.Event) error {
+	e.underWay.Done()
+	e.underWay.Wait()
+	return e.Events.Publish(ctx, event)
+}
+
+func TestTheEventsOfANoticeArePublishedAtTheSameTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		all := &together{Events: r.Events}
+		for i := range core.MaxNotices {
+			r.listen(ann, fmt.Sprint("n", i), core.EveryConnection)
+		}
+		all.underWay.Add(core.MaxNotices)
+		r.Events = all
+		if err := r.Notify(t.Context(), lost("shop", "ann")); err != nil || len(r.told()) != core.MaxNotices {
+			t.Errorf("%d are told, %v", len(r.told()), err)
+		}
+	})
 }
 
 func TestSubscriptionsToNoticesAreBounded(t *testing.T) {
