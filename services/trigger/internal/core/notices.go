@@ -179,10 +179,13 @@ func (d Draft) aboutAPI() Field {
 
 // Notify passes a notice on to the subscriptions that it is for: it becomes an event of
 // each. Passed on again, the events have the same ids. An error means that not all of
-// them are on the bus.
+// them are on the bus. A subscription that cannot be read is told nothing.
 func (t *Triggers) Notify(ctx context.Context, n Notice) error {
 	listening, err := t.Store.Listening(ctx, n.Connection, n.Owner)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrUnreadable): // everybody else's notices would wait for its repair
+		t.Trouble(ctx, "read who is to be told", Subscription{Name: resource.Subscription{Environment: n.Connection.Environment, ID: EveryConnection}}, err)
+	case err != nil:
 		return fmt.Errorf("look who is to be told about %s: %w", n.Source, err)
 	}
 	told := slices.DeleteFunc(listening, func(s Subscription) bool { return !s.isTold(n) })

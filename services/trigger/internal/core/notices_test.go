@@ -13,6 +13,7 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/kv"
 	"github.com/ferrule-dev/ferrule/pkg/kv/outbox"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
@@ -348,6 +349,27 @@ func TestTheEventsOfANoticeArePublishedAtTheSameTime(t *testing.T) {
 			t.Errorf("%d are told, %v", len(r.told()), err)
 		}
 	})
+}
+
+func TestASubscriptionThatCannotBeReadKeepsNobodyFromBeingTold(t *testing.T) {
+	r := newRig(t)
+	for _, id := range []string{"n0", "n1", "n2"} {
+		s := r.listen(ann, id, core.EveryConnection)
+		if id != "n1" {
+			continue
+		}
+		err := r.kv.Update(t.Context(), func(tx kv.Tx) error { return tx.Put([]byte("s/"+s.UID), []byte("damaged")) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Notify(t.Context(), lost("shop", "ann")); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "told", r.told(), []string{"n0", "n2"})
+	if len(r.troubles) != 1 || !strings.Contains(r.troubles[0], "cannot be read") {
+		t.Errorf("troubles: %q", r.troubles)
+	}
 }
 
 func TestSubscriptionsToNoticesAreBounded(t *testing.T) {
