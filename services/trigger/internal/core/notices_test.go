@@ -205,7 +205,13 @@ func TestNobodyListensToTheConnectionOfAnother(t *testing.T) {
 
 func TestWhoIsNoAdministratorAnyMoreGetsNothingOfOthersAndCanDeleteThat(t *testing.T) {
 	r := newRig(t)
-	r.listen(admin, "all", core.EveryConnection)
+	d := notices("all", core.EveryConnection)
+	d.Sinks = []core.Sink{{HTTP: &core.HTTPSink{URL: "https://example.com/ops"}}}
+	s, err := r.Create(t.Context(), admin, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink := s.Sinks[0].ID
 	former := admin
 	former.Principal.Roles = ann.Principal.Roles
 	name := named("all")
@@ -214,10 +220,15 @@ func TestWhoIsNoAdministratorAnyMoreGetsNothingOfOthersAndCanDeleteThat(t *testi
 	_, resumed := r.Resume(t.Context(), former, name, false)
 	_, replayed := r.Replay(t.Context(), former, name, core.Replay{})
 	_, tested := r.Test(t.Context(), former, name, 1)
-	for _, err := range []error{told, updated, resumed, replayed, tested} {
+	_, read := r.SinkSecret(t.Context(), former, name, sink)
+	_, rotated := r.RotateSinkSecret(t.Context(), former, name, sink)
+	for _, err := range []error{told, updated, resumed, replayed, tested, read, rotated} {
 		wantReason(t, err, fault.ReasonPermissionDenied)
 	}
 	if _, err := r.Told(t.Context(), admin, name); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.SinkSecret(t.Context(), admin, name, sink); err != nil {
 		t.Error(err)
 	}
 	if _, err := r.Pause(t.Context(), former, name); err != nil {
