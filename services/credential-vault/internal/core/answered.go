@@ -19,6 +19,10 @@ const (
 	refusalHoldMost = 24 * time.Hour
 	// refusalDoublings is how often it can double.
 	refusalDoublings = 8
+	// refusalQuiet is how long after a connection came into error its owner is not told
+	// that its secrets are refused once more, though they have been edited meanwhile:
+	// who edits and calls in turn would fill the bus that everybody's notices take.
+	refusalQuiet = time.Minute
 )
 
 // Answer is what an API said to a call with secrets that are no tokens.
@@ -40,7 +44,8 @@ type Refusals struct {
 	// were not, or have been accepted since.
 	Reason string
 	// Cleared is how often they were accepted after a refusal, and ClearTime when that
-	// was last.
+	// was last. If they never were, ClearTime is when the connection last came into error
+	// before an edit that ended that; zero if it never did.
 	Cleared   int
 	ClearTime time.Time
 }
@@ -64,6 +69,18 @@ func (r Refusals) held(now time.Time) bool {
 	}
 	hold := min(refusalHold<<min(r.Cleared-1, refusalDoublings), refusalHoldMost)
 	return now.Sub(r.ClearTime) < hold
+}
+
+// quiet reports whether the owner has been told a short time ago.
+func (r Refusals) quiet(now time.Time) bool { return now.Sub(r.ClearTime) < refusalQuiet }
+
+// editedRefusals returns what remains of the refusals when secrets are edited: they were
+// about other values, but whoever was told of them need not be told again at once.
+func (c Connection) editedRefusals() Refusals {
+	if c.State == StateError {
+		return Refusals{ClearTime: c.StateTime}
+	}
+	return Refusals{ClearTime: c.Refusals.ClearTime}
 }
 
 // Refused reports whether an API has refused its secrets, and accepted none since.
@@ -116,10 +133,19 @@ func (v *Vault) tryAnswer(ctx context.Context, caller Caller, a Answer) (Connect
 	after.Change++
 	after.UpdateTime = now
 	w := Write{Connection: after, Audit: v.answerRecord(caller, action, a)}
-	if err := v.replace(ctx, before, w); err != nil {
+	if err := v.storeAnswer(ctx, before, w); err != nil {
 		return Connection{}, fmt.Errorf("store %s: %w", a.Name, err)
 	}
 	return after, nil
+}
+
+// storeAnswer stores what an answer changed, and tells the owner unless that was done a
+// short time ago.
+func (v *Vault) storeAnswer(ctx context.Context, before Connection, w Write) error {
+	if before.Refusals.quiet(w.Connection.UpdateTime) {
+		return v.store.Replace(ctx, w)
+	}
+	return v.replace(ctx, before, w)
 }
 
 // answerRecord is the audit record of an answer that changed something.

@@ -106,6 +106,48 @@ func TestAnOperationThatIsAlwaysRefusedDoesNotMakeItsConnectionFlap(t *testing.T
 	}
 }
 
+// change gives ann's connection another password.
+func (r *rig) change(password string) core.Connection {
+	r.t.Helper()
+	conn, err := r.vault.Update(r.t.Context(), ann(), edit(func(e *core.Edit) { e.Secrets = map[string]secret.Text{"password": secret.FromString(password)} }))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return conn
+}
+
+func TestWhoEditsARefusedKeyAgainAndAgainIsToldOnceUntilItIsQuietForAMinute(t *testing.T) {
+	r := newRig(t)
+	conn := r.create(ann())
+	for second := range 150 {
+		if got := r.answer(conn, "ListItems", 401); got.State != core.StateError || !got.Refused() {
+			t.Fatalf("after %d seconds it is %v", second, got.State)
+		}
+		r.clock.Advance(time.Second)
+		if conn = r.change("pw-bad"); conn.State != core.StateConnected {
+			t.Fatalf("edited after %d seconds it is %v", second, conn.State)
+		}
+	}
+	if n := len(r.events()); n != 1 { // it never was quiet for a minute
+		t.Errorf("%d notices", n)
+	}
+	r.clock.Advance(time.Minute)
+	r.answer(conn, "ListItems", 401)
+	if n := len(r.events()); n != 2 {
+		t.Errorf("after a quiet minute there are %d notices", n)
+	}
+}
+
+func TestAKeyThatIsRefusedLongAfterTheLastTimeIsToldOfThoughItWasEditedJustNow(t *testing.T) {
+	r := newRig(t)
+	r.answer(r.create(ann()), "ListItems", 401)
+	r.clock.Advance(time.Hour)
+	r.answer(r.change("pw-two"), "ListItems", 401)
+	if diff := cmp.Diff([]string{"failed", "failed"}, r.events()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestWhatElseEndsTheErrorOfARefusedKey(t *testing.T) {
 	test := func(o core.Outcome) func(*rig) {
 		return func(r *rig) {

@@ -190,7 +190,7 @@ func (v *Vault) refit(ctx context.Context, caller Caller, held Held, sealed []Se
 func reenter(held Held, w *Write, done fitted) {
 	before, after := held.Connection, &w.Connection
 	interactive := done.grant.Interactive()
-	after.Refusals = Refusals{} // they were about other values
+	after.Refusals = before.editedRefusals()
 	if !interactive || before.State != StateNeedsAuthorization {
 		after.enter(StateConnected, "", after.UpdateTime)
 		after.TestTime = time.Time{} // nor does what a good one proved hold for the new values

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/authn"
@@ -20,7 +22,7 @@ const (
 	// MaxNotices is how many subscriptions to notices an owner has in an environment at
 	// most, not counting those to what others own, of which an environment has as many.
 	// So a notice is for at most twice as many.
-	MaxNotices = 100
+	MaxNotices = 20
 	// noticesStem is what the name of a subscription to notices is made of.
 	noticesStem = "notices"
 )
@@ -177,27 +179,40 @@ func (d Draft) aboutAPI() Field {
 
 // Notify passes a notice on to the subscriptions that it is for: it becomes an event of
 // each. Passed on again, the events have the same ids. An error means that not all of
-// them are on the bus.
+// them are on the bus. A subscription that cannot be read is told nothing.
 func (t *Triggers) Notify(ctx context.Context, n Notice) error {
 	listening, err := t.Store.Listening(ctx, n.Connection, n.Owner)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrUnreadable): // everybody else's notices would wait for its repair
+		t.Trouble(ctx, "read who is to be told", Subscription{Name: resource.Subscription{Environment: n.Connection.Environment, ID: EveryConnection}}, err)
+	case err != nil:
 		return fmt.Errorf("look who is to be told about %s: %w", n.Source, err)
 	}
-	for _, s := range listening {
-		if !s.isTold(n) {
-			continue
-		}
-		err := t.Events.Publish(ctx, s.noticed(n))
-		switch {
+	told := slices.DeleteFunc(listening, func(s Subscription) bool { return !s.isTold(n) })
+	// All at once, since everybody's next notice waits: each has its own order.
+	outcomes := make([]error, len(told))
+	var publishing sync.WaitGroup
+	for i, s := range told {
+		publishing.Go(func() { outcomes[i] = t.Events.Publish(ctx, s.noticed(n)) })
+	}
+	publishing.Wait()
+	return t.allTold(ctx, n, told, outcomes)
+}
+
+// allTold decides by what became of the events of a notice.
+func (t *Triggers) allTold(ctx context.Context, n Notice, told []Subscription, outcomes []error) error {
+	var failed error
+	for i, s := range told {
+		switch err := outcomes[i]; {
 		case errors.Is(err, ErrEventTooLarge):
 			t.Trouble(ctx, "pass on a notice", s, err) // it would never fit
 		case err != nil:
-			return fmt.Errorf("tell %s about %s: %w", s.Name, n.Source, err)
+			failed = fmt.Errorf("tell %s about %s: %w", s.Name, n.Source, err)
 		default:
 			t.activity.note(s.UID, t.Clock.Now())
 		}
 	}
-	return nil
+	return failed
 }
 
 // isTold reports whether a subscription to notices gets one.

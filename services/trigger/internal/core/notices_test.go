@@ -1,15 +1,19 @@
 package core_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/kv"
 	"github.com/ferrule-dev/ferrule/pkg/kv/outbox"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
@@ -201,7 +205,13 @@ func TestNobodyListensToTheConnectionOfAnother(t *testing.T) {
 
 func TestWhoIsNoAdministratorAnyMoreGetsNothingOfOthersAndCanDeleteThat(t *testing.T) {
 	r := newRig(t)
-	r.listen(admin, "all", core.EveryConnection)
+	d := notices("all", core.EveryConnection)
+	d.Sinks = []core.Sink{{HTTP: &core.HTTPSink{URL: "https://example.com/ops"}}}
+	s, err := r.Create(t.Context(), admin, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink := s.Sinks[0].ID
 	former := admin
 	former.Principal.Roles = ann.Principal.Roles
 	name := named("all")
@@ -210,10 +220,15 @@ func TestWhoIsNoAdministratorAnyMoreGetsNothingOfOthersAndCanDeleteThat(t *testi
 	_, resumed := r.Resume(t.Context(), former, name, false)
 	_, replayed := r.Replay(t.Context(), former, name, core.Replay{})
 	_, tested := r.Test(t.Context(), former, name, 1)
-	for _, err := range []error{told, updated, resumed, replayed, tested} {
+	_, read := r.SinkSecret(t.Context(), former, name, sink)
+	_, rotated := r.RotateSinkSecret(t.Context(), former, name, sink)
+	for _, err := range []error{told, updated, resumed, replayed, tested, read, rotated} {
 		wantReason(t, err, fault.ReasonPermissionDenied)
 	}
 	if _, err := r.Told(t.Context(), admin, name); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.SinkSecret(t.Context(), admin, name, sink); err != nil {
 		t.Error(err)
 	}
 	if _, err := r.Pause(t.Context(), former, name); err != nil {
@@ -316,6 +331,55 @@ func TestAFailureAtAnyNoticeTellsEverybodyOnceMore(t *testing.T) {
 			t.Fatal(err)
 		}
 		equal(t, "told", r.told(), []string{"n0", "n1", "n2"})
+	}
+}
+
+// together publishes events when as many as are expected are under way.
+type together struct {
+	core.Events
+
+	underWay sync.WaitGroup
+}
+
+func (e *together) Publish(ctx context.Context, event core.Event) error {
+	e.underWay.Done()
+	e.underWay.Wait()
+	return e.Events.Publish(ctx, event)
+}
+
+func TestTheEventsOfANoticeArePublishedAtTheSameTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		all := &together{Events: r.Events}
+		for i := range core.MaxNotices {
+			r.listen(ann, fmt.Sprint("n", i), core.EveryConnection)
+		}
+		all.underWay.Add(core.MaxNotices)
+		r.Events = all
+		if err := r.Notify(t.Context(), lost("shop", "ann")); err != nil || len(r.told()) != core.MaxNotices {
+			t.Errorf("%d are told, %v", len(r.told()), err)
+		}
+	})
+}
+
+func TestASubscriptionThatCannotBeReadKeepsNobodyFromBeingTold(t *testing.T) {
+	r := newRig(t)
+	for _, id := range []string{"n0", "n1", "n2"} {
+		s := r.listen(ann, id, core.EveryConnection)
+		if id != "n1" {
+			continue
+		}
+		err := r.kv.Update(t.Context(), func(tx kv.Tx) error { return tx.Put([]byte("s/"+s.UID), []byte("damaged")) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Notify(t.Context(), lost("shop", "ann")); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "told", r.told(), []string{"n0", "n2"})
+	if len(r.troubles) != 1 || !strings.Contains(r.troubles[0], "cannot be read") {
+		t.Errorf("troubles: %q", r.troubles)
 	}
 }
 

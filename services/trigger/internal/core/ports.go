@@ -23,6 +23,9 @@ var (
 	ErrExists = errors.New("subscription exists")
 	// ErrChanged says that another poll was committed meanwhile.
 	ErrChanged = errors.New("subscription has been polled meanwhile")
+	// ErrUnreadable says that what is stored of a subscription makes no sense to this
+	// program: it is damaged, or of a later one.
+	ErrUnreadable = errors.New("subscription cannot be read")
 	// ErrInactive says that nothing is wanted of a subscription just now.
 	ErrInactive = errors.New("subscription is paused or suspended")
 )
@@ -44,7 +47,8 @@ type Store interface {
 	Subscriptions(ctx context.Context, q Query) ([]Subscription, string, error)
 	// Listening returns the subscriptions to notices that are about a connection and
 	// either belong to an owner or are about what others own; at most twice
-	// [MaxNotices], in no order that matters.
+	// [MaxNotices], in no order that matters. With [ErrUnreadable] it returns those that
+	// can be read, and the error names the others.
 	Listening(ctx context.Context, connection resource.Connection, owner string) ([]Subscription, error)
 	// Unsettled returns up to limit webhook subscriptions that are being set up
 	// or removed, in the order of their unique ids, after the given one.

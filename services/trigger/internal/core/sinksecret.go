@@ -64,7 +64,7 @@ func (t *Triggers) RotateSinkSecret(ctx context.Context, caller Caller, name res
 
 // ownSink returns an HTTP sink of a subscription of the caller's own.
 func (t *Triggers) ownSink(ctx context.Context, caller Caller, name resource.Subscription, sink string) (Subscription, *HTTPSink, error) {
-	s, err := t.Get(ctx, caller, name)
+	s, err := t.Told(ctx, caller, name)
 	if err != nil {
 		return Subscription{}, nil, err
 	}

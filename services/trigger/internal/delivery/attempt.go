@@ -13,6 +13,10 @@ import (
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
 )
 
+// maxUnclear is how many attempts of a delivery may end nobody knows how: each may have
+// been done, and where answers are always lost all were.
+const maxUnclear = 5
+
 // retryFor is for how long a delivery is tried.
 func (t *turn) retryFor() time.Duration {
 	if t.sink.RetryFor > 0 {
@@ -90,7 +94,7 @@ func (t *turn) finish(ctx context.Context, a attempted) error {
 	} else {
 		t.state.Failures, t.state.Failing, t.state.Rests = 0, time.Time{}, time.Time{}
 	}
-	why, final := t.verdict(ctx, result, age)
+	why, final := t.verdict(ctx, result, e.Unclear, age)
 	if !final {
 		// As old as it is, so long it waits: the pauses double.
 		e.Next = now.Add(t.d.jittered(max(min(max(age, minDelay), maxDelay), result.RetryAfter)))
@@ -128,8 +132,8 @@ func (t *turn) failed(result Result, now time.Time) {
 }
 
 // verdict says whether an attempt was the last one, and why the delivery is dead if
-// it was not accepted.
-func (t *turn) verdict(ctx context.Context, result Result, age time.Duration) (why string, final bool) {
+// it was not accepted. unclear is how many of its attempts ended nobody knows how.
+func (t *turn) verdict(ctx context.Context, result Result, unclear int, age time.Duration) (why string, final bool) {
 	switch result.Outcome {
 	case Accepted:
 		return "", true
@@ -145,6 +149,10 @@ func (t *turn) verdict(ctx context.Context, result Result, age time.Duration) (w
 	case Unclear:
 		if t.sink.Action != nil && t.sink.Action.AtMostOnce {
 			return result.Reason, true
+		}
+		if unclear >= maxUnclear {
+			return fmt.Sprintf("nobody knows of %d attempts whether the action was done: look at the API how often it was, before it is sent again; at last: %s",
+				unclear, result.Reason), true
 		}
 	case Failed: // below
 	}

@@ -35,18 +35,21 @@ const (
 
 // Notices reads what the bus has about connections and subscriptions themselves. All
 // processes of an installation share the work, one notice after the other. A notice
-// comes again until it was taken.
+// comes again until it was taken. Those of an owner about whom there are more than a few
+// in a minute are dropped, so that nobody else's wait for them.
 type Notices struct {
-	js    jetstream.JetStream
-	clock clock.Clock
-	log   *slog.Logger
-	take  func(context.Context, core.Notice) error
+	js     jetstream.JetStream
+	clock  clock.Clock
+	log    *slog.Logger
+	take   func(context.Context, core.Notice) error
+	budget *budget
 }
 
 // NewNotices returns a reader that starts with Run and gives take each notice, at least
-// once. After an error it gives the notice again before the next one.
+// once. After an error it gives the notice again before the next one. Of one owner it
+// gives at most 60, and one more each second.
 func NewNotices(js jetstream.JetStream, clk clock.Clock, log *slog.Logger, take func(context.Context, core.Notice) error) *Notices {
-	return &Notices{js: js, clock: clk, log: log, take: take}
+	return &Notices{js: js, clock: clk, log: log, take: take, budget: newBudget(clk)}
 }
 
 // Run reads notices until ctx ends.
@@ -91,16 +94,29 @@ func (n *Notices) read(ctx context.Context) error {
 	}
 }
 
-// pass has one notice taken. One that cannot be read is nobody's: it is skipped.
+// pass has one notice taken. One that cannot be read is nobody's: it is skipped, and so
+// is one too many of its owner.
 func (n *Notices) pass(ctx context.Context, m jetstream.Msg) error {
 	notice, err := parseNotice(m.Data())
 	if err != nil {
 		n.log.WarnContext(ctx, "what was published as a notice is none and was skipped", "subject", m.Subject(), "error", err)
 		return nil
 	}
+	ok, tell := n.budget.take(notice.Owner)
+	if tell {
+		n.log.WarnContext(ctx, "there are more notices about what an owner has than are passed on, and some are dropped",
+			"owner", notice.Owner, "subject", m.Subject(), "most_in_a_minute", budgetMost)
+	}
+	if !ok {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(bus.TraceContext(ctx, m.Headers()), noticeTime)
 	defer cancel()
-	return n.take(ctx, notice)
+	err = n.take(ctx, notice)
+	if err != nil {
+		n.budget.giveBack(notice.Owner)
+	}
+	return err
 }
 
 // giveBack ends the reading. A notice that was not begun is for another process at once.

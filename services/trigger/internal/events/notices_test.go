@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -121,6 +122,21 @@ func TestNoticesAreReadInTheirOrderAndWhatIsNoneIsSkipped(t *testing.T) {
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
+	}
+}
+
+func TestNobodyWaitsForTheNoticesOfAnother(t *testing.T) {
+	f := newFixture(t)
+	const many = 300
+	for i := range many {
+		announce(t, f.bus, fmt.Sprint("eve", i), aboutConnection, strings.Replace(loss(fmt.Sprint("eve", i)), `"ann"`, `"eve"`, 1))
+	}
+	announce(t, f.bus, "ann", aboutConnection, loss("ann"))
+	h := &heard{}
+	defer f.hear(h.take)()
+	testkit.Await(t, "ann's notice", func() bool { return slices.Contains(h.ids(), "ann") })
+	if n := len(h.ids()) - 1; n < 60 || n > many/2 {
+		t.Errorf("%d of eve's %d notices came before", n, many)
 	}
 }
 

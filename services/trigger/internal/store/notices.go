@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 
 	"github.com/ferrule-dev/ferrule/pkg/kv"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
@@ -36,35 +37,43 @@ func listen(tx kv.Tx, sub core.Subscription) error {
 // Listening implements core.Store. What it reads does not grow with the number of
 // subscriptions: the entries of one owner and those of one environment, both bounded.
 func (s *Store) Listening(ctx context.Context, connection resource.Connection, owner string) (found []core.Subscription, err error) {
+	var unreadable error
 	err = s.kv.View(ctx, func(r kv.Reader) error {
-		found = nil // a store may read again
+		found, unreadable = nil, nil // a store may read again
 		for _, prefix := range [][]byte{ownPrefix(connection.Environment, owner), everyonesPrefix(connection.Environment)} {
-			subs, err := listeners(r, prefix, connection)
+			subs, bad, err := listeners(r, prefix, connection)
 			if err != nil {
 				return err
 			}
-			found = append(found, subs...)
+			found, unreadable = append(found, subs...), errors.Join(unreadable, bad)
 		}
 		return nil
 	})
-	return found, err
-}
-
-// listeners returns those of a part of the index that are about a connection.
-func listeners(r kv.Reader, prefix []byte, connection resource.Connection) (found []core.Subscription, err error) {
-	pairs, err := r.Scan(prefix, nil, core.MaxNotices)
 	if err != nil {
 		return nil, err
+	}
+	return found, unreadable
+}
+
+// listeners returns those of a part of the index that are about a connection, and why some
+// cannot be read.
+func listeners(r kv.Reader, prefix []byte, connection resource.Connection) (found []core.Subscription, unreadable, err error) {
+	pairs, err := r.Scan(prefix, nil, core.MaxNotices)
+	if err != nil {
+		return nil, nil, err
 	}
 	for _, p := range pairs {
 		if id := string(p.Value); id != connection.ID && id != core.EveryConnection {
 			continue
 		}
-		sub, err := load(r, string(p.Key[len(prefix):]))
-		if err != nil {
-			return nil, err
+		switch sub, err := load(r, string(p.Key[len(prefix):])); {
+		case errors.Is(err, core.ErrUnreadable):
+			unreadable = errors.Join(unreadable, err)
+		case err != nil:
+			return nil, nil, err
+		default:
+			found = append(found, sub)
 		}
-		found = append(found, sub)
 	}
-	return found, nil
+	return found, unreadable, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,6 +100,25 @@ func TestASubscriptionToNoticesIsReadAsItWas(t *testing.T) {
 		}
 		if s, err := f.ByUID(t.Context(), uid(1)); err != nil || !s.Notices.Last.Equal(later) {
 			t.Errorf("%+v, %v", s.Notices, err)
+		}
+	})
+}
+
+func TestASubscriptionToNoticesThatCannotBeReadHidesNoOther(t *testing.T) {
+	everywhere(t, func(t *testing.T, f *fixture) {
+		f.insert(listening(1, "ann", "-", false), listening(2, "ann", "-", false), listening(3, "ann", "-", false), listening(4, "root", "-", true))
+		err := f.kv.Update(t.Context(), func(tx kv.Tx) error {
+			return errors.Join(tx.Put([]byte("s/"+uid(2)), []byte{99}), tx.Put([]byte("s/"+uid(4)), nil))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := f.Listening(t.Context(), resource.Connection{Environment: "default", ID: "shop"}, "ann")
+		if !errors.Is(err, core.ErrUnreadable) || !strings.Contains(err.Error(), uid(2)) || !strings.Contains(err.Error(), uid(4)) {
+			t.Errorf("err = %v", err)
+		}
+		if len(found) != 2 || found[0].UID != uid(1) || found[1].UID != uid(3) {
+			t.Errorf("found %+v", found)
 		}
 	})
 }

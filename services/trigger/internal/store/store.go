@@ -330,7 +330,7 @@ func load(r kv.Reader, uid string) (core.Subscription, error) {
 	}
 	sub, err := decodeSubscription(uid, data)
 	if err != nil {
-		return core.Subscription{}, fmt.Errorf("record of subscription %s: %w", uid, err)
+		return core.Subscription{}, fmt.Errorf("record of %w: %s: %w", core.ErrUnreadable, uid, err)
 	}
 	if sub.Polling == nil {
 		return sub, nil
@@ -339,7 +339,7 @@ func load(r kv.Reader, uid string) (core.Subscription, error) {
 		return core.Subscription{}, fmt.Errorf("cursor of subscription %s: %w", uid, err)
 	}
 	if sub.Polling.Cursor, err = decodeCursor(data); err != nil {
-		return core.Subscription{}, fmt.Errorf("cursor of subscription %s: %w", uid, err)
+		return core.Subscription{}, fmt.Errorf("cursor of %w: %s: %w", core.ErrUnreadable, uid, err)
 	}
 	return sub, nil
 }
