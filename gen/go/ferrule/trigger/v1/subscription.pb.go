@@ -291,8 +291,8 @@ type Subscription struct {
 	FailingSince *timestamppb.Timestamp `protobuf:"bytes,30,opt,name=failing_since,json=failingSince,proto3" json:"failing_since,omitempty"`
 	// Where events come from. With NOTICES, only name, connection, sinks and description
 	// can be given; everything that is about asking an API, or being notified by one, is
-	// refused. At most 100 of an owner in an environment look at what their owner has,
-	// and at most 100 in an environment, made by administrators, at what others have.
+	// refused. At most 20 of an owner in an environment look at what their owner has,
+	// and at most 20 in an environment, made by administrators, at what others have.
 	Source        SubscriptionSource `protobuf:"varint,31,opt,name=source,proto3,enum=ferrule.trigger.v1.SubscriptionSource" json:"source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
