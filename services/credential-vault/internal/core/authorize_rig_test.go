@@ -218,6 +218,7 @@ type scripted struct {
 	attempt   oauth.Attempt // of the last authorization URL
 	exchanges []string      // codes
 	revoked   []string      // access tokens
+	places    []string      // where they went
 	polls     int
 	serial    int
 	verifier  string // that came with the last exchange
@@ -309,9 +310,12 @@ func (s *scripted) PollDevice(context.Context, *oauth.Profile, secret.Text) (oau
 	return t, nil
 }
 
-func (s *scripted) Revoke(_ context.Context, _ *oauth.Profile, t oauth.Token) error {
+func (s *scripted) Revoke(_ context.Context, p *oauth.Profile, t oauth.Token) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if p.Endpoints.Revocation != "" {
+		s.places = append(s.places, p.Endpoints.Revocation)
+	}
 	s.revoked = append(s.revoked, textOf(t.Access))
 	return s.revokeBy
 }

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -101,11 +102,8 @@ func (v *Vault) tryRevoke(ctx context.Context, held Held) (string, error) {
 		return "", err
 	}
 	origin, ok := endpointOrigin(p.Endpoints.Revocation)
-	if !ok || !slices.Contains(held.Grant.TokenOrigins, origin) {
-		return "", movedProvider(held.Connection, origin)
-	}
-	if held.Grant.RefreshedBy != p.RefreshedBy {
-		return "", changedRenewal(held.Connection)
+	if !ok || !slices.Contains(held.Grant.TokenOrigins, origin) || !revokedAlike(held.Grant.RefreshedBy, p.RefreshedBy) {
+		return "", notAgreedRevocation(held.Connection, origin)
 	}
 	t := oauth.Token{Identity: held.Grant.Identity}
 	defer func() { t.Clear() }()
@@ -119,6 +117,14 @@ func (v *Vault) tryRevoke(ctx context.Context, held Held) (string, error) {
 		return "", fmt.Errorf("revoke the grant of %s: %w", held.Connection.Name, err)
 	}
 	return hostOf(origin), nil
+}
+
+// notAgreedRevocation is for a revocation endpoint that was not known, or another one,
+// when the grant was given.
+func notAgreedRevocation(conn Connection, origin string) error {
+	return fault.Denied(fault.ReasonHostNotAllowed,
+		"tokens are given back at %s now, which the sign-in of connection %q did not agree to; nothing was sent there", cmp.Or(origin, "an unknown place"), conn.Name.ID).
+		With("host", origin).With("connection", conn.Name.String())
 }
 
 // hostOf returns the "host:port" of an endpoint or an origin; empty if it is none.

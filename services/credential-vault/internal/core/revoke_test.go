@@ -71,10 +71,12 @@ func TestADeletedConnectionGivesItsGrantBack(t *testing.T) {
 		revoked []string
 		host    string
 	}{
-		"in the usual case":           {func(*login) {}, []string{"canary-access-1"}, "login.crm.example:443"},
-		"where nothing takes it":      {func(l *login) { l.presets.revoke = "" }, nil, ""},
-		"when the provider fails":     {func(l *login) { l.tokens.revokeBy = transient() }, []string{"canary-access-1"}, ""},
-		"not to a stranger":           {func(l *login) { l.presets.revoke = "https://evil.example/revoke" }, nil, ""},
+		"in the usual case":       {func(*login) {}, []string{"canary-access-1"}, "login.crm.example:443"},
+		"where nothing takes it":  {func(l *login) { l.presets.revoke = "" }, nil, ""},
+		"when the provider fails": {func(l *login) { l.tokens.revokeBy = transient() }, []string{"canary-access-1"}, ""},
+		"not to a stranger": {
+			func(l *login) { l.presets.revoke = "https://evil.example/revoke" }, []string{"canary-access-1"}, "login.crm.example:443",
+		},
 		"not when the client is gone": {func(l *login) { _ = l.vault.DeleteClient(l.t.Context(), maker(), clientName("crm"), "") }, nil, ""},
 		"not without its connector":   {func(l *login) { delete(l.defs.definitions, "crm") }, nil, ""},
 	} {
