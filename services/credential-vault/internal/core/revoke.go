@@ -54,6 +54,8 @@ func revokedReason(conn Connection, host string, why error) string {
 	switch {
 	case host != "":
 		return "its grant was revoked at " + host + "; " + next
+	case errors.Is(why, oauth.ErrNothingToRevoke):
+		return "its grant was destroyed here; " + oauth.ErrNothingToRevoke.Error() + "; " + next
 	case errors.Is(why, errNoRevocation):
 		return "its grant was destroyed here, and " + errNoRevocation.Error() + ": withdraw the permission there; " + next
 	}
@@ -69,7 +71,7 @@ func (v *Vault) revoke(ctx context.Context, held Held) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
 	defer cancel()
 	host, err := v.tryRevoke(ctx, held)
-	if err != nil && !errors.Is(err, errNoRevocation) {
+	if err != nil && !errors.Is(err, errNoRevocation) && !errors.Is(err, oauth.ErrNothingToRevoke) {
 		v.log.WarnContext(ctx, "a grant was not revoked at its provider", "connection", held.Connection.Name.String(), "error", err)
 	}
 	return host, err
@@ -170,7 +172,10 @@ func (v *Vault) tryDiscard(ctx context.Context, a Authorization) error {
 		return err
 	}
 	defer t.Clear()
-	return v.tokens.Revoke(ctx, p, t)
+	if err := v.tokens.Revoke(ctx, p, t); !errors.Is(err, oauth.ErrNothingToRevoke) {
+		return err //nolint:wrapcheck // what the provider says
+	}
+	return nil
 }
 
 // discardAll gives back, all at once, what the sign-ins of a connection have brought

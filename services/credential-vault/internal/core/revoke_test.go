@@ -303,6 +303,7 @@ func TestWhatHasBecomeOfAGrantIsSaidAsItIs(t *testing.T) {
 		"it was revoked":                    {oauth.AuthorizationCode, "https://login.crm.example/revoke", nil, []string{"was revoked at login.crm.example:443", "waits for its owner to sign in"}, "destroyed"},
 		"the provider has no endpoint":      {oauth.AuthorizationCode, "", nil, []string{"no revocation endpoint of the provider is known", "withdraw the permission there"}, "was revoked"},
 		"the provider did not take it":      {oauth.AuthorizationCode, "https://login.crm.example/revoke", fault.Unavailable(fault.ReasonProviderUnavailable, "it says no"), []string{"was not revoked at the provider (it says no)"}, "no revocation endpoint"},
+		"the provider knows no such token":  {oauth.AuthorizationCode, "https://login.crm.example/revoke", oauth.ErrNothingToRevoke, []string{"destroyed here", "had ended already"}, "was revoked"},
 		"nobody signs in for a new one":     {oauth.ClientCredentials, "https://login.crm.example/revoke", nil, []string{"`ferrule authorize crm-1`"}, "sign in"},
 		"nobody signs in, and no end of it": {oauth.ClientCredentials, "", nil, []string{"no revocation endpoint", "`ferrule authorize crm-1`"}, "sign in"},
 	} {
