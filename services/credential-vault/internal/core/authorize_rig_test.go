@@ -122,6 +122,7 @@ type presets struct {
 	token    string // token endpoint, if not the usual one
 	register bool   // clients can register
 	revoke   string // revocation endpoint
+	takes    string // which token it takes, see [oauth.Revocation]
 	issuer   string
 	broken   error
 	metadata string
@@ -180,6 +181,7 @@ func (p *presets) Profile(_ *connectorv1.Definition, _ *connectorv1.ParameterSet
 		made.Templates = &oauth.Templates{TokenBody: p.body, RefreshBody: p.body}
 	}
 	made.IssuerNamed = p.named
+	made.Revocation.Token = p.takes
 	if p.metadata != "" {
 		made.Endpoints.Token, made.Endpoints.Device = "", ""
 	}

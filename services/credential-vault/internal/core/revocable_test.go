@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -110,5 +111,36 @@ func TestAnEndpointThatWasAgreedToStillGetsTokens(t *testing.T) {
 	}
 	if _, err := l.vault.RevokeAuthorization(t.Context(), ann(), name("crm-1")); err != nil || !cmp.Equal(l.tokens.places, []string{revokeHere}) {
 		t.Errorf("got %v; tokens went to %q", err, l.tokens.places)
+	}
+}
+
+func TestWhereTheAccessTokenIsGivenBackAnEndedOneIsRenewedBefore(t *testing.T) {
+	for title, c := range map[string]struct {
+		takes   string
+		after   time.Duration
+		fails   error
+		revoked []string
+		says    string
+	}{
+		"it holds":                      {"access", time.Minute, nil, []string{"canary-access-1"}, "was revoked at"},
+		"it has ended":                  {"access", 3 * time.Hour, nil, []string{"canary-access-2"}, "was revoked at"},
+		"the refresh token is wanted":   {"refresh", 3 * time.Hour, nil, []string{"canary-access-1"}, "was revoked at"},
+		"both are":                      {"", 3 * time.Hour, nil, []string{"canary-access-1"}, "was revoked at"},
+		"there is no other one":         {"access", 3 * time.Hour, transient(), nil, "was not revoked at the provider (it takes access tokens back, this one has ended"},
+		"it holds, and nobody is asked": {"access", time.Minute, transient(), []string{"canary-access-1"}, "was revoked at"},
+	} {
+		t.Run(title, func(t *testing.T) {
+			l := signedIn(t)
+			l.presets.takes = c.takes
+			l.tokens.set(func(s *scripted) { s.fail = c.fails })
+			l.clock.Advance(c.after)
+			conn, err := l.vault.RevokeAuthorization(t.Context(), ann(), name("crm-1"))
+			if err != nil || conn.State != core.StateNeedsAuthorization {
+				t.Fatalf("got %v, %v", conn.State, err)
+			}
+			if !cmp.Equal(l.tokens.revoked, c.revoked) || !strings.Contains(conn.StateReason, c.says) || strings.Contains(conn.StateReason, "try again") {
+				t.Errorf("revoked are %v: %s", l.tokens.revoked, conn.StateReason)
+			}
+		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -107,18 +108,38 @@ func (v *Vault) tryRevoke(ctx context.Context, held Held) (string, error) {
 	if !ok || !slices.Contains(held.Grant.TokenOrigins, origin) || !revokedAlike(held.Grant.RefreshedBy, p.RefreshedBy) {
 		return "", notAgreedRevocation(held.Connection, origin)
 	}
-	t := oauth.Token{Identity: held.Grant.Identity}
-	defer func() { t.Clear() }()
-	if t.Access, err = v.openAccess(ctx, held.Connection, held.Grant); err != nil {
+	t, err := v.revocableToken(ctx, held, p)
+	if err != nil {
 		return "", err
 	}
-	if t.Refresh, err = v.openRefresh(ctx, held.Connection, held.Grant); err != nil {
-		return "", err
-	}
+	defer t.Clear()
 	if err := v.tokens.Revoke(ctx, p, t); err != nil {
 		return "", fmt.Errorf("revoke the grant of %s: %w", held.Connection.Name, err)
 	}
 	return hostOf(origin), nil
+}
+
+// revocableToken returns what is given back. Where the provider wants the access token,
+// and it has ended, that is a new one: with the old one it would find nothing, and the
+// refresh token would go on.
+func (v *Vault) revocableToken(ctx context.Context, held Held, p *oauth.Profile) (t oauth.Token, err error) {
+	g := held.Grant
+	if p.Revocation.Token == "access" && len(g.Refresh) > 0 && g.endsWithin(tooShort, v.clock.Now()) {
+		if t, err = v.refresh(ctx, held, p); err != nil {
+			why := strings.TrimSuffix(fault.From(err).Message(), "; try again later")
+			return t, fault.Precondition(fault.ReasonProviderRefused, "it takes access tokens back, this one has ended, and there was no new one: %s", why).Because(err)
+		}
+		t.Identity = cmp.Or(t.Identity, g.Identity)
+		return t, nil
+	}
+	t.Identity = g.Identity
+	if t.Access, err = v.openAccess(ctx, held.Connection, g); err != nil {
+		return t, err
+	}
+	if t.Refresh, err = v.openRefresh(ctx, held.Connection, g); err != nil {
+		t.Clear()
+	}
+	return t, err
 }
 
 // notAgreedRevocation is for a revocation endpoint that was not known, or another one,
