@@ -63,6 +63,24 @@ func revokedReason(conn Connection, host string, why error) string {
 	return "its grant was destroyed here, but was not revoked at the provider (" + fault.From(why).Message() + "): withdraw the permission there; " + next
 }
 
+// maxNotRevoked bounds what the record of a deletion says about its grant, in bytes.
+const maxNotRevoked = 400
+
+// notRevoked is for the record of a connection that is gone, which nobody can ask any
+// more what has become of its grant.
+func notRevoked(why error) string {
+	text := fault.From(why).Message()
+	for _, known := range []error{errNoRevocation, oauth.ErrNothingToRevoke} {
+		if errors.Is(why, known) {
+			text = known.Error()
+		}
+	}
+	if len(text) > maxNotRevoked {
+		text = strings.ToValidUTF8(text[:maxNotRevoked], "") + "…"
+	}
+	return operationOfProvider + " not revoked: " + text
+}
+
 // revoke gives the token of a connection back, and returns the host that got it,
 // or why none did. Failures are logged: the token is destroyed all the same.
 func (v *Vault) revoke(ctx context.Context, held Held) (string, error) {

@@ -120,6 +120,37 @@ func deleted(lines []string) string {
 	return ""
 }
 
+func TestTheRecordOfADeletionSaysWhyAGrantWasNotRevoked(t *testing.T) {
+	for title, c := range map[string]struct {
+		endpoint string
+		fails    error
+		want     string
+	}{
+		"it was":                           {"https://login.crm.example/revoke", nil, ""},
+		"there is no endpoint":             {"", nil, "oauth:token not revoked: no revocation endpoint of the provider is known"},
+		"the provider knows no such token": {"https://login.crm.example/revoke", oauth.ErrNothingToRevoke, "oauth:token not revoked: the provider says that its tokens had ended already"},
+		"the provider says no":             {"https://login.crm.example/revoke", fault.Unavailable(fault.ReasonProviderUnavailable, "it says no"), "oauth:token not revoked: it says no"},
+		"the provider says a lot":          {"https://login.crm.example/revoke", fault.Unavailable(fault.ReasonProviderUnavailable, "%s", strings.Repeat("n", 999)), "oauth:token not revoked: " + strings.Repeat("n", 400) + "…"},
+	} {
+		t.Run(title, func(t *testing.T) {
+			l := newLogin(t)
+			l.presets.revoke = c.endpoint
+			l.client()
+			l.signedIn(oauth.AuthorizationCode)
+			l.tokens.set(func(s *scripted) { s.revokeBy = c.fails })
+			if err := l.vault.Delete(t.Context(), ann(), name("crm-1"), ""); err != nil {
+				t.Fatal(err)
+			}
+			var listing core.AuditListing
+			listing.Environment, listing.PageSize = "default", 1
+			records, _, err := l.vault.ListAudit(t.Context(), admin(), listing)
+			if err != nil || len(records) != 1 || records[0].Action != core.ActionDeleted || records[0].OperationID != c.want {
+				t.Errorf("got %+v, %v", records, err)
+			}
+		})
+	}
+}
+
 func TestADeletedConnectionGivesBackWhatNobodyHasConfirmed(t *testing.T) {
 	l := newLogin(t)
 	l.client()
