@@ -43,12 +43,12 @@ func disagrees(conn Connection, sentence string, args ...any) error {
 }
 
 // strays returns in what a sign-in is not the one that the owner of the connection has
-// agreed to, "" if it is.
+// agreed to, "" if it is. Where tokens are given back is [Vault.revocable]'s business.
 func (in signIn) strays(conn Connection, stated, found *oauth.Profile) string {
-	if o, ok := within(conn.TokenOrigins, stated, found); !ok {
+	if o, ok := within(conn.TokenOrigins, unrevoked(stated), unrevoked(found)); !ok {
 		return o
 	}
-	return differing(conn.Profile, in.outline)
+	return differing(withoutRevocation(conn.Profile), withoutRevocation(in.outline))
 }
 
 // agree makes the present OAuth client and kind of sign-in those of a connection whose

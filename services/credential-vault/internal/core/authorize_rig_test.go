@@ -122,6 +122,7 @@ type presets struct {
 	token    string // token endpoint, if not the usual one
 	register bool   // clients can register
 	revoke   string // revocation endpoint
+	takes    string // which token it takes, see [oauth.Revocation]
 	issuer   string
 	broken   error
 	metadata string
@@ -180,6 +181,7 @@ func (p *presets) Profile(_ *connectorv1.Definition, _ *connectorv1.ParameterSet
 		made.Templates = &oauth.Templates{TokenBody: p.body, RefreshBody: p.body}
 	}
 	made.IssuerNamed = p.named
+	made.Revocation.Token = p.takes
 	if p.metadata != "" {
 		made.Endpoints.Token, made.Endpoints.Device = "", ""
 	}
@@ -218,6 +220,7 @@ type scripted struct {
 	attempt   oauth.Attempt // of the last authorization URL
 	exchanges []string      // codes
 	revoked   []string      // access tokens
+	places    []string      // where they went
 	polls     int
 	serial    int
 	verifier  string // that came with the last exchange
@@ -309,9 +312,12 @@ func (s *scripted) PollDevice(context.Context, *oauth.Profile, secret.Text) (oau
 	return t, nil
 }
 
-func (s *scripted) Revoke(_ context.Context, _ *oauth.Profile, t oauth.Token) error {
+func (s *scripted) Revoke(_ context.Context, p *oauth.Profile, t oauth.Token) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if p.Endpoints.Revocation != "" {
+		s.places = append(s.places, p.Endpoints.Revocation)
+	}
 	s.revoked = append(s.revoked, textOf(t.Access))
 	return s.revokeBy
 }

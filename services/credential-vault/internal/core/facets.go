@@ -38,11 +38,11 @@ func (c OAuthClient) facets() []oauth.Facet {
 }
 
 // differsFrom returns in what a sign-in differs from the one that the client is for,
-// "" if it is that one.
+// but for its revocation endpoint; "" if it is that one.
 func (c OAuthClient) differsFrom(set string, grant oauth.Grant, facets []oauth.Facet) string {
 	for _, p := range c.Profiles {
 		if p.Set == set && p.Grant == grant {
-			return differing(p.Facets, facets)
+			return differing(withoutRevocation(p.Facets), withoutRevocation(facets))
 		}
 	}
 	return "parameter set " + quoted(set)
@@ -58,7 +58,7 @@ func (in signIn) facets(stated, found *oauth.Profile) []oauth.Facet {
 		{"token endpoint", found.Endpoints.Token},
 		{"refresh endpoint", found.Endpoints.Refresh},
 		{provider.DeviceEndpoint, found.Endpoints.Device},
-		{"revocation endpoint", stated.Endpoints.Revocation},
+		{provider.RevocationEndpoint, stated.Endpoints.Revocation},
 		{provider.RegistrationEndpoint, stated.Endpoints.Registration},
 	} {
 		if o, ok := endpointOrigin(e.url); ok {
@@ -70,9 +70,15 @@ func (in signIn) facets(stated, found *oauth.Profile) []oauth.Facet {
 
 // refreshedBy stands for where, and in which words, refresh tokens, access tokens that
 // are given back and the secrets that come along are sent: a grant that remembers it
-// is renewed in the same way only. The client id is a part of it: a provider that is
-// asked by another client says that the grant is gone, which would end it.
+// is renewed, and given back, in the same way only. In front of the dot it stands for
+// renewals alone, behind it for revocations, too (see [renewedAlike]).
 func refreshedBy(outline []oauth.Facet, stated, found *oauth.Profile) string {
+	return sentBy(withoutRevocation(outline), unrevoked(stated), unrevoked(found)) + "." + sentBy(outline, stated, found)
+}
+
+// sentBy is one half of refreshedBy. The client id is a part of it: a provider that is
+// asked by another client says that the grant is gone, which would end it.
+func sentBy(outline []oauth.Facet, stated, found *oauth.Profile) string {
 	facets := slices.DeleteFunc(slices.Clone(outline), func(f oauth.Facet) bool {
 		return slices.Contains([]string{provider.AuthorizationEndpoint, provider.AuthorizationQuery, provider.DeviceEndpoint, provider.RegistrationEndpoint}, f.Name)
 	})

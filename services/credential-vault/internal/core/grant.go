@@ -74,8 +74,8 @@ type Grant struct {
 	// TokenOrigins are the only ones that Refresh may be sent to: those of the
 	// endpoints it came from, the token endpoint's first.
 	TokenOrigins []string
-	// RefreshedBy is that of the [oauth.Profile] that it came by. Nothing is renewed or
-	// given back by another one.
+	// RefreshedBy is that of the [oauth.Profile] that it came by; that of a grant that
+	// somebody signed in for stays as it is. Nothing is renewed or given back by another one.
 	RefreshedBy string
 	// Origins are the only ones that Access may be sent to: where the connection
 	// led when the grant was given.

@@ -1,6 +1,8 @@
 package core_test
 
 import (
+	"slices"
+
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/oauth"
 	"github.com/ferrule-dev/ferrule/services/credential-vault/internal/provider"
@@ -22,7 +24,7 @@ func outlineOf(p *oauth.Profile) []oauth.Facet {
 	if t := p.Templates; t != nil {
 		facets = append(facets, oauth.Facet{Name: "body of token requests", Value: t.TokenBody}, oauth.Facet{Name: "body of renewals", Value: t.RefreshBody})
 	}
-	return facets
+	return slices.DeleteFunc(facets, func(f oauth.Facet) bool { return f.Value == "" }) // as the real one
 }
 
 func (p *presets) Outline(def *connectorv1.Definition, set *connectorv1.ParameterSet, given provider.Given, _ oauth.Grant) ([]oauth.Facet, error) {

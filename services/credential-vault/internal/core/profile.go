@@ -94,7 +94,7 @@ func (v *Vault) profileFrom(ctx context.Context, conn Connection, def *connector
 		return nil, err
 	}
 	if in.client != nil && in.client.Registered && !in.own {
-		if o, ok := in.registeredHere(conn, stated, found); !ok {
+		if o, ok := v.registeredFor(ctx, conn, in, stated, found); !ok {
 			if err := v.registeredAt(ctx, conn, stated, found, &in); err != nil {
 				return nil, err
 			}
@@ -106,10 +106,15 @@ func (v *Vault) profileFrom(ctx context.Context, conn Connection, def *connector
 			}
 		}
 	}
+	nowhere := found.Endpoints.Revocation == ""
+	stated, found = v.revocable(ctx, conn, &in, stated, found)
 	if err := v.mayLead(conn, in, stated, found); err != nil {
 		return nil, err
 	}
 	with := *found
+	if nowhere { // an endpoint that the provider had once gets nothing
+		with.Endpoints.Revocation = ""
+	}
 	to := in.audience(conn, stated, found)
 	with.RedirectURL, with.CodeOrigins = v.redirect(to.id()), to.origins
 	with.OwnClient = to.kind == ofOwner
@@ -153,7 +158,7 @@ func (v *Vault) mayLead(conn Connection, in signIn, stated, found *oauth.Profile
 	if o, ok := within(conn.TokenOrigins, stated, found); !ok {
 		return movedFromConnection(conn, o)
 	}
-	if what := differing(conn.Profile, in.outline); what != "" {
+	if what := differing(withoutRevocation(conn.Profile), withoutRevocation(in.outline)); what != "" {
 		return changedForConnection(conn, what)
 	}
 	return nil

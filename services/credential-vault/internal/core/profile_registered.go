@@ -41,6 +41,16 @@ func (in signIn) registeredHere(conn Connection, stated, found *oauth.Profile) (
 	return o, false
 }
 
+// registeredFor is [signIn.registeredHere], but for a revocation endpoint that came
+// later.
+func (v *Vault) registeredFor(ctx context.Context, conn Connection, in signIn, stated, found *oauth.Profile) (string, bool) {
+	if o, ok := in.registeredHere(conn, stated, found); ok {
+		return o, ok
+	}
+	stated, found = v.revocable(ctx, conn, &in, stated, found)
+	return in.registeredHere(conn, stated, found)
+}
+
 // registeredFor reports whether a registered client is for an audience, whose
 // authorization server is known to be its own.
 func (c OAuthClient) registeredFor(to audience) bool {

@@ -284,7 +284,7 @@ func (v *Vault) fetch(ctx context.Context, held Held, a *answer) (oauth.Token, e
 	switch {
 	case p.Grant.PerCaller():
 		return oauth.Token{}, subjectMissing(held.Connection)
-	case len(g.Refresh) > 0 && current && p.Grant != oauth.ClientCredentials && (p.Grant.Interactive() || g.RefreshedBy == p.RefreshedBy):
+	case len(g.Refresh) > 0 && current && p.Grant != oauth.ClientCredentials && (p.Grant.Interactive() || renewedAlike(g.RefreshedBy, p.RefreshedBy)):
 		t, err := v.refresh(ctx, held, p)
 		if again := p.Grant == oauth.Password || p.Grant == oauth.JWTBearer; again && verdictOf(err) == oauth.Gone {
 			return v.obtainToken(ctx, held.Connection, p)
@@ -315,7 +315,7 @@ func (v *Vault) refresh(ctx context.Context, held Held, p *oauth.Profile) (oauth
 	if !ok || !slices.Contains(held.Grant.TokenOrigins, origin) {
 		return oauth.Token{}, movedProvider(held.Connection, cmp.Or(origin, "an unknown place"))
 	}
-	if held.Grant.RefreshedBy != p.RefreshedBy {
+	if !renewedAlike(held.Grant.RefreshedBy, p.RefreshedBy) {
 		return oauth.Token{}, changedRenewal(held.Connection)
 	}
 	old, err := v.openRefresh(ctx, held.Connection, held.Grant)

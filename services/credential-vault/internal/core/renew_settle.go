@@ -87,7 +87,11 @@ func (v *Vault) tryToken(ctx context.Context, c claim, began Held, a answer) (He
 	if w.Becomes != nil && held.Connection.State == StateNeedsAuthorization {
 		w.Notice = NoticeAuthorized
 	}
+	agreed := g.RefreshedBy
 	g.take(a.profile, a.token, sealed, now)
+	if a.profile.Grant.Interactive() {
+		g.RefreshedBy = agreed // only a sign-in says where it may be given back
+	}
 	g.Change++
 	g.schedule(now)
 	w.Grant = g

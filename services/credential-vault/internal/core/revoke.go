@@ -1,10 +1,12 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -53,10 +55,30 @@ func revokedReason(conn Connection, host string, why error) string {
 	switch {
 	case host != "":
 		return "its grant was revoked at " + host + "; " + next
+	case errors.Is(why, oauth.ErrNothingToRevoke):
+		return "its grant was destroyed here; " + oauth.ErrNothingToRevoke.Error() + "; " + next
 	case errors.Is(why, errNoRevocation):
 		return "its grant was destroyed here, and " + errNoRevocation.Error() + ": withdraw the permission there; " + next
 	}
 	return "its grant was destroyed here, but was not revoked at the provider (" + fault.From(why).Message() + "): withdraw the permission there; " + next
+}
+
+// maxNotRevoked bounds what the record of a deletion says about its grant, in bytes.
+const maxNotRevoked = 400
+
+// notRevoked is for the record of a connection that is gone, which nobody can ask any
+// more what has become of its grant.
+func notRevoked(why error) string {
+	text := fault.From(why).Message()
+	for _, known := range []error{errNoRevocation, oauth.ErrNothingToRevoke} {
+		if errors.Is(why, known) {
+			text = known.Error()
+		}
+	}
+	if len(text) > maxNotRevoked {
+		text = strings.ToValidUTF8(text[:maxNotRevoked], "") + "…"
+	}
+	return operationOfProvider + " not revoked: " + text
 }
 
 // revoke gives the token of a connection back, and returns the host that got it,
@@ -68,7 +90,7 @@ func (v *Vault) revoke(ctx context.Context, held Held) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
 	defer cancel()
 	host, err := v.tryRevoke(ctx, held)
-	if err != nil && !errors.Is(err, errNoRevocation) {
+	if err != nil && !errors.Is(err, errNoRevocation) && !errors.Is(err, oauth.ErrNothingToRevoke) {
 		v.log.WarnContext(ctx, "a grant was not revoked at its provider", "connection", held.Connection.Name.String(), "error", err)
 	}
 	return host, err
@@ -101,24 +123,49 @@ func (v *Vault) tryRevoke(ctx context.Context, held Held) (string, error) {
 		return "", err
 	}
 	origin, ok := endpointOrigin(p.Endpoints.Revocation)
-	if !ok || !slices.Contains(held.Grant.TokenOrigins, origin) {
-		return "", movedProvider(held.Connection, origin)
+	if !ok || !slices.Contains(held.Grant.TokenOrigins, origin) || !revokedAlike(held.Grant.RefreshedBy, p.RefreshedBy) {
+		return "", notAgreedRevocation(held.Connection, origin)
 	}
-	if held.Grant.RefreshedBy != p.RefreshedBy {
-		return "", changedRenewal(held.Connection)
-	}
-	t := oauth.Token{Identity: held.Grant.Identity}
-	defer func() { t.Clear() }()
-	if t.Access, err = v.openAccess(ctx, held.Connection, held.Grant); err != nil {
+	t, err := v.revocableToken(ctx, held, p)
+	if err != nil {
 		return "", err
 	}
-	if t.Refresh, err = v.openRefresh(ctx, held.Connection, held.Grant); err != nil {
-		return "", err
-	}
+	defer t.Clear()
 	if err := v.tokens.Revoke(ctx, p, t); err != nil {
 		return "", fmt.Errorf("revoke the grant of %s: %w", held.Connection.Name, err)
 	}
 	return hostOf(origin), nil
+}
+
+// revocableToken returns what is given back. Where the provider wants the access token,
+// and it has ended, that is a new one: with the old one it would find nothing, and the
+// refresh token would go on.
+func (v *Vault) revocableToken(ctx context.Context, held Held, p *oauth.Profile) (t oauth.Token, err error) {
+	g := held.Grant
+	if p.Revocation.Token == "access" && len(g.Refresh) > 0 && g.endsWithin(tooShort, v.clock.Now()) {
+		if t, err = v.refresh(ctx, held, p); err != nil {
+			why := strings.TrimSuffix(fault.From(err).Message(), "; try again later")
+			return t, fault.Precondition(fault.ReasonProviderRefused, "it takes access tokens back, this one has ended, and there was no new one: %s", why).Because(err)
+		}
+		t.Identity = cmp.Or(t.Identity, g.Identity)
+		return t, nil
+	}
+	t.Identity = g.Identity
+	if t.Access, err = v.openAccess(ctx, held.Connection, g); err != nil {
+		return t, err
+	}
+	if t.Refresh, err = v.openRefresh(ctx, held.Connection, g); err != nil {
+		t.Clear()
+	}
+	return t, err
+}
+
+// notAgreedRevocation is for a revocation endpoint that was not known, or another one,
+// when the grant was given.
+func notAgreedRevocation(conn Connection, origin string) error {
+	return fault.Denied(fault.ReasonHostNotAllowed,
+		"tokens are given back at %s now, which the sign-in of connection %q did not agree to; nothing was sent there", cmp.Or(origin, "an unknown place"), conn.Name.ID).
+		With("host", origin).With("connection", conn.Name.String())
 }
 
 // hostOf returns the "host:port" of an endpoint or an origin; empty if it is none.
@@ -164,7 +211,10 @@ func (v *Vault) tryDiscard(ctx context.Context, a Authorization) error {
 		return err
 	}
 	defer t.Clear()
-	return v.tokens.Revoke(ctx, p, t)
+	if err := v.tokens.Revoke(ctx, p, t); !errors.Is(err, oauth.ErrNothingToRevoke) {
+		return err //nolint:wrapcheck // what the provider says
+	}
+	return nil
 }
 
 // discardAll gives back, all at once, what the sign-ins of a connection have brought

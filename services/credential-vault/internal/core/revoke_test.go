@@ -71,10 +71,12 @@ func TestADeletedConnectionGivesItsGrantBack(t *testing.T) {
 		revoked []string
 		host    string
 	}{
-		"in the usual case":           {func(*login) {}, []string{"canary-access-1"}, "login.crm.example:443"},
-		"where nothing takes it":      {func(l *login) { l.presets.revoke = "" }, nil, ""},
-		"when the provider fails":     {func(l *login) { l.tokens.revokeBy = transient() }, []string{"canary-access-1"}, ""},
-		"not to a stranger":           {func(l *login) { l.presets.revoke = "https://evil.example/revoke" }, nil, ""},
+		"in the usual case":       {func(*login) {}, []string{"canary-access-1"}, "login.crm.example:443"},
+		"where nothing takes it":  {func(l *login) { l.presets.revoke = "" }, nil, ""},
+		"when the provider fails": {func(l *login) { l.tokens.revokeBy = transient() }, []string{"canary-access-1"}, ""},
+		"not to a stranger": {
+			func(l *login) { l.presets.revoke = "https://evil.example/revoke" }, []string{"canary-access-1"}, "login.crm.example:443",
+		},
 		"not when the client is gone": {func(l *login) { _ = l.vault.DeleteClient(l.t.Context(), maker(), clientName("crm"), "") }, nil, ""},
 		"not without its connector":   {func(l *login) { delete(l.defs.definitions, "crm") }, nil, ""},
 	} {
@@ -116,6 +118,37 @@ func deleted(lines []string) string {
 		}
 	}
 	return ""
+}
+
+func TestTheRecordOfADeletionSaysWhyAGrantWasNotRevoked(t *testing.T) {
+	for title, c := range map[string]struct {
+		endpoint string
+		fails    error
+		want     string
+	}{
+		"it was":                           {"https://login.crm.example/revoke", nil, ""},
+		"there is no endpoint":             {"", nil, "oauth:token not revoked: no revocation endpoint of the provider is known"},
+		"the provider knows no such token": {"https://login.crm.example/revoke", oauth.ErrNothingToRevoke, "oauth:token not revoked: the provider says that its tokens had ended already"},
+		"the provider says no":             {"https://login.crm.example/revoke", fault.Unavailable(fault.ReasonProviderUnavailable, "it says no"), "oauth:token not revoked: it says no"},
+		"the provider says a lot":          {"https://login.crm.example/revoke", fault.Unavailable(fault.ReasonProviderUnavailable, "%s", strings.Repeat("n", 999)), "oauth:token not revoked: " + strings.Repeat("n", 400) + "…"},
+	} {
+		t.Run(title, func(t *testing.T) {
+			l := newLogin(t)
+			l.presets.revoke = c.endpoint
+			l.client()
+			l.signedIn(oauth.AuthorizationCode)
+			l.tokens.set(func(s *scripted) { s.revokeBy = c.fails })
+			if err := l.vault.Delete(t.Context(), ann(), name("crm-1"), ""); err != nil {
+				t.Fatal(err)
+			}
+			var listing core.AuditListing
+			listing.Environment, listing.PageSize = "default", 1
+			records, _, err := l.vault.ListAudit(t.Context(), admin(), listing)
+			if err != nil || len(records) != 1 || records[0].Action != core.ActionDeleted || records[0].OperationID != c.want {
+				t.Errorf("got %+v, %v", records, err)
+			}
+		})
+	}
 }
 
 func TestADeletedConnectionGivesBackWhatNobodyHasConfirmed(t *testing.T) {
@@ -301,6 +334,7 @@ func TestWhatHasBecomeOfAGrantIsSaidAsItIs(t *testing.T) {
 		"it was revoked":                    {oauth.AuthorizationCode, "https://login.crm.example/revoke", nil, []string{"was revoked at login.crm.example:443", "waits for its owner to sign in"}, "destroyed"},
 		"the provider has no endpoint":      {oauth.AuthorizationCode, "", nil, []string{"no revocation endpoint of the provider is known", "withdraw the permission there"}, "was revoked"},
 		"the provider did not take it":      {oauth.AuthorizationCode, "https://login.crm.example/revoke", fault.Unavailable(fault.ReasonProviderUnavailable, "it says no"), []string{"was not revoked at the provider (it says no)"}, "no revocation endpoint"},
+		"the provider knows no such token":  {oauth.AuthorizationCode, "https://login.crm.example/revoke", oauth.ErrNothingToRevoke, []string{"destroyed here", "had ended already"}, "was revoked"},
 		"nobody signs in for a new one":     {oauth.ClientCredentials, "https://login.crm.example/revoke", nil, []string{"`ferrule authorize crm-1`"}, "sign in"},
 		"nobody signs in, and no end of it": {oauth.ClientCredentials, "", nil, []string{"no revocation endpoint", "`ferrule authorize crm-1`"}, "sign in"},
 	} {

@@ -216,7 +216,6 @@ func TestTheKindOfASignInDoesNotChangeByItself(t *testing.T) {
 // is published everything works again.
 func TestAPublicationDestroysNoSignIn(t *testing.T) {
 	changes := map[string]func(*presets){
-		"a revocation endpoint":  func(p *presets) { p.revoke = "https://login.crm.example/leak" },
 		"endpoints from nowhere": func(p *presets) { p.metadata = "https://evil.example/metadata" },
 		"what cannot be read": func(p *presets) {
 			p.broken = fault.Invalid(fault.ReasonDefinitionInvalid, "the sign-in has no token endpoint")

@@ -28,6 +28,12 @@ func (c *Client) read(r *request, answer *reply, tree *node) (Token, *Error) {
 	if access.kind != '"' || len(access.text) == 0 {
 		return Token{}, c.failure(r, answer, tree)
 	}
+	if kind := tree.get("token_type").str(); bound(kind) && r.profile.Placement == (Placement{}) {
+		return Token{}, &Error{
+			Verdict: Misconfigured, Host: r.endpoint.Host, Status: answer.status, Sent: true,
+			Description: "its tokens are of the type " + strings.ToLower(kind) + ", which only works with signed requests; have it give bearer tokens to this client",
+		}
+	}
 	refresh := pick(tree, r.profile.Answer.RefreshToken, "refresh_token")
 	if !carried(access.text) || !carried(refresh.text) {
 		return Token{}, &Error{
@@ -48,6 +54,12 @@ func (c *Client) read(r *request, answer *reply, tree *node) (Token, *Error) {
 		token.Refresh = secret.New(refresh.text)
 	}
 	return token, nil
+}
+
+// bound reports whether a token of a type is of no use without a key. Others than bearer
+// are known by many names (RFC 6749, section 7.1), and are sent as such.
+func bound(kind string) bool {
+	return strings.EqualFold(kind, "mac") || strings.EqualFold(kind, "dpop")
 }
 
 // succeeded reports whether a status says that the request was carried out.

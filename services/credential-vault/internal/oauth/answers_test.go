@@ -162,6 +162,23 @@ func TestTokensThatNobodyCouldSendAreRefused(t *testing.T) {
 	}
 }
 
+func TestTokensThatNeedAKeyAreNotSentAsBearerTokens(t *testing.T) {
+	for kind, refused := range map[string]bool{
+		`"mac"`: true, `"MAC"`: true, `"DPoP"`: true,
+		`"bearer"`: false, `"Bearer"`: false, `"BearerToken"`: false, `"user"`: false, `"bot"`: false, `"JWT"`: false, `""`: false, `null`: false, `7`: false,
+	} {
+		server := newProvider(t, says(200, `{"access_token":"a","token_type":`+kind+`}`))
+		_, err := newClient(t).Refresh(t.Context(), server.profile(), text("refresh-0"))
+		if !refused {
+			if err != nil {
+				t.Errorf("%s: got %v", kind, err)
+			}
+			continue
+		}
+		contains(t, "the description", failed(t, err).Description, "signed requests")
+	}
+}
+
 func TestScopesHaveLimits(t *testing.T) {
 	var many []string
 	for i := range 2000 {

@@ -117,10 +117,14 @@ func TestRevocation(t *testing.T) {
 		{"both, the refresh token first", both, says(200, ""), []string{"refresh_token", "access_token"}, false, 0},
 		{"only an access token", oauth.Token{Access: text("access-0")}, says(200, "{}"), []string{"access_token"}, false, 0},
 		{"nothing", oauth.Token{}, says(200, ""), nil, false, 0},
-		{"200 with whatever", both, says(200, `{"error":"server_error"}`), []string{"refresh_token", "access_token"}, false, 0},
+		{"200 and whatever else", both, says(200, `{"scope":"x","error":null}`), []string{"refresh_token", "access_token"}, false, 0},
+		{"200 with an error", both, says(200, `{"error":"server_error"}`), []string{"refresh_token", "access_token"}, true, oauth.Transient},
+		{"200 with a kind that is not taken back", both, says(200, `{"error":"unsupported_token_type"}`), []string{"refresh_token", "access_token"}, true, oauth.Misconfigured},
+		{"200 with a page", both, says(200, "<!doctype html><title>Sign in</title>"), []string{"refresh_token", "access_token"}, true, oauth.Transient},
+		{"somebody who does not know the client", both, says(401, `{"error":"invalid_token"}`), []string{"refresh_token", "access_token"}, true, oauth.Gone},
+		{"nobody who may", both, says(400, `{"error":"access_denied"}`), []string{"refresh_token", "access_token"}, true, oauth.Gone},
 		{"no content", both, says(204, ""), []string{"refresh_token", "access_token"}, false, 0},
-		{"a kind that is not taken back", both, says(400, `{"error":"unsupported_token_type"}`), []string{"refresh_token", "access_token"}, false, 0},
-		{"Google: it is gone already", both, says(400, `{"error":"invalid_token"}`), []string{"refresh_token", "access_token"}, false, 0},
+		{"a kind that is not taken back", both, says(400, `{"error":"unsupported_token_type"}`), []string{"refresh_token", "access_token"}, true, oauth.Misconfigured},
 		{"a server that is down", both, says(503, ""), []string{"refresh_token", "access_token"}, true, oauth.Transient},
 		{"a client that is wrong", both, says(401, `{"error":"invalid_client"}`), []string{"refresh_token", "access_token"}, true, oauth.Misconfigured},
 	}
@@ -147,6 +151,53 @@ func TestRevocation(t *testing.T) {
 				t.Errorf("what was given back: %v, want %v", hints, tt.hints)
 			}
 		})
+	}
+}
+
+func TestWhatARevocationOfBothTokensComesTo(t *testing.T) {
+	const (
+		yes   = `{}`
+		over  = `{"error":"invalid_token"}`
+		kind  = `{"error":"unsupported_token_type"}`
+		wrong = `{"error":"invalid_client"}`
+	)
+	for _, c := range []struct {
+		refresh, access string
+		want            string // "" for revoked
+	}{
+		{yes, yes, ""},
+		{yes, kind, ""},
+		{yes, over, ""},
+		{over, yes, ""},
+		{over, over, "had ended already"},
+		{over, kind, "refused to revoke the token (unsupported_token_type)"},
+		{kind, yes, "refused to revoke the token (unsupported_token_type)"},
+		{yes, wrong, "refused to revoke the token (invalid_client)"},
+	} {
+		left := []string{c.refresh, c.access}
+		server := newProvider(t, func(w http.ResponseWriter, r *http.Request) {
+			body := left[0]
+			left = left[1:]
+			status := 400
+			if body == yes {
+				status = 200
+			}
+			says(status, body)(w, r)
+		})
+		err := newClient(t).Revoke(t.Context(), server.profile(), oauth.Token{Access: text("access-0"), Refresh: text("refresh-0")})
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s and %s: got %v", c.refresh, c.access, err)
+		}
+	}
+}
+
+func TestAFailedRevocationIsNotToldAsATokenThatWasNotGiven(t *testing.T) {
+	for status, want := range map[int]string{503: "could not be asked to revoke the token", 403: "refused to revoke the token"} {
+		server := newProvider(t, says(status, `{"message":"no"}`))
+		err := newClient(t).Revoke(t.Context(), server.profile(), oauth.Token{Access: text("access-0")})
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "try again") {
+			t.Errorf("got %v", err)
+		}
 	}
 }
 

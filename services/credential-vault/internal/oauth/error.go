@@ -31,7 +31,7 @@ const (
 	SlowDown
 )
 
-// Error is a provider that gave no token. It holds no secret: what the provider
+// Error is a provider that gave no token, or took none back. It holds no secret: what the provider
 // wrote is cut, cleaned and searched for everything secret that was sent.
 type Error struct {
 	// Verdict is what it means.
@@ -50,6 +50,8 @@ type Error struct {
 	// Sent tells whether the request may have reached the provider: only then may
 	// it have acted on it.
 	Sent bool
+	// Revoking tells that it was to take a token back, not to give one.
+	Revoking bool
 	// Cause is the error below; nil if there was an answer.
 	Cause error
 }
@@ -65,7 +67,7 @@ func (e *Error) Fault() *fault.Error {
 	}
 	if e.Verdict == Transient {
 		return e.describe(fault.Unavailable(fault.ReasonProviderUnavailable,
-			"the provider%s could not be asked for a token%s; try again later", e.where(), e.why()))
+			"the provider%s could not be asked %s", e.where(), e.asking()))
 	}
 	return e.describe(fault.Precondition(fault.ReasonProviderRefused,
 		"%s", e.refusal()))
@@ -89,9 +91,28 @@ func (e *Error) where() string {
 // not even be asked with what is known.
 func (e *Error) refusal() string {
 	if e.Status == 0 && e.Code == "" {
-		return "the provider" + e.where() + " was not asked for a token" + e.why()
+		return "the provider" + e.where() + " was not asked " + e.wish() + e.why()
+	}
+	if e.Revoking {
+		return "the provider" + e.where() + " refused to revoke the token" + e.why()
 	}
 	return "the provider" + e.where() + " refused to give a token" + e.why()
+}
+
+// wish returns what the provider was asked for, ready to stand behind "asked".
+func (e *Error) wish() string {
+	if e.Revoking {
+		return "to revoke the token"
+	}
+	return "for a token"
+}
+
+// asking is wish and why. Nobody can try again with a token that he gives away.
+func (e *Error) asking() string {
+	if e.Revoking {
+		return e.wish() + e.why()
+	}
+	return e.wish() + e.why() + "; try again later"
 }
 
 // why returns what is known about the failure, ready to stand behind a sentence.

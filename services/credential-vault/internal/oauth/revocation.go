@@ -62,11 +62,11 @@ func (v Revocation) Standard() bool {
 func (v Revocation) takes(kind string) bool { return v.Token == "" || kind == v.Token+"_token" }
 
 // revokeAs gives one token back as the provider wants it.
-func (c *Client) revokeAs(ctx context.Context, p *Profile, token secret.Text, identity string) *Error {
+func (c *Client) revokeAs(ctx context.Context, p *Profile, token secret.Text, identity string) (failed *Error, ended bool) {
 	how := p.Revocation
 	r, err := newRequest(p, "revocation endpoint", p.Endpoints.Revocation)
 	if err != nil {
-		return err
+		return err, false
 	}
 	defer r.close()
 	r.json = how.Body == "json"
@@ -74,25 +74,17 @@ func (c *Client) revokeAs(ctx context.Context, p *Profile, token secret.Text, id
 		r.endpoint = r.endpoint.JoinPath(strings.ReplaceAll(how.Path, placeClientID, segment(p.Client.ID)))
 	}
 	if err := r.fill(how, token, identity); err != nil {
-		return err
+		return err, false
 	}
 	if err := c.proveRevocation(r, how.Proof, token); err != nil {
-		return err
+		return err, false
 	}
 	answer, err := c.sendRevocation(ctx, r, how)
 	if err != nil {
-		return err
+		return err, false
 	}
 	defer answer.clear()
-	tree := parse(answer.body)
-	defer tree.clear()
-	if succeeded(answer.status) && tree.get("ok").kind != 'f' {
-		return nil
-	}
-	if err = c.failure(r, answer, tree); err.Verdict == Gone {
-		return nil
-	}
-	return err
+	return c.revoked(r, answer)
 }
 
 // fill adds the fields of the body.

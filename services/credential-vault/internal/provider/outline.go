@@ -18,6 +18,10 @@ const (
 	RegistrationEndpoint  = "registration endpoint"
 )
 
+// RevocationEndpoint is the name of the facet that only matters for giving tokens back:
+// what renews and uses them does not depend on it.
+const RevocationEndpoint = "revocation endpoint"
+
 // Outline returns what decides where the sign-in of a parameter set sends people,
 // codes, secrets and tokens when the token comes about by a grant: the address of
 // each endpoint and the texts of the requests, as the connector, its preset and its
@@ -50,7 +54,7 @@ func (s *Set) Outline(def *connectorv1.Definition, set *connectorv1.ParameterSet
 		{"token endpoint", "token"},
 		{"refresh endpoint", "refresh"},
 		{DeviceEndpoint, "device"},
-		{"revocation endpoint", "revocation"},
+		{RevocationEndpoint, "revocation"},
 		{RegistrationEndpoint, "registration"},
 	} {
 		add(e.name, others.outline(v.template(list[e.endpoint])))

@@ -110,13 +110,15 @@ func TestWhatProvidersAnswerToARevocation(t *testing.T) {
 		status         int
 		fails          bool
 	}{
-		"GitHub takes it":                          {"github", "", 204, false},
-		"GitHub does not know the client":          {"github", `{"message":"Not Found"}`, 404, true},
-		"Slack takes it":                           {"slack", `{"ok":true,"revoked":true}`, 200, false},
-		"Slack refuses with the status of success": {"slack", `{"ok":false,"error":"not_allowed_token_type"}`, 200, true},
-		"Slack knows that it is revoked already":   {"slack", `{"ok":false,"error":"token_revoked"}`, 200, false},
-		"Dropbox takes it without an answer":       {"dropbox", "null", 200, false},
-		"Facebook is down":                         {"facebook", "", 503, true},
+		"GitHub takes it":                                           {"github", "", 204, false},
+		"GitHub does not know the client":                           {"github", `{"message":"Not Found"}`, 404, true},
+		"Slack takes it":                                            {"slack", `{"ok":true,"revoked":true}`, 200, false},
+		"Slack refuses with the status of success":                  {"slack", `{"ok":false,"error":"not_allowed_token_type"}`, 200, true},
+		"Slack knows no token that has ended, and there is another": {"slack", `{"ok":false,"error":"token_expired"}`, 200, true},
+		"Slack knows nobody":                                        {"slack", `{"ok":false,"error":"not_authed"}`, 200, true},
+		"HubSpot shows a page":                                      {"hubspot", "<html>sign in</html>", 200, true},
+		"Dropbox takes it without an answer":                        {"dropbox", "null", 200, false},
+		"Facebook is down":                                          {"facebook", "", 503, true},
 	} {
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()

@@ -66,6 +66,35 @@ func TestAMissingKeyIsNeverReplacedWhileDataNeedsIt(t *testing.T) {
 	}
 }
 
+func TestAStoreMovesToAFileThatIsMadeForIt(t *testing.T) {
+	s := newShelf()
+	old := newKEK(t)
+	blob := sealed(t, New(old, s), here(), canary)
+	path := filepath.Join(t.TempDir(), "new.json")
+	_, err := Unlock(t.Context(), path, s)
+	wantText(t, err, path, "missing", "--kek")
+	for title, previous := range map[string]KEK{"another key": newKEK(t), "a service that is away": broken{}} {
+		if _, err := Unlock(t.Context(), path, s, WithPrevious(previous)); err == nil {
+			t.Errorf("%s: it starts", title)
+		}
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: a new key was made", title)
+		}
+	}
+	both, err := Unlock(t.Context(), path, s, WithPrevious(old))
+	if err != nil {
+		t.Fatal(err)
+	}
+	opens(t, both, here(), blob)
+	must(t, both.RewrapKeyset(t.Context(), "default"))
+	must(t, os.Rename(path, path+".lost"))
+	_, err = Unlock(t.Context(), path, s, WithPrevious(old))
+	wantText(t, err, path, "missing")
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("a key that data need was replaced")
+	}
+}
+
 func TestAnotherKeyIsNoticedAtTheStart(t *testing.T) {
 	dir := t.TempDir()
 	s := newShelf()

@@ -11,7 +11,7 @@ import (
 
 // Unlock returns the keyring whose key-encryption key has the URI; see [Open].
 // A key file is made, readable by its owner only, if there is none and nothing
-// was encrypted yet. It is an error, that says what to do, when the file is
+// was encrypted yet, or all of it by the previous key (see [WithPrevious]). It is an error, that says what to do, when the file is
 // missing although keysets are stored, when others may read it, or when the key
 // does not decrypt every stored keyset or cannot be asked.
 func Unlock(ctx context.Context, uri string, stored Keysets, options ...Option) (*Keyring, error) {
@@ -37,7 +37,7 @@ func Prepare(ctx context.Context, uri string, stored Keysets, options ...Option)
 	}
 	kek, err := Open(ctx, uri, configured(options).source)
 	if inFile && errors.Is(err, fs.ErrNotExist) {
-		kek, err = first(ctx, path, stored)
+		kek, err = first(ctx, path, stored, options)
 	}
 	if err != nil {
 		return nil, err
@@ -73,14 +73,23 @@ func (k *Keyring) refused(err error) error {
 	return fmt.Errorf("key %s is not the one that the stored secrets need; name the one that belongs to this store, or both while they are moved: %w", k.kek.ID(), err)
 }
 
-// first makes the key of a vault that has encrypted nothing yet.
-func first(ctx context.Context, path string, stored Keysets) (KEK, error) {
+// first makes the key of a vault that has encrypted nothing yet, or nothing by the file
+// that it moves to.
+func first(ctx context.Context, path string, stored Keysets, options []Option) (KEK, error) {
 	environments, err := stored.KeysetEnvironments(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look for stored keysets: %w", err)
 	}
+	if previous := configured(options).previous; len(environments) > 0 && previous != nil {
+		switch err := New(previous, stored).Check(ctx); {
+		case err == nil:
+			environments = nil
+		case !isKeyError(err):
+			return nil, fmt.Errorf("try the previous key %s before %s is made: %w", previous.ID(), path, err)
+		}
+	}
 	if len(environments) > 0 {
-		return nil, fmt.Errorf("key file %s is missing, and without it no stored secret can be read: put it back from its backup; a new key is made only for an empty store", path)
+		return nil, fmt.Errorf("key file %s is missing, and without it no stored secret can be read: put it back from its backup, or say with --kek where the key is; a new key is made only for an empty store", path)
 	}
 	kek, err := CreateFile(path)
 	if errors.Is(err, fs.ErrExist) {
