@@ -171,6 +171,41 @@ func TestWhatIsNoRefusalOfAKey(t *testing.T) {
 	}
 }
 
+func TestATestOfTheServerSaysNothingOfAKey(t *testing.T) {
+	test := func(s *suite) {
+		_, err := s.runtime.TestConnection(s.as("ada"), &runtimev1.TestConnectionRequest{Name: connection})
+		must(t, err)
+	}
+	t.Run("a server whose root is for everybody", func(t *testing.T) {
+		s, a, host := keyed(t, nil)
+		a.refuses("/items")
+		test(s)
+		_, _ = s.call("ListItems", `{}`)
+		s.wantHeard("a refusal after the test", `u-1 ada "ListItems" `+host+" 401")
+		test(s)
+		s.clock.Advance(2 * time.Minute)
+		test(s)
+		s.wantHeard("tests of a connection whose key is refused")
+	})
+	t.Run("a server whose root is for nobody", func(t *testing.T) {
+		s, a, _ := keyed(t, nil)
+		a.refuses("/")
+		test(s)
+		s.wantHeard("its outcome is reported as that of a test")
+	})
+	t.Run("a test operation is a call like others", func(t *testing.T) {
+		s, a, host := keyed(t, func(d *connectorv1.Definition) {
+			d.ConnectionTest = &connectorv1.ConnectionTest{OperationId: "ListItems"}
+		})
+		a.refuses("/items")
+		test(s)
+		s.wantHeard("its refusal", `u-1 ada "ListItems" `+host+" 401")
+		a.refuses(nothing)
+		test(s)
+		s.wantHeard("its success", `u-1 ada "ListItems" `+host+" 200")
+	})
+}
+
 func TestAVaultThatTakesNoReportStopsNoCall(t *testing.T) {
 	s, a, _ := keyed(t, nil)
 	a.refuses("/")

@@ -51,7 +51,8 @@ func (p *Pipeline) renew(ctx context.Context, c *Call) bool {
 }
 
 // exchange sends a proved request, once more if the API answers with a
-// challenge, and notes each use of the credential.
+// challenge, and notes each use of the credential. What the answer says of it is for the
+// caller to note.
 func (p *Pipeline) exchange(ctx context.Context, ask binding.Ask, bound *Binding, handles *inject.Handles, req *request.Request, attempt *upstream.Attempt) (*upstream.Response, error) {
 	p.NoteUse(handles, ask, bound.Endpoint(req.Base))
 	resp, err := p.client.Send(ctx, req, attempt)
@@ -62,14 +63,11 @@ func (p *Pipeline) exchange(ctx context.Context, ask binding.Ask, bound *Binding
 	if err != nil {
 		return resp, err
 	}
-	if again {
-		p.NoteUse(handles, ask, bound.Endpoint(req.Base))
-		if resp, err = p.client.Send(ctx, req, attempt); err != nil {
-			return nil, err
-		}
+	if !again {
+		return resp, nil
 	}
-	p.NoteAnswer(ctx, handles, ask, bound, Heard{req.Base, resp.Status})
-	return resp, nil
+	p.NoteUse(handles, ask, bound.Endpoint(req.Base))
+	return p.client.Send(ctx, req, attempt)
 }
 
 // Heard is who answered a request, and with which status.
