@@ -17,7 +17,24 @@ const (
 	maxNames = 20_000
 	// maxResults is how many names are returned.
 	maxResults = 3
+	// maxHints is how many names of one request get a hint.
+	maxHints = 8
 )
+
+// Hints counts the hints of one request, whose sender decides how many names are not
+// known: comparing takes its time, and the first hints are enough to see what is going
+// on. The zero value is ready for use by one goroutine.
+type Hints struct{ given int }
+
+// Next reports whether the next name that is not known gets a hint, which is true of
+// the first eight. It counts that name.
+func (h *Hints) Next() bool {
+	if h.given == maxHints {
+		return false
+	}
+	h.given++
+	return true
+}
 
 // To returns up to three of the names that resemble the wanted one, the most
 // similar first and equals in their order. A name resembles another if at most a

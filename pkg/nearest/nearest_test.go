@@ -65,3 +65,16 @@ func TestWhatIsSaidOfANameThatIsNotKnown(t *testing.T) {
 		}
 	}
 }
+
+func TestTheFirstEightNamesOfARequestGetAHint(t *testing.T) {
+	var hints nearest.Hints
+	compared := 0
+	for range 20_000 {
+		if hints.Next() {
+			compared++
+		}
+	}
+	if compared != 8 {
+		t.Errorf("%d names get a hint", compared)
+	}
+}

@@ -171,6 +171,68 @@ func TestWhatIsNoRefusalOfAKey(t *testing.T) {
 	}
 }
 
+func TestOfTheRequestsOfCustomCodeThoseWithTheKeyCount(t *testing.T) {
+	const public = `const open = () => send({ url: request.url.replace('/items', '/public') }); `
+	for title, c := range map[string]struct {
+		code, refuse string
+		told         bool
+	}{
+		"a public path before the refusal": {`export function handle(request) { ` + public + `open(); return send(request) }`, "/items", true},
+		"a public path after the refusal":  {`export function handle(request) { ` + public + `const r = send(request); open(); return r }`, "/items", true},
+		"a key that is sent another way":   {`export const handle = (r, ctx) => send(r.url + '&k=' + ctx.connection.parameter('api_key'))`, "/items", true},
+		"a path that is for members":       {`export function handle(request) { ` + public + `open(); return send(request) }`, "/public", false},
+		"a key that is taken out":          {`export function before(request) { request.headers.delete('X-Api-Key') }`, "/", false},
+		"a key that is only looked at":     {`export const handle = (r, ctx) => { ctx.connection.parameter('api_key'); return send({ url: r.url }) }`, "/", false},
+	} {
+		t.Run(title, func(t *testing.T) {
+			s, a, host := keyed(t, withCode(c.code, "ListItems"))
+			a.refuses(c.refuse)
+			must(t, second(s.invoke("ListItems", "")))
+			must(t, second(s.invoke("ListItems", "")))
+			var want []string
+			if c.told {
+				want = []string{`u-1 ada "ListItems" ` + host + " 401"}
+			}
+			s.wantHeard(title, want...)
+		})
+	}
+}
+
+func TestATestOfTheServerSaysNothingOfAKey(t *testing.T) {
+	test := func(s *suite) {
+		_, err := s.runtime.TestConnection(s.as("ada"), &runtimev1.TestConnectionRequest{Name: connection})
+		must(t, err)
+	}
+	t.Run("a server whose root is for everybody", func(t *testing.T) {
+		s, a, host := keyed(t, nil)
+		a.refuses("/items")
+		test(s)
+		_, _ = s.call("ListItems", `{}`)
+		s.wantHeard("a refusal after the test", `u-1 ada "ListItems" `+host+" 401")
+		test(s)
+		s.clock.Advance(2 * time.Minute)
+		test(s)
+		s.wantHeard("tests of a connection whose key is refused")
+	})
+	t.Run("a server whose root is for nobody", func(t *testing.T) {
+		s, a, _ := keyed(t, nil)
+		a.refuses("/")
+		test(s)
+		s.wantHeard("its outcome is reported as that of a test")
+	})
+	t.Run("a test operation is a call like others", func(t *testing.T) {
+		s, a, host := keyed(t, func(d *connectorv1.Definition) {
+			d.ConnectionTest = &connectorv1.ConnectionTest{OperationId: "ListItems"}
+		})
+		a.refuses("/items")
+		test(s)
+		s.wantHeard("its refusal", `u-1 ada "ListItems" `+host+" 401")
+		a.refuses(nothing)
+		test(s)
+		s.wantHeard("its success", `u-1 ada "ListItems" `+host+" 200")
+	})
+}
+
 func TestAVaultThatTakesNoReportStopsNoCall(t *testing.T) {
 	s, a, _ := keyed(t, nil)
 	a.refuses("/")

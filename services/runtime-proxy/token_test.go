@@ -193,7 +193,7 @@ func TestManyRefusalsAreOneRejection(t *testing.T) {
 }
 
 // TestATokenThatCannotBeRenewed: the API's answer stands, and the caller learns
-// whether signing in helps.
+// what helps, which is no sign-in where nobody signs in.
 func TestATokenThatCannotBeRenewed(t *testing.T) {
 	tests := []struct {
 		name, says string
@@ -201,8 +201,9 @@ func TestATokenThatCannotBeRenewed(t *testing.T) {
 		err        error
 		retryable  bool
 	}{
-		{"the grant is gone", "sign in again", 401, fault.Precondition(fault.ReasonConnectionNotReady, "the grant was revoked"), false},
-		{"the grant is gone, and the API says 403", "sign in again", 403, fault.Precondition(fault.ReasonConnectionNotReady, "the grant was revoked"), false},
+		{"the grant is gone", "; there is no better token: it waits for a sign-in; authorize it", 401, fault.Precondition(fault.ReasonConnectionNotReady, "it waits for a sign-in; authorize it"), false},
+		{"the grant is gone, and the API says 403", "authorize it", 403, fault.Precondition(fault.ReasonConnectionNotReady, "it waits for a sign-in; authorize it"), false},
+		{"nobody signs in", "; there is no better token: check the scopes", 401, fault.Precondition(fault.ReasonConnectionNotReady, "check the scopes"), false},
 		{"the provider is down", "try again later", 401, fault.Unavailable(fault.ReasonProviderUnavailable, "the provider is down"), true},
 	}
 	for _, tt := range tests {
@@ -217,7 +218,7 @@ func TestATokenThatCannotBeRenewed(t *testing.T) {
 				resp, err := s.invoke("ListItems", "")
 				must(t, err)
 				e := resp.GetError()
-				if int(resp.GetStatusCode()) != tt.status || e.GetReason() != "UPSTREAM_UNAUTHENTICATED" || !strings.Contains(e.GetMessage(), tt.says) || e.GetRetryable() != tt.retryable {
+				if int(resp.GetStatusCode()) != tt.status || e.GetReason() != "UPSTREAM_UNAUTHENTICATED" || !strings.Contains(e.GetMessage(), tt.says) || strings.Contains(e.GetMessage(), "sign in") || e.GetRetryable() != tt.retryable {
 					t.Errorf("answer = %v", resp)
 				}
 			}

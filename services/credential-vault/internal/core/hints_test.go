@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -42,5 +43,30 @@ func TestANameThatIsNotKnownIsAnsweredWithTheNearestOne(t *testing.T) {
 				t.Errorf("got %v: %q, want %q", err, all, c.want)
 			}
 		})
+	}
+}
+
+func TestTheFirstNamesThatAreNotKnownGetAHint(t *testing.T) {
+	r := newRig(t)
+	draft := core.Draft{
+		Environment: "default", ID: "crm-1", Connector: resource.Connector{Environment: "default", ID: "crm"},
+		Parameters: map[string]string{"user": "ann"}, Secrets: map[string]secret.Text{"password": secret.FromString("pw")},
+	}
+	for i := range 40 {
+		draft.Parameters[fmt.Sprintf("user%d", i)] = "x"
+		draft.Secrets[fmt.Sprintf("password%d", i)] = secret.FromString("x")
+	}
+	_, err := r.vault.Create(t.Context(), ann(), draft)
+	unknown, hints := 0, 0
+	for _, v := range fault.From(err).Violations() {
+		if strings.HasPrefix(v.Description, "is unknown") {
+			unknown++
+		}
+		if strings.Contains(v.Description, "did you mean") {
+			hints++
+		}
+	}
+	if unknown != 80 || hints != 8 {
+		t.Errorf("%d names are unknown, %d with a hint: %v", unknown, hints, err)
 	}
 }

@@ -72,15 +72,15 @@ func (a answers) has(name string) bool {
 // it would be taken for the owner's own word, which comes before the OAuth
 // client's.
 func (f form) complete(a answers) (map[string]string, error) {
-	wrong := a.wrong
+	wrong, hints := a.wrong, nearest.Hints{}
 	for _, name := range slices.Sorted(maps.Keys(a.plain)) {
 		if old, stored := a.tolerate[name]; !stored || old != a.plain[name] {
-			wrong.add(plainPath(name), f.judgePlain(name, a.plain[name]))
+			wrong.add(plainPath(name), f.hinted(f.judgePlain(name, a.plain[name]), name, &hints))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.secrets)) {
 		if !slices.Contains(a.kept, name) || !a.secrets[name].Empty() {
-			wrong.add(secretPath(name), f.judgeSecret(name))
+			wrong.add(secretPath(name), f.hinted(f.judgeSecret(name), name, &hints))
 		}
 	}
 	plain := f.withDefaults(a.plain)
@@ -168,7 +168,7 @@ func (f form) judgePlain(name, value string) string {
 	v, ok := f.variables[name]
 	switch {
 	case !ok:
-		return f.unknown(name)
+		return isUnknown
 	case value == "":
 		return ""
 	case len(v.GetAllowedValues()) > 0 && !slices.Contains(v.GetAllowedValues(), value):
@@ -181,8 +181,15 @@ func (f form) judgePlain(name, value string) string {
 	return ""
 }
 
-// unknown says that there is no such name, and which ones may have been meant.
-func (f form) unknown(name string) string {
+// isUnknown is what is wrong with a name that there is not.
+const isUnknown = "is unknown"
+
+// hinted returns what is wrong with a name, and if there is no such name, which ones
+// may have been meant.
+func (f form) hinted(wrong, name string, hints *nearest.Hints) string {
+	if wrong != isUnknown || !hints.Next() {
+		return wrong
+	}
 	var names []string
 	for _, p := range f.set.GetParameters() {
 		if !isOAuth(p) {
@@ -194,7 +201,7 @@ func (f form) unknown(name string) string {
 	}
 	names = slices.AppendSeq(names, maps.Keys(f.variables))
 	slices.Sort(names)
-	return "is unknown" + nearest.Hint(name, names)
+	return wrong + nearest.Hint(name, names)
 }
 
 // judgeValue checks type, choice and length.
@@ -243,7 +250,7 @@ func (f form) judgeSecret(name string) string {
 	case p != nil && isOAuth(p):
 		return signInInstead
 	case p == nil && f.variables[name] == nil:
-		return f.unknown(name)
+		return isUnknown
 	case p == nil || !isSecret(p):
 		return "is not a secret: send it in connection.parameters, not in secrets"
 	}

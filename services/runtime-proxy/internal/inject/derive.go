@@ -28,13 +28,11 @@ func (h *Handles) reveal(slot int, escape func(string) string) (out string) {
 	var value secret.Text
 	if own := len(h.credential.values); slot < own {
 		value = h.credential.values[slot]
-		h.revealed.add(slot)
+		h.carried.add(slot)
 	} else {
 		d := &h.derived[slot-own]
 		value = d.value
-		for i := range h.revealed {
-			h.revealed[i] |= d.of[i]
-		}
+		h.carried.join(d.of)
 	}
 	_ = value.Use(reveal.Grant(), func(b []byte) error { out = escape(string(b)); return nil })
 	return out
@@ -46,7 +44,7 @@ func (h *Handles) reveal(slot int, escape func(string) string) (out string) {
 //
 // A call has room for 256 handles; one more is SCRIPT_LIMIT_EXCEEDED.
 func (h *Handles) Compute(inputs [][]byte, f func(plain [][]byte) ([]byte, error)) (out []byte, hidden bool, err error) {
-	before, of := h.revealed, slots{}
+	before, of := h.carried, slots{}
 	plain := make([][]byte, len(inputs))
 	defer func() {
 		for i := range plain {
@@ -60,14 +58,12 @@ func (h *Handles) Compute(inputs [][]byte, f func(plain [][]byte) ([]byte, error
 		if h.prefix == "" || !bytes.Contains(in, []byte(h.prefix)) {
 			continue
 		}
-		h.revealed = slots{}
+		h.carried = slots{}
 		plain[i] = []byte(h.replace(string(in), asIs))
-		hidden = hidden || h.revealed != (slots{})
-		for j := range of {
-			of[j] |= h.revealed[j]
-		}
+		hidden = hidden || h.carried != (slots{})
+		of.join(h.carried)
 	}
-	h.revealed = before // nothing of it is in the request yet
+	h.carried = before // nothing of it is in the request yet
 	out, err = f(plain)
 	if err != nil || !hidden {
 		return out, false, err

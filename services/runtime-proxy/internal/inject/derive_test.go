@@ -102,6 +102,39 @@ func TestATokenIsCarriedByWhatWasMadeOfIt(t *testing.T) {
 	}
 }
 
+func TestEachRequestOfACallCarriesWhatIsInIt(t *testing.T) {
+	set := &connectorv1.ParameterSet{Parameters: []*connectorv1.ConnectionParameter{
+		{Name: "token", Type: connectorv1.ConnectionParameterType_CONNECTION_PARAMETER_TYPE_OAUTH},
+	}}
+	handles := newCredential(map[string]secret.Text{"token": secret.FromString("access"), "key": secret.FromString("k")}, nil, set).Handles()
+	token, _ := handles.Parameter("token")
+	key, _ := handles.Parameter("key")
+	made, _, err := handles.Compute([][]byte{[]byte(key)}, toBase64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		name, query      string
+		key, anyHadToken bool
+	}{
+		{"nothing", "a=b", false, false},
+		{"the key", "k=" + key, true, false},
+		{"nothing after the key", "a=b", false, false},
+		{"what was made of the key", "k=" + string(made), true, false},
+		{"the token", "t=" + token, false, true},
+		{"both", "t=" + token + "&k=" + key, false, true},
+		{"nothing after the token", "a=b", false, true},
+		{"the key after the token", "k=" + key, true, true},
+	} {
+		if err := handles.Reveal(&request.Request{Query: step.query}); err != nil {
+			t.Fatal(err)
+		}
+		if handles.CarriesKey() != step.key || handles.CarriesToken() != step.anyHadToken {
+			t.Errorf("%s: key %v, token %v", step.name, handles.CarriesKey(), handles.CarriesToken())
+		}
+	}
+}
+
 func TestHandlesInBodies(t *testing.T) {
 	for _, row := range []struct{ name, contentType, before, after, want string }{
 		{"JSON is escaped", "application/json; charset=utf-8", `{"k":"`, `"}`, `{"k":"k3y \"ü\"+/&"}`},

@@ -26,7 +26,9 @@ type Handles struct {
 	credential *Credential
 	prefix     string // "" until the first handle is made
 
-	revealed slots // what the request carries
+	proved   slots // what signatures are worked out of, for every request of the call
+	carried  slots // what the request carries that was revealed last
+	before   slots // what those before it carried
 	signers  []signer
 	digest   *digestProof
 	identity *upstream.Identity
@@ -113,10 +115,19 @@ func (h *Handles) Used() bool {
 	return h.prefix != "" || len(h.signers) > 0 || h.digest != nil || h.identity != nil
 }
 
-// CarriesToken reports whether the request carries the access token of the
+// CarriesToken reports whether a request of the call carries the access token of the
 // connection, as it is or as a part of another value. That is known after
 // [Handles.Reveal]. Signatures that are worked out of a token count.
-func (h *Handles) CarriesToken() bool { return h.revealed.meet(h.credential.tokens) }
+func (h *Handles) CarriesToken() bool {
+	return h.carried.meet(h.credential.tokens) || h.before.meet(h.credential.tokens)
+}
+
+// CarriesKey reports whether the request that was revealed and finished last, and not
+// another one of its call, carries something of the credential, and no access token: a
+// secret, a signature, the answer to a challenge, or the identity of the connection.
+func (h *Handles) CarriesKey() bool {
+	return (h.carried != (slots{}) || h.identity != nil) && !h.carried.meet(h.credential.tokens)
+}
 
 // slots is a set of them.
 type slots [maxSlots / 64]uint64
@@ -129,6 +140,13 @@ func (s *slots) add(slot int) {
 
 func (s *slots) has(slot int) bool {
 	return slot >= 0 && slot < maxSlots && s[slot/64]&(1<<(slot%64)) != 0
+}
+
+// join adds all of another set.
+func (s *slots) join(others slots) {
+	for i, word := range others {
+		s[i] |= word
+	}
 }
 
 // meet reports whether two sets have anything in common.
@@ -146,6 +164,8 @@ func (s *slots) meet(others slots) bool {
 // is CONNECTION_PARAMETERS_INVALID, a header that cannot be set
 // CONNECTION_NOT_READY. Afterwards the request must not be logged.
 func (h *Handles) Reveal(req *request.Request) error {
+	h.before.join(h.carried)
+	h.carried = h.proved
 	if h.prefix == "" {
 		return nil
 	}

@@ -62,7 +62,7 @@ func (c *Credential) aws(p *connectorv1.AwsSignaturePlacement) (proof, bool, err
 func (a *awsProof) place(h *Handles) {
 	h.signers = append(h.signers, a)
 	for _, slot := range []int{a.accessKey, a.secretKey, a.session} {
-		h.revealed.add(slot)
+		h.proved.add(slot)
 	}
 }
 
@@ -123,7 +123,7 @@ func (c *Credential) hmac(p *connectorv1.HmacPlacement) (proof, bool, error) {
 func (s *hmacProof) place(h *Handles) {
 	h.signers = append(h.signers, s)
 	for _, slot := range s.slots {
-		h.revealed.add(slot)
+		h.proved.add(slot)
 	}
 }
 
@@ -156,19 +156,15 @@ func (c *Credential) digest(p *connectorv1.DigestPlacement) (proof, bool) {
 	return &digestProof{&digest.Memory{}, user, password}, ok
 }
 
-func (d *digestProof) place(h *Handles) {
-	h.digest = d
-	h.revealed.add(d.user)
-	h.revealed.add(d.password)
-}
+func (d *digestProof) place(h *Handles) { h.digest = d }
 
 func (*digestProof) headers() []string { return []string{"Authorization"} }
 
 // answer writes the answer to the last challenge of the host, if there was one.
-func (d *digestProof) answer(c *Credential, req *request.Request, streamed bool) error {
+func (d *digestProof) answer(h *Handles, req *request.Request, streamed bool) error {
 	line, err := d.memory.Answer(digest.Message{
 		Host: req.Base.Endpoint(), Method: req.Method, Target: req.Target(), Body: req.Body, Streamed: streamed,
-	}, c.text(d.user), c.text(d.password))
+	}, h.credential.text(d.user), h.credential.text(d.password))
 	switch {
 	case errors.Is(err, digest.ErrBody):
 		return tooLong("the API wants the body to be part of the proof of the connection")
@@ -181,6 +177,8 @@ func (d *digestProof) answer(c *Credential, req *request.Request, streamed bool)
 			"the user name of the connection holds characters that cannot be sent; store it again without line breaks")
 	}
 	req.SetHeader("Authorization", line)
+	h.carried.add(d.user)
+	h.carried.add(d.password)
 	return nil
 }
 
@@ -269,7 +267,7 @@ func (h *Handles) Finish(ctx context.Context, req *request.Request, now time.Tim
 			"the connection proves itself with a client certificate, and the server's url is not https; the request was not sent")
 	}
 	if h.digest != nil {
-		if err := h.digest.answer(h.credential, req, streamed); err != nil {
+		if err := h.digest.answer(h, req, streamed); err != nil {
 			return err
 		}
 	}

@@ -157,6 +157,9 @@ func TestChallengesAreForDigestAlone(t *testing.T) {
 			if again && !strings.HasPrefix(req.HeaderValue("Authorization"), `Digest username="ann"`) {
 				t.Errorf("header = %v", req.Header)
 			}
+			if handles.CarriesKey() != again {
+				t.Errorf("a request with the header %v carries a key: %v", req.Header, !again)
+			}
 		})
 	}
 }
@@ -208,8 +211,8 @@ func TestWhetherTheTokenIsInARequest(t *testing.T) {
 			if err := handles.Reveal(req); err != nil {
 				t.Fatal(err)
 			}
-			if got := handles.CarriesToken(); got != tt.want {
-				t.Errorf("got %v", got)
+			if got := handles.CarriesToken(); got != tt.want || handles.CarriesKey() == tt.want {
+				t.Errorf("a token: %v, and else a key: %v", got, handles.CarriesKey())
 			}
 		})
 	}

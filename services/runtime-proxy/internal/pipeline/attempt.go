@@ -51,7 +51,8 @@ func (p *Pipeline) renew(ctx context.Context, c *Call) bool {
 }
 
 // exchange sends a proved request, once more if the API answers with a
-// challenge, and notes each use of the credential.
+// challenge, and notes each use of the credential. What the answer says of it is for the
+// caller to note.
 func (p *Pipeline) exchange(ctx context.Context, ask binding.Ask, bound *Binding, handles *inject.Handles, req *request.Request, attempt *upstream.Attempt) (*upstream.Response, error) {
 	p.NoteUse(handles, ask, bound.Endpoint(req.Base))
 	resp, err := p.client.Send(ctx, req, attempt)
@@ -62,14 +63,11 @@ func (p *Pipeline) exchange(ctx context.Context, ask binding.Ask, bound *Binding
 	if err != nil {
 		return resp, err
 	}
-	if again {
-		p.NoteUse(handles, ask, bound.Endpoint(req.Base))
-		if resp, err = p.client.Send(ctx, req, attempt); err != nil {
-			return nil, err
-		}
+	if !again {
+		return resp, nil
 	}
-	p.NoteAnswer(ctx, handles, ask, bound, Heard{req.Base, resp.Status})
-	return resp, nil
+	p.NoteUse(handles, ask, bound.Endpoint(req.Base))
+	return p.client.Send(ctx, req, attempt)
 }
 
 // Heard is who answered a request, and with which status.
@@ -79,13 +77,14 @@ type Heard struct {
 }
 
 // NoteAnswer tells the vault how an API took the secrets of a request, if that is news:
-// see [binding.Binding.Answered]. Tokens are renewed instead, see [Pipeline.Renew], and
+// see [binding.Binding.Answered]. It is called after each request, since what its call
+// sends without a secret, as custom code may, says nothing of them. Tokens are renewed instead, see [Pipeline.Renew], and
 // a revision that is only tried out may have them in the wrong place. It
 // waits for the vault then, two seconds at most, so that whoever sees the refusal sees
 // the state of the connection, too; what the vault does not take is logged and told
 // again under the next lease.
 func (p *Pipeline) NoteAnswer(ctx context.Context, handles *inject.Handles, ask binding.Ask, bound *Binding, heard Heard) {
-	if p.answered == nil || ask.Revision != "" || !handles.Used() || handles.CarriesToken() || !bound.Answered(heard.Status) {
+	if p.answered == nil || ask.Revision != "" || !handles.CarriesKey() || !bound.Answered(heard.Status) {
 		return
 	}
 	p.answered(ctx, binding.Answer{Ask: ask, Etag: bound.Etag, Status: heard.Status, Host: bound.Endpoint(heard.Base)})

@@ -138,7 +138,8 @@ func (p *Pipeline) probeWithGoodToken(ctx context.Context, ask binding.Ask, boun
 }
 
 // probe calls the root of the server. carried says whether the request had the
-// access token of the connection in it.
+// access token of the connection in it. The answer is the outcome of a test and nothing
+// else: many servers answer everybody there, so it must not end a refusal.
 func (p *Pipeline) probe(ctx context.Context, ask binding.Ask, bound *Binding, method string) (resp *upstream.Response, carried bool, err error) {
 	base, err := bound.BaseOf(nil)
 	if err != nil {

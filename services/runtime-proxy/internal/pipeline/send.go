@@ -50,6 +50,9 @@ func (p *Pipeline) attempt(ctx context.Context, c *Call, req *request.Request, r
 		Operation: c.OperationID, Host: req.Base.Host,
 		Repeatable: repeatable, Redact: c.Binding.Credential.Redact, Identity: c.handles.Identity(), Leave: leave,
 	})
+	if err == nil {
+		p.NoteAnswer(ctx, &c.handles, c.ask(), c.Binding, Heard{req.Base, resp.Status})
+	}
 	if tap := p.tap(c.Connection); tap != nil {
 		entry := requestlog.Exchange{
 			Time: start, Operation: c.OperationID, Principal: c.principal.Name, Method: req.Method, URL: req.URL(),

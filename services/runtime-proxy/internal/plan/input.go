@@ -48,10 +48,14 @@ func (a *Arguments) prescribed(input string) jsontext.Value {
 type violations struct {
 	operation string
 	list      []fault.Violation
+	hints     nearest.Hints
 }
 
+// full reports whether nothing more is listed, so that looking for it is in vain.
+func (v *violations) full() bool { return len(v.list) >= maxViolations }
+
 func (v *violations) add(field, description string) {
-	if len(v.list) < maxViolations {
+	if !v.full() {
 		v.list = append(v.list, fault.Violation{Field: field, Description: description})
 	}
 }
@@ -127,7 +131,9 @@ func (o *Operation) ReadPrescribed(input, constants []byte) (*Arguments, error) 
 			found.add(mistake(err))
 			return nil, found.err()
 		}
-		o.assign(list, args, found)
+		if o.assign(list, args, found); found.full() {
+			return nil, found.err()
+		}
 	}
 	o.complete(args, found)
 	if len(found.list) > 0 {
@@ -154,7 +160,8 @@ func mistake(err error) (field, sentence string) {
 	return "", fmt.Sprintf("must be valid json: there is a mistake at byte %d", e.ByteOffset)
 }
 
-// assign gives each member to its parameter. A null stands for "not given".
+// assign gives each member to its parameter. A null stands for "not given". It ends
+// early when nothing more is listed of what is wrong.
 func (o *Operation) assign(list []member, args *Arguments, found *violations) {
 	for _, m := range list {
 		index, known := o.inputs[m.name]
@@ -169,12 +176,19 @@ func (o *Operation) assign(list []member, args *Arguments, found *violations) {
 				args.contentType = m.value
 			}
 		default:
-			found.add(m.name, o.unknownInput(m.name))
+			if found.full() {
+				return
+			}
+			found.add(m.name, o.unknownInput(m.name, &found.hints))
 		}
 	}
 }
 
-func (o *Operation) unknownInput(name string) string {
+func (o *Operation) unknownInput(name string, hints *nearest.Hints) string {
+	const unknown = "is no input of this operation"
+	if !hints.Next() {
+		return unknown
+	}
 	var names []string
 	for _, p := range o.parameters {
 		names = append(names, p.input)
@@ -186,13 +200,13 @@ func (o *Operation) unknownInput(name string) string {
 		names = append(names, contentTypeField)
 	}
 	if near := nearest.To(name, names); len(near) > 0 {
-		return "is no input of this operation; did you mean " + strings.Join(near, " or ") + "?"
+		return unknown + "; did you mean " + strings.Join(near, " or ") + "?"
 	}
 	if len(names) == 0 {
-		return "is no input of this operation; it takes none"
+		return unknown + "; it takes none"
 	}
 	slices.Sort(names)
-	return "is no input of this operation; it takes " + strings.Join(names[:min(len(names), 10)], ", ")
+	return unknown + "; it takes " + strings.Join(names[:min(len(names), 10)], ", ")
 }
 
 // complete adds defaults and checks what the caller gave.

@@ -104,12 +104,13 @@ func reasonOfAnswer(resp *Response, body *errorBody) string {
 func ofFailure(reason string) bool { return reason == reasonRateLimited || reason == reasonUnavailable }
 
 // TokenNotRenewed says that the answer is about the connection's token, and why
-// there is no other: err is the vault's.
+// there is no other: err is the vault's. What helps depends on how the token comes
+// about, which the vault's sentence knows: where nobody signs in, that is no remedy.
 func (p *Problem) TokenNotRenewed(err error) {
 	p.Reason = reasonUnauthenticated
 	f := fault.From(err)
 	if f.Reason() == fault.ReasonConnectionNotReady {
-		p.Message += "; the connection's token cannot be renewed, sign in again"
+		p.Message += "; there is no better token: " + f.Message()
 		return
 	}
 	p.Retryable = true
