@@ -63,6 +63,9 @@ type Config struct {
 	CredentialsFile string
 	// PublishTimeout bounds one publish; 0 means [DefaultPublishTimeout].
 	PublishTimeout time.Duration
+	// Together stores events that are published at the same time as one batch. It is
+	// for a server that syncs each message to its disk by itself.
+	Together bool
 	// Topology is what the operator chose about the streams.
 	Topology Topology
 	// Log receives the ups and downs of the connection. Required.
@@ -82,7 +85,8 @@ type Bus struct {
 	conn *nats.Conn
 	js   jetstream.JetStream
 
-	refusal atomic.Pointer[error] // why the last attempt to connect failed, nil when connected
+	together *together             // nil unless it was asked for
+	refusal  atomic.Pointer[error] // why the last attempt to connect failed, nil when connected
 }
 
 // Connect connects to the bus. When no server can be reached it keeps trying
@@ -100,6 +104,9 @@ func Connect(ctx context.Context, cfg Config) (*Bus, error) {
 		cfg.OnStatus = func(error) {}
 	}
 	b := &Bus{cfg: cfg, log: cfg.Log}
+	if cfg.Together {
+		b.together = &together{bus: b}
+	}
 	conn, err := nats.Connect(cfg.URL, b.options()...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to nats: %w", err)

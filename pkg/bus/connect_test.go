@@ -164,6 +164,9 @@ func listening(t *testing.T, opts *server.Options) *server.Server {
 	t.Helper()
 	opts.Host, opts.Port, opts.NoSigs, opts.NoLog = "127.0.0.1", server.RANDOM_PORT, true, true
 	opts.JetStream, opts.StoreDir = true, t.TempDir()
+	// By default it is a share of the free disk of the machine, which may be less than
+	// what the streams reserve.
+	opts.JetStreamMaxStore = embedded.DefaultMaxStore
 	s, err := server.NewServer(opts)
 	if err != nil {
 		t.Fatal(err)

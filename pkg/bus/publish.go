@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,16 +11,26 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/kv/outbox"
 )
 
-// Limits of one message. They leave room for the protocol inside the one
-// mebibyte and the four-kibibyte command line that servers allow by default.
+// MaxPayload is the max_payload that an installation's servers should have, in bytes:
+// package embedded has it. With a lower one messages are bounded by that, less room for
+// headers, and never by less than [outbox.MaxData] with the default of one mebibyte.
+const MaxPayload = 2 << 20
+
+// roomForHeaders is what a message may have besides its data: on its way an event gets
+// headers, which must not make it too large.
+const roomForHeaders = 64 << 10
+
+// Limits of one message. They leave room for the protocol inside [MaxPayload] and the
+// four-kibibyte command line that servers allow by default.
 const (
-	// MaxDataBytes bounds the payload.
-	MaxDataBytes = outbox.MaxData
+	// MaxDataBytes bounds the payload: a mebibyte in base64, with what is around it.
+	MaxDataBytes = 1536 << 10
 	// MaxHeaderBytes bounds names and values of the headers together.
 	MaxHeaderBytes = outbox.MaxHeader
 	// MaxSubjectBytes bounds the subject, and with it the ids inside: a byte
@@ -50,15 +61,30 @@ var _ outbox.Publisher = (*Bus)(nil)
 // see [Check]; the error of ctx when it ended; an Unavailable fault for
 // everything else, which time may heal.
 func (b *Bus) Publish(ctx context.Context, m outbox.Message) error {
-	if err := Check(m); err != nil {
+	if err := b.check(m); err != nil {
 		return err
 	}
 	waiting, cancel := context.WithTimeout(ctx, b.cfg.PublishTimeout)
 	defer cancel()
-	// WithMsgID is what makes a repetition harmless; no retries of its own
-	// beyond the default two, as the outbox repeats for as long as it takes.
-	_, err := b.js.PublishMsg(waiting, written(ctx, m), jetstream.WithMsgID(m.ID))
+	msg := written(ctx, m)
+	// The id is what makes a repetition harmless.
+	msg.Header[jetstream.MsgIDHeader] = []string{m.ID}
+	if b.together != nil && b.together.suits(msg) {
+		return outcome(ctx, m, b.together.publish(waiting, msg))
+	}
+	if answer, err := b.conn.RequestMsgWithContext(waiting, msg); err == nil && isConfirmation(answer.Data) {
+		return nil
+	}
+	// What else there was, the client finds out by publishing again. No retries of its
+	// own beyond the default two, as the outbox repeats for as long as it takes.
+	_, err := b.js.PublishMsg(waiting, msg)
 	return outcome(ctx, m, err)
+}
+
+// isConfirmation recognizes what the server says of a message that is stored, in a
+// tenth of the time that it takes to read that as JSON.
+func isConfirmation(data []byte) bool {
+	return bytes.HasPrefix(data, []byte(`{"stream":"`)) && !bytes.Contains(data, []byte(`"error"`))
 }
 
 // Start is [Bus.Publish] for many messages at a time: it sends the message and
@@ -67,7 +93,7 @@ func (b *Bus) Publish(ctx context.Context, m outbox.Message) error {
 // called once, from any goroutine; whoever does not call it does not know whether the
 // message is safe.
 func (b *Bus) Start(ctx context.Context, m outbox.Message) (wait func() error) {
-	if err := Check(m); err != nil {
+	if err := b.check(m); err != nil {
 		return func() error { return err }
 	}
 	future, err := b.js.PublishMsgAsync(written(ctx, m), jetstream.WithMsgID(m.ID))
@@ -86,12 +112,25 @@ func (b *Bus) Start(ctx context.Context, m outbox.Message) (wait func() error) {
 	}
 }
 
+// check is [Check] with the limit of the server.
+func (b *Bus) check(m outbox.Message) error {
+	if err := Check(m); err != nil {
+		return err
+	}
+	if limit := b.conn.MaxPayload(); limit > 0 && int64(len(m.Data)) > limit-roomForHeaders {
+		return publishFault(m, nats.ErrMaxPayload)
+	}
+	return nil
+}
+
 // written is a message as the client sends it.
 func written(ctx context.Context, m outbox.Message) *nats.Msg {
 	m = WithTrace(ctx, m)
 	msg := &nats.Msg{Subject: m.Subject, Data: m.Data, Header: make(nats.Header, len(m.Header)+1)}
+	values := make([]string, 0, len(m.Header))
 	for name, value := range m.Header {
-		msg.Header[name] = []string{value}
+		values = append(values, value)
+		msg.Header[name] = values[len(values)-1 : len(values) : len(values)]
 	}
 	return msg
 }
@@ -109,9 +148,9 @@ func outcome(ctx context.Context, m outbox.Message, err error) error {
 
 // publishFault translates what the client reports.
 func publishFault(m outbox.Message, err error) error {
-	if errors.Is(err, nats.ErrMaxPayload) { // a server with a lower limit than the default
+	if errors.Is(err, nats.ErrMaxPayload) { // a server with a lower limit than ours
 		return fault.Invalid(fault.ReasonInputTooLarge,
-			"the message of %d bytes is larger than the message bus accepts; raise max_payload of the NATS server to at least 1MB", len(m.Data)).
+			"the message of %d bytes is larger than the message bus accepts; raise max_payload of the NATS server to 2MB", len(m.Data)).
 			With("subject", m.Subject).Because(err)
 	}
 	return fault.Unavailable(fault.ReasonServiceUnavailable,
@@ -186,7 +225,7 @@ func publishable(subject string) bool {
 // Writers of an outbox use it, because the relay that
 // publishes later knows nothing of the request. m itself is not changed.
 func WithTrace(ctx context.Context, m outbox.Message) outbox.Message {
-	if m.Header["traceparent"] != "" {
+	if m.Header["traceparent"] != "" || !trace.SpanContextFromContext(ctx).IsValid() {
 		return m
 	}
 	carried := propagation.MapCarrier{}

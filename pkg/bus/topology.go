@@ -192,6 +192,8 @@ func (t Topology) eventsStream() jetstream.StreamConfig {
 		MaxBytes:    t.EventsMaxBytes,
 		Discard:     jetstream.DiscardOld,
 		AllowDirect: true, // single events are read from any replica
+		// For those that are published together, see Config.Together.
+		AllowAtomicPublish: true,
 	}
 }
 
@@ -419,6 +421,9 @@ func ParseChange(subject string) (kind ChangeKind, environment, id string, err e
 
 // EventAddress says which subscription, of which operation, an event belongs to.
 type EventAddress struct{ Environment, Connector, Operation, Subscription string }
+
+// eventPrefix begins the subject of every event.
+const eventPrefix = "ferrule.event."
 
 // Subject returns where the events with this address are published.
 func (a EventAddress) Subject() string {

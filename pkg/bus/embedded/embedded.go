@@ -31,6 +31,9 @@ const (
 	DefaultMaxStore = 32 << 30
 	// DefaultMaxMemory bounds all streams held in memory together, in bytes.
 	DefaultMaxMemory = 256 << 20
+
+	// maxPayload is what package bus says that servers should take, bus.MaxPayload.
+	maxPayload = 2 << 20
 )
 
 // Sync says when a stored message is on disk.
@@ -118,6 +121,7 @@ func settings(opts Options) *server.Options {
 		JetStream:          true,
 		StoreDir:           opts.Dir,
 		SyncAlways:         opts.Sync == SyncAlways,
+		MaxPayload:         maxPayload,
 		JetStreamMaxStore:  opts.MaxStore,
 		JetStreamMaxMemory: opts.MaxMemory,
 	}
