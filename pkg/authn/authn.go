@@ -117,6 +117,29 @@ func NewContext(ctx context.Context, p Principal) context.Context {
 	return &principalContext{Context: ctx, principal: p}
 }
 
+// Caller is who calls, for a context that keeps it along with other things: a chain
+// of contexts of the standard library takes memory for each. Whoever sets it vouches
+// for it, as with [NewContext] and [NewPeerContext].
+type Caller struct {
+	// Principal is on whose behalf the request is made; nobody if its kind is not
+	// specified.
+	Principal Principal
+	// Peer is the service whose process is at the other end; empty for none.
+	Peer string
+}
+
+// Value is for the method of that name of such a context: what it returns for a key
+// of this package. For others, and for who is not known, it reports false.
+func (c *Caller) Value(key any) (any, bool) {
+	switch key {
+	case principalKey{}:
+		return &c.Principal, c.Principal.Kind != KindUnspecified
+	case peerKey{}:
+		return &c.Peer, c.Peer != ""
+	}
+	return nil, false
+}
+
 // principalContext is a context with a principal. A context of the standard library
 // would keep it in memory of its own.
 type principalContext struct {
@@ -147,12 +170,15 @@ func FromContext(ctx context.Context) (Principal, bool) {
 // named service. It is for servers, which vouch for the name with what the
 // transport proved; nothing that a request says about itself belongs here.
 func NewPeerContext(ctx context.Context, service string) context.Context {
-	return context.WithValue(ctx, peerKey{}, service)
+	return context.WithValue(ctx, peerKey{}, &service)
 }
 
 // PeerService returns the name of the service whose process is at the other
 // end of the connection. It is false when that process proved no identity.
 func PeerService(ctx context.Context) (string, bool) {
-	name, ok := ctx.Value(peerKey{}).(string)
-	return name, ok && name != ""
+	name, ok := ctx.Value(peerKey{}).(*string)
+	if !ok || *name == "" {
+		return "", false
+	}
+	return *name, true
 }

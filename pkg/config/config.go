@@ -1,9 +1,10 @@
 // Package config fills command line flags from the environment.
 //
-// Every flag of every program of the suite can also be set by a variable: the
-// flag's name in upper case with underscores, after the prefix FERRULE_. The
-// command line wins. So that secrets need not stand in an environment, a
-// variable with the suffix _FILE names a file whose first line is the value:
+// Every flag of every program of the suite, but for those with the annotation
+// [OnlyFlag], can also be set by a variable: the flag's name in upper case with
+// underscores, after the prefix FERRULE_. The command line wins. So that secrets
+// need not stand in an environment, a variable with the suffix _FILE names a file
+// whose first line is the value:
 //
 //	--nats-url nats://nats:4222
 //	FERRULE_NATS_URL=nats://nats:4222
@@ -23,6 +24,10 @@ import (
 // Prefix starts the name of every variable.
 const Prefix = "FERRULE_"
 
+// OnlyFlag is the annotation of a flag that has no variable, because its name stands
+// for something else in another command of the same program.
+const OnlyFlag = "ferrule-only-flag"
+
 // maxFile bounds what is read from a file named by a _FILE variable.
 const maxFile = 64 << 10
 
@@ -36,7 +41,7 @@ type Lookup func(name string) (string, bool)
 func Apply(flags *pflag.FlagSet, lookup Lookup) error {
 	var faults []error
 	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Changed {
+		if f.Changed || isOnlyFlag(f) {
 			return
 		}
 		name := Variable(f.Name)
@@ -60,11 +65,16 @@ func Variable(flag string) string {
 // that --help teaches both ways.
 func Document(flags *pflag.FlagSet) {
 	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Name == "help" {
+		if f.Name == "help" || isOnlyFlag(f) {
 			return
 		}
 		f.Usage += " [" + Variable(f.Name) + "]"
 	})
+}
+
+func isOnlyFlag(f *pflag.Flag) bool {
+	_, is := f.Annotations[OnlyFlag]
+	return is
 }
 
 func read(name string, lookup Lookup) (value string, found bool, err error) {

@@ -79,6 +79,17 @@ func TestApply(t *testing.T) {
 	}
 }
 
+func TestAFlagCanHaveNoVariable(t *testing.T) {
+	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	path := flags.String("output", "", "file to write")
+	flags.Lookup("output").Annotations = map[string][]string{config.OnlyFlag: nil}
+	config.Document(flags)
+	err := config.Apply(flags, func(name string) (string, bool) { return "json", name == "FERRULE_OUTPUT" })
+	if usage := flags.Lookup("output").Usage; err != nil || *path != "" || usage != "file to write" {
+		t.Errorf("%v, output = %q, usage %q", err, *path, usage)
+	}
+}
+
 func TestDocumentNamesTheVariableOfEachFlag(t *testing.T) {
 	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
 	flags.String("nats-url", "", "where NATS is")

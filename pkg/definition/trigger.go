@@ -2,6 +2,7 @@ package definition
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -64,6 +65,11 @@ func (v *validation) webhook(at string, w *connectorv1.WebhookTrigger) {
 		}
 	}
 	v.pointer(at+"/callbackPointer", w.GetCallbackPointer())
+	for i, suffix := range w.GetCallbackSuffixes() {
+		if !IsCallbackSuffix(suffix) {
+			v.wrong(fmt.Sprintf("%s/callbackSuffixes/%d", at, i), "must begin with a slash and be constant text without a query, at most %d bytes, not %q", maxCallbackSuffix, suffix)
+		}
+	}
 	v.dotPath(at+"/itemsPath", w.GetItemsPath())
 	v.answers(at+"/unsubscribeInputs", w.GetUnsubscribeInputs())
 	known := WebhookHandshakes()
@@ -83,6 +89,17 @@ func (v *validation) webhook(at string, w *connectorv1.WebhookTrigger) {
 			v.wrong(at+"/renewal/lifetime", "must be longer than nothing")
 		}
 	}
+}
+
+// maxCallbackSuffix is the longest text that an API adds to a callback URL, in bytes.
+const maxCallbackSuffix = 256
+
+// IsCallbackSuffix reports whether text is what an API may add to the path of a callback
+// URL, see ferrule.connector.v1.WebhookTrigger: a path without expressions, query,
+// fragment or escapes.
+func IsCallbackSuffix(text string) bool {
+	return len(text) > 1 && len(text) <= maxCallbackSuffix && text[0] == '/' && !strings.ContainsAny(text, "{}?#%$\\ \t\r\n") &&
+		path.Clean(text) == strings.TrimSuffix(text, "/")
 }
 
 // answers checks what is taken from an answer into a call.

@@ -120,6 +120,19 @@ func (g *Guard) DialContext(ctx context.Context, network, addr string) (net.Conn
 	return conn, nil
 }
 
+// CheckHost refuses the host of a URL that could never be called: an address that the
+// guard refuses, or a spelling of one. What a host name leads to is only judged when
+// it is called.
+func (g *Guard) CheckHost(host string) error {
+	if err := checkSpelling(host); err != nil {
+		return err
+	}
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return g.judge(addr)
+	}
+	return nil
+}
+
 // control is the hook that the dialer calls between making a socket and
 // connecting it. It fails closed: what it cannot read, it refuses.
 func (g *Guard) control(_ context.Context, network, address string, _ syscall.RawConn) error {

@@ -14,33 +14,58 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/authn/memnet"
 	"github.com/ferrule-dev/ferrule/pkg/authn/pki"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/lifetime"
 )
 
 // authorizationHeader carries the bearer token.
 const authorizationHeader = "authorization"
 
 // limitTime gives every unary call a deadline.
-type limitTime struct{ otherwise, most time.Duration }
+type limitTime struct {
+	otherwise, most time.Duration
 
-func (s limitTime) run(ctx context.Context, c *call, next next) error {
+	lives *lifetime.Lives
+}
+
+func newLimitTime(otherwise, most time.Duration) limitTime {
+	return limitTime{otherwise, most, lifetime.New(min(otherwise, most))}
+}
+
+func (s limitTime) run(c *call, next next) error {
 	if c.kind == streamCall {
-		return next(ctx, c)
+		return next(c)
 	}
 	limit := s.most
-	if _, ok := ctx.Deadline(); !ok {
-		limit = min(s.otherwise, s.most)
+	if _, ok := c.Deadline(); !ok {
+		limit = min(max(s.otherwise, wanted(c.request)), s.most)
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit) // an earlier deadline stays
-	defer cancel()
-	if err := ctx.Err(); err != nil {
-		return onWire(err, c.id)
+	s.lives.Begin(c.Context, &c.Life, limit) // an earlier deadline stays
+	defer s.lives.End(&c.Life)
+	if err := c.Err(); err != nil {
+		return onWire(err, c.requestID())
 	}
-	return next(ctx, c)
+	return next(c)
+}
+
+// timed is a request that says how long its call may take.
+type timed interface{ GetTimeout() *durationpb.Duration }
+
+// forItself is how much longer than a request says its call may take, so that it ends by
+// its own time and says so.
+const forItself = 5 * time.Second
+
+// wanted is the time that a request asks for; 0 if it says nothing.
+func wanted(request any) time.Duration {
+	if r, ok := request.(timed); ok && r.GetTimeout() != nil {
+		return r.GetTimeout().AsDuration() + forItself
+	}
+	return 0
 }
 
 // authenticate finds out who is calling: the process, from the connection, and
@@ -48,20 +73,19 @@ func (s limitTime) run(ctx context.Context, c *call, next next) error {
 // process itself.
 type authenticate struct{ verifier authn.Verifier }
 
-func (s authenticate) run(ctx context.Context, c *call, next next) error {
-	if name, ok := peerOf(ctx); ok {
-		c.peer = name
-		ctx = authn.NewPeerContext(ctx, name)
+func (s authenticate) run(c *call, next next) error {
+	if name, ok := peerOf(c); ok {
+		c.Peer = name
 	}
 	if c.health() {
-		return next(ctx, c)
+		return next(c)
 	}
-	p, err := s.principal(ctx)
+	p, err := s.principal(c)
 	if err != nil {
-		return onWire(err, c.id)
+		return onWire(err, c.requestID())
 	}
-	c.who = p
-	return next(authn.NewContext(ctx, p), c)
+	c.Principal = p
+	return next(c)
 }
 
 func (s authenticate) principal(ctx context.Context) (authn.Principal, error) {
@@ -148,34 +172,47 @@ type authorize struct {
 	refused func(ctx context.Context, request any) // may be nil
 }
 
-func (s authorize) run(ctx context.Context, c *call, next next) error {
+func (s authorize) run(c *call, next next) error {
 	allowed, internal := s.rules[c.method]
-	if internal && (c.peer == "" || !slices.Contains(allowed, c.peer)) {
+	if internal && (c.Peer == "" || !slices.Contains(allowed, c.Peer)) {
 		if s.refused != nil && c.kind == unaryCall {
-			s.refused(ctx, c.request)
+			s.refused(c, c.request)
 		}
 		return onWire(fault.Denied(fault.ReasonServiceOnly,
-			"this method is internal; only ferrule's own services may call it").With("method", c.method), c.id)
+			"this method is internal; only ferrule's own services may call it").With("method", c.method), c.requestID())
 	}
-	return next(ctx, c)
+	return next(c)
 }
 
 // validate lets only requests through that keep the rules of their fields.
-type validate struct{ validator protovalidate.Validator }
+type validate struct {
+	validator protovalidate.Validator
+	obvious   *obvious // nil if the validator may have rules of its own
+}
 
-func (s validate) run(ctx context.Context, c *call, next next) error {
+func newValidate(validator protovalidate.Validator) validate {
+	if validator == nil {
+		return validate{protovalidate.GlobalValidator, new(obvious)}
+	}
+	return validate{validator: validator}
+}
+
+func (s validate) run(c *call, next next) error {
 	if c.kind == streamCall {
 		c.check = s.check
 	} else if err := s.check(c.request); err != nil {
-		return onWire(err, c.id)
+		return onWire(err, c.requestID())
 	}
-	return next(ctx, c)
+	return next(c)
 }
 
 func (s validate) check(message any) error {
 	m, ok := message.(proto.Message)
 	if !ok {
 		return nil // another codec's message has no rules
+	}
+	if s.obvious != nil && s.obvious.right(m.ProtoReflect()) {
+		return nil
 	}
 	err := s.validator.Validate(m)
 	if err == nil {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"log/slog"
 
-	"buf.build/go/protovalidate"
-	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
@@ -42,8 +40,8 @@ func NewLocal(cfg LocalConfig) *Local {
 		recoverPanics{cfg.Log}.run,
 		identifyLocal{cfg.Peer}.run,
 		logCalls{cfg.Log, cfg.Clock}.run,
-		limitTime{DefaultTimeout, DefaultMaxTimeout}.run,
-		validate{protovalidate.GlobalValidator}.run,
+		newLimitTime(DefaultTimeout, DefaultMaxTimeout).run,
+		newValidate(nil).run,
 		mapErrors,
 	)}
 }
@@ -61,11 +59,8 @@ func (l *Local) Call(ctx context.Context, method string, request any, handler gr
 // identifyLocal is what identifyRequest and authenticate are for calls from elsewhere.
 type identifyLocal struct{ peer string }
 
-func (s identifyLocal) run(ctx context.Context, c *call, next next) error {
-	if c.id = RequestID(ctx); c.id == "" {
-		c.id = uuid.Must(uuid.NewV7()).String()
-		ctx = WithRequestID(ctx, c.id)
-	}
-	c.peer, c.who = s.peer, authn.Principal{Kind: authn.KindService, Name: s.peer}
-	return next(authn.NewContext(authn.NewPeerContext(ctx, s.peer), c.who), c)
+func (s identifyLocal) run(c *call, next next) error {
+	c.id = RequestID(c.Context)
+	c.Peer, c.Principal = s.peer, authn.Principal{Kind: authn.KindService, Name: s.peer}
+	return next(c)
 }

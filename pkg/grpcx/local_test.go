@@ -5,10 +5,13 @@ import (
 	"errors"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
 	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
 	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/clock/clocktest"
@@ -77,5 +80,33 @@ func TestALocalCallIsThatOfItsService(t *testing.T) {
 	}
 	if lines := log.lines(t); len(lines) != 1 || lines[0]["peer"] != "gateway" || lines[0]["request_id"] != "request-1" {
 		t.Errorf("logged %v", lines)
+	}
+}
+
+// What a request says about its time counts where its caller has set no deadline.
+func TestACallLastsAsLongAsItsRequestSays(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		asked *durationpb.Duration
+		want  time.Duration
+	}{
+		{"nothing is said", nil, grpcx.DefaultTimeout},
+		{"less than usual", durationpb.New(time.Second), grpcx.DefaultTimeout},
+		{"more than usual", durationpb.New(5 * time.Minute), 5*time.Minute + 5*time.Second},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			l, _ := local()
+			request := &runtimev1.InvokeRequest{Connection: "environments/e/connections/c", OperationId: "Get", Timeout: row.asked}
+			_, err := l.Call(t.Context(), echoMethod, request, func(ctx context.Context, _ any) (any, error) {
+				deadline, _ := ctx.Deadline()
+				if left := time.Until(deadline); left > row.want || left < row.want-time.Minute {
+					t.Errorf("%s are left, want %s", left, row.want)
+				}
+				return nil, nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 )
 
-// requestIDHeader carries the id of a request from service to service and back
-// to the caller.
+// requestIDHeader carries the id of a request from service to service, and back to a
+// caller who has sent one.
 const requestIDHeader = "x-request-id"
 
 // WellFormedID reports whether the id of a caller is taken over: long enough to be
@@ -40,16 +40,16 @@ func letterOrDigit(c byte) bool {
 // the process.
 type recoverPanics struct{ log *slog.Logger }
 
-func (s recoverPanics) run(ctx context.Context, c *call, next next) (err error) {
+func (s recoverPanics) run(c *call, next next) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			// The log step was passed by: this is the line for the operator.
-			s.log.ErrorContext(ctx, "call panicked", "method", c.method, "request_id", c.id,
+			s.log.ErrorContext(c, "call panicked", "method", c.method, "request_id", c.requestID(),
 				"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-			err = onWire(fault.From(fmt.Errorf("panic: %v", v)), c.id)
+			err = onWire(fault.From(fmt.Errorf("panic: %v", v)), c.requestID())
 		}
 	}()
-	return next(ctx, c)
+	return next(c)
 }
 
 type requestIDKey struct{}
@@ -57,8 +57,8 @@ type requestIDKey struct{}
 // RequestID returns the id of the request that ctx belongs to, under which its
 // log lines and its error are found in every service; "" outside of one.
 func RequestID(ctx context.Context) string {
-	if c, ok := ctx.Value(requestIDKey{}).(*requestContext); ok {
-		return c.id
+	if c, ok := ctx.Value(requestIDKey{}).(interface{ requestID() string }); ok {
+		return c.requestID()
 	}
 	return ""
 }
@@ -77,6 +77,8 @@ type requestContext struct {
 	id string
 }
 
+func (c *requestContext) requestID() string { return c.id }
+
 // Value returns the context itself for the id, or what the context behind has.
 func (c *requestContext) Value(key any) any {
 	if key == (requestIDKey{}) {
@@ -91,18 +93,35 @@ func RequestIDOf(sent []string) string {
 	if len(sent) == 1 && WellFormedID(sent[0]) {
 		return sent[0]
 	}
+	return newRequestID()
+}
+
+func newRequestID() string {
 	// It fails only where there is no randomness, which Go does not survive anyway.
 	return uuid.Must(uuid.NewV7()).String()
 }
 
-// identifyRequest takes over the caller's request id or makes one, and tells it to
-// the caller.
-func identifyRequest(ctx context.Context, c *call, next next) error {
-	c.id = RequestIDOf(metadata.ValueFromIncomingContext(ctx, requestIDHeader))
-	if err := grpc.SetHeader(ctx, metadata.MD{requestIDHeader: {c.id}}); err != nil {
-		return onWire(fault.From(fmt.Errorf("set request id: %w", err)), c.id)
+// identifyRequest takes over the caller's request id or has one made. Callers are told
+// it who have sent one, and all whose call failed, which is what they need it for. A
+// header with another value for each call would be a part of a call's cost that shows:
+// both ends make room for it in their tables of headers (RFC 7541, section 2.3.2).
+func identifyRequest(c *call, next next) error {
+	sent := metadata.ValueFromIncomingContext(c, requestIDHeader)
+	if len(sent) > 0 {
+		c.id = RequestIDOf(sent)
+		if err := tellRequestID(c); err != nil {
+			return onWire(fault.From(fmt.Errorf("set request id: %w", err)), c.requestID())
+		}
 	}
-	return next(WithRequestID(ctx, c.id), c)
+	err := next(c)
+	if err != nil && len(sent) == 0 {
+		_ = tellRequestID(c) // too late in a stream, and it is in the error as well
+	}
+	return err
+}
+
+func tellRequestID(c *call) error {
+	return grpc.SetHeader(c, metadata.MD{requestIDHeader: {c.requestID()}})
 }
 
 // logCalls writes one line for a call when it ends.
@@ -111,31 +130,31 @@ type logCalls struct {
 	clock clock.Clock
 }
 
-func (s logCalls) run(ctx context.Context, c *call, next next) error {
+func (s logCalls) run(c *call, next next) error {
 	if c.health() {
-		return next(ctx, c)
+		return next(c)
 	}
 	start := s.clock.Now()
-	err := next(ctx, c)
+	err := next(c)
 	level := levelOf(err)
-	if !s.log.Enabled(ctx, level) {
+	if !s.log.Enabled(c, level) {
 		return err
 	}
 	attrs := []slog.Attr{
 		slog.String("method", c.method),
-		slog.String("request_id", c.id),
+		slog.String("request_id", c.requestID()),
 		slog.String("principal", c.principal()),
-		slog.String("peer", c.peer),
+		slog.String("peer", c.Peer),
 		slog.Duration("duration", s.clock.Now().Sub(start)),
 	}
 	if err == nil {
-		s.log.LogAttrs(ctx, level, "call done", attrs...)
+		s.log.LogAttrs(c, level, "call done", attrs...)
 		return nil
 	}
 	f := toFault(err)
 	attrs = append(attrs, slog.String("code", f.Code().String()),
 		slog.String("reason", string(f.Reason())), slog.String("error", err.Error()))
-	s.log.LogAttrs(ctx, level, "call failed", attrs...)
+	s.log.LogAttrs(c, level, "call failed", attrs...)
 	return err
 }
 

@@ -125,10 +125,10 @@ func NewServer(cfg ServerConfig) *grpc.Server {
 		recoverPanics{cfg.Log}.run,
 		identifyRequest,
 		logCalls{cfg.Log, cfg.Clock}.run,
-		limitTime{cfg.Timeout, cfg.MaxTimeout}.run,
+		newLimitTime(cfg.Timeout, cfg.MaxTimeout).run,
 		authenticate{cfg.Verifier}.run,
 		authorize{cfg.Rules, cfg.Refused}.run,
-		validate{cfg.Validator}.run,
+		newValidate(cfg.Validator).run,
 		mapErrors,
 	)
 	srv := grpc.NewServer(
@@ -157,9 +157,6 @@ func (cfg ServerConfig) withDefaults() ServerConfig {
 	}
 	if cfg.Health == nil {
 		cfg.Health = health.NewServer()
-	}
-	if cfg.Validator == nil {
-		cfg.Validator = protovalidate.GlobalValidator
 	}
 	if cfg.MaxMessage == 0 {
 		cfg.MaxMessage = DefaultMaxMessage

@@ -279,6 +279,56 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
+func TestWhoHasSentARequestIDIsToldWhichItIs(t *testing.T) {
+	r := newRig(t, echo{unary: func(ctx context.Context, _ string) (string, error) { return grpcx.RequestID(ctx), nil }}, nil)
+	for _, row := range []struct {
+		name, sent string
+		told       bool
+	}{
+		{"none was sent, and the call is good", "", false},
+		{"one was sent", "request-1", true},
+		{"one was sent that is replaced", "short", true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			ctx := t.Context()
+			if row.sent != "" {
+				ctx = grpcx.WithRequestID(ctx, row.sent)
+			}
+			var header metadata.MD
+			id, err := call(ctx, r.as("gateway"), echoMethod, "", grpc.Header(&header))
+			if err != nil || id == "" {
+				t.Fatalf("id %q, %v", id, err)
+			}
+			var want []string
+			if row.told {
+				want = []string{id}
+			}
+			if got := header.Get("x-request-id"); !slices.Equal(got, want) {
+				t.Errorf("the caller is told %q, the handler has %q", got, id)
+			}
+		})
+	}
+}
+
+func TestACallIsTheSameRequestWhoeverAsks(t *testing.T) {
+	r := newRig(t, echo{unary: func(ctx context.Context, _ string) (string, error) {
+		ids := make(chan string)
+		for range 8 {
+			go func() { ids <- grpcx.RequestID(ctx) }()
+		}
+		first := <-ids
+		for range 7 {
+			if id := <-ids; id != first {
+				return "", fmt.Errorf("one is told %q, another %q", first, id)
+			}
+		}
+		return first, nil
+	}}, nil)
+	if _, err := call(t.Context(), r.as("gateway"), echoMethod, ""); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDeadlines(t *testing.T) {
 	remaining := func(ctx context.Context, _ string) (string, error) {
 		deadline, ok := ctx.Deadline()

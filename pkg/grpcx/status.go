@@ -203,10 +203,10 @@ func (e *wireError) Unwrap() error { return e.cause }
 func (e *wireError) GRPCStatus() *status.Status { return e.status }
 
 // mapErrors gives the handler's error its status.
-func mapErrors(ctx context.Context, c *call, next next) error {
-	err := next(ctx, c)
+func mapErrors(c *call, next next) error {
+	err := next(c)
 	if err == nil || c.plumbing() {
 		return err
 	}
-	return onWire(err, c.id)
+	return onWire(err, c.requestID())
 }

@@ -81,26 +81,27 @@ func (t *telemetry) of(method string) *methodTelemetry {
 }
 
 // server is the step of a server.
-func (t *telemetry) server(ctx context.Context, c *call, next next) error {
+func (t *telemetry) server(c *call, next next) error {
 	if c.health() {
-		return next(ctx, c)
+		return next(c)
 	}
 	start, method := t.clock.Now(), t.of(c.method)
-	ctx, span := t.tracer.Start(withRemoteSpan(ctx), method.name, method.start...)
+	var span trace.Span
+	c.Context, span = t.tracer.Start(withRemoteSpan(c.Context), method.name, method.start...)
 	if span.IsRecording() {
 		span.SetAttributes(method.attrs...)
-		if p, ok := peer.FromContext(ctx); ok {
+		if p, ok := peer.FromContext(c); ok {
 			span.SetAttributes(addressOf(p.LocalAddr)...)
 		}
 	}
-	err := next(ctx, c)
+	err := next(c)
 	if span.IsRecording() {
-		span.SetAttributes(attribute.String("ferrule.request_id", c.id))
+		span.SetAttributes(attribute.String("ferrule.request_id", c.requestID()))
 		if err != nil {
 			span.SetAttributes(attribute.String("ferrule.reason", string(toFault(err).Reason())))
 		}
 	}
-	t.finish(ctx, span, method, start, err)
+	t.finish(c, span, method, start, err)
 	return err
 }
 

@@ -1,12 +1,14 @@
-// Package policytext reads the little language in the values of policies: text with
-// calls such as @connectionParameters('region','eu'), @queryParameters('x'),
+// Package policytext says how policies are written: which templates there are, with
+// which parameters (templates.go), and what stands in these, a little language of text
+// with calls such as @connectionParameters('region','eu'), @queryParameters('x'),
 // @headers('x'), @environmentVariables("x"), and with paths such as @body().a[0]. Calls
 // may stand in braces, @{…}, and in some templates {@…}. Names of functions are compared
-// without case.
+// without case. A literal "@" is written %40.
 //
 // The runtime works the parts out for each call; the registry asks them what a policy
-// needs.
+// needs, and compares it with its template; the vault asks them where it leads.
 //
+//	template, known := policytext.TemplateOf("setheader")
 //	parts := policytext.Parse("https://@connectionParameters('host')/v1", policytext.URL)
 package policytext
 
@@ -19,13 +21,23 @@ type Dialect int
 const (
 	// Text is plain text.
 	Text Dialect = iota
-	// URL is a part of a URL: a literal "@" is written %40.
+	// URL is a part of a URL.
 	URL
 	// Route is a URL in which {name} is a path argument of the operation.
 	Route
 	// Value is the value of a property: {@call} is a call.
 	Value
 )
+
+// HostParameter is the parameter of the templates of [ReplacesHost] that says which
+// host, without the vendor's prefix. Names of parameters are compared without case.
+const HostParameter = "urlTemplate"
+
+// ReplacesHost reports whether policies of a template put another host in the place of
+// the server's. Names of templates are compared without case.
+func ReplacesHost(template string) bool {
+	return strings.EqualFold(template, "dynamichosturl") || strings.EqualFold(template, "dynamicsubdomain")
+}
 
 // Function is what a part reads.
 type Function int
@@ -128,7 +140,7 @@ func (list *parts) add(text string) {
 // parseSpecial reads what begins with "@", "{" or "%".
 func parseSpecial(text string, d Dialect) (Part, string, bool) {
 	switch {
-	case strings.HasPrefix(text, "%40") && (d == URL || d == Route):
+	case strings.HasPrefix(text, "%40"):
 		return Part{Literal: "@"}, text[3:], true
 	case strings.HasPrefix(text, "@{"):
 		return inBraces(text[2:])

@@ -28,6 +28,8 @@ func TestTextsAreReadAsLiteralsAndCalls(t *testing.T) {
 		{"an argument of a route", "/a/{id}", policytext.Route, []policytext.Part{text("/a/"), call(policytext.Argument, "id")}},
 		{"braces elsewhere", "/a/{id}", policytext.Text, []policytext.Part{text("/a/{id}")}},
 		{"an at sign of a URL", "%40x", policytext.URL, []policytext.Part{text("@x")}},
+		{"an at sign of plain text", "a%40b%4", policytext.Text, []policytext.Part{text("a@b%4")}},
+		{"an at sign before what would be a call", "%40headers('a')", policytext.Value, []policytext.Part{text("@headers('a')")}},
 		{"a function that does not exist", "@concat('a')", policytext.Text, []policytext.Part{text("@concat('a')")}},
 		{"a call that never ends", "@headers('a", policytext.Text, []policytext.Part{text("@headers('a")}},
 		{"a path", "@body().a['b c'][2]!", policytext.Text, []policytext.Part{
@@ -67,5 +69,16 @@ func TestPathsEndWhereTheyEnd(t *testing.T) {
 	}
 	if steps, rest := policytext.ParseSteps(".a['b']x"); len(steps) != 2 || rest != "x" {
 		t.Errorf("steps %v, rest %q", steps, rest)
+	}
+}
+
+func TestTwoTemplatesPutAnotherHostInThePlaceOfTheServers(t *testing.T) {
+	for template, want := range map[string]bool{
+		"dynamichosturl": true, "dynamicHostUrl": true, "dynamicsubdomain": true,
+		"routerequesttoendpoint": false, "setheader": false, "": false,
+	} {
+		if got := policytext.ReplacesHost(template); got != want {
+			t.Errorf("%q: %t", template, got)
+		}
 	}
 }

@@ -210,15 +210,24 @@ func (b *bridge) answer(reply replyHead, body []byte) (any, error) {
 	return string(text), err
 }
 
+// A line of a log is cut at that many bytes, so that one that is long leaves room for
+// others, and says so at its end.
+const (
+	maxLogLine = 8 << 10
+	logCut     = "… [cut]"
+)
+
 // log keeps a line, or what fits of it.
 func (b *bridge) log(level Level, text string) {
 	limits := b.call.head.Limits
-	room := limits.LogBytes - b.logBytes
-	if len(b.logs) >= limits.LogLines || room <= 0 {
+	room := min(limits.LogBytes-b.logBytes, maxLogLine)
+	if len(b.logs) >= limits.LogLines || room < min(len(text), len(logCut)) || room <= 0 {
 		b.dropped++
 		return
 	}
-	text = clipped(text, room)
+	if len(text) > room {
+		text = clipped(text, room-len(logCut)) + logCut
+	}
 	b.logBytes += len(text)
 	b.logs = append(b.logs, Line{Level: level, Text: text})
 }

@@ -155,8 +155,19 @@ func TestALineOfTheLogIsCutBetweenCharacters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(result.Logs) != 1 || result.Logs[0].Text != "x"+strings.Repeat("ä", 49) {
+	if len(result.Logs) != 1 || result.Logs[0].Text != "x"+strings.Repeat("ä", 45)+"… [cut]" {
 		t.Errorf("logged %v", result.Logs)
+	}
+}
+
+func TestALongLineOfTheLogLeavesRoomForTheNext(t *testing.T) {
+	p := newPool(t, sandbox.Options{Size: 1})
+	result, err := p.Run(t.Context(), handling(`export function handle() { console.log('x'.repeat(70000)); console.error('second'); return { status: 204 } }`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(result.Logs) != 2 || !strings.HasSuffix(result.Logs[0].Text, "x… [cut]") || len(result.Logs[0].Text) != 8<<10 || result.Logs[1].Text != "second" {
+		t.Errorf("logged %d lines", len(result.Logs))
 	}
 }
 

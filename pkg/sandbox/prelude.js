@@ -381,6 +381,14 @@
 
   const two = (n) => String(n).padStart(2, '0');
   const isoDate = (d) => d.toISOString().slice(0, 10);
+  const months = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
+  // The engine takes 30 February for 2 March, which nobody means.
+  const dayExists = (text) => {
+    const iso = /^[+-]?(\d{4,6})-(\d\d)-(\d\d)/.exec(text);
+    const words = /\b(\d{1,2})[ -]([A-Za-z]{3})[a-z]*[ -](\d{4})\b/.exec(text);
+    const [year, month, day] = iso ? [iso[1], iso[2] - 1, iso[3]] : words ? [words[3], months.indexOf(words[2].toLowerCase()), words[1]] : [2000, 0, 1];
+    return Number(day) <= new Date(Date.UTC(Number(year), month + 1, 0)).getUTCDate();
+  };
   const dates = {
     format: (date, style = 'iso') => {
       const d = date instanceof Date ? date : dates.parse(date);
@@ -398,9 +406,10 @@
       if (typeof text === 'number') return new Date(text);
       text = String(text).trim();
       const basic = /^(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)Z)?$/.exec(text);
+      if (!basic && /^-?(\d{1,3}|\d{5,12})$/.test(text)) return new Date(Number(text) * 1000); // 'unix'; four digits are a year
       if (basic) text = `${basic[1]}-${basic[2]}-${basic[3]}T${basic[4] ?? '00'}:${basic[5] ?? '00'}:${basic[6] ?? '00'}Z`;
       const d = new Date(text);
-      if (Number.isNaN(d.getTime())) throw new RangeError(`${JSON.stringify(text)} is not a date`);
+      if (Number.isNaN(d.getTime()) || !dayExists(text)) throw new RangeError(`${JSON.stringify(text)} is not a date`);
       return d;
     },
   };

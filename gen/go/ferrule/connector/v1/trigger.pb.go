@@ -424,7 +424,8 @@ type PollingTrigger struct {
 	// where changes are reported.
 	VersionPath string `protobuf:"bytes,8,opt,name=version_path,json=versionPath,proto3" json:"version_path,omitempty"`
 	// Pages that one poll follows at most, 1 to 100; 10 if zero. Where the newest
-	// item comes first a poll ends with the page that shows a known one.
+	// item comes first a poll ends with the page that shows a known one, and reads up to
+	// 100 pages to get there: only the baseline is bounded by this.
 	MaxPages      int32 `protobuf:"varint,9,opt,name=max_pages,json=maxPages,proto3" json:"max_pages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -658,9 +659,13 @@ type WebhookTrigger struct {
 	Handshakes []string `protobuf:"bytes,13,rep,name=handshakes,proto3" json:"handshakes,omitempty"`
 	// Dot path of the list in a notification that holds several happenings; the
 	// same as the trigger's batch. Empty if the body is the list.
-	ItemsPath     string `protobuf:"bytes,14,opt,name=items_path,json=itemsPath,proto3" json:"items_path,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ItemsPath string `protobuf:"bytes,14,opt,name=items_path,json=itemsPath,proto3" json:"items_path,omitempty"`
+	// What the API adds to the path of the callback URL before it calls it, for instance
+	// "/data": constant text that begins with a slash, without a query. An API with
+	// several has one for each of its events. The callback URL itself counts too.
+	CallbackSuffixes []string `protobuf:"bytes,15,rep,name=callback_suffixes,json=callbackSuffixes,proto3" json:"callback_suffixes,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *WebhookTrigger) Reset() {
@@ -789,6 +794,13 @@ func (x *WebhookTrigger) GetItemsPath() string {
 		return x.ItemsPath
 	}
 	return ""
+}
+
+func (x *WebhookTrigger) GetCallbackSuffixes() []string {
+	if x != nil {
+		return x.CallbackSuffixes
+	}
+	return nil
 }
 
 // WebhookSignature is how an API proves that a notification is its own.
@@ -1168,7 +1180,7 @@ const file_ferrule_connector_v1_trigger_proto_rawDesc = "" +
 	"value_path\x18\x03 \x01(\tR\tvaluePath\x12\x1a\n" +
 	"\btemplate\x18\x04 \x01(\tR\btemplate\x12\x18\n" +
 	"\ainitial\x18\x05 \x01(\tR\ainitial\x127\n" +
-	"\x05value\x18\x06 \x01(\x0e2!.ferrule.connector.v1.CursorValueR\x05value\"\x95\x06\n" +
+	"\x05value\x18\x06 \x01(\x0e2!.ferrule.connector.v1.CursorValueR\x05value\"\xc2\x06\n" +
 	"\x0eWebhookTrigger\x12)\n" +
 	"\x10callback_pointer\x18\x01 \x01(\tR\x0fcallbackPointer\x12/\n" +
 	"\x13notification_schema\x18\x02 \x01(\fR\x12notificationSchema\x128\n" +
@@ -1188,7 +1200,8 @@ const file_ferrule_connector_v1_trigger_proto_rawDesc = "" +
 	"handshakes\x18\r \x03(\tR\n" +
 	"handshakes\x12\x1d\n" +
 	"\n" +
-	"items_path\x18\x0e \x01(\tR\titemsPath\"\xb5\x05\n" +
+	"items_path\x18\x0e \x01(\tR\titemsPath\x12+\n" +
+	"\x11callback_suffixes\x18\x0f \x03(\tR\x10callbackSuffixes\"\xb5\x05\n" +
 	"\x10WebhookSignature\x12\x16\n" +
 	"\x06scheme\x18\x01 \x01(\tR\x06scheme\x12\x16\n" +
 	"\x06header\x18\x02 \x01(\tR\x06header\x12\x16\n" +

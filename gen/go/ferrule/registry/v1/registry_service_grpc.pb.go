@@ -122,7 +122,8 @@ type RegistryServiceClient interface {
 	GetEnvironment(ctx context.Context, in *GetEnvironmentRequest, opts ...grpc.CallOption) (*Environment, error)
 	// ListEnvironments returns environments in the order of their ids.
 	ListEnvironments(ctx context.Context, in *ListEnvironmentsRequest, opts ...grpc.CallOption) (*ListEnvironmentsResponse, error)
-	// UpdateEnvironment changes the title or description of an environment.
+	// UpdateEnvironment changes the title or description of an environment, and how long
+	// its events are kept.
 	UpdateEnvironment(ctx context.Context, in *UpdateEnvironmentRequest, opts ...grpc.CallOption) (*Environment, error)
 	// DeleteEnvironment removes an environment that holds no connectors. The
 	// environment "default" stays.
@@ -475,7 +476,8 @@ type RegistryServiceServer interface {
 	GetEnvironment(context.Context, *GetEnvironmentRequest) (*Environment, error)
 	// ListEnvironments returns environments in the order of their ids.
 	ListEnvironments(context.Context, *ListEnvironmentsRequest) (*ListEnvironmentsResponse, error)
-	// UpdateEnvironment changes the title or description of an environment.
+	// UpdateEnvironment changes the title or description of an environment, and how long
+	// its events are kept.
 	UpdateEnvironment(context.Context, *UpdateEnvironmentRequest) (*Environment, error)
 	// DeleteEnvironment removes an environment that holds no connectors. The
 	// environment "default" stays.

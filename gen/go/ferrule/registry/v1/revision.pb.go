@@ -91,7 +91,8 @@ const (
 	// Everything but the definition.
 	RevisionView_REVISION_VIEW_BASIC RevisionView = 1
 	// Also the parts of the definition that a connection needs: info, servers,
-	// security schemes, parameter sets and the connection test.
+	// security schemes, parameter sets, the connection test, and the policies, some of
+	// which send requests to other hosts.
 	RevisionView_REVISION_VIEW_CONNECTION RevisionView = 2
 	// Also the whole definition.
 	RevisionView_REVISION_VIEW_FULL RevisionView = 3

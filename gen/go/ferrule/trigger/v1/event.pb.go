@@ -39,7 +39,8 @@ type Event struct {
 	Time *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=time,proto3" json:"time,omitempty"`
 	// Revision of the connector that produced it: the last part of its name.
 	Revision string `protobuf:"bytes,6,opt,name=revision,proto3" json:"revision,omitempty"`
-	// Media type of the data.
+	// Media type of the data, as the API said it; "application/octet-stream" for what the
+	// API called JSON and is none.
 	DataContentType string `protobuf:"bytes,7,opt,name=data_content_type,json=dataContentType,proto3" json:"data_content_type,omitempty"`
 	// What happened, as the API told it: JSON text where the media type is JSON,
 	// base64 otherwise.

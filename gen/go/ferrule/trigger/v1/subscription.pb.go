@@ -109,7 +109,8 @@ const (
 	// Each item.
 	Split_SPLIT_UNSPECIFIED Split = 0
 	// The whole answer or notification, as the API told it; of a list that is polled,
-	// the array of its new items.
+	// the array of its new items. More than 900 KiB of a poll become several events, each
+	// the array of some of the items, in their order.
 	Split_SPLIT_WHOLE Split = 1
 )
 
@@ -226,8 +227,9 @@ type Subscription struct {
 	// invocations take; at most 1 MiB. Empty means no input.
 	Input string `protobuf:"bytes,4,opt,name=input,proto3" json:"input,omitempty"`
 	// Time between two polls: 1 s to 500 days, 60 s if not given. Only for
-	// polling triggers. An API's Retry-After makes a pause longer, never shorter
-	// than a second.
+	// polling triggers. An API's Retry-After makes a pause longer, up to a day; that of
+	// an API that hands out the link to its next answer (the protocols NATIVE and POLICY)
+	// also shorter, down to a second.
 	Interval *durationpb.Duration `protobuf:"bytes,5,opt,name=interval,proto3" json:"interval,omitempty"`
 	// Where events go besides the bus; at most 8.
 	Sinks []*Sink `protobuf:"bytes,6,rep,name=sinks,proto3" json:"sinks,omitempty"`

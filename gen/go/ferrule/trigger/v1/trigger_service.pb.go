@@ -1474,7 +1474,10 @@ type IngestWebhookRequest struct {
 	// Header field lines, at most 64 KiB together.
 	Headers []*WebhookHeader `protobuf:"bytes,4,rep,name=headers,proto3" json:"headers,omitempty"`
 	// Body, the exact bytes, at most 1 MiB.
-	Body          []byte `protobuf:"bytes,5,opt,name=body,proto3" json:"body,omitempty"`
+	Body []byte `protobuf:"bytes,5,opt,name=body,proto3" json:"body,omitempty"`
+	// What follows the token in the path, with its slash, unescaped; empty if nothing
+	// does. It has to be what the connector declares.
+	Suffix        string `protobuf:"bytes,6,opt,name=suffix,proto3" json:"suffix,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1542,6 +1545,13 @@ func (x *IngestWebhookRequest) GetBody() []byte {
 		return x.Body
 	}
 	return nil
+}
+
+func (x *IngestWebhookRequest) GetSuffix() string {
+	if x != nil {
+		return x.Suffix
+	}
+	return ""
 }
 
 // WebhookHeader is one header field line of a notification.
@@ -1775,14 +1785,15 @@ const file_ferrule_trigger_v1_trigger_service_proto_rawDesc = "" +
 	"SinkSecret\x12\x16\n" +
 	"\x06secret\x18\x01 \x01(\tR\x06secret\x12'\n" +
 	"\x0fprevious_secret\x18\x02 \x01(\tR\x0epreviousSecret\x12L\n" +
-	"\x14previous_expire_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x12previousExpireTime\"\xe1\x01\n" +
+	"\x14previous_expire_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x12previousExpireTime\"\x83\x02\n" +
 	"\x14IngestWebhookRequest\x12 \n" +
 	"\x05token\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x05token\x12\x1f\n" +
 	"\x06method\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x10R\x06method\x12\x1f\n" +
 	"\x05query\x18\x03 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x80\x01R\x05query\x12F\n" +
 	"\aheaders\x18\x04 \x03(\v2!.ferrule.trigger.v1.WebhookHeaderB\t\xbaH\x06\x92\x01\x03\x10\x80\x02R\aheaders\x12\x1d\n" +
-	"\x04body\x18\x05 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x80@R\x04body\"9\n" +
+	"\x04body\x18\x05 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x80@R\x04body\x12 \n" +
+	"\x06suffix\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x06suffix\"9\n" +
 	"\rWebhookHeader\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value\"\x89\x01\n" +

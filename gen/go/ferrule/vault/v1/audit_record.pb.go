@@ -155,9 +155,12 @@ type AuditRecord struct {
 	// key of the vault over the predecessor's proof and this record.
 	Proof string `protobuf:"bytes,13,opt,name=proof,proto3" json:"proof,omitempty"`
 	// OAuth client that the record is about; empty if none.
-	OauthClient   string `protobuf:"bytes,14,opt,name=oauth_client,json=oauthClient,proto3" json:"oauth_client,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	OauthClient string `protobuf:"bytes,14,opt,name=oauth_client,json=oauthClient,proto3" json:"oauth_client,omitempty"`
+	// Why a grant that was destroyed here was not revoked at its provider, of the actions
+	// DELETED and REVOKED; empty if it was, or if there was none.
+	NotRevokedReason string `protobuf:"bytes,15,opt,name=not_revoked_reason,json=notRevokedReason,proto3" json:"not_revoked_reason,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *AuditRecord) Reset() {
@@ -288,11 +291,18 @@ func (x *AuditRecord) GetOauthClient() string {
 	return ""
 }
 
+func (x *AuditRecord) GetNotRevokedReason() string {
+	if x != nil {
+		return x.NotRevokedReason
+	}
+	return ""
+}
+
 var File_ferrule_vault_v1_audit_record_proto protoreflect.FileDescriptor
 
 const file_ferrule_vault_v1_audit_record_proto_rawDesc = "" +
 	"\n" +
-	"#ferrule/vault/v1/audit_record.proto\x12\x10ferrule.vault.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe0\x03\n" +
+	"#ferrule/vault/v1/audit_record.proto\x12\x10ferrule.vault.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\x04\n" +
 	"\vAuditRecord\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x125\n" +
@@ -311,7 +321,8 @@ const file_ferrule_vault_v1_audit_record_proto_rawDesc = "" +
 	"first_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tfirstTime\x12\x1a\n" +
 	"\bsequence\x18\f \x01(\x03R\bsequence\x12\x14\n" +
 	"\x05proof\x18\r \x01(\tR\x05proof\x12!\n" +
-	"\foauth_client\x18\x0e \x01(\tR\voauthClient*\xa7\x03\n" +
+	"\foauth_client\x18\x0e \x01(\tR\voauthClient\x12,\n" +
+	"\x12not_revoked_reason\x18\x0f \x01(\tR\x10notRevokedReason*\xa7\x03\n" +
 	"\vAuditAction\x12\x1c\n" +
 	"\x18AUDIT_ACTION_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14AUDIT_ACTION_CREATED\x10\x01\x12\x18\n" +
