@@ -97,3 +97,16 @@ func (w *keyWait) then(f func(context.Context) error) func(context.Context) erro
 		}
 	}
 }
+
+// thenOrAtTheEnd is then for what has to end something at the end of the process: without
+// the key f runs when its context has ended. Callers get what they need as soon as the
+// service answers, which may be before the key is proved.
+func (w *keyWait) thenOrAtTheEnd(f func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+		case <-w.good:
+		}
+		return f(ctx)
+	}
+}

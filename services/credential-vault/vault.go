@@ -92,11 +92,11 @@ func New(env service.Env, cfg Config) (*Service, error) {
 	registry := registryv1.NewRegistryServiceClient(env.Client(service.Registry))
 	cache, err := connectors.New(registry, env.Clock)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, keys.Close())
 	}
 	presets, err := provider.Load()
 	if err != nil {
-		return nil, fmt.Errorf("load the presets of providers: %w", err)
+		return nil, errors.Join(fmt.Errorf("load the presets of providers: %w", err), keys.Close())
 	}
 	vault := core.New(core.Config{
 		Lease: cfg.Lease, AllowHosts: hosts, Runtime: service.Runtime, Gateway: service.Gateway,
@@ -189,7 +189,7 @@ func (s *Service) Run(ctx context.Context) (err error) {
 		return s.env.Bus.WatchChanges(ctx, bus.ChangeConnector, s.cache.Changed, s.cache.Resync)
 	})
 	g.Add("key-encryption key", s.key.run)
-	g.Add("renewals", s.key.then(s.vault.RenewDue))
+	g.Add("renewals", s.key.thenOrAtTheEnd(s.vault.RenewDue)) // those of callers end with it
 	g.Add("sign-ins", s.key.then(s.vault.SweepAuthorizations))
 	g.Add("rotations of keys", s.key.then(s.vault.RunRotations))
 	g.Add("audit retention", s.key.then(func(ctx context.Context) error {

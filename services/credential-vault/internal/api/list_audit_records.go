@@ -73,6 +73,8 @@ func auditMessage(r core.AuditRecord) *vaultv1.AuditRecord {
 		Count:       r.Count,
 		Sequence:    int64(r.Sequence),
 		Proof:       r.Proof,
+
+		NotRevokedReason: r.NotRevokedReason,
 	}
 	if r.Connection.ID != "" {
 		m.Connection = r.Connection.String()

@@ -97,6 +97,10 @@ type AuditRecord struct {
 	// FirstTime is when the first of several uses was, and Time when the last; zero
 	// if there was only one.
 	FirstTime time.Time
+	// NotRevokedReason is why a grant that was destroyed here was not revoked at its
+	// provider, of [ActionDeleted] and [ActionRevoked]; empty if it was, or if there was
+	// none.
+	NotRevokedReason string
 	// SecretNames are the names of the secrets, sorted.
 	SecretNames []string
 }

@@ -2,9 +2,7 @@ package core
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -166,8 +164,7 @@ func (v *Vault) startCode(ctx context.Context, conn Connection, p *oauth.Profile
 	if o, stray := codesStray(p); stray {
 		return Authorization{}, codesElsewhere(conn, o)
 	}
-	state := rand.Text() + rand.Text()
-	verifier := newVerifier()
+	state, verifier := oauth.NewState(), oauth.NewVerifier()
 	defer verifier.Clear()
 	var err error
 	a.URL, err = v.tokens.AuthorizationURL(p, oauth.Attempt{
@@ -255,18 +252,6 @@ func (v *Vault) openSignIn(ctx context.Context, conn Connection, a Authorization
 		return secret.Text{}, fmt.Errorf("decrypt a secret of %s: %w", a.Name, err)
 	}
 	return value, nil
-}
-
-// newVerifier returns a PKCE code verifier of 43 characters (RFC 7636,
-// section 4.1).
-func newVerifier() secret.Text {
-	var raw [32]byte
-	_, _ = rand.Read(raw[:]) // never fails (crypto/rand, Go 1.24)
-	defer clear(raw[:])
-	text := make([]byte, base64.RawURLEncoding.EncodedLen(len(raw)))
-	defer clear(text)
-	base64.RawURLEncoding.Encode(text, raw[:])
-	return secret.New(text)
 }
 
 // nonceOf returns the nonce that belongs to a state. It says nothing about the

@@ -21,18 +21,24 @@ const (
 	maxAddresses = 256
 )
 
-// apiPatterns returns patterns of the origins of all servers of a definition, like
-// [OAuthClient.TokenOrigins]: what owners of connections fill in is "*". A server
-// of which they choose so much that it could be anywhere is known by its default
-// only. The result is sorted.
+// apiPatterns returns patterns of the origins of all servers of a definition, and of the
+// hosts that its policies put in their place, like [OAuthClient.TokenOrigins]: what
+// owners of connections fill in is "*". A server of which they choose so much that it
+// could be anywhere is known by its default only. The result is sorted.
 func apiPatterns(def *connectorv1.Definition) []string {
 	patterns := []string{}
-	for server := range serversOf(def) {
-		for _, text := range addresses(def, server) {
+	add := func(texts []string) {
+		for _, text := range texts {
 			if pattern, ok := apiPattern(text); ok {
 				patterns = append(patterns, pattern)
 			}
 		}
+	}
+	for server := range serversOf(def) {
+		add(addresses(def, server))
+	}
+	for host := range policyHosts(def) {
+		add(host.addresses(def))
 	}
 	slices.Sort(patterns)
 	return slices.Compact(patterns)
@@ -41,10 +47,11 @@ func apiPatterns(def *connectorv1.Definition) []string {
 // addresses returns what scheme and authority of a server can become.
 func addresses(def *connectorv1.Definition, server *connectorv1.Server) []string {
 	scheme, rest, _ := strings.Cut(server.GetUrlTemplate(), "://")
-	texts := []string{scheme + "://" + authority(rest)}
+	template := scheme + "://" + authority(rest)
+	texts := []string{template}
 	for _, variable := range server.GetVariables() {
 		placeholder := "{" + variable.GetName() + "}"
-		if !strings.Contains(texts[0], placeholder) {
+		if !strings.Contains(template, placeholder) {
 			continue
 		}
 		values := choicesOf(def, variable)
@@ -62,9 +69,14 @@ func addresses(def *connectorv1.Definition, server *connectorv1.Server) []string
 	return texts
 }
 
-// choicesOf returns the values of a variable, which may be a parameter of a set as
-// well: those to choose from, or the default and everything else.
+// choicesOf returns the values of a variable that can stand in a host, see [valuesOf].
 func choicesOf(def *connectorv1.Definition, variable *connectorv1.ServerVariable) []string {
+	return slices.DeleteFunc(valuesOf(def, variable), func(v string) bool { return v != chosen && !hostSafe(v) })
+}
+
+// valuesOf returns the values of a variable, which may be a parameter of a set as
+// well: those to choose from, or the default and everything else. They are sorted.
+func valuesOf(def *connectorv1.Definition, variable *connectorv1.ServerVariable) []string {
 	var values []string
 	open, declared := false, false
 	add := func(standard string, allowed []string) {
@@ -90,7 +102,7 @@ func choicesOf(def *connectorv1.Definition, variable *connectorv1.ServerVariable
 		values = append(values, chosen)
 	}
 	slices.Sort(values)
-	return slices.DeleteFunc(slices.Compact(values), func(v string) bool { return v != chosen && !hostSafe(v) })
+	return slices.Compact(values)
 }
 
 func allowedValues(p *connectorv1.ConnectionParameter) []string {
@@ -137,7 +149,7 @@ func (c OAuthClient) vouchesFor(conn Connection, rules HostRules) error {
 // elsewhere.
 func notVouchedFor(c OAuthClient, conn Connection, o Origin) error {
 	return fault.Denied(fault.ReasonHostNotAllowed,
-		"connection %q leads to %s, to which tokens of OAuth client %q must not go: its creator or an administrator updates the OAuth client with its client id and all its secrets, which confirms the servers that the published connector has now, or the connection brings a client id of its own",
+		"connection %q leads to %s, to which tokens of OAuth client %q must not go: its creator or an administrator updates the OAuth client with its client id and all its secrets, which confirms the servers that the published connector has now, or an administrator adds the host to --allow-server-hosts, or the connection brings a client id of its own",
 		conn.Name.ID, o, c.Name.ID).
 		With("host", o.short()).With("oauth_client", c.Name.String()).With("connection", conn.Name.String())
 }

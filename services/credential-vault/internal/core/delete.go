@@ -12,10 +12,10 @@ import (
 // their key, and announces that. A grant, and what sign-ins have brought that nobody
 // has confirmed, are given back to the provider before, where that is possible, all
 // at once and for at most ten seconds; the audit record names the host that got the
-// grant, or, as its operation, why none did. They are given back first because nobody could do it later: a process that
-// ends in between leaves a connection whose grant does not hold any more, which is
-// deleted again, and no grant that holds and that nobody knows of. Unless empty, etag
-// must be the connection's.
+// grant, or says why none did. They are given back first because nobody could do it later:
+// a process that ends in between leaves a connection whose grant does not hold any more,
+// which is deleted again, and no grant that holds and that nobody knows of. Unless empty,
+// etag must be the connection's.
 func (v *Vault) Delete(ctx context.Context, caller Caller, name resource.Connection, etag string) error {
 	_, err := settled(name, func() (Connection, error) { return Connection{}, v.tryDelete(ctx, caller, name, etag) })
 	return err
@@ -44,10 +44,7 @@ func (v *Vault) tryDelete(ctx context.Context, caller Caller, name resource.Conn
 	w := Write{Connection: conn}
 	if len(conn.SecretNames) > 0 || len(held.Grant.Access) > 0 {
 		w.Audit = v.record(caller, ActionDeleted, name, conn.SecretNames)
-		w.Audit.Host = host
-		if why != nil {
-			w.Audit.OperationID = notRevoked(why)
-		}
+		w.Audit.Host, w.Audit.NotRevokedReason = host, notRevoked(why)
 	}
 	if err := v.store.Remove(ctx, w); err != nil {
 		return fmt.Errorf("remove %s: %w", name, err)

@@ -57,10 +57,9 @@ func (v *Vault) acceptSignIn(ctx context.Context, caller Caller, conn Connection
 
 // dropGrant takes a connection's token away, and says why: it waits for a sign-in
 // from then on. It returns [ErrChanged] like acceptGrant. A connection that has
-// no token only changes its state. host is that of the provider that got the token
-// back; empty for none. It is also [ErrChanged] if the token is another
-// one than before, which nobody has given back then.
-func (v *Vault) dropGrant(ctx context.Context, caller Caller, before Held, host, why string) (Connection, error) {
+// no token only changes its state. record is recorded with it. It is also [ErrChanged]
+// if the token is another one than before, which nobody has given back then.
+func (v *Vault) dropGrant(ctx context.Context, before Held, why string, record *AuditRecord) (Connection, error) {
 	conn := before.Connection
 	held, err := v.heldAs(ctx, conn)
 	if err != nil {
@@ -80,8 +79,6 @@ func (v *Vault) dropGrant(ctx context.Context, caller Caller, before Held, host,
 	g.UID, g.Attempt = conn.UID, Attempt{}
 	g.Version++ // a renewal under way must not bring it back
 	g.Change++
-	record := v.record(caller, ActionRevoked, conn.Name, nil)
-	record.Host = host
 	err = v.writeGrant(ctx, GrantWrite{
 		Of: conn, Becomes: &after, Grant: g, Notice: NoticeNeedsAuthorization, Audit: record,
 	})

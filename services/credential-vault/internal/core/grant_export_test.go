@@ -27,7 +27,7 @@ func (v *Vault) DropGrant(ctx context.Context, caller Caller, conn Connection, w
 		return Connection{}, err
 	}
 	held.Connection = conn
-	return v.dropGrant(ctx, caller, held, "", why)
+	return v.dropGrant(ctx, held, why, v.record(caller, ActionRevoked, conn.Name, nil))
 }
 
 // OpenGrant is documented with AcceptGrant.

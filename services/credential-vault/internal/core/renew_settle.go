@@ -25,8 +25,6 @@ const (
 	changedPause = 5 * time.Millisecond
 	// retryMost is the longest that a provider may ask to be left alone.
 	retryMost = time.Hour
-	// revokeLimit is how long giving back a token may take.
-	revokeLimit = 10 * time.Second
 )
 
 // itself is who renews tokens, in the audit trail.
@@ -129,7 +127,7 @@ func recovered(conn Connection, g Grant, p *oauth.Profile, now time.Time) *Conne
 // giveBack revokes a token that nobody has any use for. If that fails the token
 // is lost, and ends by itself.
 func (v *Vault) giveBack(ctx context.Context, a answer) {
-	ctx, cancel := context.WithTimeout(ctx, revokeLimit)
+	ctx, cancel := context.WithTimeout(ctx, revokeTime)
 	defer cancel()
 	_ = v.tokens.Revoke(ctx, a.profile, a.token)
 }

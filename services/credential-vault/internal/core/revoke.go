@@ -38,7 +38,9 @@ func (v *Vault) RevokeAuthorization(ctx context.Context, caller Caller, name res
 			return held.Connection, nil
 		}
 		host, why := v.revoke(ctx, held)
-		return v.dropGrant(ctx, caller, held, host, revokedReason(held.Connection, host, why))
+		record := v.record(caller, ActionRevoked, name, nil)
+		record.Host, record.NotRevokedReason = host, notRevoked(why)
+		return v.dropGrant(ctx, held, revokedReason(held.Connection, host, why), record)
 	})
 }
 
@@ -63,12 +65,15 @@ func revokedReason(conn Connection, host string, why error) string {
 	return "its grant was destroyed here, but was not revoked at the provider (" + fault.From(why).Message() + "): withdraw the permission there; " + next
 }
 
-// maxNotRevoked bounds what the record of a deletion says about its grant, in bytes.
+// maxNotRevoked bounds the reason in an audit record, in bytes.
 const maxNotRevoked = 400
 
-// notRevoked is for the record of a connection that is gone, which nobody can ask any
-// more what has become of its grant.
+// notRevoked is what an audit record says about a grant that was not revoked; empty for
+// nil. A connection that is gone cannot be asked any more.
 func notRevoked(why error) string {
+	if why == nil {
+		return ""
+	}
 	text := fault.From(why).Message()
 	for _, known := range []error{errNoRevocation, oauth.ErrNothingToRevoke} {
 		if errors.Is(why, known) {
@@ -78,7 +83,7 @@ func notRevoked(why error) string {
 	if len(text) > maxNotRevoked {
 		text = strings.ToValidUTF8(text[:maxNotRevoked], "") + "…"
 	}
-	return operationOfProvider + " not revoked: " + text
+	return text
 }
 
 // revoke gives the token of a connection back, and returns the host that got it,

@@ -127,10 +127,10 @@ func TestTheRecordOfADeletionSaysWhyAGrantWasNotRevoked(t *testing.T) {
 		want     string
 	}{
 		"it was":                           {"https://login.crm.example/revoke", nil, ""},
-		"there is no endpoint":             {"", nil, "oauth:token not revoked: no revocation endpoint of the provider is known"},
-		"the provider knows no such token": {"https://login.crm.example/revoke", oauth.ErrNothingToRevoke, "oauth:token not revoked: the provider says that its tokens had ended already"},
-		"the provider says no":             {"https://login.crm.example/revoke", fault.Unavailable(fault.ReasonProviderUnavailable, "it says no"), "oauth:token not revoked: it says no"},
-		"the provider says a lot":          {"https://login.crm.example/revoke", fault.Unavailable(fault.ReasonProviderUnavailable, "%s", strings.Repeat("n", 999)), "oauth:token not revoked: " + strings.Repeat("n", 400) + "…"},
+		"there is no endpoint":             {"", nil, "no revocation endpoint of the provider is known"},
+		"the provider knows no such token": {"https://login.crm.example/revoke", oauth.ErrNothingToRevoke, "the provider says that its tokens had ended already"},
+		"the provider says no":             {"https://login.crm.example/revoke", fault.Unavailable(fault.ReasonProviderUnavailable, "it says no"), "it says no"},
+		"the provider says a lot":          {"https://login.crm.example/revoke", fault.Unavailable(fault.ReasonProviderUnavailable, "%s", strings.Repeat("n", 999)), "" + strings.Repeat("n", 400) + "…"},
 	} {
 		t.Run(title, func(t *testing.T) {
 			l := newLogin(t)
@@ -144,10 +144,24 @@ func TestTheRecordOfADeletionSaysWhyAGrantWasNotRevoked(t *testing.T) {
 			var listing core.AuditListing
 			listing.Environment, listing.PageSize = "default", 1
 			records, _, err := l.vault.ListAudit(t.Context(), admin(), listing)
-			if err != nil || len(records) != 1 || records[0].Action != core.ActionDeleted || records[0].OperationID != c.want {
+			if err != nil || len(records) != 1 || records[0].Action != core.ActionDeleted || records[0].NotRevokedReason != c.want || records[0].OperationID != "" {
 				t.Errorf("got %+v, %v", records, err)
 			}
 		})
+	}
+}
+
+func TestTheRecordOfARevocationSaysWhyAGrantWasNotRevoked(t *testing.T) {
+	l := signedIn(t)
+	l.tokens.set(func(s *scripted) { s.revokeBy = fault.Unavailable(fault.ReasonProviderUnavailable, "it says no") })
+	if _, err := l.vault.RevokeAuthorization(t.Context(), ann(), name("crm-1")); err != nil {
+		t.Fatal(err)
+	}
+	var listing core.AuditListing
+	listing.Environment, listing.PageSize = "default", 1
+	records, _, err := l.vault.ListAudit(t.Context(), admin(), listing)
+	if err != nil || len(records) != 1 || records[0].Action != core.ActionRevoked || records[0].NotRevokedReason != "it says no" {
+		t.Errorf("got %+v, %v", records, err)
 	}
 }
 

@@ -42,19 +42,24 @@ func serversOf(def *connectorv1.Definition) iter.Seq[*connectorv1.Server] {
 	}
 }
 
-// serverOrigins returns where the servers of a definition are, with variables
-// from the connection's parameters or their defaults. A server whose host cannot
-// be worked out is left out.
+// serverOrigins returns where the servers of a definition are, and the hosts that its
+// policies put in their place, with variables from the connection's parameters or their
+// defaults. One whose host cannot be worked out is left out.
 func serverOrigins(def *connectorv1.Definition, parameters map[string]string) []Origin {
 	var origins []Origin
-	for server := range serversOf(def) {
-		address, ok := address(server, parameters)
-		if !ok {
-			continue
-		}
-		if o, err := ParseOrigin(address); err == nil && !slices.Contains(origins, o) {
+	add := func(o Origin, ok bool) {
+		if ok && !slices.Contains(origins, o) {
 			origins = append(origins, o)
 		}
+	}
+	for server := range serversOf(def) {
+		if address, ok := address(server, parameters); ok {
+			o, err := ParseOrigin(address)
+			add(o, err == nil)
+		}
+	}
+	for host := range policyHosts(def) {
+		add(host.origin(parameters))
 	}
 	return origins
 }

@@ -26,7 +26,7 @@ type Tokens interface {
 	// PollDevice asks whether the person is done: oauth.Pending until then.
 	PollDevice(ctx context.Context, p *oauth.Profile, code secret.Text) (oauth.Token, error)
 	// Revoke gives tokens back. A provider without an endpoint for that is no
-	// failure.
+	// failure; [oauth.ErrNothingToRevoke] means that none held any more.
 	Revoke(ctx context.Context, p *oauth.Profile, t oauth.Token) error
 	// Discover returns the profile with the endpoints that its metadata name; a
 	// profile that needs none is returned as it is.

@@ -31,8 +31,8 @@ const (
 	SlowDown
 )
 
-// Error is a provider that gave no token, or took none back. It holds no secret: what the provider
-// wrote is cut, cleaned and searched for everything secret that was sent.
+// Error is a provider that gave no token, or took none back. It holds no secret: what the
+// provider wrote is cut, cleaned and searched for everything secret that was sent.
 type Error struct {
 	// Verdict is what it means.
 	Verdict Verdict
@@ -107,7 +107,7 @@ func (e *Error) wish() string {
 	return "for a token"
 }
 
-// asking is wish and why. Nobody can try again with a token that he gives away.
+// asking is wish and why. Nobody can try again with a token that was given away.
 func (e *Error) asking() string {
 	if e.Revoking {
 		return e.wish() + e.why()

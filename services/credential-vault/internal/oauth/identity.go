@@ -41,12 +41,7 @@ func (c *Client) askIdentity(ctx context.Context, r *request, access secret.Text
 	}
 	token := opened(access)
 	defer clear(token)
-	place := r.profile.Placement
-	prefix := place.Prefix
-	if prefix == "" && place.Header == "" {
-		prefix = "Bearer "
-	}
-	header.Set(cmp.Or(place.Header, "Authorization"), prefix+string(token))
+	r.profile.Placement.put(header, token)
 	answer, failed := c.send(ctx, call{
 		method: cmp.Or(identity.Method, http.MethodGet), endpoint: u, header: header, hide: &r.hide,
 	})

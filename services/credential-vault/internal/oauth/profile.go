@@ -1,6 +1,8 @@
 package oauth
 
 import (
+	"cmp"
+	"net/http"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/secret"
@@ -229,6 +231,14 @@ type Identity struct {
 // Placement is how an API wants an access token. The zero Placement is as the
 // parameter set of the connector says.
 type Placement struct{ Header, Prefix string }
+
+// put writes a token into a header; by the zero Placement as a bearer token.
+func (p Placement) put(header http.Header, token []byte) {
+	if p == (Placement{}) {
+		p.Prefix = "Bearer "
+	}
+	header.Set(cmp.Or(p.Header, "Authorization"), p.Prefix+string(token))
+}
 
 // Templates are the texts of a connector package with the provider
 // "oauth2generic". Placeholders in braces are looked up without case: the

@@ -22,8 +22,8 @@ type Revocation struct {
 	// Token is which one is given back: "access" or "refresh"; empty means both, the
 	// refresh token first.
 	Token string `yaml:"token"`
-	// Proof is what the request proves itself with, one of the constants.
-	Proof Proof `yaml:"proof"`
+	// Authentication is how the request is authenticated, one of the constants.
+	Authentication Authentication `yaml:"authentication"`
 	// Body is what is sent: "form", "json" or "none"; empty means a form.
 	Body string `yaml:"body"`
 	// Fields are those of the body. The values {token}, {client_id} and {identity}, who
@@ -31,19 +31,18 @@ type Revocation struct {
 	Fields []Parameter `yaml:"fields"`
 }
 
-// Proof is what a request proves itself with.
-type Proof string
+// Authentication is how a revocation request is authenticated.
+type Authentication string
 
-// The proofs.
 const (
-	// ProofClient is the client as in token requests.
-	ProofClient Proof = ""
-	// ProofBasic is the client's id and secret in the header (HTTP basic).
-	ProofBasic Proof = "basic"
-	// ProofSecret is the client's secret as a bearer token.
-	ProofSecret Proof = "secret"
-	// ProofToken is the token that is given back, placed as the API wants tokens.
-	ProofToken Proof = "token"
+	// AsInTokenRequests is the client authentication of token requests.
+	AsInTokenRequests Authentication = ""
+	// ByBasic is the client's id and secret in the header (HTTP basic).
+	ByBasic Authentication = "basic"
+	// BySecret is the client's secret as a bearer token.
+	BySecret Authentication = "secret"
+	// ByToken is the token that is given back, placed as the API wants tokens.
+	ByToken Authentication = "token"
 )
 
 // The placeholders of a revocation.
@@ -55,7 +54,7 @@ const (
 
 // Standard reports whether tokens are given back by RFC 7009.
 func (v Revocation) Standard() bool {
-	return v.Method == "" && v.Path == "" && v.Token == "" && v.Proof == "" && v.Body == "" && v.Fields == nil
+	return v.Method == "" && v.Path == "" && v.Token == "" && v.Authentication == "" && v.Body == "" && v.Fields == nil
 }
 
 // takes reports whether a kind of token is given back.
@@ -76,7 +75,7 @@ func (c *Client) revokeAs(ctx context.Context, p *Profile, token secret.Text, id
 	if err := r.fill(how, token, identity); err != nil {
 		return err, false
 	}
-	if err := c.proveRevocation(r, how.Proof, token); err != nil {
+	if err := c.authenticateRevocation(r, how.Authentication, token); err != nil {
 		return err, false
 	}
 	answer, err := c.sendRevocation(ctx, r, how)
@@ -111,31 +110,27 @@ func (r *request) fill(how Revocation, token secret.Text, identity string) *Erro
 	return nil
 }
 
-// proveRevocation adds the proof.
-func (c *Client) proveRevocation(r *request, proof Proof, token secret.Text) *Error {
+// authenticateRevocation authenticates a request.
+func (c *Client) authenticateRevocation(r *request, by Authentication, token secret.Text) *Error {
 	client, value, place := r.profile.Client, token, r.profile.Placement
-	switch proof {
-	case ProofClient:
+	switch by {
+	case AsInTokenRequests:
 		return c.authenticate(r)
-	case ProofBasic:
+	case ByBasic:
 		return r.basic(client)
-	case ProofSecret:
+	case BySecret:
 		value, place = client.Secret, Placement{}
 		if value.Empty() {
 			return r.unsent("the client has no secret")
 		}
-	case ProofToken:
+	case ByToken:
 	default:
-		return r.unsent("the proof of its revocation is not known")
+		return r.unsent("the authentication of its revocation is not known")
 	}
 	text := opened(value)
 	defer clear(text)
 	r.hide.add(text)
-	prefix := place.Prefix
-	if prefix == "" && place.Header == "" {
-		prefix = "Bearer "
-	}
-	r.header.Set(cmp.Or(place.Header, "Authorization"), prefix+string(text))
+	place.put(r.header, text)
 	return nil
 }
 

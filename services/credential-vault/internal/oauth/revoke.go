@@ -6,9 +6,9 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/secret"
 )
 
-// Revoke gives tokens back, by RFC 7009 or as the profile says: the refresh token first, whose end usually
-// ends the others, then the access token. A provider without an endpoint for that
-// is no failure. Both are tried; the first failure is returned. It is
+// Revoke gives tokens back, by RFC 7009 or as the profile says: the refresh token first,
+// whose end usually ends the others, then the access token. A provider without an
+// endpoint for that is no failure. Both are tried; the first failure is returned. It is
 // [ErrNothingToRevoke] if the provider has revoked none, as none held any more.
 //
 // After the refresh token nobody minds that the provider takes back no access tokens.

@@ -34,8 +34,8 @@ func (c *Client) revoked(r *request, answer *reply) (err *Error, ended bool) {
 	if done && err.Code == "" && err.Description == guess(answer, tree) {
 		err.Description = "it says no without a reason"
 	}
-	// A client that is refused may hear that its own proof is no valid token.
-	about := answer.status != http.StatusUnauthorized || r.profile.Revocation.Proof == ProofToken
+	// A client that is refused may hear that what it authenticates with is no valid token.
+	about := answer.status != http.StatusUnauthorized || r.profile.Revocation.Authentication == ByToken
 	return err, about && endedToken(err.Code)
 }
 

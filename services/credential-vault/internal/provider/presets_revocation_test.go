@@ -176,14 +176,14 @@ func TestASchemaForRevocations(t *testing.T) {
 		text string
 		good bool
 	}{
-		"a closed form":                         {`{"method":"DELETE","path":"/{client_id}/grant","proof":"basic"}`, true},
+		"a closed form":                         {`{"method":"DELETE","path":"/{client_id}/grant","authentication":"basic"}`, true},
 		"another method":                        {`{"method":"GET"}`, false},
 		"a path that leads elsewhere":           {`{"path":"/../x"}`, false},
 		"a path that is a host":                 {`{"path":"//evil.example"}`, false},
 		"a token in a path":                     {`{"path":"/{token}"}`, false},
 		"another placeholder":                   {`{"fields":[{"name":"a","value":"{secret}"}]}`, false},
-		"no body and no proof":                  {`{"body":"none"}`, false},
-		"no body with fields":                   {`{"body":"none","proof":"token","fields":[{"name":"a","value":"b"}]}`, false},
+		"no body and no authentication":         {`{"body":"none"}`, false},
+		"no body with fields":                   {`{"body":"none","authentication":"token","fields":[{"name":"a","value":"b"}]}`, false},
 		"an address of its own":                 {`{"url":"https://evil.example"}`, false},
 		"nothing that would differ from a norm": {`{}`, false},
 	} {

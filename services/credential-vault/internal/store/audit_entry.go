@@ -19,13 +19,16 @@ import (
 //	time      varint seconds since 1970, uvarint nanoseconds
 //	first     likewise
 //	count     uvarint
-//	texts     connection, OAuth client, principal, service, operation, host: each
-//	          a uvarint length and the bytes
+//	texts     connection, OAuth client, principal, service, operation, host, since
+//	          version 3 the reason: each a uvarint length and the bytes
 //	secrets   uvarint number, and each like a text
 //
 // There is one way to write a record, so its bytes are what is proved. A change
 // that an older program would misread gets another version.
-const auditVersion = 2
+const auditVersion = 3
+
+// oldestAuditVersion is the first version that is still read.
+const oldestAuditVersion = 2
 
 // recordedAt is where in a body the time of recording is.
 const recordedAt = 1
@@ -49,7 +52,7 @@ func newEntry(r core.AuditRecord) entry {
 	b = appendTime(b, r.Time)
 	b = appendTime(b, r.FirstTime)
 	b = binary.AppendUvarint(b, uint64(r.Count))
-	for _, text := range [...]string{r.Connection.ID, r.OAuthClient, r.Principal, r.Service, r.OperationID, r.Host} {
+	for _, text := range [...]string{r.Connection.ID, r.OAuthClient, r.Principal, r.Service, r.OperationID, r.Host, r.NotRevokedReason} {
 		b = appendText(b, text)
 	}
 	b = binary.AppendUvarint(b, uint64(len(r.SecretNames)))
@@ -84,8 +87,9 @@ func split(value []byte) (proof chain.Proof, body []byte, err error) {
 		return proof, nil, errAuditRecord
 	}
 	body = value[chain.Size:]
-	if body[0] != auditVersion {
-		return proof, nil, fmt.Errorf("the record has version %d and this program reads version %d; run the program that wrote it, or a newer one", body[0], auditVersion)
+	if body[0] < oldestAuditVersion || body[0] > auditVersion {
+		return proof, nil, fmt.Errorf("the record has version %d and this program reads versions %d to %d; run the program that wrote it, or a newer one",
+			body[0], oldestAuditVersion, auditVersion)
 	}
 	return chain.Proof(value[:chain.Size]), body, nil
 }
@@ -106,6 +110,9 @@ func decodeAudit(environment string, sequence uint64, value []byte) (core.AuditR
 	r.Count = int64(f.number())
 	for _, text := range [...]*string{&r.Connection.ID, &r.OAuthClient, &r.Principal, &r.Service, &r.OperationID, &r.Host} {
 		*text = f.text()
+	}
+	if body[0] >= 3 {
+		r.NotRevokedReason = f.text()
 	}
 	for n := f.number(); n > 0 && !f.bad; n-- {
 		r.SecretNames = append(r.SecretNames, f.text())

@@ -58,6 +58,7 @@ func full() core.AuditRecord {
 func TestARecordComesBackAsItWasWritten(t *testing.T) {
 	onlyEnvironment := core.AuditRecord{Time: noon, Action: core.ActionPruned, Connection: resource.Connection{Environment: "default"}}
 	odd := *record(core.ActionRefused, "crm", time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC))
+	odd.NotRevokedReason = "the provider says no"
 	odd.Principal, odd.OperationID, odd.SecretNames = "анна\x00", strings.Repeat("o", 512), []string{"", "\xff"}
 	for title, want := range map[string]core.AuditRecord{
 		"every field is set": full(), "about no connection": onlyEnvironment, "texts of any bytes, before time began": odd,

@@ -125,7 +125,7 @@ func TestTamperingIsFound(t *testing.T) {
 		"two records are swapped":               {swap(r(2), r(3)), 2, "changed"},
 		"a record is there twice":               {duplicate(r(2), r(8)), 8, "goes on"},
 		"a record is empty":                     {put(r(5), ""), 5, "damaged"},
-		"a record of another version":           {replace(r(5), "\x02\x18", "\x03\x18"), 5, "version 3"},
+		"a record of another version":           {replace(r(5), "\x03\x18", "\x04\x18"), 5, "version 4"},
 		"a record was added at the end":         {put(r(8), "x"), 8, "goes on"},
 		"something that is no record":           {put([]byte("a/default/x"), "x"), 7, "newest"},
 		"something between the records":         {put(append(r(4), 0), "x"), 1, "none"},

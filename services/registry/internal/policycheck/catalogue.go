@@ -2,7 +2,6 @@ package policycheck
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/nearest"
+	"github.com/ferrule-dev/ferrule/pkg/policytext"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/importer/format"
 )
 
@@ -18,90 +18,34 @@ const (
 	// statusTemplate and pollingTemplate need something of the definition.
 	statusTemplate  = "setconnectionstatustounauthenticated"
 	pollingTemplate = "pollingtrigger"
+	// codeTemplate is known, and applied nowhere.
+	codeTemplate = "routerequesttocode"
 	// packagePrefix is what the names of parameters begin with in packages.
 	packagePrefix = "x-ms-apimTemplateParameter."
 	// invalidValue is the code of findings about values.
 	invalidValue = "PolicyParameterValueInvalid"
 )
 
-// template is what a policy template accepts.
-type template struct {
-	// required and optional are the names of its parameters.
-	required, optional []string
-	// sections are the sides of a call that it works on; nil means any.
-	sections []connectorv1.PolicySection
-}
-
-// templates are the policy templates that are known. A nil one accepts anything.
-func templates() map[string]*template {
-	const (
-		request  = connectorv1.PolicySection_POLICY_SECTION_REQUEST
-		response = connectorv1.PolicySection_POLICY_SECTION_RESPONSE
-		failure  = connectorv1.PolicySection_POLICY_SECTION_FAILURE
-	)
-	body := []connectorv1.PolicySection{request, response}
-	host := &template{required: []string{"urlTemplate"}, sections: body[:1]}
-	return map[string]*template{
-		"setheader":              {[]string{"name", "value"}, []string{"existsAction"}, []connectorv1.PolicySection{request, response, failure}},
-		"setqueryparameter":      {[]string{"name", "value"}, []string{"existsAction"}, body[:1]},
-		"dynamichosturl":         host,
-		"dynamicsubdomain":       host,
-		"routerequesttoendpoint": {[]string{"newPath"}, []string{"httpMethod"}, body[:1]},
-		"setvaluefromurl":        {[]string{"parameterTemplate", "parameterValueUrl", "parameterValuePathTemplate"}, []string{"httpMethod"}, body[:1]},
-		"updatenextlink":         {[]string{"nextLinkPropertyName"}, []string{"nextLinkParentPropertyPath"}, body[1:]},
-		statusTemplate:           {[]string{"statusCode"}, nil, body[1:]},
-		pollingTemplate:          {[]string{"triggerConfig", "triggerDataPath"}, nil, nil},
-		"setproperty":            {[]string{"newPropertyParentPathTemplate", "newPropertySubPathTemplate", "propertyValuePathTemplate"}, nil, body},
-		"convertarraytoobject":   {[]string{"propertyParentPath", "keyWithinCollectionPath", "newPropertyPath"}, []string{"propertySubPath", "retainKey"}, body},
-		"convertobjecttoarray":   {[]string{"propertyParentPath", "newPropertyPath"}, []string{"propertySubPath", "keyName", "valueName"}, body},
-		"stringtoarray":          {[]string{"propertyParentPath", "delimiterList", "childPropertyName", "newPropertyPath"}, []string{"propertySubPath"}, body},
-		"stringreplace":          {[]string{"propertyParentPath", "sourceString", "replacementString", "newPropertyPath"}, []string{"propertySubPath"}, body},
-		"encodepropertyvalue":    {[]string{"propertyParentPath", "newPropertyPath"}, []string{"propertySubPath"}, body},
-		"moveproperties":         {[]string{"srcParentPath", "dstParentPath"}, []string{"srcSubPath", "dstSubPath", "copyOnlySubProperties"}, body},
-		"routerequesttocode":     nil,
-	}
-}
-
-// originalMethod is a value of httpMethod that keeps the method.
-const originalMethod = "@Request.OriginalHTTPMethod"
-
-// allowedValues returns the values that a parameter of a template may have, nil
-// if it may have any.
-func allowedPolicyValues(id, parameter string) []string {
-	switch strings.ToLower(parameter) {
-	case "existsaction":
-		return []string{"override", "skip", "append"}
-	case "retainkey", "copyonlysubproperties":
-		return []string{"true", "false"}
-	case "httpmethod":
-		if id == "setvaluefromurl" {
-			return []string{"GET", "POST", "PUT"}
-		}
-		return []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", originalMethod}
-	}
-	return nil
-}
-
 // compare compares a policy with its template.
 func (c *check) compare(i int, p *connectorv1.Policy) {
 	id := strings.ToLower(p.GetTemplateId())
-	t, known := c.catalogue[id]
-	if t == nil {
-		c.unsupported(i, p, known)
+	t, known := policytext.TemplateOf(id)
+	if !known {
+		c.unsupported(i, p)
 		return
 	}
 	section := p.GetSection()
-	if section != connectorv1.PolicySection_POLICY_SECTION_UNSPECIFIED && t.sections != nil && !slices.Contains(t.sections, section) {
-		c.warn(at(i, "section"), "PolicySectionInvalid", "write "+sectionNames(t.sections)+" as its section", "a policy %q cannot be used in this section", id)
+	if section != connectorv1.PolicySection_POLICY_SECTION_UNSPECIFIED && !slices.Contains(t.Sections, section) {
+		c.warn(at(i, "section"), "PolicySectionInvalid", "write "+sectionNames(t.Sections)+" as its section", "a policy %q cannot be used in this section", id)
 	}
 	given := map[string]bool{}
 	for k, parameter := range p.GetParameters() {
 		given[strings.ToLower(parameter.GetName())] = true
 		c.compareParameter(i, k, id, t, parameter)
 	}
-	for _, name := range t.required {
-		if !given[strings.ToLower(name)] {
-			c.missing(i, p, name)
+	for _, parameter := range t.Required {
+		if !given[strings.ToLower(parameter.Name)] {
+			c.missing(i, p, parameter.Name)
 		}
 	}
 	if id == statusTemplate && c.trial.Definition.GetConnectionTest() == nil {
@@ -114,12 +58,12 @@ func (c *check) compare(i int, p *connectorv1.Policy) {
 }
 
 // unsupported reports a template that nobody can apply.
-func (c *check) unsupported(i int, p *connectorv1.Policy, known bool) {
+func (c *check) unsupported(i int, p *connectorv1.Policy) {
+	id := strings.ToLower(p.GetTemplateId())
 	remedy, message := "use a known template", "the policy template %q is not known; calls of its operations are refused"
-	if known {
+	if id == codeTemplate {
 		remedy, message = "remove the policy; custom code of a connector is in script.js", "the policy template %q is not supported; calls of its operations are refused"
-	}
-	if meant := nearest.To(strings.ToLower(p.GetTemplateId()), slices.Sorted(maps.Keys(c.catalogue))); !known && len(meant) > 0 {
+	} else if meant := nearest.To(id, policytext.TemplateIDs()); len(meant) > 0 {
 		remedy = didYouMean(meant[0])
 	}
 	c.fails(at(i, "templateId"), format.PolicyTemplateUnknown, remedy, message, p.GetTemplateId())
@@ -155,13 +99,13 @@ func (c *check) polling(i int, p *connectorv1.Policy) {
 	}
 }
 
-func (c *check) compareParameter(i, k int, id string, t *template, p *connectorv1.PolicyParameter) {
+func (c *check) compareParameter(i, k int, id string, t policytext.Template, p *connectorv1.PolicyParameter) {
 	name := p.GetName()
 	isName := func(known string) bool { return strings.EqualFold(known, name) }
-	all := slices.Concat(t.required, t.optional)
-	if !slices.ContainsFunc(all, isName) {
+	accepted, known := t.Parameter(name)
+	if !known {
 		remedy := "remove it, or correct its name"
-		if meant := nearest.To(name, all); len(meant) > 0 {
+		if meant := nearest.To(name, t.Names()); len(meant) > 0 {
 			remedy = didYouMean(meant[0])
 		}
 		c.warn(at(i, "parameters", k, "name"), "PolicyParameterUnknown", remedy, "the policy %q has no parameter %q; it is ignored", id, name)
@@ -179,8 +123,8 @@ func (c *check) compareParameter(i, k int, id string, t *template, p *connectorv
 		}
 		return
 	}
-	allowed := allowedPolicyValues(id, name)
-	if allowed == nil || text == "" || (strings.Contains(text, "@") && text != originalMethod) {
+	allowed := accepted.Allowed
+	if allowed == nil || text == "" || (strings.Contains(text, "@") && text != policytext.OriginalMethod) {
 		return
 	}
 	if !slices.ContainsFunc(allowed, func(v string) bool { return strings.EqualFold(v, text) }) {

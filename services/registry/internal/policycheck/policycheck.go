@@ -1,7 +1,7 @@
 // Package policycheck says whether the policies of a definition can be applied,
 // whatever format they come from.
 //
-// They are compared with the catalogue of templates (catalogue.go) and with what else
+// They are compared with their templates (catalogue.go) and with what else
 // the definition says: its operations and what their calls and connections have
 // (references.go). Then they are tried where calls will apply them. One that cannot be
 // applied is a finding of the severity error with the code [format.PolicyInvalid], and
@@ -94,10 +94,9 @@ type found struct {
 
 // check is the work on the policies of one definition.
 type check struct {
-	trial     format.Trial
-	list      []*connectorv1.Policy
-	counts    func(operationIDs []string) bool
-	catalogue map[string]*template
+	trial  format.Trial
+	list   []*connectorv1.Policy
+	counts func(operationIDs []string) bool
 	known
 	found    []found
 	warnings int
@@ -121,7 +120,7 @@ func (c *check) taken() *connectorv1.Definition {
 func newCheck(trial format.Trial) *check {
 	list := trial.Definition.GetPolicies()
 	return &check{
-		trial: trial, list: list[:min(len(list), MaxPolicies)], counts: trial.Counts(), catalogue: templates(),
+		trial: trial, list: list[:min(len(list), MaxPolicies)], counts: trial.Counts(),
 		known: knownOf(trial.Definition), refused: map[int]bool{}, refusedIDs: map[string]bool{},
 	}
 }

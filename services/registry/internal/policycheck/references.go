@@ -50,20 +50,6 @@ func knownOf(def *connectorv1.Definition) known {
 	return k
 }
 
-// dialects are how values of parameters are read that are not plain text with calls, by
-// template and parameter in lower case.
-func dialectOf(template, parameter string) policytext.Dialect {
-	switch template + "." + parameter {
-	case "routerequesttoendpoint.newpath", "setvaluefromurl.parametervalueurl":
-		return policytext.Route
-	case "dynamichosturl.urltemplate", "dynamicsubdomain.urltemplate":
-		return policytext.URL
-	case "setproperty.propertyvaluepathtemplate":
-		return policytext.Value
-	}
-	return policytext.Text
-}
-
 // refer checks what a policy refers to.
 func (c *check) refer(i int, p *connectorv1.Policy) {
 	for k, id := range p.GetOperationIds() {
@@ -72,14 +58,15 @@ func (c *check) refer(i int, p *connectorv1.Policy) {
 				"the operation %q of the policy %q does not exist; the policy is not applied there", id, p.GetTemplateId())
 		}
 	}
-	template := strings.ToLower(p.GetTemplateId())
+	template, _ := policytext.TemplateOf(strings.ToLower(p.GetTemplateId())) // without one, all is plain text
 	for k, parameter := range p.GetParameters() {
 		text, instead := valueText(parameter)
 		if instead != "" {
 			text = string(parameter.GetJson()) // calls may be anywhere in it
 		}
 		pointer := at(i, "parameters", k, "json")
-		parts := policytext.Parse(text, dialectOf(template, strings.ToLower(parameter.GetName())))
+		accepted, _ := template.Parameter(parameter.GetName())
+		parts := policytext.Parse(text, accepted.Dialect)
 		for _, part := range parts[:min(len(parts), maxParts)] {
 			c.part(i, pointer, p, part)
 		}

@@ -35,8 +35,8 @@ func (p *packer) add(name string) func(value []byte, err error) {
 	}
 }
 
-// connectionOf returns the parts of a definition that a connection needs. It
-// shares them with def.
+// connectionOf returns the parts of a definition that a connection needs: also its
+// policies, since some of them say where a connection leads. It shares them with def.
 func connectionOf(def *connectorv1.Definition) *connectorv1.Definition {
 	return &connectorv1.Definition{
 		Info:            def.GetInfo(),
@@ -44,6 +44,7 @@ func connectionOf(def *connectorv1.Definition) *connectorv1.Definition {
 		SecuritySchemes: def.GetSecuritySchemes(),
 		ParameterSets:   def.GetParameterSets(),
 		ConnectionTest:  def.GetConnectionTest(),
+		Policies:        def.GetPolicies(),
 		Operations:      accessOf(def),
 	}
 }
@@ -98,7 +99,6 @@ func fresh(seen map[string]bool, scopes []string) (list []string) {
 func restOf(def *connectorv1.Definition) *connectorv1.Definition {
 	return &connectorv1.Definition{
 		Schemas:    def.GetSchemas(),
-		Policies:   def.GetPolicies(),
 		Scripts:    def.GetScripts(),
 		Extensions: def.GetExtensions(),
 		Tags:       def.GetTags(),

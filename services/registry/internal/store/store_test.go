@@ -204,7 +204,7 @@ func TestAConnectionNeedsNoOperations(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, s *store.Store, _ kv.Store) {
 		r := add(t, s, crm, 1, "r1", 3)
 		want := content(0).Definition
-		want.Schemas, want.Policies, want.Scripts, want.Extensions, want.Tags, want.FilePicker = nil, nil, nil, nil, nil, nil
+		want.Schemas, want.Scripts, want.Extensions, want.Tags, want.FilePicker = nil, nil, nil, nil, nil
 		want.RateLimits, want.ErrorRules = nil, nil
 		view(t, s, func(reader core.Reader) {
 			got := must[*connectorv1.Definition](t)(reader.Connection(r.Name))

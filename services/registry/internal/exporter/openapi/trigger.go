@@ -116,7 +116,14 @@ func (r *rendering) callbacks(o *tree.Object, op *connectorv1.Operation, at plac
 	}
 	request := tree.New()
 	r.request(request, w, at)
-	o.Set("callbacks", tree.New().Set(name, tree.New().Set(expression, tree.New().Set("post", request))))
+	callback := tree.New()
+	for _, suffix := range w.GetCallbackSuffixes() {
+		callback.Set(expression+suffix, tree.New().Set("post", request))
+	}
+	if len(w.GetCallbackSuffixes()) == 0 {
+		callback.Set(expression, tree.New().Set("post", request))
+	}
+	o.Set("callbacks", tree.New().Set(name, callback))
 }
 
 // request describes a notification as the request that the API sends.

@@ -1,6 +1,7 @@
 package connectorpackage_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -218,6 +219,40 @@ func TestCallsOfAPackageCarryWhatItsConnectionsHave(t *testing.T) {
 			}
 			if got := def.GetParameterSets()[0].GetPlacements(); len(got) != 1 || got[0].GetBearer() == nil {
 				t.Errorf("placements %v", got)
+			}
+		})
+	}
+}
+
+// A document may ask for the schemes of all sets together; each connection has those of
+// one.
+func TestOperationsCanBeCalledWithEverySetOfParameters(t *testing.T) {
+	const schemes = `"securityDefinitions":{"key":{"type":"apiKey","in":"header","name":"X-Key"},"b":{"type":"basic"}},`
+	const sets = `"connectionParameterSets":{"values":[
+		{"name":"by-key","parameters":{"api_key":{"type":"securestring"}}},
+		{"name":"by-user","parameters":{"username":{"type":"string"},"password":{"type":"securestring"}}}]}`
+	for _, row := range []struct {
+		name, security string
+		want           [][]string
+	}{
+		{"both together", `"security":[{"b":[],"key":[]}],`, [][]string{{"b", "key"}, {"key"}, {"b"}}},
+		{"either", `"security":[{"b":[]},{"key":[]}],`, [][]string{{"b"}, {"key"}}},
+		{"one of them", `"security":[{"b":[]}],`, [][]string{{"b"}, {"key"}}},
+		{"nothing is said", ``, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			def, _ := importProperties(t, schemes+row.security, sets)
+			var got [][]string
+			for _, r := range def.GetOperations()[0].GetSecurity() {
+				var names []string
+				for _, s := range r.GetSchemes() {
+					names = append(names, s.GetSchemeId())
+				}
+				slices.Sort(names)
+				got = append(got, names)
+			}
+			if diff := cmp.Diff(row.want, got); diff != "" {
+				t.Errorf("requirements (-want +got):\n%s", diff)
 			}
 		})
 	}

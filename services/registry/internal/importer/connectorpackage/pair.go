@@ -171,6 +171,7 @@ func (p *pack) placements() {
 		p.finish(set)
 	}
 	p.alwaysAuthenticate()
+	p.everySetServes()
 }
 
 // alwaysAuthenticate drops what the document says about operations without
@@ -183,6 +184,53 @@ func (p *pack) alwaysAuthenticate() {
 			op.Security = nil
 		}
 	}
+}
+
+// everySetServes lets operations be called with each set of parameters: whichever its
+// owner has chosen, the calls of a package carry what a connection has, also where the
+// document asks for the schemes of several sets together, or for those of another.
+func (p *pack) everySetServes() {
+	for _, set := range p.def.GetParameterSets() {
+		var placed []string
+		for _, c := range set.GetPlacements() {
+			if c.GetSchemeId() != "" && !slices.Contains(placed, c.GetSchemeId()) {
+				placed = append(placed, c.GetSchemeId())
+			}
+		}
+		for _, op := range p.def.GetOperations() {
+			if own := ownAlternative(op.GetSecurity(), placed); own != nil {
+				op.Security = append(slices.Clip(op.GetSecurity()), own)
+			}
+		}
+	}
+}
+
+// ownAlternative returns what a set that places these schemes proves to an operation:
+// what is asked of it, or else all that it places. It is nil if there is nothing to add.
+func ownAlternative(asked []*connectorv1.SecurityRequirement, placed []string) *connectorv1.SecurityRequirement {
+	isPlaced := func(s *connectorv1.SchemeReference) bool { return slices.Contains(placed, s.GetSchemeId()) }
+	isOther := func(s *connectorv1.SchemeReference) bool { return !isPlaced(s) }
+	if len(asked) == 0 || len(placed) == 0 {
+		return nil
+	}
+	own := &connectorv1.SecurityRequirement{}
+	for _, r := range asked {
+		if !slices.ContainsFunc(r.GetSchemes(), isOther) {
+			return nil
+		}
+		for _, s := range r.GetSchemes() {
+			known := slices.ContainsFunc(own.GetSchemes(), func(o *connectorv1.SchemeReference) bool { return o.GetSchemeId() == s.GetSchemeId() })
+			if isPlaced(s) && !known {
+				own.Schemes = append(own.Schemes, s)
+			}
+		}
+	}
+	if len(own.GetSchemes()) == 0 {
+		for _, scheme := range placed {
+			own.Schemes = append(own.Schemes, &connectorv1.SchemeReference{SchemeId: scheme})
+		}
+	}
+	return own
 }
 
 // unrequire removes a scheme from all requirements. One that becomes empty goes

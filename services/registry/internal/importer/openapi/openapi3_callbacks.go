@@ -2,9 +2,11 @@ package openapi
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/definition"
 	"github.com/ferrule-dev/ferrule/services/registry/internal/document"
 )
 
@@ -23,7 +25,7 @@ func (d openapi3) callbacks(op *connectorv1.Operation, n *document.Node) {
 			if isExtension(p.Key()) {
 				continue
 			}
-			pointer := d.callbackPointer(op, p)
+			pointer, suffix := d.callbackPointer(op, p)
 			switch {
 			case pointer == "":
 				continue
@@ -32,6 +34,9 @@ func (d openapi3) callbacks(op *connectorv1.Operation, n *document.Node) {
 			case webhook.GetCallbackPointer() != pointer:
 				d.note("CallbackIgnored", p, "the operation takes several callback URLs; only that at %q is supplied", webhook.GetCallbackPointer())
 				continue
+			}
+			if suffix != "" && !slices.Contains(webhook.GetCallbackSuffixes(), suffix) {
+				webhook.CallbackSuffixes = append(webhook.CallbackSuffixes, suffix)
 			}
 			schemas = append(schemas, d.event(webhook, c.Key(), p)...)
 		}
@@ -91,18 +96,24 @@ func anyOf(schemas [][]byte) []byte {
 }
 
 // callbackPointer returns where the URL of a callback stands in the operation's
-// input; "", and reported, if it is not taken from there.
-func (d openapi3) callbackPointer(op *connectorv1.Operation, p *document.Node) string {
+// input, and what the API adds to its path; "", and reported, if it is not taken from
+// there.
+func (d openapi3) callbackPointer(op *connectorv1.Operation, p *document.Node) (pointer, suffix string) {
 	expression, rest := splitURL(strings.TrimSpace(p.Key()))
-	pointer := inputPointer(op, strings.TrimSpace(expression))
+	pointer = inputPointer(op, strings.TrimSpace(expression))
 	if pointer == "" {
 		d.note("CallbackUnsupported", p, "the callback URL %q is not taken from the request as a whole; the callback is ignored", p.Key())
-		return ""
+		return "", ""
 	}
-	if rest != "" {
-		d.warn("CallbackSuffix", p, "", "the API adds %q to the callback URL", rest)
+	suffix, _, _ = strings.Cut(rest, "?") // a query is accepted whatever it is
+	if suffix == "" {
+		return pointer, ""
 	}
-	return pointer
+	if !definition.IsCallbackSuffix(suffix) {
+		d.warn("CallbackSuffix", p, "", "the API adds %q to the callback URL, which is not constant text behind a slash; notifications are accepted at the URL without it", rest)
+		return pointer, ""
+	}
+	return pointer, suffix
 }
 
 // splitURL divides the URL of a callback into the runtime expression that it

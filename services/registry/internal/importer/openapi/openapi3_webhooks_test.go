@@ -107,8 +107,12 @@ func TestWhereCallbacksTakeTheirURL(t *testing.T) {
 		{"a query parameter", "{e: {'{$request.query.cb/url}': {post: {}}}}", "/cb~1url", nil},
 		{"a header, in another case", "{e: {'{$request.header.x-callback}': {post: {}}}}", "/X-Callback", nil},
 		{"a path parameter", "{e: {'{$request.path.p}': {post: {}}}}", "/p", nil},
-		{"with more behind it", "{e: {'{$request.query.url}/data': {post: {}}}}", "/url", []string{"CallbackSuffix"}},
-		{"with a query behind it", "{e: {'$request.query.url?a=1': {post: {}}}}", "/url", []string{"CallbackSuffix"}},
+		{"with more behind it", "{e: {'{$request.query.url}/data': {post: {}}}}", "/url", nil},
+		{"with a path and a query behind it", "{e: {'{$request.query.url}/data/x?a=1': {post: {}}}}", "/url", nil},
+		{"with another expression behind it", "{e: {'{$request.query.url}/{$request.body#/id}': {post: {}}}}", "/url", []string{"CallbackSuffix"}},
+		{"with more of the last name behind it", "{e: {'{$request.query.url}data': {post: {}}}}", "/url", []string{"CallbackSuffix"}},
+		{"with a way up behind it", "{e: {'{$request.query.url}/../x': {post: {}}}}", "/url", []string{"CallbackSuffix"}},
+		{"with a query behind it", "{e: {'$request.query.url?a=1': {post: {}}}}", "/url", nil},
 		{"a callback elsewhere", "{e: {$ref: '#/components/callbacks/C'}}", "/shared", nil},
 		{"a part of a URL", "{e: {'https://a.example/{$request.body#/id}': {post: {}}}}", "", []string{"CallbackUnsupported"}},
 		{"a part of an answer", "{e: {'{$response.body#/url}': {post: {}}}}", "", []string{"CallbackUnsupported"}},
@@ -130,6 +134,22 @@ func TestWhereCallbacksTakeTheirURL(t *testing.T) {
 				t.Errorf("findings (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestWhatAnAPIAddsToItsCallbackURLIsKnown(t *testing.T) {
+	got := import3(t, head3+`
+paths:
+  /x:
+    post:
+      operationId: X
+      callbacks:
+        made: {'{$request.query.url}/made': {post: {}}}
+        gone: {'{$request.query.url}/gone?hard=true': {post: {}}, '{$request.query.url}/made': {put: {}}}
+        plain: {'{$request.query.url}': {post: {}}}
+`)
+	if diff := cmp.Diff([]string{"/made", "/gone"}, got.operation("X").GetTrigger().GetWebhook().GetCallbackSuffixes()); diff != "" {
+		t.Errorf("suffixes (-want +got):\n%s", diff)
 	}
 }
 
