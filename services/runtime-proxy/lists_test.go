@@ -207,6 +207,38 @@ func TestListsEndWhereTheCallerSays(t *testing.T) {
 	})
 }
 
+// TestPoliciesSayWhereTheNextPageIs, in a member of any name and anywhere.
+func TestPoliciesSayWhereTheNextPageIs(t *testing.T) {
+	for _, row := range []struct{ name, member, parent, body string }{
+		{"an unusual name", "odd", "", `{"value":[1],"next":"/api/items?page=9","odd":"LINK"}`},
+		{"inside of another", "nextLink", "@body().d", `{"value":[1],"d":{"nextLink":"LINK"}}`},
+		{"with dots", "@odata.nextLink", "@body().d", `{"value":[1],"d":{"@odata.nextLink":"LINK"}}`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			rec := record(t, func(w http.ResponseWriter, r got, _ int) {
+				if r.URL.Query().Get("page") != "" {
+					say(w, 200, `{"value":["`+r.URL.Query().Get("page")+`"]}`)
+					return
+				}
+				say(w, 200, strings.ReplaceAll(row.body, "LINK", "http://"+r.Host+"/api/items?page=2"))
+			})
+			s := startWith(t, rec.url, func(d *connectorv1.Definition) {
+				d.Policies = []*connectorv1.Policy{only(policyOf("updatenextlink", answerSection, "nextLinkPropertyName", row.member, "nextLinkParentPropertyPath", row.parent), "ListItems")}
+			}, func(c *settings) { c.PublicURL = "https://ferrule.example.com" })
+			answer, err := s.call("ListItems", "")
+			must(t, err)
+			if want := "https://ferrule.example.com/v1/" + connection + "/proxy/items?page=2"; answer.GetNextLink() != want {
+				t.Errorf("next link %q", answer.GetNextLink())
+			}
+			pages, err := s.pages(t, "ListItems", "", nil)
+			must(t, err)
+			if got := itemsOf(pages); got != `1|"2"` {
+				t.Errorf("items %s", got)
+			}
+		})
+	}
+}
+
 // TestLinksLeadBackToUs: what an answer holds can be followed by another call and
 // through the data plane, by those of the connection only, and holds no secret.
 func TestLinksLeadBackToUs(t *testing.T) {

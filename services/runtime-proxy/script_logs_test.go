@@ -139,3 +139,27 @@ func TestARequestLogHasTheFailuresOfCode(t *testing.T) {
 		}
 	}
 }
+
+// TestLinesThatWereDroppedAreCounted: who looks for the line that matters has to know that
+// it may be one of them.
+func TestLinesThatWereDroppedAreCounted(t *testing.T) {
+	a := newScripted(t, nil)
+	s := startCode(t, a.url, `export function handle() { for (let i = 0; i < 250; i++) console.log(i); console.log('x'.repeat(70000)); return new Response({ json: 1 }) }`)
+	answer, err := s.runtime.Invoke(s.as("ada"), &runtimev1.InvokeRequest{Connection: connection, OperationId: "Search", IncludeLogs: true})
+	must(t, err)
+	lines := answer.GetLogs()
+	if len(lines) != 200 || lines[198].GetMessage() != "198" || lines[199].GetMessage() != "52 more lines were dropped" {
+		t.Errorf("%d lines, the last: %v", len(lines), lines[len(lines)-1])
+	}
+}
+
+func TestALineThatWasCutSaysSo(t *testing.T) {
+	a := newScripted(t, nil)
+	s := startCode(t, a.url, `export function handle() { console.log('x'.repeat(70000)); console.log('second'); return new Response({ json: 1 }) }`)
+	answer, err := s.runtime.Invoke(s.as("ada"), &runtimev1.InvokeRequest{Connection: connection, OperationId: "Search", IncludeLogs: true})
+	must(t, err)
+	lines := answer.GetLogs()
+	if len(lines) != 2 || len(lines[0].GetMessage()) != 4<<10 || !strings.HasSuffix(lines[0].GetMessage(), "x… [cut]") || lines[1].GetMessage() != "second" {
+		t.Errorf("%d lines", len(lines))
+	}
+}

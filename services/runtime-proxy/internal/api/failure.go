@@ -24,13 +24,14 @@ func withLogs(err error, c *pipeline.Call) error {
 		return err
 	}
 	f := grpcx.FromStatus(err)
-	if left := len(lines) - failureLogs; left > 0 {
-		lines = lines[left:]
-		f = f.With("log_lines_left_out", strconv.Itoa(left))
+	left := max(len(lines)-failureLogs, 0)
+	lines = lines[left:]
+	if n := left + c.Dropped; n > 0 {
+		f = f.With("log_lines_left_out", strconv.Itoa(n))
 	}
 	for n, line := range lines {
 		text := string(line.Level) + " " + line.Text
-		f = f.With(fmt.Sprintf("log_%02d", n+1), valid(text[:min(len(text), failureLine)]))
+		f = f.With(fmt.Sprintf("log_%02d", n+1), valid(cut(text, failureLine)))
 	}
 	return f
 }

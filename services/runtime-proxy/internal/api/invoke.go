@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc/metadata"
@@ -118,10 +119,19 @@ const maxLogs, maxLine = 200, 4 << 10
 
 func logs(c *pipeline.Call) []*runtimev1.LogLine {
 	var out []*runtimev1.LogLine
-	for _, line := range c.Logs[:min(len(c.Logs), maxLogs)] {
-		out = append(out, &runtimev1.LogLine{Level: string(line.Level), Message: valid(line.Text[:min(len(line.Text), maxLine)])})
+	for _, line := range c.Logged(maxLogs) {
+		out = append(out, &runtimev1.LogLine{Level: string(line.Level), Message: valid(cut(line.Text, maxLine))})
 	}
 	return out
+}
+
+// cut returns what fits of a line, and says so at its end.
+func cut(text string, most int) string {
+	const mark = "… [cut]"
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most-len(mark)], "") + mark
 }
 
 // subjectOf returns the caller's own token at the provider, from the metadata.

@@ -89,7 +89,7 @@ func call(ctx context.Context, calls Calls, c *pipeline.Call, ask paging.Ask) (*
 	}
 	return &paging.Answer{
 		URL: c.URL, Status: c.Response.Status, Header: c.Response.Header, Body: c.Response.Body, Problem: c.Problem,
-		Alone: c.Binding != nil && c.Binding.Mock,
+		Next: c.PolicyLink(), Alone: c.Binding != nil && c.Binding.Mock,
 	}, nil
 }
 

@@ -202,11 +202,12 @@ func (b *Binding[R]) allow(base request.Base) error {
 	if (b.bound && base == b.base) || base.AllowedBy(b.AllowedHosts) {
 		return nil
 	}
-	if b.Credential.Empty() && len(b.AllowedHosts) == 0 {
+	if b.Credential.Empty() { // whoever lends hosts does so for a credential that there may be
 		return nil
 	}
 	return fault.Denied(fault.ReasonHostNotAllowed,
-		"the connection's credential is not bound to %s://%s; the request was not sent", base.Scheme, base.Host).
+		"the connection's credential is not bound to %[1]s://%[2]s; the request was not sent. If that is its API, its owner says so with `ferrule connections update %[3]s --server-url %[1]s://%[2]s`; if the connector does not name the host, an administrator adds it to --allow-server-hosts first",
+		base.Scheme, base.Host, b.Connection.ID).
 		With("host", base.Host).With("connection", b.Connection.String())
 }
 

@@ -338,7 +338,7 @@ func TestDestinations(t *testing.T) {
 		{"the same port in clear", []string{"https://api.example.com:443"}, lease().Secrets, "http://api.example.com:443", false},
 		{"a secret without any host", nil, lease().Secrets, "https://api.example.com", false},
 		{"no secret and no host", nil, nil, "https://api.example.com", true},
-		{"no secret, but a host", []string{"https://api.example.com:443"}, nil, "https://api.example.org", false},
+		{"no secret, and a host of the API", []string{"https://api.example.com:443"}, nil, "https://api.example.org", true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -82,6 +82,7 @@ func TestHowLongAnswersAreGood(t *testing.T) {
 		{"an end that is past", 200, []string{"Date: " + date(0), "Expires: " + date(60)}, 61, none},
 		{"an end that cannot be read is past", 200, []string{"Expires: 0"}, 0, none},
 		{"an end counts from the API's own clock", 200, []string{"Date: " + date(-3600), "Expires: " + date(-3600+7200)}, 3500, fresh},
+		{"an age that no number holds is the largest (RFC 9111, section 1.2.2)", 200, []string{"Cache-Control: max-age=99999999999999999999"}, 100000, none},
 		{"max-age counts more than an end", 200, []string{"Cache-Control: max-age=5", "Expires: " + date(600)}, 10, none},
 		{"an age on arrival", 200, []string{"Cache-Control: max-age=60", "Age: 50"}, 11, none},
 		{"an age that the date shows", 200, []string{"Cache-Control: max-age=60", "Date: " + date(-50)}, 11, none},

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"errors"
 	"net/http"
 	"net/textproto"
 	"slices"
@@ -78,9 +79,12 @@ func (r Rule) read(resp *upstream.Response, sent, now time.Time) *Found {
 }
 
 // Storable reports whether an answer may be kept, by its status and its header. It
-// costs nothing for one that says nothing about its age.
+// costs nothing for one that says nothing about its age, or that it must not be.
 func (r Rule) Storable(status int, header http.Header) bool {
 	if !r.Explicit && len(header["Cache-Control"]) == 0 && len(header["Expires"]) == 0 && len(header["Etag"]) == 0 && len(header["Last-Modified"]) == 0 {
+		return false
+	}
+	if lines := header["Cache-Control"]; !r.Explicit && len(lines) == 1 && lines[0] == "no-store" { // as most say who say anything
 		return false
 	}
 	var whenever time.Time // ages do not decide
@@ -115,7 +119,7 @@ func ageOf(header http.Header, sent, now time.Time) time.Duration {
 		apparent = max(now.Sub(date), 0)
 	}
 	told := max(now.Sub(sent), 0)
-	if seconds, err := strconv.ParseUint(strings.TrimSpace(header.Get("Age")), 10, 31); err == nil {
+	if seconds, ok := deltaSeconds(strings.TrimSpace(header.Get("Age"))); ok {
 		told += time.Duration(seconds) * time.Second
 	}
 	return max(apparent, told)
@@ -184,9 +188,9 @@ func directive(line string) (name, value, rest string) {
 }
 
 func smaller(before, value string) bool {
-	a, errA := strconv.ParseUint(before, 10, 63)
-	b, errB := strconv.ParseUint(value, 10, 63)
-	return errA == nil && (errB != nil || a <= b)
+	a, isA := deltaSeconds(before)
+	b, isB := deltaSeconds(value)
+	return isA && (!isB || a <= b)
 }
 
 func (c control) has(name string) bool {
@@ -201,9 +205,20 @@ func (c control) seconds(name string) (time.Duration, bool) {
 	if !ok {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(text, 10, 63)
-	if err != nil {
+	n, ok := deltaSeconds(text)
+	if !ok {
 		return 0, true
 	}
 	return time.Duration(min(n, uint64(maxLife/time.Second))) * time.Second, true
+}
+
+// deltaSeconds reads a number of seconds; what is too large is 2^31 (RFC 9111, section
+// 1.2.2).
+func deltaSeconds(text string) (uint64, bool) {
+	const most = 1 << 31
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0, false
+	}
+	return min(n, most), true
 }

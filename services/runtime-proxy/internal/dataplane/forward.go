@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/pipeline"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/policy"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
@@ -79,7 +80,7 @@ func (h *Handler) answerHeader(ctx context.Context, x *exchange, resp *http.Resp
 	if len(x.through.Policies.Response) > 0 {
 		e := &policy.Exchange{Request: &request.Request{Header: map[string][]string{}}, Response: &upstream.Response{Status: resp.StatusCode, Header: resp.Header}, Parameter: x.handles.Parameter}
 		if err := policy.Run(ctx, x.through.Policies.Response, e); err != nil {
-			return err
+			return pipeline.Made(err, resp.StatusCode, repeatable(x.in.Method, x.method))
 		}
 		x.handles.HideAll(resp.Header)
 	}

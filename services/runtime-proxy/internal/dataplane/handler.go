@@ -27,6 +27,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 	"github.com/ferrule-dev/ferrule/pkg/httperr"
+	"github.com/ferrule-dev/ferrule/pkg/lifetime"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/binding"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/inject"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/pipeline"
@@ -64,7 +65,7 @@ type Handler struct {
 	deps    Deps
 	tokens  *tokens
 	unbound *usage.Series
-	lives   *lives
+	lives   *lifetime.Lives // of exchanges
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -79,7 +80,7 @@ func New(deps Deps) (*Handler, error) {
 		return nil, err
 	}
 	return &Handler{
-		deps: deps, tokens: known, unbound: deps.Usage.Series("", "", usage.PassThrough), lives: newLives(deps.Timeout),
+		deps: deps, tokens: known, unbound: deps.Usage.Series("", "", usage.PassThrough), lives: lifetime.New(deps.Timeout),
 	}, nil
 }
 
@@ -88,7 +89,7 @@ type exchange struct {
 	in      *http.Request
 	id      string // see [RequestID]
 	out     http.ResponseWriter
-	life    life // its context
+	life    lifetime.Life // its context
 	caller  asking
 	target  target
 	linked  string // the operation for which a link was sealed; empty for none
@@ -122,8 +123,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{in: r, start: start}
 	x.mark(w)
 	x.countBodies(w)
-	h.lives.begin(&x.life, r)
-	defer h.lives.end(&x.life)
+	h.lives.Begin(r.Context(), &x.life, h.deps.Timeout)
+	defer h.lives.End(&x.life)
 	ctx := context.Context(&x.life)
 	err := h.serve(ctx, x)
 	x.leave(x.outcome(err))

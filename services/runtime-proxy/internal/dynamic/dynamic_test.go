@@ -204,6 +204,16 @@ func TestChoices(t *testing.T) {
 	}
 }
 
+// TestAPathToNoValueSaysSo: a list of which nothing can be chosen looks like an empty one.
+func TestAPathToNoValueSaysSo(t *testing.T) {
+	r, _ := resolver(t)
+	a := &api{answers: map[string]string{`List {}`: `[{"key":1},{"key":2}]`}}
+	_, err := r.Values(t.Context(), question(definition(t, values("", `,"valuePath":"zzz"`), picker), a, "/f", "", ""))
+	if fault.ReasonOf(err) != fault.ReasonDynamicNotAvailable || !strings.Contains(fault.From(err).Message(), `none of its 2 items has a value at "zzz"`) {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestCallsAreToldWhatTheDefinitionPrescribes(t *testing.T) {
 	for _, row := range []struct{ name, arguments, input, call, want string }{
 		{"nothing", ``, ``, `List {}`, `{}`},

@@ -13,7 +13,7 @@ import (
 // list follows the list of the call and reads its items.
 func (p *plan) list(ctx context.Context, q *Question) (*Values, error) {
 	id := p.operation.GetOperationId()
-	out := &Values{}
+	out, items, valued := &Values{}, 0, false // valued: an item had a value
 	path, read := p.reader()
 	w := paging.Walker{
 		Operation: p.operation,
@@ -28,12 +28,14 @@ func (p *plan) list(ctx context.Context, q *Question) (*Values, error) {
 		},
 	}
 	err := w.Run(ctx, paging.Ask{Input: p.input}, func(page *paging.Page) error {
+		items += len(page.Items)
 		for _, item := range page.Items {
 			value, ok, err := read(item)
 			if err != nil {
 				return err
 			}
 			if ok {
+				valued = true
 				out.Values = append(out.Values, value.own())
 			}
 		}
@@ -42,6 +44,9 @@ func (p *plan) list(ctx context.Context, q *Question) (*Values, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if items > 0 && !valued && p.branch == nil {
+		return nil, unavailable(id, "none of its %d items has a value at %q, where the connector says that it is; the connector has to be mended", items, p.values.GetValuePath())
 	}
 	return out, nil
 }

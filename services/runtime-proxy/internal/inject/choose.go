@@ -45,6 +45,9 @@ func (c *Credential) Choose(operation string, alternatives []*connectorv1.Securi
 func (c *Credential) Declares() bool { return c.declares }
 
 func (c *Credential) satisfy(alternative *connectorv1.SecurityRequirement) ([]Placement, bool) {
+	if len(alternative.GetSchemes()) == 1 && c.onlyFor(alternative.GetSchemes()[0].GetSchemeId()) {
+		return c.placements, true // no copy for what most connections are
+	}
 	chosen := make([]Placement, 0, len(alternative.GetSchemes()))
 	for _, scheme := range alternative.GetSchemes() {
 		before := len(chosen)
@@ -58,6 +61,16 @@ func (c *Credential) satisfy(alternative *connectorv1.SecurityRequirement) ([]Pl
 		}
 	}
 	return chosen, true
+}
+
+// onlyFor reports whether the credential has placements, all of them for one scheme.
+func (c *Credential) onlyFor(scheme string) bool {
+	for i := range c.placements {
+		if c.placements[i].Scheme != scheme {
+			return false
+		}
+	}
+	return len(c.placements) > 0
 }
 
 // unmet says what the credential lacks for each alternative.

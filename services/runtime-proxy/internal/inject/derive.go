@@ -17,8 +17,13 @@ import (
 // derived is a value that was worked out of secrets, and is one itself.
 type derived struct {
 	value secret.Text
-	of    slots // the secrets in it
+	of    slots    // the secrets in it
+	forms []string // see formsOf; nil until somebody needs them
 }
+
+// maxDerived is how long all values together may be that a call works out of secrets,
+// in bytes: they are keys, signatures and what is put around them, no documents.
+const maxDerived = 256 << 10
 
 // stands reports whether a handle with that slot stands for anything.
 func (h *Handles) stands(slot int) bool { return slot < len(h.credential.values)+len(h.derived) }
@@ -42,7 +47,8 @@ func (h *Handles) reveal(slot int, escape func(string) string) (out string) {
 // with secrets in the place of handles, and must keep nothing of them. If there
 // were any, what it returns is a secret too: the result is a handle for it.
 //
-// A call has room for 256 handles; one more is SCRIPT_LIMIT_EXCEEDED.
+// A call has room for 256 handles, and for 256 KiB of what was worked out; more is
+// SCRIPT_LIMIT_EXCEEDED.
 func (h *Handles) Compute(inputs [][]byte, f func(plain [][]byte) ([]byte, error)) (out []byte, hidden bool, err error) {
 	before, of := h.carried, slots{}
 	plain := make([][]byte, len(inputs))
@@ -59,7 +65,12 @@ func (h *Handles) Compute(inputs [][]byte, f func(plain [][]byte) ([]byte, error
 			continue
 		}
 		h.carried = slots{}
-		plain[i] = []byte(h.replace(string(in), asIs))
+		text, err := h.replace(string(in), asIs)
+		if err != nil {
+			h.carried = before
+			return nil, false, err
+		}
+		plain[i] = []byte(text)
 		hidden = hidden || h.carried != (slots{})
 		of.join(h.carried)
 	}
@@ -74,6 +85,10 @@ func (h *Handles) Compute(inputs [][]byte, f func(plain [][]byte) ([]byte, error
 		return nil, false, fault.Precondition(fault.ReasonScriptLimitExceeded,
 			"the custom code works out more than %d values of secrets in one call; work out fewer", maxSlots-len(h.credential.values)).
 			With("limit", "secrets").With("allowed", "256")
+	}
+	if h.worked += len(out); h.worked > maxDerived {
+		clear(out)
+		return nil, false, tooMuch("what it works out of secrets in one call has", maxDerived)
 	}
 	h.derived = append(h.derived, derived{value: secret.New(out), of: of})
 	clear(out)
@@ -90,8 +105,11 @@ func (h *Handles) revealBody(req *request.Request) error {
 	if !h.spread || !bytes.Contains(req.Body, []byte(h.prefix)) {
 		return nil
 	}
-	req.Body = []byte(h.replace(string(req.Body), escapeFor(req.HeaderValue("Content-Type"))))
-	return nil
+	text, err := h.replace(string(req.Body), escapeFor(req.HeaderValue("Content-Type")))
+	if err == nil {
+		req.Body = []byte(text)
+	}
+	return err
 }
 
 // escapeFor returns how text is written inside a body of a media type. In those
@@ -128,10 +146,16 @@ func escapeXML(text string) string {
 // Conceal returns text without the secrets of the call, those that were worked
 // out and handles included: for code that sees what an API answers.
 func (h *Handles) Conceal(text string) string {
-	for _, d := range h.derived { // before the secrets that are parts of them
-		for _, form := range formsOf(d.value) {
-			text = strings.ReplaceAll(text, form, Redacted)
+	for i := range h.derived { // before the secrets that are parts of them
+		d := &h.derived[i]
+		if d.forms == nil {
+			d.forms = formsOf(d.value)
 		}
+		text = redact(text, func(f func(form []byte)) {
+			for _, form := range d.forms {
+				f([]byte(form))
+			}
+		})
 	}
 	return h.Hide(h.credential.Redact(text))
 }

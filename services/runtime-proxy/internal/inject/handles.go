@@ -3,6 +3,7 @@ package inject
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"strconv"
 	"strings"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
@@ -34,6 +35,7 @@ type Handles struct {
 	identity *upstream.Identity
 
 	derived []derived // what was worked out of secrets, see Compute
+	worked  int       // how long all of that is, in bytes
 	spread  bool      // handles may be in the body, see Spread
 }
 
@@ -162,16 +164,29 @@ func (s *slots) meet(others slots) bool {
 // Reveal replaces all handles in the path, the query and the header of a request
 // by what they stand for. A secret that cannot be sent where its handle stands
 // is CONNECTION_PARAMETERS_INVALID, a header that cannot be set
-// CONNECTION_NOT_READY. Afterwards the request must not be logged.
+// CONNECTION_NOT_READY, and a part that gets longer than [MaxBody] by it
+// SCRIPT_LIMIT_EXCEEDED. Afterwards the request must not be logged.
 func (h *Handles) Reveal(req *request.Request) error {
 	h.before.join(h.carried)
 	h.carried = h.proved
 	if h.prefix == "" {
 		return nil
 	}
-	req.Path = h.replace(req.Path, request.Escape)
-	req.Query = h.replace(req.Query, request.Escape)
-	for name, values := range req.Header {
+	var err error
+	if req.Path, err = h.replace(req.Path, request.Escape); err != nil {
+		return err
+	}
+	if req.Query, err = h.replace(req.Query, request.Escape); err != nil {
+		return err
+	}
+	if err := h.revealHeader(req.Header); err != nil {
+		return err
+	}
+	return h.revealBody(req)
+}
+
+func (h *Handles) revealHeader(header map[string][]string) error {
+	for name, values := range header {
 		escape := asIs
 		if name == "Cookie" {
 			escape = request.Escape
@@ -184,7 +199,10 @@ func (h *Handles) Reveal(req *request.Request) error {
 				return fault.Precondition(fault.ReasonConnectionNotReady,
 					"the connector puts a secret of the connection into %q, which is no header that can be set; the connector has to be mended", name)
 			}
-			revealed := h.replace(value, escape)
+			revealed, err := h.replace(value, escape)
+			if err != nil {
+				return err
+			}
 			if !request.ValidFieldValue(revealed) {
 				return fault.Precondition(fault.ReasonConnectionParametersInvalid,
 					"a secret of the connection holds characters that cannot be sent in the header %q; store it again without line breaks", name)
@@ -192,28 +210,49 @@ func (h *Handles) Reveal(req *request.Request) error {
 			values[i] = revealed
 		}
 	}
-	return h.revealBody(req)
+	return nil
 }
 
 func asIs(text string) string { return text }
 
-func (h *Handles) replace(text string, escape func(string) string) string {
+// replace returns a text with what its handles stand for. One that gets longer than
+// [MaxBody] by that is SCRIPT_LIMIT_EXCEEDED: code can write a handle many times.
+func (h *Handles) replace(text string, escape func(string) string) (string, error) {
+	var out strings.Builder
+	done := 0
 	for from := 0; ; {
 		at := strings.Index(text[from:], h.prefix)
 		if at < 0 {
-			return text
+			break
 		}
 		at += from
-		end := at + prefixSize + slotSize
-		slot, ok := slotOf(text, at+prefixSize, end)
+		from = at + prefixSize
+		slot, ok := slotOf(text, from, from+slotSize)
 		if !ok || !h.stands(slot) {
-			from = at + prefixSize // somebody cut it
-			continue
+			continue // somebody cut it
 		}
 		value := h.reveal(slot, escape)
-		text = text[:at] + value + text[end:]
-		from = at + len(value)
+		from += slotSize
+		if done == 0 {
+			out.Grow(len(text) + len(value))
+		}
+		out.WriteString(text[done:at])
+		out.WriteString(value)
+		if done = from; out.Len() > MaxBody {
+			return "", tooMuch("it writes so many secrets into one text that this has", MaxBody)
+		}
 	}
+	if done == 0 {
+		return text, nil
+	}
+	out.WriteString(text[done:])
+	return out.String(), nil
+}
+
+// tooMuch is for custom code that makes more of secrets than there is room for.
+func tooMuch(what string, limit int) error {
+	return fault.Precondition(fault.ReasonScriptLimitExceeded, "the custom code was stopped: %s more than %d bytes; it has to do less", what, limit).
+		With("limit", "secrets").With("allowed", strconv.Itoa(limit))
 }
 
 func slotOf(text string, from, to int) (int, bool) {

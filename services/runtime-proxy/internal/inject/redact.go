@@ -1,24 +1,15 @@
 package inject
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
-	"html"
-	"net/url"
 	"slices"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/ferrule-dev/ferrule/pkg/secret"
 	"github.com/ferrule-dev/ferrule/pkg/secret/reveal"
-	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 )
 
 const (
@@ -29,57 +20,26 @@ const (
 	minRedacted = 4
 )
 
-// formsOf returns how an API could repeat a value: as it is, encoded for a URL
-// in any of the usual spellings, also twice, as part of a JSON string or of XML, in base64,
-// also as a part of what is encoded, and in hexadecimal digits.
+// formsOf returns how an API could repeat a value, apart from escapes, which are undone
+// where there are any (unescape.go): as it is, with the spaces of a form, in base64, also
+// as a part of what is encoded, and in hexadecimal digits.
 func formsOf(text secret.Text) (forms []string) {
 	_ = text.Use(reveal.Grant(), func(b []byte) error {
 		if len(b) < minRedacted {
 			return nil
 		}
 		plain := string(b)
-		escaped, query := request.Escape(plain), url.QueryEscape(plain)
-		forms = append(forms, plain, escaped, query, lowerTriplets(escaped), lowerTriplets(query),
+		forms = append(forms, plain, strings.ReplaceAll(plain, " ", "+"),
 			base64.StdEncoding.EncodeToString(b), base64.RawURLEncoding.EncodeToString(b),
 			hex.EncodeToString(b), strings.ToUpper(hex.EncodeToString(b)))
 		forms = append(forms, insideBase64(b)...)
-		forms = append(forms, request.Escape(escaped), url.QueryEscape(query), html.EscapeString(plain), escapeNamed(plain))
-		if quoted, err := jsontext.AppendQuote(nil, plain); err == nil {
-			forms = append(forms, spellings(string(quoted[1:len(quoted)-1]))...)
+		for _, e := range escapings { // a secret may look escaped itself, and be undone with the text
+			if u, ok := e.undo(plain); ok && len(u.text) >= minRedacted {
+				forms = append(forms, u.text)
+			}
 		}
 		return nil
 	})
-	return forms
-}
-
-// escapeNamed escapes what is special in XML by the names that it has there.
-func escapeNamed(text string) string {
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;").Replace(text)
-}
-
-// spellings returns how libraries write the inside of a JSON string: as it is, with slashes
-// escaped, with what is special in HTML, and with everything that is not ASCII.
-func spellings(quoted string) []string {
-	escape := func(digits string, special func(rune) bool) string {
-		var out strings.Builder
-		for _, r := range quoted {
-			if !special(r) {
-				out.WriteRune(r)
-				continue
-			}
-			for _, unit := range utf16.AppendRune(nil, r) {
-				fmt.Fprintf(&out, `\u`+digits, unit)
-			}
-		}
-		return out.String()
-	}
-	forms := []string{quoted, strings.ReplaceAll(quoted, "/", `\/`)}
-	inHTML := func(r rune) bool { return strings.ContainsRune("<>&'", r) }
-	for _, digits := range [...]string{"%04x", "%04X"} {
-		ascii := escape(digits, func(r rune) bool { return r >= utf8.RuneSelf })
-		forms = append(forms, ascii, strings.ReplaceAll(ascii, "/", `\/`), escape(digits, inHTML),
-			escape(digits, func(r rune) bool { return r >= utf8.RuneSelf || inHTML(r) }))
-	}
 	return forms
 }
 
@@ -102,21 +62,6 @@ func insideBase64(part []byte) (forms []string) {
 		clear(text)
 	}
 	return forms
-}
-
-// lowerTriplets returns percent-encoded text as servers write it that prefer
-// lower-case digits.
-func lowerTriplets(escaped string) string {
-	if !strings.Contains(escaped, "%") {
-		return escaped
-	}
-	out := []byte(escaped)
-	for i := 0; i+2 < len(out); i++ {
-		if out[i] == '%' {
-			copy(out[i+1:i+3], bytes.ToLower(out[i+1:i+3]))
-		}
-	}
-	return string(out)
 }
 
 // addForms notes the forms of all values. They become one secret, so that looking
@@ -153,9 +98,15 @@ func (c *Credential) eachForm(f func(form []byte)) {
 // Redact returns text without the secrets of the credential: each occurrence of
 // at least four bytes, as it is or encoded in one of the usual ways, becomes
 // "[redacted]".
-func (c *Credential) Redact(text string) string {
-	c.eachForm(func(form []byte) {
-		if contains(text, form) {
+func (c *Credential) Redact(text string) string { return redact(text, c.eachForm) }
+
+// redact takes forms out of a text.
+func redact(text string, each func(func(form []byte))) string {
+	if escapes(text) {
+		return redactEscaped(text, each)
+	}
+	each(func(form []byte) {
+		if index(text, form) >= 0 {
 			text = strings.ReplaceAll(text, string(form), Redacted)
 		}
 	})
@@ -167,13 +118,20 @@ func (c *Credential) Redactor() func(string) string { return c.redact }
 
 // RedactAll redacts all values of a header in place.
 func (c *Credential) RedactAll(header map[string][]string) {
-	if len(header) == 0 {
+	if len(header) == 0 || c.forms.Empty() {
 		return
+	}
+	for _, values := range header {
+		for i, value := range values {
+			if escapes(value) {
+				values[i] = redactEscaped(value, c.eachForm)
+			}
+		}
 	}
 	c.eachForm(func(form []byte) {
 		for _, values := range header {
 			for i, value := range values {
-				if contains(value, form) {
+				if index(value, form) >= 0 {
 					values[i] = strings.ReplaceAll(value, string(form), Redacted)
 				}
 			}
@@ -181,17 +139,16 @@ func (c *Credential) RedactAll(header map[string][]string) {
 	})
 }
 
-// contains is strings.Contains without a copy of the secret.
-func contains(text string, part []byte) bool {
-	for len(text) >= len(part) {
-		at := strings.IndexByte(text, part[0])
-		if at < 0 || at+len(part) > len(text) {
-			return false
+// index is strings.Index without a copy of the secret.
+func index(text string, part []byte) int {
+	for from := 0; len(text)-from >= len(part); from++ {
+		at := strings.IndexByte(text[from:], part[0])
+		if at < 0 || from+at+len(part) > len(text) {
+			return -1
 		}
-		if text[at:at+len(part)] == string(part) {
-			return true
+		if from += at; text[from:from+len(part)] == string(part) {
+			return from
 		}
-		text = text[at+1:]
 	}
-	return false
+	return -1
 }

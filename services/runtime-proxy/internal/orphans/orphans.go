@@ -138,16 +138,25 @@ func (s *Sweeper) Run(ctx context.Context) error {
 		case <-retry:
 		}
 		retry = nil
-		for _, owner := range s.take() {
-			if err := s.Sweep(ctx, owner); err != nil && ctx.Err() == nil {
-				s.cfg.Log.WarnContext(ctx, "what deleted connections have left was not removed; trying again in a minute", "error", err)
-				s.mu.Lock()
-				s.noted[owner] = struct{}{}
-				s.mu.Unlock()
-				retry = s.cfg.Clock.After(retryWait)
-			}
+		if failed, why := s.sweepNoted(ctx); failed > 0 && ctx.Err() == nil {
+			s.cfg.Log.WarnContext(ctx, "what deleted connections have left was not removed; trying again in a minute", "resources", failed, "error", why)
+			retry = s.cfg.Clock.After(retryWait)
 		}
 	}
+}
+
+// sweepNoted does what was noted, and notes again what failed. It returns how much that
+// is, and why the last of it did.
+func (s *Sweeper) sweepNoted(ctx context.Context) (failed int, why error) {
+	for _, owner := range s.take() {
+		if err := s.Sweep(ctx, owner); err != nil {
+			failed, why = failed+1, err
+			s.mu.Lock()
+			s.noted[owner] = struct{}{}
+			s.mu.Unlock()
+		}
+	}
+	return failed, why
 }
 
 // Sweep removes the traces of one resource if it is gone, or of all that are. It is

@@ -32,10 +32,14 @@ func NextLink(op *connectorv1.Operation, answer *Answer) string {
 
 // nextLink finds the link to the next page and makes it absolute.
 func nextLink(p *connectorv1.Pagination, answer *Answer) (string, error) {
-	var found string
-	if name := p.GetNextLinkProperty(); name != "" {
+	found, name := "", p.GetNextLinkProperty()
+	if name != "" {
 		found = linkAt(answer.Body, name)
-	} else if bytes.Contains(answer.Body, []byte("next")) {
+	}
+	if found == "" {
+		found = answer.Next
+	}
+	if found == "" && name == "" && bytes.Contains(answer.Body, []byte("next")) {
 		found = guess(answer.Body)
 	}
 	if found == "" {

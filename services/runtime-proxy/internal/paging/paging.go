@@ -64,6 +64,9 @@ type Answer struct {
 	Body []byte
 	// Problem explains a status of 400 or more; nil for others.
 	Problem *upstream.Problem
+	// Next is where the list goes on by the word of a policy, which counts before guesses
+	// and the header; empty for none.
+	Next string
 	// Alone says that the list ends here, whatever the answer says: it was made up.
 	Alone bool
 }

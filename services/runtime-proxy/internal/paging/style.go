@@ -116,6 +116,16 @@ func (r *repeats) check(items []jsontext.Value) error {
 	return nil
 }
 
+// ends reports whether a list of which so much is known is over: the API's own count
+// decides, and a page that is shorter than asked for where it gives none. APIs that give
+// fewer items than they were asked for are many.
+func ends(known, total int64, counted, short bool) bool {
+	if counted {
+		return known >= total
+	}
+	return short
+}
+
 // offsets skips what is known.
 type offsets struct {
 	p  *connectorv1.OffsetPagination
@@ -129,15 +139,13 @@ func (o *offsets) first(ask Ask) Ask {
 
 func (o *offsets) next(asked Ask, answer *Answer, items []jsontext.Value) (*Ask, error) {
 	count := int64(len(items))
-	if count == 0 || count < pageSize(asked.Input, o.p.GetLimitInput()) {
+	before, _ := whole(asked.Input, o.p.GetOffsetInput())
+	total, counted := wholeAt(answer.Body, o.p.GetTotalPath())
+	if count == 0 || ends(before+count, total, counted, count < pageSize(asked.Input, o.p.GetLimitInput())) {
 		return nil, nil //nolint:nilnil // nil is the end of the list
 	}
 	if err := o.check(items); err != nil {
 		return nil, err
-	}
-	before, _ := whole(asked.Input, o.p.GetOffsetInput())
-	if total, ok := wholeAt(answer.Body, o.p.GetTotalPath()); ok && before+count >= total {
-		return nil, nil //nolint:nilnil // nil is the end of the list
 	}
 	return &Ask{Input: with(asked.Input, o.op, o.p.GetOffsetInput(), number(before+count))}, nil
 }
@@ -155,19 +163,17 @@ func (n *numbers) first(ask Ask) Ask {
 
 func (n *numbers) next(asked Ask, answer *Answer, items []jsontext.Value) (*Ask, error) {
 	count := int64(len(items))
-	if count == 0 || count < pageSize(asked.Input, n.p.GetLimitInput()) {
-		return nil, nil //nolint:nilnil // nil is the end of the list
-	}
-	if err := n.check(items); err != nil {
-		return nil, err
-	}
 	first := int64(n.p.GetFirstPage())
 	page, ok := whole(asked.Input, n.p.GetPageInput())
 	if !ok {
 		page = first
 	}
-	if total, ok := wholeAt(answer.Body, n.p.GetTotalPagesPath()); ok && page-first+1 >= total {
+	total, counted := wholeAt(answer.Body, n.p.GetTotalPagesPath())
+	if count == 0 || ends(page-first+1, total, counted, count < pageSize(asked.Input, n.p.GetLimitInput())) {
 		return nil, nil //nolint:nilnil // nil is the end of the list
+	}
+	if err := n.check(items); err != nil {
+		return nil, err
 	}
 	return &Ask{Input: with(asked.Input, n.op, n.p.GetPageInput(), number(page+1))}, nil
 }

@@ -127,6 +127,15 @@ func TestListsAreFollowed(t *testing.T) {
 		{"an offset until the total", `{"offset":{"offsetInput":"skip","totalPath":"meta.total"}}`, ``, []exchange{
 			{``, `{"items":[1,2],"meta":{"total":"3"}}`, "", 0}, {`{"skip":2}`, `{"items":[3],"meta":{"total":"3"}}`, "", 0},
 		}, "1,2… | 3"},
+		{"an offset over a short page, until the total", `{"offset":{"offsetInput":"skip","limitInput":"top","defaultLimit":3,"totalPath":"total"}}`, `{}`, []exchange{
+			{`{"top":3}`, `{"items":[1,2],"total":3}`, "", 0}, {`{"top":3,"skip":2}`, `{"items":[3],"total":3}`, "", 0},
+		}, "1,2… | 3"},
+		{"an offset until nothing comes, though more is promised", `{"offset":{"offsetInput":"skip","limitInput":"top","defaultLimit":3,"totalPath":"total"}}`, `{}`, []exchange{
+			{`{"top":3}`, `{"items":[1,2],"total":9}`, "", 0}, {`{"top":3,"skip":2}`, `{"items":[],"total":9}`, "", 0},
+		}, "1,2… | "},
+		{"page numbers over a short page, until the last", `{"pageNumber":{"pageInput":"page","firstPage":1,"limitInput":"count","defaultLimit":2,"totalPagesPath":"pages"}}`, `{}`, []exchange{
+			{`{"count":2}`, `{"data":[1],"pages":2}`, "", 0}, {`{"count":2,"page":2}`, `{"data":[2,3],"pages":2}`, "", 0},
+		}, "1… | 2,3"},
 		{"an offset until nothing comes", `{"offset":{"offsetInput":"skip"}}`, ``, []exchange{{``, `[1,1]`, "", 0}, {`{"skip":2}`, `[1,1]`, "", 0}, {`{"skip":4}`, `[]`, "", 0}}, "1,1… | 1,1… | "},
 		{"an offset inside the body", `{"offset":{"offsetInput":"/body/page/skip"}}`, `{"body":{"q":"x","page":{"skip":0,"top":1}}}`, []exchange{
 			{`{"body":{"q":"x","page":{"skip":0,"top":1}}}`, `[1]`, "", 0}, {`{"body":{"q":"x","page":{"skip":1,"top":1}}}`, `[]`, "", 0},

@@ -84,6 +84,8 @@ type Call struct {
 	Attempts int
 	// Logs are what custom code logged.
 	Logs []sandbox.Line
+	// Dropped is how many lines more it logged.
+	Dropped int
 	// Elapsed is how long the call took.
 	Elapsed time.Duration
 
@@ -104,6 +106,8 @@ type Call struct {
 	// read; nil for none.
 	leave func(*http.Response) bool
 
+	answered     int  // the status by which the API answered the call's own request; 0 without
+	begun        bool // custom code had something answered that must not be sent twice
 	changes      bool // something was sent that may change something
 	unrepeatable bool // something was sent that must not be sent twice
 

@@ -16,21 +16,29 @@ func (c *Call) follows() bool { return c.Link != "" || c.Follow != "" }
 
 // buildRequest writes the request, still without credentials.
 func (p *Pipeline) buildRequest(ctx context.Context, c *Call, next Next) error {
+	if err := p.build(c, &c.request); err != nil {
+		return err
+	}
+	return next(ctx, c)
+}
+
+// build writes the request of a call into req, the same one each time.
+func (p *Pipeline) build(c *Call, req *request.Request) error {
 	base, err := c.Binding.BaseOf(c.operation.plan.Source())
 	if err != nil {
 		return err
 	}
 	if c.raw != nil {
-		c.request = c.raw.Clone() // there may be another attempt
+		*req = c.raw.Clone() // there may be another attempt
 	}
-	if c.request.Base.Host == "" { // or a raw request says where it goes
-		c.request.Base = base
+	if req.Base.Host == "" { // or a raw request says where it goes
+		req.Base = base
 	}
 	if c.arguments != nil {
-		err = c.operation.plan.Build(c.arguments, &c.request)
+		err = c.operation.plan.Build(c.arguments, req)
 	}
 	if err == nil && c.follows() {
-		err = p.followLink(c)
+		err = p.followLink(c, req)
 	}
 	if err != nil {
 		return err
@@ -39,13 +47,13 @@ func (p *Pipeline) buildRequest(ctx context.Context, c *Call, next Next) error {
 		if !request.ValidFieldName(header) || !request.ValidFieldValue(c.IdempotencyKey) {
 			return fault.Invalid(fault.ReasonInvalidArgument, "the idempotency key cannot be sent to the API: use letters, digits and punctuation")
 		}
-		c.request.SetHeader(header, c.IdempotencyKey)
+		req.SetHeader(header, c.IdempotencyKey)
 	}
-	return next(ctx, c)
+	return nil
 }
 
 // followLink makes the request one of a link.
-func (p *Pipeline) followLink(c *Call) error {
+func (p *Pipeline) followLink(c *Call, req *request.Request) error {
 	maker, err := p.Links(c.Binding, c.operation.plan.Source())
 	if err != nil {
 		return err
@@ -58,15 +66,15 @@ func (p *Pipeline) followLink(c *Call) error {
 		}
 	}
 	if c.arguments == nil {
-		c.operation.plan.Follow(&c.request)
+		c.operation.plan.Follow(req)
 	}
-	if c.request.Method != target.Method {
-		c.request.Method, c.request.Body = target.Method, nil
+	if req.Method != target.Method {
+		req.Method, req.Body = target.Method, nil
 		for _, name := range [...]string{"Content-Type", "Content-Encoding"} {
-			delete(c.request.Header, name)
+			delete(req.Header, name)
 		}
 	}
-	c.request.Base, c.request.Path, c.request.Query, err = maker.Place(target.URL)
+	req.Base, req.Path, req.Query, err = maker.Place(target.URL)
 	return err
 }
 
@@ -122,13 +130,22 @@ func absoluteLink(base, link string) string {
 	return link
 }
 
+// PolicyLink returns the link of ours to the next page that a policy put into the answer;
+// empty for none.
+func (c *Call) PolicyLink() string {
+	if c.policies == nil {
+		return ""
+	}
+	return c.policies.Next
+}
+
 // linkAnswer makes where a list goes on a link of ours.
 func (p *Pipeline) linkAnswer(ctx context.Context, c *Call, next Next) error {
 	if c.URL == "" || c.NextLink != "" {
 		return next(ctx, c)
 	}
 	found := paging.NextLink(c.operation.plan.Source(), &paging.Answer{
-		URL: c.URL, Status: c.Response.Status, Header: c.Response.Header, Body: c.Response.Body,
+		URL: c.URL, Status: c.Response.Status, Header: c.Response.Header, Body: c.Response.Body, Next: c.PolicyLink(),
 	})
 	if found == "" {
 		return next(ctx, c)

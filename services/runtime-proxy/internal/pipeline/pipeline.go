@@ -20,6 +20,7 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/clock"
+	"github.com/ferrule-dev/ferrule/pkg/lifetime"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/binding"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/cache"
@@ -96,6 +97,7 @@ type Pipeline struct {
 	usage     *usage.Recorder
 	unbound   *usage.Series // calls that were refused before anything was known
 	timeout   time.Duration
+	lives     *lifetime.Lives // of calls
 	uses      Uses
 	guard     *resilience.Guard
 	limits    *rate.Limiter
@@ -127,6 +129,7 @@ func New(deps Deps) (*Pipeline, error) {
 	if p.timeout == 0 {
 		p.timeout = DefaultTimeout
 	}
+	p.lives = lifetime.New(p.timeout)
 	if p.guard == nil {
 		p.guard = resilience.New(resilience.Options{}, deps.Clock)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/policy"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
 )
 
 // applied is the call as policies see it, the same for both sections.
@@ -19,7 +20,13 @@ func (p *Pipeline) applied(c *Call) *policy.Exchange {
 		}
 		return c.operation.plan.PathArgument(c.arguments, name)
 	}
+	if !c.operation.policies.Calls {
+		return e
+	}
 	e.Fetch = p.fetch(c)
+	e.Diagnose = func(answer *upstream.Response, repeatable bool) *upstream.Problem {
+		return c.operation.rules.Diagnose(answer, p.clock.Now(), repeatable, c.Binding.Credential.Redact)
+	}
 	e.Link = func(absolute string) (string, bool) {
 		maker, err := p.linksOf(c.Binding, c.operation)
 		if err != nil {

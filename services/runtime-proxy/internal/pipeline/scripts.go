@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/sandbox"
@@ -25,7 +27,10 @@ func (p *Pipeline) running(c *Call) *script.Run {
 		Handles: &c.handles, StateKey: c.Binding.LinkKey,
 		Send: func(ctx context.Context, req *request.Request) (*upstream.Response, error) {
 			c.goesOut(req.Method)
-			return p.send(ctx, c, req, safeMethod(req.Method))
+			once := !safeMethod(req.Method) && !c.operation.repeatable(c)
+			resp, err := p.send(ctx, c, req, safeMethod(req.Method))
+			c.begun = c.begun || (once && err == nil)
+			return resp, err
 		},
 		Callback: func(ctx context.Context, path string) (string, error) { return p.callbackURL(ctx, c, path) },
 	}
@@ -43,14 +48,14 @@ type codeRun struct {
 // entry of no request, gets an entry of its own in the request log: calls of triggers have
 // nobody who asks for their logs. What was logged before the failure is in it, too.
 func (p *Pipeline) noteCode(ctx context.Context, c *Call, run *script.Run, r codeRun) {
-	c.Logs = append(c.Logs, run.Logs...)
+	c.Logs, c.Dropped = append(c.Logs, run.Logs...), c.Dropped+run.Dropped
 	tap := p.tap(c.Connection)
-	logs := run.Logs
+	logs := logged(run.Logs, run.Dropped, len(run.Logs)+1)
 	switch {
 	case tap == nil, r.err == nil && (r.follows || len(logs) == 0):
 		return
 	case r.err != nil:
-		logs = c.Logs
+		logs = c.Logged(len(c.Logs) + 1)
 	}
 	entry := requestlog.Exchange{
 		Time: r.start, Operation: c.OperationID, Principal: c.principal.Name, Method: r.request.Method, URL: r.request.URL(),
@@ -60,13 +65,26 @@ func (p *Pipeline) noteCode(ctx context.Context, c *Call, run *script.Run, r cod
 	tap.Exchange(ctx, &entry)
 }
 
+// Logged returns what custom code logged, at most so many lines. If there were more, the
+// last line says how many.
+func (c *Call) Logged(most int) []sandbox.Line { return logged(c.Logs, c.Dropped, most) }
+
+func logged(lines []sandbox.Line, dropped, most int) []sandbox.Line {
+	if dropped == 0 && len(lines) <= most {
+		return lines
+	}
+	kept := min(len(lines), most-1)
+	dropped += len(lines) - kept
+	return append(slices.Clip(lines[:kept]), sandbox.Line{Level: sandbox.LevelWarn, Text: strconv.Itoa(dropped) + " more lines were dropped"})
+}
+
 // runBefore lets custom code change the request, or answer it.
 func (p *Pipeline) runBefore(ctx context.Context, c *Call, next Next) error {
 	run, start := p.running(c), p.clock.Now()
 	answered, err := p.scripts.Before(ctx, run, &c.request)
 	p.noteCode(ctx, c, run, codeRun{start: start, request: &c.request, follows: answered == nil, err: err})
 	if err != nil {
-		return err
+		return c.tellBegun(err)
 	}
 	if answered != nil {
 		c.Response = answered
@@ -86,7 +104,7 @@ func (p *Pipeline) runHandle(ctx context.Context, c *Call, _ Next) error {
 	answered, err := p.scripts.Handle(ctx, run, &c.request)
 	p.noteCode(ctx, c, run, codeRun{start: start, request: &c.request, err: err})
 	if err != nil {
-		return err
+		return c.tellBegun(err)
 	}
 	c.Response = answered
 	return nil

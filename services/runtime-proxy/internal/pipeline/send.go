@@ -48,7 +48,7 @@ func (p *Pipeline) attempt(ctx context.Context, c *Call, req *request.Request, r
 	start := p.clock.Now()
 	resp, err := p.exchange(ctx, c.ask(), c.Binding, &c.handles, req, &upstream.Attempt{
 		Operation: c.OperationID, Host: req.Base.Host,
-		Repeatable: repeatable, Redact: c.Binding.Credential.Redact, Identity: c.handles.Identity(), Leave: leave,
+		Repeatable: repeatable, Redact: c.Binding.Credential.Redactor(), Identity: c.handles.Identity(), Leave: leave,
 	})
 	if err == nil {
 		p.NoteAnswer(ctx, &c.handles, c.ask(), c.Binding, Heard{req.Base, resp.Status})
@@ -58,7 +58,7 @@ func (p *Pipeline) attempt(ctx context.Context, c *Call, req *request.Request, r
 			Time: start, Operation: c.OperationID, Principal: c.principal.Name, Method: req.Method, URL: req.URL(),
 			RequestHeader: req.Header, RequestBody: req.Body, RequestBytes: int64(len(req.Body)), Err: err,
 			Latency: p.clock.Now().Sub(start), Attempt: number, Redact: c.handles.Conceal, Secret: c.Binding.Credential.Names(),
-			Logs: c.Logs,
+			Logs: c.Logged(len(c.Logs) + 1),
 		}
 		if resp != nil {
 			entry.Status, entry.ResponseHeader, entry.ResponseBody = resp.Status, resp.Header, resp.Body

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ferrule-dev/ferrule/pkg/authn"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/lifetime"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/usage"
 )
@@ -43,6 +44,7 @@ func (p *Pipeline) exchangeSteps(op *operation) Next {
 		when(p.answers != nil, p.forgetAnswers),
 		p.withGoodToken(p.attemptSteps(op)), // a second time if the API refuses the token
 		when(op.wholeAnswer, refuseEvents),
+		tellMade,
 		placeLocation,
 		when(len(op.policies.Response) > 0, p.applyResponsePolicies),
 		when(op.polls, p.settlePoll),
@@ -77,12 +79,13 @@ func (p *Pipeline) attemptSteps(op *operation) Next {
 // often as is good, through limits and the egress guard.
 func (p *Pipeline) transmit(ctx context.Context, c *Call, next Next) error {
 	c.goesOut(c.request.Method)
+	c.answered = 0 // of an attempt with another token
 	resp, err := p.send(ctx, c, &c.request, c.operation.repeatable(c))
 	c.request.Header, c.request.Body, c.request.Query = nil, nil, "" // secrets are in it
 	if err != nil {
 		return err
 	}
-	c.Response = resp
+	c.Response, c.answered = resp, resp.Status
 	return next(ctx, c)
 }
 
@@ -111,9 +114,10 @@ func (p *Pipeline) limitTime(ctx context.Context, c *Call, next Next) error {
 	if c.Timeout > 0 {
 		limit = min(c.Timeout, MaxTimeout)
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	return next(ctx, c)
+	life := new(lifetime.Life) // not in the call, which is copied for each page of a list
+	p.lives.Begin(ctx, life, limit)
+	defer p.lives.End(life)
+	return next(life, c)
 }
 
 // authenticate finds out on whose behalf the call is made.
@@ -267,7 +271,7 @@ func checkAnswer(ctx context.Context, c *Call, next Next) error {
 
 // diagnose says what an answer that reports a failure means.
 func (p *Pipeline) diagnose(ctx context.Context, c *Call, next Next) error {
-	c.Problem = c.operation.rules.Diagnose(c.Response, p.clock.Now(), c.operation.repeatable(c), c.Binding.Credential.Redact)
+	c.Problem = c.operation.rules.Diagnose(c.Response, p.clock.Now(), c.operation.repeatable(c), c.Binding.Credential.Redactor())
 	if c.Problem != nil && c.notRenewed != nil {
 		c.Problem.TokenNotRenewed(c.notRenewed)
 	}

@@ -73,7 +73,7 @@ func (p *Pipeline) stream(ctx context.Context, c *Call, upload *Upload) (*http.R
 	e.Request, e.Response = &c.seen, &upstream.Response{Status: resp.StatusCode, Header: resp.Header}
 	if err := policy.Run(ctx, c.operation.policies.Response, e); err != nil {
 		_ = resp.Body.Close()
-		return nil, err
+		return nil, Made(err, resp.StatusCode, c.operation.repeatable(c))
 	}
 	c.handles.HideAll(resp.Header)
 	return resp, nil

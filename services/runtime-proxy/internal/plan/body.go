@@ -35,6 +35,7 @@ type content struct {
 	root      *element // of XML
 	// partHeaders are the constant header fields of parts, by property.
 	partHeaders map[string]textproto.MIMEHeader
+	order       []string // of the properties, where parts are told by it
 }
 
 func newBody(source *connectorv1.RequestBody, schemas *schemas) *body {
@@ -77,6 +78,9 @@ func newContent(source *connectorv1.MediaType, schemas *schemas) *content {
 	c.formats = schemas.formatsOf(source.GetSchema())
 	if c.kind == connectorv1.BodyKind_BODY_KIND_MULTIPART {
 		c.formats = c.formats.ofParts()
+		if c.isMixed() {
+			c.order = schemas.orderOf(source.GetSchema())
+		}
 	}
 	return c
 }

@@ -19,6 +19,8 @@ const (
 	MaxInput = 10 << 20
 	// bodyInput is the member of an input that holds the body.
 	bodyInput = "body"
+	// usualParameters is how many parameters most operations have at most.
+	usualParameters = 8
 	// maxViolations bounds what one answer lists; the first are enough to see
 	// what is going on.
 	maxViolations = 50
@@ -35,6 +37,20 @@ type Arguments struct {
 	sent        representation
 	// constants is the part of the input that the description prescribes.
 	constants []member
+
+	// These are here because they would be three more pieces of memory of each call.
+	few   [usualParameters]jsontext.Value // room for values
+	found violations                      // of the reading or writing under way
+}
+
+// newArguments returns arguments of an operation without values.
+func newArguments(o *Operation) *Arguments {
+	args := &Arguments{found: violations{operation: o.ID()}}
+	if args.values = args.few[:]; len(o.parameters) > len(args.few) {
+		args.values = make([]jsontext.Value, len(o.parameters))
+	}
+	args.values = args.values[:len(o.parameters)]
+	return args
 }
 
 // prescribed returns the part of an input that the description prescribes, nil for
@@ -120,8 +136,8 @@ func (o *Operation) ReadPrescribed(input, constants []byte) (*Arguments, error) 
 			"the input is longer than the limit of %d bytes; send large content through the pass-through route", MaxInput).
 			With("limit", strconv.Itoa(MaxInput))
 	}
-	found := &violations{operation: o.ID()}
-	args := &Arguments{values: make([]jsontext.Value, len(o.parameters))}
+	args := newArguments(o)
+	found := &args.found
 	if len(constants) > 0 {
 		args.constants = members(constants)
 	}

@@ -156,9 +156,9 @@ func (o *Operation) Follow(req *request.Request) {
 // of req but Base. What only shows now, such as a path that would leave the API
 // or a body of the wrong kind, is INPUT_INVALID too.
 func (o *Operation) Build(args *Arguments, req *request.Request) error {
-	found := &violations{operation: o.ID()}
-	o.write(args, req, found)
-	return found.err()
+	args.found = violations{operation: o.ID()}
+	o.write(args, req, &args.found)
+	return args.found.err()
 }
 
 // write is Build. Of arguments that do not fit, it finds what cannot be written.

@@ -20,23 +20,31 @@ import (
 // multipart writes multipart/form-data (RFC 7578). Arrays are repeated parts and
 // objects JSON parts, unless the encoding names a style. A file is {"$content":
 // base64, "$content-type", "$filename"} or, where the encoding says that the
-// property is one, a string with its text.
+// property is one, a string with its text. Other kinds of multipart, and parts that are
+// written already, are in mixed.go.
 func (c *content) multipart(v jsontext.Value, found *violations) (out []byte, mediaType string) {
-	fields, problem := fieldsOf(v)
-	if problem != "" {
-		found.once(bodyInput, problem)
-	}
 	var buffer bytes.Buffer
-	w := multipart.NewWriter(&buffer)
-	for _, m := range fields {
-		c.parts(w, m.name, m.value, found)
+	w := &partWriter{Writer: multipart.NewWriter(&buffer), mixed: c.isMixed()}
+	if list, written := writtenParts(v); written {
+		w.all(list, found)
+	} else {
+		fields, problem := fieldsOf(v)
+		if problem != "" {
+			found.once(bodyInput, problem)
+		}
+		for _, m := range c.inOrder(fields) {
+			c.parts(w, m.name, m.value, found)
+		}
 	}
 	_ = w.Close() // a buffer takes everything
-	return buffer.Bytes(), w.FormDataContentType()
+	if !w.mixed {
+		return buffer.Bytes(), w.FormDataContentType()
+	}
+	return buffer.Bytes(), w.mediaType(c.mediaType)
 }
 
 // parts writes the parts of one property. Null is not sent.
-func (c *content) parts(w *multipart.Writer, name string, v jsontext.Value, found *violations) {
+func (c *content) parts(w *partWriter, name string, v jsontext.Value, found *violations) {
 	if c.styled(name, v) {
 		if problem := c.styledParts(w, name, v); problem != "" {
 			found.once(join(bodyInput, []string{name}), problem)
@@ -53,7 +61,7 @@ func (c *content) parts(w *multipart.Writer, name string, v jsontext.Value, foun
 }
 
 // onePart writes what is at a location: a property, or an item of one.
-func (c *content) onePart(w *multipart.Writer, location []string, v jsontext.Value, found *violations) {
+func (c *content) onePart(w *partWriter, location []string, v jsontext.Value, found *violations) {
 	if v.Kind() == 'n' {
 		return
 	}
@@ -82,7 +90,7 @@ func (c *content) styled(name string, v jsontext.Value) bool {
 
 // styledParts writes a part for each pair that the style makes in a query, as RFC
 // 6570 describes it, without the escapes that only a query needs.
-func (c *content) styledParts(w *multipart.Writer, name string, v jsontext.Value) (problem string) {
+func (c *content) styledParts(w *partWriter, name string, v jsontext.Value) (problem string) {
 	e := c.encodings[name]
 	l := layoutOf(inQuery, &connectorv1.Parameter{Style: e.GetStyle(), Explode: e.GetExplode()})
 	pairs, problem := l.pairs(name, v)
@@ -106,7 +114,7 @@ func (c *content) styledParts(w *multipart.Writer, name string, v jsontext.Value
 	return ""
 }
 
-func (c *content) part(w *multipart.Writer, name string, v jsontext.Value) (problem string) {
+func (c *content) part(w *partWriter, name string, v jsontext.Value) (problem string) {
 	encoding := c.encodings[name]
 	file, isWrapped := unwrapContent(v)
 	part := wrapped{mediaType: partType(encoding.GetContentType(), file.mediaType)}
@@ -165,22 +173,22 @@ func inRange(mediaType, pattern string) bool {
 	return mediaType == pattern
 }
 
-func writePart(w *multipart.Writer, name string, part wrapped, constants textproto.MIMEHeader) (problem string) {
-	disposition := `form-data; name="` + quoteName(name) + `"`
-	if part.fileName != "" {
-		disposition += `; filename="` + quoteName(part.fileName) + `"`
+func writePart(w *partWriter, name string, part wrapped, constants textproto.MIMEHeader) (problem string) {
+	header := textproto.MIMEHeader{}
+	if w.mixed {
+		mixedHeader(header, name, &part)
+	} else {
+		disposition := `form-data; name="` + quoteName(name) + `"`
+		if part.fileName != "" {
+			disposition += `; filename="` + quoteName(part.fileName) + `"`
+		}
+		header["Content-Disposition"] = []string{disposition}
 	}
-	header := textproto.MIMEHeader{"Content-Disposition": {disposition}}
 	maps.Copy(header, constants)
 	if part.mediaType != "" {
 		header[contentTypeField] = []string{part.mediaType}
 	}
-	out, err := w.CreatePart(header)
-	if err != nil {
-		return "cannot be written as a part"
-	}
-	_, _ = out.Write(part.content) // a buffer takes everything
-	return ""
+	return w.one(header, part.content)
 }
 
 // quoteName escapes as browsers do (WHATWG, multipart/form-data encoding), so

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 )
 
 // partsOf builds a multipart body with one property and lists its parts: name,
@@ -28,30 +29,50 @@ func partsOf(t *testing.T, e *connectorv1.PropertyEncoding, value string) string
 	if err != nil {
 		return err.Error()
 	}
-	_, parameters, err := mime.ParseMediaType(req.HeaderValue("Content-Type"))
+	_, parts := dismantled(t, req)
+	var out []string
+	for _, p := range parts {
+		line := p.FormName()
+		for _, name := range slices.Sorted(maps.Keys(p.Header)) {
+			if name != "Content-Disposition" {
+				line += "|" + name + ": " + p.Header.Get(name)
+			}
+		}
+		out = append(out, line+"|"+p.content)
+	}
+	return strings.Join(out, "; ")
+}
+
+// part is one of a body, as it was written.
+type part struct {
+	*multipart.Part
+
+	content string
+}
+
+// dismantled returns the media type of a multipart body, without its boundary, and its
+// parts.
+func dismantled(t *testing.T, req *request.Request) (mediaType string, parts []part) {
+	t.Helper()
+	base, parameters, err := mime.ParseMediaType(req.HeaderValue("Content-Type"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out []string
-	for r := multipart.NewReader(bytes.NewReader(req.Body), parameters["boundary"]); ; {
-		part, err := r.NextPart()
+	boundary := parameters["boundary"]
+	delete(parameters, "boundary")
+	for r := multipart.NewReader(bytes.NewReader(req.Body), boundary); ; {
+		p, err := r.NextRawPart()
 		if err == io.EOF { //nolint:errorlint // that is how the last part is told
-			return strings.Join(out, "; ")
+			return mime.FormatMediaType(base, parameters), parts
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		content, err := io.ReadAll(part)
+		content, err := io.ReadAll(p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		line := part.FormName()
-		for _, name := range slices.Sorted(maps.Keys(part.Header)) {
-			if name != "Content-Disposition" {
-				line += "|" + name + ": " + part.Header.Get(name)
-			}
-		}
-		out = append(out, line+"|"+string(content))
+		parts = append(parts, part{p, string(content)})
 	}
 }
 

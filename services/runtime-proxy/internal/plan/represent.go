@@ -189,7 +189,7 @@ func kindOf(base string) connectorv1.BodyKind {
 	switch {
 	case base == "application/x-www-form-urlencoded":
 		return connectorv1.BodyKind_BODY_KIND_FORM
-	case base == "multipart/form-data":
+	case strings.HasPrefix(base, "multipart/"):
 		return connectorv1.BodyKind_BODY_KIND_MULTIPART
 	case strings.HasSuffix(base, "/json"), strings.HasSuffix(base, "+json"):
 		return connectorv1.BodyKind_BODY_KIND_JSON
@@ -240,6 +240,9 @@ func (a *Arguments) unpack(w wrapped, found *violations) bool {
 
 // complete adds defaults to the body and checks it.
 func (b *body) complete(o *Operation, args *Arguments, found *violations) {
+	if b.takeParts(args) {
+		return
+	}
 	if !b.choose(o, args, found) {
 		args.body = nil // nobody knows how to write it
 		return
@@ -290,3 +293,6 @@ func (b *body) write(args *Arguments, req *request.Request, found *violations) {
 		req.Header[contentTypeField] = []string{cmp.Or(sent.mediaType, mediaType)}
 	}
 }
+
+// takesParts reports whether a body of parts is sent.
+func (c *content) takesParts() bool { return c.kind == connectorv1.BodyKind_BODY_KIND_MULTIPART }

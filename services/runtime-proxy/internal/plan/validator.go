@@ -86,6 +86,9 @@ type explainer struct {
 
 // refuseNumbers tells the numbers of a value that are not holdable.
 func (e *explainer) refuseNumbers(doc any, at []string) {
+	if e.found.full() {
+		return
+	}
 	switch doc := doc.(type) {
 	case json.Number:
 		if !holdable(string(doc)) {

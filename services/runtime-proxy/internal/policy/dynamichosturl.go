@@ -46,10 +46,11 @@ func (x *expression) base(s *scope) (request.Base, error) {
 			return request.Base{}, err
 		}
 		value = strings.TrimSpace(value)
-		if i+1 < len(x.parts) && x.wholeHost(i) {
+		whole := x.wholeHost(i, value)
+		if whole && i+1 < len(x.parts) && x.parts[i+1].Function == literal {
 			value = strings.TrimRight(value, "/") // a slash comes next
 		}
-		if out, err = appendHost(out, value, x.wholeHost(i)); err != nil {
+		if out, err = appendHost(out, value, whole); err != nil {
 			return request.Base{}, err
 		}
 	}
@@ -67,9 +68,18 @@ func (x *expression) base(s *scope) (request.Base, error) {
 	return base, nil
 }
 
-// wholeHost reports whether nothing of the host comes after a part.
-func (x *expression) wholeHost(i int) bool {
-	return i+1 == len(x.parts) || x.parts[i+1].Function == literal && strings.HasPrefix(x.parts[i+1].Literal, "/")
+// wholeHost reports whether nothing of the host comes after a part: what follows, or the
+// value itself, begins the path. A value before literal text is a part of the host.
+func (x *expression) wholeHost(i int, value string) bool {
+	if i+1 == len(x.parts) {
+		return true
+	}
+	next := &x.parts[i+1]
+	if next.Function == literal {
+		return strings.HasPrefix(next.Literal, "/")
+	}
+	_, rest, _ := strings.Cut(value, "://")
+	return strings.Contains(rest, "/")
 }
 
 // appendHost appends a value to the URL that has been written so far.

@@ -33,6 +33,9 @@ type Exchange struct {
 	// make secrets of the handles of this request, and to bound and count what it
 	// sends. What comes back is not secret.
 	Fetch func(context.Context, *request.Request) (*upstream.Response, error)
+	// Diagnose says what an answer to Fetch that reports a failure means; repeatable says
+	// whether asking again does no harm. Nil knows nothing.
+	Diagnose func(answer *upstream.Response, repeatable bool) *upstream.Problem
 	// Link returns the address under which a client of ours finds what the API has
 	// at an absolute URL; false if it is not for this connection to reach.
 	Link func(url string) (string, bool)
@@ -40,6 +43,9 @@ type Exchange struct {
 	// to be signed in again. Whether the operation is the one that tests the
 	// connection is for it to judge.
 	Unauthenticated func(status int)
+	// Next is the link of ours that the policy updatenextlink put into the answer last: it
+	// says where the list goes on, whatever the member is called. Empty for none.
+	Next string
 	// Poll is what [Trigger.Before] returned; nil if the call is no poll.
 	Poll *Poll
 

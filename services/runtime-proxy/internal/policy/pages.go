@@ -86,7 +86,7 @@ func (t *Trigger) fetchPage(ctx context.Context, e *Exchange, from *request.Requ
 		return nil, "", err
 	}
 	if answer.Status < http.StatusOK || answer.Status >= http.StatusMultipleChoices {
-		return nil, "", t.settings.failed("the API answered %d when it was asked for the next page; the next poll begins again at the first", answer.Status)
+		return nil, "", t.settings.refused(e, http.MethodGet, answer, "the next page; the next poll begins again at the first")
 	}
 	page = &Exchange{Request: &kept, Response: answer, Parameter: e.Parameter, Argument: e.Argument, Fetch: e.Fetch}
 	if next, err = t.nextOf(page.document(sectionResponse)); err != nil {

@@ -1,7 +1,7 @@
 // Package policy applies the policy templates of connectors to calls.
 //
-// A template is one file with one constructor, one line in [templates], and one
-// file of cases in testdata. It turns the parameters of a policy into a [Step]
+// A template is one file with one constructor, one line in [templates], one in the list
+// of what templates accept (package policytext), and one file of cases in testdata. It turns the parameters of a policy into a [Step]
 // once; calls only run steps. A template that is not in the list makes [Compile]
 // fail: an operation is never called without its policies.
 //
@@ -45,6 +45,7 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/policytext"
 )
 
 const (
@@ -59,12 +60,12 @@ const routing = "routerequesttoendpoint"
 // failureStatus is the first status of an answer that is a failure.
 const failureStatus = 400
 
-// template is what can be applied: a constructor of steps, or of a trigger.
+// template is how a policy is applied: a constructor of steps, or of a trigger. What it
+// accepts is in [policytext.TemplateOf].
 type template struct {
 	step    constructor
 	trigger func(settings) (*Trigger, error)
-	// sections are where it may stand; the first is meant if none is named.
-	sections []connectorv1.PolicySection
+	calls   bool // asks or tells more of the call than parameters and arguments
 }
 
 // constructor makes a step of a policy's parameters. The error says in one
@@ -73,27 +74,23 @@ type constructor func(settings settings) (Step, error)
 
 // templates is the list of what can be applied.
 func templates() map[string]template {
-	request := []connectorv1.PolicySection{sectionRequest}
-	response := []connectorv1.PolicySection{sectionResponse}
-	both := []connectorv1.PolicySection{sectionRequest, sectionResponse}
-	all := []connectorv1.PolicySection{sectionRequest, sectionResponse, sectionFailure}
 	return map[string]template{
-		"setheader":                            {step: setHeader, sections: all},
-		"setqueryparameter":                    {step: setQueryParameter, sections: request},
-		"dynamichosturl":                       {step: dynamicHostURL, sections: request},
-		"dynamicsubdomain":                     {step: dynamicHostURL, sections: request}, // an alias in old packages
-		routing:                                {step: routeRequestToEndpoint, sections: request},
-		"setvaluefromurl":                      {step: setValueFromURL, sections: request},
-		"updatenextlink":                       {step: updateNextLink, sections: response},
-		"setconnectionstatustounauthenticated": {step: setConnectionStatusToUnauthenticated, sections: response},
-		"setproperty":                          {step: setProperty, sections: both},
-		"convertarraytoobject":                 {step: convertArrayToObject, sections: both},
-		"convertobjecttoarray":                 {step: convertObjectToArray, sections: both},
-		"stringtoarray":                        {step: stringToArray, sections: both},
-		"stringreplace":                        {step: stringReplace, sections: both},
-		"encodepropertyvalue":                  {step: encodePropertyValue, sections: both},
-		"moveproperties":                       {step: moveProperties, sections: both},
-		"pollingtrigger":                       {trigger: pollingTrigger, sections: both},
+		"setheader":                            {step: setHeader},
+		"setqueryparameter":                    {step: setQueryParameter},
+		"dynamichosturl":                       {step: dynamicHostURL},
+		"dynamicsubdomain":                     {step: dynamicHostURL}, // an alias in old packages
+		routing:                                {step: routeRequestToEndpoint},
+		"setvaluefromurl":                      {step: setValueFromURL, calls: true},
+		"updatenextlink":                       {step: updateNextLink, calls: true},
+		"setconnectionstatustounauthenticated": {step: setConnectionStatusToUnauthenticated, calls: true},
+		"setproperty":                          {step: setProperty},
+		"convertarraytoobject":                 {step: convertArrayToObject},
+		"convertobjecttoarray":                 {step: convertObjectToArray},
+		"stringtoarray":                        {step: stringToArray},
+		"stringreplace":                        {step: stringReplace},
+		"encodepropertyvalue":                  {step: encodePropertyValue},
+		"moveproperties":                       {step: moveProperties},
+		"pollingtrigger":                       {trigger: pollingTrigger, calls: true},
 	}
 }
 
@@ -114,6 +111,9 @@ type Program struct {
 	// NeedsResponseBody reports the same of response steps: then Response.Body has
 	// to be all of it, decompressed.
 	NeedsResponseBody bool
+	// Calls reports whether a step asks for [Exchange.Fetch] or [Exchange.Link], or
+	// tells [Exchange.Unauthenticated].
+	Calls bool
 	// Method is the method that request steps send the request with, whatever it was
 	// called with; empty if they leave it alone.
 	Method string
@@ -181,15 +181,17 @@ func Check(list []*connectorv1.Policy) (faults []Fault) {
 // add compiles one policy into the program.
 func (p *Program) add(known map[string]template, s settings, failure *[]Step) error {
 	t, ok := known[s.template]
-	if !ok {
+	accepts, described := policytext.TemplateOf(s.template)
+	if !ok || !described {
 		return problem("the template is not supported")
 	}
 	if s.section == connectorv1.PolicySection_POLICY_SECTION_UNSPECIFIED {
-		s.section = t.sections[0]
+		s.section = accepts.Sections[0]
 	}
-	if !slices.Contains(t.sections, s.section) {
+	if !slices.Contains(accepts.Sections, s.section) {
 		return problem("it has no place in this section of the call")
 	}
+	p.Calls = p.Calls || t.calls
 	if t.trigger != nil {
 		trigger, err := t.trigger(s)
 		p.Trigger = trigger

@@ -21,9 +21,6 @@ const (
 	maxState = 6 << 10
 	// nextLinkKey of triggerConfig names the property with the next page.
 	nextLinkKey = "x-ms-triggerConfig-nextLink"
-	// firstWait is how many seconds to wait after a baseline, if the API does not
-	// say.
-	firstWait = "60"
 )
 
 // Trigger makes polls of the calls of an operation: a call without state takes
@@ -41,7 +38,7 @@ const (
 // element. A baseline that is empty has nothing to go on from; its state is
 // empty, the next poll asks for everything, and all that it finds has come
 // since: nothing is lost. A trigger that reads nothing from answers tells
-// nothing apart, and every poll fires. If items arrive from which the next state
+// nothing apart, and every poll fires: whoever polls remembers what it showed. If items arrive from which the next state
 // cannot be read the poll fails and the state stays.
 type Trigger struct {
 	settings settings
@@ -180,12 +177,13 @@ func (t *Trigger) settle(ctx context.Context, e *Exchange) error {
 			return err
 		}
 	}
-	return t.answer(e, first)
+	return t.answer(e)
 }
 
 // answer writes the header of a poll's answer, and takes the body out of one
-// that does not fire.
-func (t *Trigger) answer(e *Exchange, first bool) error {
+// that does not fire. When to ask again is the API's to say, or else the matter of
+// whoever polls.
+func (t *Trigger) answer(e *Exchange) error {
 	header := e.Response.Header
 	delete(header, "Location")
 	if e.Link != nil {
@@ -198,9 +196,6 @@ func (t *Trigger) answer(e *Exchange, first bool) error {
 			return problem("no link for the next poll can be made for this connection")
 		}
 		header["Location"] = []string{link}
-	}
-	if first && len(header["Retry-After"]) == 0 {
-		header["Retry-After"] = []string{firstWait}
 	}
 	if e.Response.Status == http.StatusAccepted {
 		e.Response.Body, e.received = nil, document{}

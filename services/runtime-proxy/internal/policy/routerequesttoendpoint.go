@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ferrule-dev/ferrule/pkg/policytext"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 )
 
-// originalMethod is a value of httpMethod that keeps the method.
-const originalMethod = "@Request.OriginalHTTPMethod"
+const originalMethod = policytext.OriginalMethod
 
 // routeRequestToEndpoint replaces the path below the base, and the method. The
 // query of the new path comes after what is left of the request's own, in place

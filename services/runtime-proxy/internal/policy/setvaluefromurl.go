@@ -6,9 +6,12 @@ import (
 	"net/http"
 	"net/textproto"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/upstream"
 )
 
 // setValueFromURL asks the API for a value and puts it into a header or a query
@@ -126,7 +129,7 @@ func (s *settings) fetch(ctx context.Context, e *Exchange, req *request.Request,
 		return "", err
 	}
 	if answer.Status < http.StatusOK || answer.Status >= http.StatusMultipleChoices {
-		return "", s.failed("the API answered %d when it was asked for the value; look at the credential and the path", answer.Status)
+		return "", s.refused(e, req.Method, answer, "the value; look at the credential and the path")
 	}
 	own := &document{read: true, root: parseDocument(answer.Body)}
 	scope := scope{e: e, section: s.section, own: own}
@@ -138,4 +141,36 @@ func (s *settings) fetch(ctx context.Context, e *Exchange, req *request.Request,
 		return "", s.failed("the API's answer does not hold the value; look at parameterValuePathTemplate")
 	}
 	return found.words(), nil
+}
+
+// refused is the fault of a policy that was not given what it asked for. It keeps what the
+// API means by that: its words, whether it is worth trying again, and when.
+func (s *settings) refused(e *Exchange, method string, answer *upstream.Response, what string) error {
+	f := s.failed("the API answered %d when it was asked for %s", answer.Status, what)
+	if e.Diagnose == nil {
+		return f.With("status", strconv.Itoa(answer.Status))
+	}
+	p := e.Diagnose(answer, asksOnly(method))
+	if p == nil {
+		return f.With("status", strconv.Itoa(answer.Status))
+	}
+	what, remedy, _ := strings.Cut(what, "; ")
+	if p.Retryable {
+		remedy = "try again later"
+	}
+	f = s.failed("the API was asked for %s: %s; %s", what, p.Message, remedy)
+	if p.Retryable {
+		f = fault.Unavailable(f.Reason(), "%s", f.Message())
+	}
+	f = f.With("operation", s.operation).With("policy", s.template).
+		With("status", strconv.Itoa(answer.Status)).With("upstream_reason", p.Reason)
+	if p.RetryAfter > 0 {
+		f = f.RetryAfter(p.RetryAfter)
+	}
+	return f
+}
+
+// asksOnly reports whether a request of this method changes nothing (RFC 9110, section 9.2.1).
+func asksOnly(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }

@@ -40,7 +40,11 @@ func updateNextLink(s settings) (Step, error) {
 		if err != nil {
 			return s.explain(err)
 		}
-		return s.explain(d.assign(object, []pathStep{{Name: name}}, value))
+		if err := d.assign(object, []pathStep{{Name: name}}, value); err != nil {
+			return s.explain(err)
+		}
+		e.Next = link
+		return nil
 	}, nil
 }
 

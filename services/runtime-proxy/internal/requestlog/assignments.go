@@ -61,23 +61,28 @@ func assignedSize(text string, sign, edge byte) int {
 		}
 		return min(quotedEnd(text), len(text))
 	}
+	switch {
+	case edge != 0:
+		if whole := wholeSize(text, edge); sign == ':' || !strings.ContainsAny(text[:whole], "&;") {
+			return whole
+		}
+	case sign == ':':
+		return 0 // prose
+	}
+	if end := strings.IndexAny(text, space+"\"'<>&;,|)}\\"); end >= 0 {
+		return end
+	}
+	return len(text)
+}
+
+// wholeSize returns how long a value is that ends with its line, or with the quote before
+// its name.
+func wholeSize(text string, edge byte) int {
 	ends := "\r\n"
 	if edge == '"' || edge == '\'' {
 		ends += string(edge)
 	}
-	whole := strings.IndexAny(text, ends)
-	if whole < 0 {
-		whole = len(text)
-	}
-	switch {
-	case edge != 0 && !strings.ContainsAny(text[:whole], "&;"):
-		return whole
-	case sign == ':' && edge == 0:
-		return 0 // prose
-	case sign == ':':
-		return whole
-	}
-	if end := strings.IndexAny(text, space+"\"'<>&;,|)}\\"); end >= 0 {
+	if end := strings.IndexAny(text, ends); end >= 0 {
 		return end
 	}
 	return len(text)

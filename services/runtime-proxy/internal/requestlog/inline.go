@@ -15,29 +15,45 @@ func withoutUsers(text string) string {
 		return text
 	}
 	var out strings.Builder
-	for {
-		head, rest, ok := strings.Cut(text, "//")
-		if !ok {
-			out.WriteString(text)
+	done, word, at := 0, 0, 0 // where the text is passed on to, and where the next word and the next "@" end
+	for i := 0; ; {
+		slashes := strings.Index(text[i:], "//")
+		if slashes < 0 {
+			out.WriteString(text[done:])
 			return out.String()
 		}
-		out.WriteString(head + "//")
-		user := userOf(rest)
-		if user != "" && (strings.HasSuffix(head, ":") || strings.Contains(user, ":")) {
-			out.WriteString(Redacted)
-			rest = rest[len(user):]
+		scheme := text[i : i+slashes]
+		i += slashes + len("//")
+		word, at = following(text, i, word, space+"\"'<>\\"), following(text, i, at, "@")
+		if at >= word {
+			continue
 		}
-		text = rest
+		user := userOf(text[i:word])
+		if user != "" && (strings.HasSuffix(scheme, ":") || strings.Contains(user, ":")) {
+			out.WriteString(text[done:i] + Redacted)
+			i += len(user)
+			done = i
+		}
 	}
+}
+
+// following returns where the first of some characters is in a text from a place on, its
+// length if there is none. It looks only if the one that was found last lies before
+// that: the whole text is read once, however many places there are.
+func following(text string, from, last int, chars string) int {
+	if last >= from {
+		return last
+	}
+	if next := strings.IndexAny(text[from:], chars); next >= 0 {
+		return from + next
+	}
+	return len(text)
 }
 
 // userOf returns the user information that an authority begins with. A password that
 // is not escaped may hold what ends an authority: then what follows the colon is no
 // port.
 func userOf(text string) string {
-	if end := strings.IndexAny(text, space+"\"'<>\\"); end >= 0 {
-		text = text[:end]
-	}
 	authority := text
 	if end := strings.IndexAny(text, "/?#"); end >= 0 {
 		authority = text[:end]

@@ -1,7 +1,6 @@
 package requestlog
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -83,11 +82,23 @@ func (s *memberScan) string() {
 	}
 }
 
-// hide takes out values that have been passed on already, the last one first.
+// hide takes out values that have been passed on already, the first one first.
 func (s *memberScan) hide(places []int) {
-	for _, at := range slices.Backward(places) {
-		s.out = slices.Replace(s.out, at, at+valueEnd(string(s.out[at:])), []byte(`"`+Redacted+`"`)...)
+	if len(places) == 0 {
+		return
 	}
+	first := places[0]
+	rest, read := string(s.out[first:]), 0
+	s.out = s.out[:first]
+	for _, place := range places {
+		at := place - first
+		if at < read {
+			continue // in a list that is gone
+		}
+		s.out = append(s.out, rest[read:at]+`"`+Redacted+`"`...)
+		read = at + valueEnd(rest[at:])
+	}
+	s.out = append(s.out, rest[read:]...)
 }
 
 // isSecret reports whether a member is a secret by its name, and its value, which

@@ -35,6 +35,19 @@ func newRedactor(common *words, known func(string) string, own []string) *redact
 // text takes the connection's secrets out of any text.
 func (r *redactor) text(text string) string { return r.known(text) }
 
+// head returns the beginning of any text, redacted: see [Lookahead].
+func (r *redactor) head(text string, limit int) string {
+	cut := len(text) > limit+Lookahead
+	if cut {
+		text = text[:limit+Lookahead]
+	}
+	text = r.said(text, 0)
+	if cut { // a secret may have been cut off at the end, and not been found
+		text = text[:max(0, len(text)-Lookahead)]
+	}
+	return clip(text, limit)
+}
+
 // said redacts any text: a URL, the value of a field, a line of a log, a body, or what
 // one of their parts says once it is decoded, which is deeper by one.
 func (r *redactor) said(text string, depth int) string {
@@ -74,7 +87,7 @@ func (r *redactor) header(header map[string][]string) (lines []*runtimev1.Reques
 			if r.names.field(name) {
 				value = Redacted
 			}
-			line := &runtimev1.RequestLogHeader{Name: clip(r.text(name), maxText), Value: clip(r.said(value, 0), maxValue)}
+			line := &runtimev1.RequestLogHeader{Name: clip(r.text(name), maxText), Value: r.head(value, maxValue)}
 			if size += len(line.GetName()) + len(line.GetValue()); len(lines) == maxHeaders || size > maxHeader {
 				return lines
 			}

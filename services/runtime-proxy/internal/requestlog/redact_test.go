@@ -129,6 +129,7 @@ func TestBodiesShowNoSecrets(t *testing.T) {
 		{"schemes in text", "text/plain", "send Authorization: Bearer xyz\nor Basic eDp5==", "send Authorization: Bearer [redacted]\nor Basic [redacted]"},
 		{"what a scheme asks for", "text/plain", `Bearer realm="x", error=invalid_token`, `Bearer realm="x", error=invalid_token`},
 		{"a value before its name", "application/json", `[{"value":"x","name":"password"},{"content":{"a":[1,"}"]},"data":"y","type":"token","b":1},{"value":"z","name":"color"}]`, `[{"value":"[redacted]","name":"password"},{"content":"[redacted]","data":"[redacted]","type":"token","b":1},{"value":"z","name":"color"}]`},
+		{"a list that does not end before its name", "application/json", `{"value":["x","value":"y","name":"password"`, `{"value":"[redacted]""password"`},
 		{"a value around another", "application/json", `{"value":{"value":"x","key":"password"},"name":"secret","c":"d"}`, `{"value":"[redacted]","name":"secret","c":"d"}`},
 		{"names of several words", "application/json", `{"smtp_pass":"x","cardPin":"y","dbPwd":"z","passes":1,"spinning":"a","footprint":"b","account_sid":"c"}`, `{"smtp_pass":"[redacted]","cardPin":"[redacted]","dbPwd":"[redacted]","passes":1,"spinning":"a","footprint":"b","account_sid":"c"}`},
 		{"a form of nested names", "application/x-www-form-urlencoded", "card[cvc]=123&user%5Bpin%5D=9&user.password=x&card[exp]=1", "card[cvc]=[redacted]&user%5Bpin%5D=[redacted]&user.password=[redacted]&card[exp]=1"},

@@ -109,7 +109,7 @@ func (t *Tap) entry(e *Exchange) *runtimev1.RequestLogEntry {
 	r := newRedactor(t.log.words, e.Redact, e.Secret)
 	entry := &runtimev1.RequestLogEntry{
 		Time: timestamppb.New(e.Time), OperationId: clip(e.Operation, maxText), Principal: clip(e.Principal, maxText),
-		Method: clip(r.text(e.Method), maxText), Url: clip(r.said(e.URL, 0), maxURL),
+		Method: clip(r.text(e.Method), maxText), Url: r.head(e.URL, maxURL),
 		RequestHeaders: r.header(e.RequestHeader), RequestBytes: e.RequestBytes,
 		StatusCode: int32(e.Status), ResponseHeaders: r.header(e.ResponseHeader), ResponseBytes: e.ResponseBytes,
 		Latency: durationpb.New(e.Latency), Attempt: int32(e.Attempt),
@@ -122,7 +122,7 @@ func (t *Tap) entry(e *Exchange) *runtimev1.RequestLogEntry {
 		entry.ResponseBody, entry.ResponseBodyCut = r.body(e.ResponseHeader, e.ResponseBody, e.ResponseBytes)
 	}
 	for _, line := range e.Logs[:min(len(e.Logs), maxLogs)] {
-		entry.Logs = append(entry.Logs, string(line.Level)+" "+clip(r.said(line.Text, 0), maxText))
+		entry.Logs = append(entry.Logs, string(line.Level)+" "+r.head(line.Text, maxText))
 	}
 	return entry
 }

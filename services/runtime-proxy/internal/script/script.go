@@ -130,6 +130,8 @@ type Run struct {
 
 	// Logs are the lines that the code logged so far.
 	Logs []sandbox.Line
+	// Dropped is how many lines more it logged than are kept.
+	Dropped int
 	// Sent is how many requests it sent.
 	Sent int
 
@@ -180,6 +182,7 @@ func (r *Runner) run(ctx context.Context, run *Run, f sandbox.Function, req *req
 	}
 	result, err := r.pool.Run(ctx, i)
 	run.Logs = append(run.Logs, concealed(result.Logs, run.Handles)...)
+	run.Dropped += result.LogsDropped
 	run.Sent += result.Sends
 	if err != nil {
 		return result, explain(err, run.Operation, run.last)
@@ -251,8 +254,11 @@ func crowded(operation string) *fault.Error {
 }
 
 func allowed(failure *sandbox.Error) string {
-	if failure.Limit == sandbox.LimitTime {
+	switch failure.Limit {
+	case sandbox.LimitTime:
 		return (time.Duration(failure.Allowed) * time.Millisecond).String()
+	case sandbox.LimitStack:
+		return "fixed"
 	}
 	return strconv.FormatInt(failure.Allowed, 10)
 }

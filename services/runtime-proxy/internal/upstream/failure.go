@@ -23,6 +23,7 @@ const (
 	reset
 	garbage
 	oversized // the header of an answer
+	miscoded  // content that is not compressed as it says
 	refused   // the client certificate, or that there is none
 )
 
@@ -65,7 +66,9 @@ func (k kind) String() string {
 	case garbage:
 		return "the API answered something that is not HTTP"
 	case oversized:
-		return "the header of the API's answer is longer than 64 KiB"
+		return "the header of the API's answer is longer than 64 KiB, or has more than 1000 fields"
+	case miscoded:
+		return "the content of the API's answer is not compressed as it says"
 	case reset, unreachable, untrusted, refused:
 	}
 	return "the API closed the connection"
@@ -80,7 +83,9 @@ func (k kind) fault(host string) *fault.Error {
 	case garbage:
 		return fault.Unavailable(fault.ReasonUpstreamInvalidResponse, "the API at %q answered something that is not http; check the server url", host)
 	case oversized:
-		return fault.Unavailable(fault.ReasonUpstreamInvalidResponse, "the API at %q answered with a header that is longer than the limit of 64 KiB; ask it for less, or tell those who run it", host)
+		return fault.Unavailable(fault.ReasonUpstreamInvalidResponse, "the API at %q answered with a header that is longer than the limit of 64 KiB, or has more than 1000 fields; ask it for less, or tell those who run it", host)
+	case miscoded:
+		return fault.Unavailable(fault.ReasonUpstreamInvalidResponse, "the API at %q answered with content that is not gzip, as its Content-Encoding says; tell those who run it", host)
 	case untrusted:
 		return fault.Unavailable(fault.ReasonUpstreamUnreachable, "no trusted connection to the API at %q can be made: its certificate or its tls settings are not accepted", host).With("tls", "untrusted")
 	case unreachable, refused:
@@ -106,6 +111,9 @@ func classify(ctx context.Context, err error, written bool) kind {
 	}
 	if isOversized(err.Error()) {
 		return oversized
+	}
+	if strings.Contains(err.Error(), "gzip: invalid") || strings.Contains(err.Error(), "flate: corrupt") {
+		return miscoded
 	}
 	if phrase := nonsense(err.Error()); phrase != "" && !isBroken(err) {
 		return garbage

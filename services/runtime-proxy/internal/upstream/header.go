@@ -18,17 +18,6 @@ func isHopByHop(name string) bool {
 	return false
 }
 
-// RemoveHopByHop removes the fields of a single connection from a header, those
-// that its Connection field names included.
-func RemoveHopByHop(header http.Header) {
-	removeNamed(header)
-	for name := range header {
-		if isHopByHop(name) {
-			delete(header, name)
-		}
-	}
-}
-
 // removeNamed removes the fields that the Connection field names.
 func removeNamed(header http.Header) {
 	for _, line := range header["Connection"] {
@@ -45,13 +34,27 @@ func removeNamed(header http.Header) {
 // would pass for a word of ours.
 const ownPrefix = "Ferrule-"
 
-// isOfOrigin tells fields that act on the origin that sends them, which would be
-// ours, and those of our own name. Cookies are among them: a cookie is between an API and its host, and our
-// host is that of all connections, so that one API's cookie would go to the
-// next.
+// isOfOrigin tells fields that act on the origin that sends them beyond their own answer,
+// which would be ours, and those of our own name. Our origin is that of all connections, so
+// that one API could watch, log out or reconfigure what browsers do with all others:
+//
+//   - what is kept and sent again, such as a cookie, a login, a dictionary or a bound session;
+//   - what browsers are to do from now on: keys, transports, isolation, hints that they send;
+//   - whom they tell about it: reports of network errors and of policies go to the API with
+//     the URLs of others, and with what is in them;
+//   - what scripts on our origin may do, or are prefetched.
 func isOfOrigin(name string) bool {
 	switch name {
-	case "Set-Cookie", "Set-Cookie2", "Strict-Transport-Security", "Alt-Svc", "Clear-Site-Data", "Public-Key-Pins", "Service-Worker-Allowed":
+	case "Set-Cookie", "Set-Cookie2", "Clear-Site-Data", "Set-Login", "Activate-Storage-Access",
+		"Sec-Session-Registration", "Sec-Session-Challenge", "Secure-Session-Registration", "Secure-Session-Challenge",
+		"Use-As-Dictionary", "Service-Worker-Allowed", "Sourcemap", "X-Sourcemap", "Speculation-Rules",
+		"Strict-Transport-Security", "Public-Key-Pins", "Public-Key-Pins-Report-Only", "Expect-Ct", "Alt-Svc",
+		"Origin-Agent-Cluster", "Accept-Ch", "Accept-Ch-Lifetime", "Critical-Ch", "Supports-Loading-Mode",
+		"X-Permitted-Cross-Domain-Policies", "Origin-Trial", "Observe-Browsing-Topics",
+		"Nel", "Report-To", "Reporting-Endpoints", "Content-Security-Policy-Report-Only",
+		"Cross-Origin-Opener-Policy-Report-Only", "Cross-Origin-Embedder-Policy-Report-Only",
+		"Permissions-Policy-Report-Only", "Document-Policy-Report-Only", "Integrity-Policy-Report-Only",
+		"Attribution-Reporting-Register-Source", "Attribution-Reporting-Register-Trigger":
 		return true
 	}
 	return strings.HasPrefix(name, ownPrefix)
@@ -87,4 +90,24 @@ func CleanHeader(header http.Header) {
 			delete(header, name)
 		}
 	}
+	if lines := header["Content-Security-Policy"]; len(lines) > 0 {
+		header["Content-Security-Policy"] = withoutReports(lines)
+	}
+}
+
+// withoutReports takes out of policies whom browsers tell about what is not allowed: the
+// restrictions stay.
+func withoutReports(lines []string) []string {
+	out := make([]string, len(lines))
+	for i, line := range lines {
+		var kept []string
+		for one := range strings.SplitSeq(line, ";") {
+			name, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(one)), " ")
+			if name != "report-uri" && name != "report-to" {
+				kept = append(kept, one)
+			}
+		}
+		out[i] = strings.Join(kept, ";")
+	}
+	return out
 }

@@ -151,6 +151,29 @@ func TestHeadersOfOneConnectionAreRemoved(t *testing.T) {
 	}
 }
 
+// TestWhatActsOnOurOriginIsRemoved, while what is about the answer stays.
+func TestWhatActsOnOurOriginIsRemoved(t *testing.T) {
+	for _, name := range []string{
+		"NEL", "Report-To", "Reporting-Endpoints", "Accept-CH", "Critical-CH", "Origin-Agent-Cluster", "Set-Login", "Clear-Site-Data",
+		"Public-Key-Pins", "Public-Key-Pins-Report-Only", "Content-Security-Policy-Report-Only", "Service-Worker-Allowed", "SourceMap", "X-SourceMap",
+		"Alt-Svc", "Expect-CT", "Speculation-Rules", "Use-As-Dictionary", "Sec-Session-Registration", "Attribution-Reporting-Register-Source",
+	} {
+		h := http.Header{}
+		h.Set(name, "x")
+		if CleanHeader(h); len(h) != 0 {
+			t.Errorf("%s passes", name)
+		}
+	}
+	h := http.Header{
+		"Content-Security-Policy": {"default-src 'none'; report-uri https://x.example/r; Report-To group", "sandbox"},
+		"X-Frame-Options":         {"DENY"}, "Permissions-Policy": {"camera=()"},
+	}
+	CleanHeader(h)
+	if got := strings.Join(h["Content-Security-Policy"], "|"); got != "default-src 'none'|sandbox" || len(h) != 3 {
+		t.Errorf("header %v", h)
+	}
+}
+
 func TestPathsGoOutAsTheyAre(t *testing.T) {
 	for _, path := range []string{"/a%2Fb", "//a//b", "/{x}/é", "/a%zz", "/%7e"} {
 		u := &url.URL{Scheme: "https", Host: "api.example.com", RawQuery: "q=%41"}

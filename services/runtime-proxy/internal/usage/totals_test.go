@@ -432,7 +432,7 @@ func fill(t testing.TB, b *bus.Bus, hours, connections int) {
 			address := bus.UsageAddress{
 				Environment: "default", Hour: hourName(hourOf(noon) - int64(h)), Connector: "crm", Connection: fmt.Sprint("crm-", c), Process: "p",
 			}
-			if _, err := js.PublishAsync(address.Subject(), data); err != nil {
+			if _, err := js.PublishAsync(address.Subject(), data, jetstream.WithStallWait(testkit.Patience)); err != nil {
 				t.Fatal(err)
 			}
 		}

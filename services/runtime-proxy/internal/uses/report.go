@@ -28,8 +28,8 @@ const (
 	// interval is how often uses are reported.
 	interval = 10 * time.Second
 	// maxPending is how many batches wait for the vault. Of what is older, only how
-	// often each connection was used is kept.
-	maxPending = 20
+	// often each connection was used is kept. Two full tables have room.
+	maxPending = 2 * maxKeys / maxBatch
 	// sendTime is the time for one batch, and stopTime that for all at the end.
 	sendTime = 10 * time.Second
 	stopTime = 5 * time.Second

@@ -40,11 +40,14 @@ const (
 	// shards is how many parts the table has, so that calls rarely wait for each
 	// other. A power of two.
 	shards = 32
-	// reportAt is how many different uses are reported without waiting.
-	reportAt = maxBatch
-	// maxKeys is how many different uses the table holds. Whoever adds one more
-	// empties it first.
-	maxKeys = 10_000
+	// maxKeys is how many different uses the table holds, some 250 bytes each.
+	// Whoever adds one more empties it first.
+	maxKeys = 50_000
+	// reportAt is how many different uses are reported without waiting. It is much
+	// more than connections in turn make in ten seconds: a report as soon as there
+	// is enough for a batch would be one for every thousand calls of them, and say
+	// no more than one in ten seconds.
+	reportAt = maxKeys / 2
 )
 
 // use is what is counted.

@@ -181,19 +181,37 @@ func (r *rig) noteMany(n, connections int) {
 
 func TestManyDifferentUsesAreReportedAtOnce(t *testing.T) {
 	run(t, &vault{}, func(t *testing.T, r *rig) {
-		r.noteMany(999, 10)
+		r.noteMany(24_999, 10)
 		synctest.Wait()
 		if r.vault.called() != 0 {
 			t.Fatal("it was reported too early")
 		}
-		r.noteMany(1000, 10) // one of them is new
+		r.noteMany(25_000, 10) // one of them is new
 		synctest.Wait()
 		if r.vault.called() == 0 {
-			t.Error("a thousand different uses were not reported at once")
+			t.Error("25,000 different uses were not reported at once")
 		}
 		r.stop()
-		if r.vault.total("") != 1999 {
+		if r.vault.total("") != 49_999 {
 			t.Errorf("%d uses were recorded", r.vault.total(""))
+		}
+	})
+}
+
+func TestConnectionsInTurnAreReportedOnceInTenSeconds(t *testing.T) {
+	run(t, &vault{}, func(t *testing.T, r *rig) {
+		for range 8 {
+			for i := range 10_000 {
+				r.Note(name(fmt.Sprint("c", i)), "ann", "", "api.example.com:443")
+			}
+			r.wait(time.Second)
+		}
+		if r.vault.called() != 0 {
+			t.Errorf("%d reports before the ten seconds were over", r.vault.called())
+		}
+		r.wait(2 * time.Second)
+		if r.vault.called() != 10 || r.vault.total("") != 80_000 {
+			t.Errorf("%d reports of %d uses, want ten for ten thousand connections", r.vault.called(), r.vault.total(""))
 		}
 	})
 }
@@ -231,7 +249,7 @@ func TestTheWaitForTheVaultIsNeverMoreThanAMinute(t *testing.T) {
 			r.wait(time.Minute)
 		}
 		before := r.vault.called()
-		r.noteMany(5000, 10) // do not make it come back
+		r.noteMany(30_000, 10) // do not make it come back
 		for range 10 {
 			r.wait(time.Minute)
 		}
@@ -242,7 +260,7 @@ func TestTheWaitForTheVaultIsNeverMoreThanAMinute(t *testing.T) {
 		r.vault.answers = nil
 		r.vault.mu.Unlock()
 	})
-	if v.total("") != 5001 {
+	if v.total("") != 30_001 {
 		t.Errorf("%d uses were recorded", v.total(""))
 	}
 }
@@ -270,7 +288,7 @@ func TestHoweverLongTheVaultIsGoneEveryUseIsCounted(t *testing.T) {
 				t.Errorf("%d uses of connection %d", got, i)
 			}
 		}
-		if n := len(r.vault.recorded); n > 20*1000+100 {
+		if n := len(r.vault.recorded); n > 100*1000+100 {
 			t.Errorf("%d entries were kept meanwhile", n)
 		}
 		for _, u := range r.vault.recorded {

@@ -91,7 +91,7 @@ func (b *body) Close() error {
 type unzipped struct {
 	io.Closer
 
-	from io.Reader
+	from complete
 	zip  *gzip.Reader // nil before the first read
 	err  error
 }
@@ -99,17 +99,40 @@ type unzipped struct {
 // Read implements [io.Reader].
 func (u *unzipped) Read(p []byte) (int, error) {
 	if u.err == nil && u.zip == nil {
-		u.zip, u.err = gzip.NewReader(u.from)
+		u.zip, u.err = gzip.NewReader(&u.from)
 	}
 	if u.err != nil {
-		return 0, u.err
+		return 0, u.explain(u.err)
 	}
-	return u.zip.Read(p)
+	n, err := u.zip.Read(p)
+	return n, u.explain(err)
+}
+
+// explain tells content that ends too early from a connection that does.
+func (u *unzipped) explain(err error) error {
+	if u.from.ended && errors.Is(err, io.ErrUnexpectedEOF) {
+		return errZip
+	}
+	return err
+}
+
+// complete notes whether a body was read to its proper end.
+type complete struct {
+	io.Reader
+
+	ended bool
+}
+
+// Read implements [io.Reader].
+func (c *complete) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.ended = c.ended || errors.Is(err, io.EOF)
+	return n, err
 }
 
 // unzip makes a compressed answer a plain one.
 func unzip(resp *http.Response) {
-	resp.Body = &unzipped{Closer: resp.Body, from: resp.Body}
+	resp.Body = &unzipped{Closer: resp.Body, from: complete{Reader: resp.Body}}
 	resp.Header.Del("Content-Encoding")
 	resp.Header.Del("Content-Length")
 	resp.ContentLength = -1

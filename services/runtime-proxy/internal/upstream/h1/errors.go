@@ -16,7 +16,7 @@ var (
 	errVersion       = errors.New("malformed HTTP version: not HTTP/1")
 	errField         = errors.New("malformed MIME header: a line is not a field")
 	errFolded        = errors.New("malformed MIME header: a field goes on in the next line")
-	errFieldCount    = errors.New("malformed MIME header: too many fields")
+	errFieldCount    = errors.New("server response headers exceeded the limit of fields")
 	errHeaderSize    = errors.New("server response headers exceeded the limit")
 	errLength        = errors.New("bad Content-Length: not one number")
 	errLengths       = errors.New("multiple Content-Length values that differ")
@@ -27,6 +27,7 @@ var (
 	errTrailer       = errors.New("malformed HTTP response: a trailer that frames the message")
 	errTrailerLine   = errors.New("malformed chunked encoding: a line of the trailer ends with a bare LF")
 	errInformational = errors.New("unexpected number of informational answers")
+	errZip           = errors.New("gzip: invalid, it ends too early")
 	errSwitched      = errors.New("unexpected switch of protocols")
 )
 

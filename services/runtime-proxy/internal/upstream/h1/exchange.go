@@ -75,13 +75,25 @@ func (x *exchange) run(req *http.Request, m *message) (*http.Response, error) {
 
 // attach has the connection hung up at the end of the context.
 func (x *exchange) attach() {
-	if ending, ok := x.ctx.Value(EndingKey{}).(Ending); ok && ending.Attach(x.conn.hangUp) {
+	if ending := endingOf(x.ctx); ending != nil && ending.Attach(x.conn.hangUp) {
 		x.ending = ending
 		return
 	}
 	if x.ctx.Done() != nil {
 		x.stop = context.AfterFunc(x.ctx, x.conn.hangUp)
 	}
+}
+
+// endingOf returns the Ending that a context is, or that it ends with: one with values
+// in between. Whatever ends earlier has a channel of its own.
+func endingOf(ctx context.Context) Ending {
+	if ending, ok := ctx.(Ending); ok {
+		return ending
+	}
+	if ending, ok := ctx.Value(EndingKey{}).(Ending); ok && ending.Done() == ctx.Done() {
+		return ending
+	}
+	return nil
 }
 
 // detach undoes it, and reports whether the connection was not hung up.

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
+
+	"github.com/ferrule-dev/ferrule/pkg/lifetime"
 )
 
 // Hooks are told what happens to a request. They are called by the goroutine that
@@ -55,16 +57,8 @@ func withTrace(ctx context.Context, hooks Hooks) context.Context {
 }
 
 // EndingKey is what a context answers with an [Ending] for, if it is one.
-type EndingKey struct{}
+type EndingKey = lifetime.Key
 
 // Ending is what a context can be to spare an exchange the cost of
-// [context.AfterFunc]: four allocations and about 2 us of each call. It is safe for
-// concurrent use.
-type Ending interface {
-	// Attach has hangUp called once when the context ends, at once if it has ended,
-	// unless Detach comes before. hangUp does not wait. The result is false, and
-	// hangUp is never called, if another one is attached.
-	Attach(hangUp func()) bool
-	// Detach reports whether hangUp was not called, and will not be.
-	Detach() bool
-}
+// [context.AfterFunc]: four allocations and about 2 us of each call.
+type Ending = lifetime.Ending

@@ -84,6 +84,9 @@ func (p *pool) get(ctx context.Context, to place, fresh bool) (*conn, error) {
 			}
 		}
 		switch {
+		case c != nil && fresh:
+			c.hangUp() // its right to be open goes to the fresh one
+			return p.open(ctx, h)
 		case c == nil:
 			return p.open(ctx, h)
 		case c.silent() && p.clock.Now().Sub(c.since) < p.limits.idleAge:
