@@ -12,8 +12,9 @@ import (
 const (
 	// healthTarget is the condition of the background work.
 	healthTarget = "triggers"
-	// reconcileEvery is how often every subscription is looked at.
-	reconcileEvery = 10 * time.Minute
+	// rescueEvery is how often it is looked for subscriptions that should have been
+	// polled.
+	rescueEvery = 10 * time.Minute
 	// reconcileRetry is when that is tried again after a failure, and after a
 	// schedule could not be set.
 	reconcileRetry = 2 * time.Second
@@ -49,24 +50,34 @@ func (s *Service) Run(ctx context.Context) error {
 	return group.Run(ctx)
 }
 
-// poll takes polls that are due.
+// poll takes polls that are due. Each is a trace of its own, which its events go on with.
 func (s *Service) poll(ctx context.Context) error {
+	tracer := s.env.Tracer.Tracer(scope)
 	return s.scheduler.Consume(ctx, s.cfg.PollWorkers, func(ctx context.Context, f schedule.Firing) (time.Time, []byte, error) {
+		ctx, span := tracer.Start(ctx, "poll")
+		defer span.End()
 		next, err := s.triggers.Poll(ctx, f.ID, f.Due)
 		return next, nil, err
 	})
 }
 
-// reconcile gives schedules to those subscriptions that lack one: at the start,
-// from time to time, and soon after one could not be set.
+// reconcile gives schedules to those subscriptions that lack one: to all at the start
+// and soon after one could not be set, from time to time to those that are overdue.
 func (s *Service) reconcile(ctx context.Context) error {
+	look := s.triggers.Reconcile
 	for {
-		wait := s.reconcileOnce(ctx)
+		wait := rescueEvery
+		if s.reconciled(ctx, look) {
+			look = s.triggers.Rescue
+		} else {
+			wait, look = reconcileRetry, s.triggers.Reconcile
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-s.env.Clock.After(wait):
 		case <-s.triggers.Unscheduled():
+			look = s.triggers.Reconcile
 			if !s.pause(ctx, reconcileRetry) { // what failed just now would fail again
 				return nil
 			}
@@ -74,15 +85,14 @@ func (s *Service) reconcile(ctx context.Context) error {
 	}
 }
 
-// reconcileOnce returns how long to wait until the next time.
-func (s *Service) reconcileOnce(ctx context.Context) time.Duration {
-	err := unlessStopped(ctx, s.triggers.Reconcile(ctx))
+// reconciled reports whether schedules could be looked after.
+func (s *Service) reconciled(ctx context.Context, look func(context.Context) error) bool {
+	err := unlessStopped(ctx, look(ctx))
 	s.env.Health.Set(healthTarget, err)
-	if err == nil {
-		return reconcileEvery
+	if err != nil {
+		s.env.Log.WarnContext(ctx, "not every polling subscription could be scheduled, trying again", "error", err)
 	}
-	s.env.Log.WarnContext(ctx, "not every polling subscription could be scheduled, trying again", "error", err)
-	return reconcileRetry
+	return err == nil
 }
 
 // unlessStopped drops the error of work that was told to stop.

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/metric/noop"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -48,7 +49,7 @@ import (
 // world is everything that outlives a process of the trigger service: the API,
 // the other services, the message bus, the store, the files.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	api      *inventorytest.API
 	neighbor *memnet.Listener // registry, vault and runtime
 	nats     *embedded.Server
@@ -60,14 +61,14 @@ type world struct {
 	log      *slog.Logger
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	return newWorldIn(t, memkv.New(), t.TempDir(), t.TempDir())
 }
 
 // newWorldIn is newWorld with a store, a directory for the service and one for
 // the message bus that may have been used before.
-func newWorldIn(t *testing.T, store kv.Store, dir, natsDir string) *world {
+func newWorldIn(t testing.TB, store kv.Store, dir, natsDir string) *world {
 	t.Helper()
 	key, err := authn.NewKey()
 	if err != nil {
@@ -149,6 +150,7 @@ func (w *world) begin(store kv.Store) *process {
 	p := &process{world: w, health: health.New(w.log)}
 	p.service, err = build(service.Env{
 		Name: service.Trigger, Log: w.log, Clock: clock.System(), Store: store, Bus: b, Guard: guard, Health: p.health, Meter: noop.NewMeterProvider(),
+		Tracer:  sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample())),
 		DataDir: w.dir, Verifier: w.verifier, Client: func(string) grpc.ClientConnInterface { return neighbors },
 	}, Config{PublicURL: "https://ferrule.example.com/", PollWorkers: 4, SinkWorkers: 4}, w.limits)
 	if err != nil {
@@ -255,14 +257,14 @@ func (p *process) events(name string) (data []string) {
 
 func item(id string) string { return fmt.Sprintf(`{"id":%q}`, id) }
 
-func wantReason(t *testing.T, err error, want fault.Reason) {
+func wantReason(t testing.TB, err error, want fault.Reason) {
 	t.Helper()
 	if got := fault.ReasonOf(err); got != want {
 		t.Fatalf("reason %q, want %q (%v)", got, want, err)
 	}
 }
 
-func equal(t *testing.T, what string, got, want []string) {
+func equal(t testing.TB, what string, got, want []string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
 		t.Fatalf("%s:\n got %q\nwant %q", what, got, want)

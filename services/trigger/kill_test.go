@@ -137,7 +137,7 @@ func listed(ids []string) *core.Answer {
 }
 
 // lines returns the complete lines of a file.
-func lines(t *testing.T, path string) []string {
+func lines(t testing.TB, path string) []string {
 	data, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
@@ -146,7 +146,7 @@ func lines(t *testing.T, path string) []string {
 	return all[:len(all)-1] // the last one is empty, or not written to its end
 }
 
-func appendLine(t *testing.T, path, line string) {
+func appendLine(t testing.TB, path, line string) {
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)

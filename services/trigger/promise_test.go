@@ -117,7 +117,7 @@ func (s *story) logged(id string) (data []string) {
 	return logged(s.t, testkit.Connect(s.t, s.nats), id)
 }
 
-func logged(t *testing.T, b *bus.Bus, id string) (data []string) {
+func logged(t testing.TB, b *bus.Bus, id string) (data []string) {
 	t.Helper()
 	stream, err := b.JetStream().Stream(t.Context(), bus.StreamEvents)
 	if err != nil {

@@ -86,13 +86,13 @@ func build(env service.Env, cfg Config, limits core.Config) (*Service, error) {
 		watch:     events.NewWatch(),
 		stopping:  make(chan struct{}),
 	}
-	subscriptions := store.New(env.Store, events.Message, s.relay.Notify)
+	subscriptions := store.New(env.Store, events.Format{PublicURL: cfg.base()}.Message, s.relay.Notify)
 	ctx, cancel := context.WithTimeout(context.Background(), checkTime)
 	defer cancel()
 	if err := subscriptions.CheckKey(ctx, keys.ID()); err != nil {
 		return nil, fmt.Errorf("check the webhook key: %w", err)
 	}
-	limits.PublicURL = cfg.base()
+	limits.PublicURL, limits.PollWorkers = cfg.base(), cfg.PollWorkers
 	if err := s.buildQueue(subscriptions); err != nil {
 		return nil, err
 	}
@@ -117,12 +117,13 @@ func (s *Service) ports(subscriptions *store.Store, keys *callback.Keys) core.Po
 		Connections:  remote.NewConnections(vaultv1.NewVaultServiceClient(s.env.Client(service.Vault))),
 		Definitions:  remote.NewDefinitions(registry),
 		Environments: remote.NewEnvironments(registry, s.env.Clock),
-		Events:       events.NewLog(s.env.Bus),
+		Events:       events.Format{PublicURL: s.cfg.base()}.Log(s.env.Bus),
 		Past:         s.reader,
 		Replays:      replays{Replay: events.Replay{Reader: s.reader}, queue: s.queue},
 		Schedules:    schedules{s.scheduler},
 		Keys:         keys,
 		KeySets:      jwks.New(s.env.Guard, s.env.Clock),
+		CheckHost:    s.env.Guard.CheckHost,
 		Clock:        s.env.Clock,
 		NewUID:       newUID,
 		Dice:         rand2.Float64,

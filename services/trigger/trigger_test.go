@@ -35,9 +35,13 @@ func TestBothTriggersFromTheSubscriptionToTheSink(t *testing.T) {
 	var mu sync.Mutex
 	posted := map[string]int{}
 	sink := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		var event struct{ ID string }
+		var event struct{ ID, DataSchema, TraceParent, Subscription string }
 		if err := json.NewDecoder(r.Body).Decode(&event); err != nil {
 			t.Error(err)
+		}
+		polled := strings.HasSuffix(event.Subscription, "/items") // the notification has no trace here
+		if !strings.HasPrefix(event.DataSchema, "https://ferrule.example.com/v1/environments/default/connectors/inventory/revisions/") || polled && event.TraceParent == "" {
+			t.Errorf("schema and trace: %+v", event)
 		}
 		mu.Lock()
 		defer mu.Unlock()

@@ -24,7 +24,7 @@ func (s *Server) IngestWebhook(ctx context.Context, req *triggerv1.IngestWebhook
 		header[name] = append(header[name], values[i])
 	}
 	reply, err := s.triggers.Ingest(ctx, core.Notification{
-		Token: req.GetToken(), Method: req.GetMethod(), Query: string(req.GetQuery()), Header: header, Body: req.GetBody(),
+		Token: req.GetToken(), Suffix: req.GetSuffix(), Method: req.GetMethod(), Query: string(req.GetQuery()), Header: header, Body: req.GetBody(),
 	})
 	if err != nil {
 		return nil, err

@@ -21,7 +21,9 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"strconv"
+	"sync"
 )
 
 const (
@@ -38,8 +40,10 @@ var encoding = base64.RawURLEncoding.Strict()
 // Keys derives tokens and secrets. It is immutable and safe for concurrent use,
 // and prints as nothing but its name.
 type Keys struct {
-	token, secret, seal, sink []byte
-	id                        string
+	secret, seal, sink []byte
+	id                 string
+
+	tokens sync.Pool // of hashes with the key of tokens, which would be scheduled anew for each notification
 }
 
 // New returns the keys that are derived from a master key of 32 bytes.
@@ -57,8 +61,8 @@ func New(master []byte) (*Keys, error) {
 		derived[purpose] = key
 	}
 	return &Keys{
-		token: derived["token"], secret: derived["secret"], seal: derived["seal"], sink: derived["sink"],
-		id: hex.EncodeToString(derived["id"][:8]),
+		secret: derived["secret"], seal: derived["seal"], sink: derived["sink"], id: hex.EncodeToString(derived["id"][:8]),
+		tokens: sync.Pool{New: func() any { return hmac.New(sha256.New, derived["token"]) }},
 	}, nil
 }
 
@@ -79,7 +83,7 @@ func (k *Keys) Token(uid string) string {
 		// A token for something else would never be accepted.
 		return ""
 	}
-	return encoding.EncodeToString(append(raw, sum(k.token, raw)...))
+	return encoding.EncodeToString(append(raw, k.tokenSum(raw)...))
 }
 
 // UID returns the unique id in a token; false unless this installation made it.
@@ -90,7 +94,7 @@ func (k *Keys) UID(token string) (string, bool) {
 	if err != nil || len(raw) != uidSize+sha256.Size || len(token) != encoding.EncodedLen(len(raw)) {
 		return "", false
 	}
-	if !hmac.Equal(sum(k.token, raw[:uidSize]), raw[uidSize:]) {
+	if !hmac.Equal(k.tokenSum(raw[:uidSize]), raw[uidSize:]) {
 		return "", false
 	}
 	return hex.EncodeToString(raw[:uidSize]), true
@@ -105,6 +109,15 @@ func (k *Keys) Secret(uid string, registration int) string {
 		of += "/" + strconv.Itoa(registration)
 	}
 	return hex.EncodeToString(sum(k.secret, []byte(of)))
+}
+
+// tokenSum is the part of a token that only this installation can compute.
+func (k *Keys) tokenSum(data []byte) []byte {
+	mac, _ := k.tokens.Get().(hash.Hash)
+	defer k.tokens.Put(mac)
+	mac.Reset()
+	mac.Write(data)
+	return mac.Sum(nil)
 }
 
 func sum(key, data []byte) []byte {

@@ -62,11 +62,16 @@ const minFailures = 3
 // exhausted reports whether a subscription has failed for so long that nothing is
 // tried any more.
 func (s Subscription) exhausted(c Cursor, now time.Time) bool {
+	return c.Failures >= minFailures && !now.Before(s.exhaustion(c))
+}
+
+// exhaustion is when a subscription that fails has failed for too long.
+func (s Subscription) exhaustion(c Cursor) time.Time {
 	bound := s.SuspendAfter
 	if bound == 0 {
 		bound = DefaultSuspendAfter
 	}
-	return c.Failures >= minFailures && now.Sub(c.FailingSince) >= bound
+	return c.FailingSince.Add(bound)
 }
 
 // retryAfter returns how long an API asks to wait before the next call, by the header

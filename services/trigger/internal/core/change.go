@@ -191,14 +191,7 @@ func (t *Triggers) wantedSinks(ctx context.Context, caller Caller, s Subscriptio
 	if !c.has(FieldSinks) {
 		return nil, nil
 	}
-	sinks, err := t.identified(c.Values.Sinks)
-	if err != nil {
-		return nil, err
-	}
-	if err := t.checkActions(ctx, caller, s.Name.Environment, sinks); err != nil {
-		return nil, err
-	}
-	return sinks, t.sealed(s.UID, sinks, c.Values.Authorizations)
+	return t.readySinks(ctx, caller, s, c.Values.Sinks, c.Values.Authorizations)
 }
 
 // carriedOver gives sinks what those with the same ids have: their secrets, and an

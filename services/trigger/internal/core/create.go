@@ -106,13 +106,7 @@ func (t *Triggers) Create(ctx context.Context, caller Caller, d Draft) (Subscrip
 		Owner: caller.Principal.Name, CreateTime: t.Clock.Now(), Split: d.Split, SuspendAfter: d.SuspendAfter,
 		Description: d.Description,
 	}
-	if s.Sinks, err = t.identified(d.Sinks); err != nil {
-		return Subscription{}, err
-	}
-	if err := t.checkActions(ctx, caller, d.Environment, s.Sinks); err != nil {
-		return Subscription{}, err
-	}
-	if err := t.sealed(s.UID, s.Sinks, d.Authorizations); err != nil {
+	if s.Sinks, err = t.readySinks(ctx, caller, s, d.Sinks, d.Authorizations); err != nil {
 		return Subscription{}, err
 	}
 	if rules != nil {
@@ -303,7 +297,7 @@ func (t *Triggers) baseline(ctx context.Context, s *Subscription, rule recurrenc
 		}
 		return polling.Seen{}, nil
 	case recoverable:
-		s.Polling.Cursor = t.failed(cursor, rule, err, now)
+		s.Polling.Cursor = t.failed(*s, rule, err, now)
 		return polling.Seen{}, nil
 	}
 	return polling.Seen{}, err

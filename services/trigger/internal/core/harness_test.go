@@ -174,6 +174,12 @@ func (l *log) Publish(_ context.Context, m outbox.Message) error {
 	return nil
 }
 
+// Start implements events.Publisher.
+func (l *log) Start(ctx context.Context, m outbox.Message) func() error {
+	err := l.Publish(ctx, m)
+	return func() error { return err }
+}
+
 // events returns the events that were stored, as their data's text.
 func (l *log) events() []string {
 	l.mu.Lock()
@@ -193,11 +199,14 @@ type schedules struct {
 	mu  sync.Mutex
 	due map[string]time.Time
 	err error
+
+	asked int // how often it was asked for anything
 }
 
 func (s *schedules) Put(_ context.Context, uid string, at time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.asked++
 	if s.err == nil {
 		s.due[uid] = at
 	}
@@ -206,6 +215,7 @@ func (s *schedules) Put(_ context.Context, uid string, at time.Time) error {
 
 func (s *schedules) PutIfAbsent(ctx context.Context, uid string, at time.Time) error {
 	s.mu.Lock()
+	s.asked++
 	_, there := s.due[uid]
 	s.mu.Unlock()
 	if there {

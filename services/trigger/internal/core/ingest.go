@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
@@ -19,10 +20,30 @@ const MaxNotification = 1 << 20
 // notification may have together, in bytes.
 const MaxHeader = 64 << 10
 
+// MaxHops is through how many sinks an event may come back as a notification: sinks that
+// lead to callback URLs in a circle would go round for ever, and each event may have
+// several sinks.
+const MaxHops = 4
+
+// HopsHeader is the header field with which sinks tell how many that were, themselves
+// included.
+const HopsHeader = "Ferrule-Hops"
+
+// hopsOf returns what a notification says about that; 0 if it is not a delivery of ours.
+func hopsOf(n Notification) int {
+	hops, err := strconv.ParseUint(n.Header.Get(HopsHeader), 10, 31)
+	if err != nil {
+		return 0
+	}
+	return int(hops)
+}
+
 // Notification is what arrived at a callback URL.
 type Notification struct {
 	// Token is the secret part of the URL.
 	Token string
+	// Suffix is what follows it in the path, with its slash; empty if nothing does.
+	Suffix string
 	// Method is the HTTP method.
 	Method string
 	// Query is the query string as it arrived, without "?".
@@ -46,7 +67,8 @@ type Reply struct {
 
 // Ingest makes an event of a notification, or one of each of its elements, and
 // returns how to answer: with 202, or what the API's preset says, once all events are
-// on the bus; 410 if the subscription is being removed or its time is over. While it
+// on the bus; 410 if the subscription is being removed or its time is over; 508 for what
+// has come through more than [MaxHops] sinks. While it
 // is paused or suspended what is signed is accepted and dropped, because APIs give up
 // callbacks that refuse. An error means that not everything was kept and the API
 // should try again, or had better not have called.
@@ -61,7 +83,7 @@ type Reply struct {
 func (t *Triggers) Ingest(ctx context.Context, n Notification) (Reply, error) {
 	// Whoever pauses or deletes the subscription waits until this one is done.
 	defer t.entries.enter(n.Token)()
-	s, err := t.subscriptionAt(ctx, n.Token)
+	s, err := t.subscriptionAt(ctx, n)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -85,6 +107,9 @@ func (t *Triggers) Ingest(ctx context.Context, n Notification) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
+	if hopsOf(n) > MaxHops {
+		return Reply{Status: http.StatusLoopDetected}, nil
+	}
 	if err := t.take(ctx, s, l, n, proof); err != nil {
 		return Reply{}, err
 	}
@@ -103,16 +128,17 @@ func (t *Triggers) take(ctx context.Context, s Subscription, l *listener, n Noti
 		t.activity.note(s.UID, t.Clock.Now())
 		return nil
 	}
-	// One after the other: they keep their order, and what is repeated after a
-	// failure is dropped by its id.
-	for _, e := range t.notified(s, l, n, proof) {
-		err := t.Events.Publish(ctx, e)
-		switch {
-		case errors.Is(err, ErrEventTooLarge):
-			return tooLarge(MaxNotification).Because(err)
-		case err != nil:
-			return fmt.Errorf("publish a notification of %s: %w", s.Name, err)
-		}
+	// What is repeated after a failure is dropped by its id.
+	events := t.notified(s, l, n, proof)
+	for i := range events {
+		events[i].Hops = hopsOf(n)
+	}
+	err := t.Events.PublishAll(ctx, events)
+	switch {
+	case errors.Is(err, ErrEventTooLarge):
+		return tooLarge(MaxNotification).Because(err)
+	case err != nil:
+		return fmt.Errorf("publish a notification of %s: %w", s.Name, err)
 	}
 	t.activity.note(s.UID, t.Clock.Now())
 	return nil
@@ -143,17 +169,17 @@ func headerBytes(header http.Header) (n int) {
 // messageOf is a notification as its signature covers it. Its URL is the one that
 // the API was told, whatever host the request names.
 func (t *Triggers) messageOf(n Notification) signature.Message {
-	url := t.cfg.PublicURL + "/hooks/" + n.Token
+	url := t.cfg.PublicURL + "/hooks/" + n.Token + n.Suffix
 	if n.Query != "" {
 		url += "?" + n.Query
 	}
 	return signature.Message{Method: n.Method, URL: url, Header: n.Header, Body: n.Body}
 }
 
-// subscriptionAt returns the subscription that a token belongs to.
-func (t *Triggers) subscriptionAt(ctx context.Context, token string) (Subscription, error) {
+// subscriptionAt returns the subscription whose callback URL a notification came to.
+func (t *Triggers) subscriptionAt(ctx context.Context, n Notification) (Subscription, error) {
 	unknown := fault.NotFound(fault.ReasonWebhookUnknown, "no subscription listens at this callback URL")
-	uid, ok := t.Keys.UID(token)
+	uid, ok := t.Keys.UID(n.Token)
 	if !ok {
 		return Subscription{}, unknown
 	}
@@ -163,7 +189,7 @@ func (t *Triggers) subscriptionAt(ctx context.Context, token string) (Subscripti
 		return Subscription{}, unknown
 	case err != nil:
 		return Subscription{}, fmt.Errorf("read subscription %s: %w", uid, err)
-	case s.Webhook == nil:
+	case s.Webhook == nil, n.Suffix != "" && !slices.Contains(s.Webhook.Suffixes, n.Suffix):
 		return Subscription{}, unknown
 	}
 	return s, nil

@@ -16,6 +16,10 @@ import (
 // nowhere is a bus that keeps nothing.
 type nowhere struct{}
 
+func (nowhere) Start(context.Context, outbox.Message) func() error {
+	return func() error { return nil }
+}
+
 func (nowhere) Publish(context.Context, outbox.Message) error { return nil }
 
 // BenchmarkIngest is what a notification costs besides the network and the bus.

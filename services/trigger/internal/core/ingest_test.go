@@ -44,6 +44,25 @@ func TestWithoutAnIDEachAcceptedNotificationIsAnEvent(t *testing.T) {
 	equal(t, "events", r.bus.events(), []string{"{}", "{}"})
 }
 
+func TestEventsThatGoInACircleAreDroppedAfterAFewSinks(t *testing.T) {
+	r := newRig(t)
+	s := r.create("hook", inventorytest.Webhook)
+	for _, tc := range []struct {
+		hops string
+		want int
+	}{{"", 202}, {"1", 202}, {"4", 202}, {"5", 508}, {"99", 508}, {"-9", 202}, {"many", 202}} {
+		before := len(r.bus.events())
+		n := r.notification(s, "", `{}`)
+		if tc.hops != "" {
+			n.Header.Set(core.HopsHeader, tc.hops)
+		}
+		reply, err := r.Ingest(t.Context(), n)
+		if err != nil || reply.Status != tc.want || len(r.bus.events())-before != 1 && tc.want == 202 || len(r.bus.events()) != before && tc.want == 508 {
+			t.Errorf("after %q sinks: %+v, %v", tc.hops, reply, err)
+		}
+	}
+}
+
 func TestWhatIsNotTheAPIsIsRefused(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -139,7 +158,15 @@ func TestANotificationIsAcceptedOnlyWhenItsEventIsSafe(t *testing.T) {
 func TestANotificationThatDoesNotFitOnTheBusIsRefused(t *testing.T) {
 	r := newRig(t)
 	s := r.create("hook", inventorytest.Webhook)
-	_, err := r.Ingest(t.Context(), r.notification(s, "1", `"`+strings.Repeat("x", core.MaxNotification-2)+`"`))
+	largest := `"` + strings.Repeat("x", core.MaxNotification-2) + `"`
+	if status, err := r.ingest(r.notification(s, "1", largest)); err != nil || status != 202 {
+		t.Errorf("the largest one: %d, %v", status, err)
+	}
+	_, err := r.Ingest(t.Context(), r.notification(s, "2", largest+" "))
+	wantReason(t, err, fault.ReasonWebhookTooLarge)
+	// A server may have a lower limit than ours.
+	r.bus.before = func(outbox.Message) error { return fault.Invalid(fault.ReasonInputTooLarge, "too large") }
+	_, err = r.Ingest(t.Context(), r.notification(s, "3", largest))
 	wantReason(t, err, fault.ReasonWebhookTooLarge)
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/inventorytest"
@@ -196,7 +197,7 @@ func TestALinkThatIsNotAcceptedAnyMoreLosesNothingSilently(t *testing.T) {
 	refuse(true)
 	r.minute()
 	state, why := r.get("items").State()
-	if state != core.StateError || !strings.Contains(why, "pause and resume") || r.get("items").Polling.Cursor.State != link {
+	if state != core.StateError || !strings.Contains(why, "another host") || !strings.Contains(why, "pause and resume") || r.get("items").Polling.Cursor.State != link {
 		t.Fatalf("state %v %q: nothing begins anew by itself", state, why)
 	}
 
@@ -298,5 +299,54 @@ func TestALargeBatchIsSplitUpToTheLimit(t *testing.T) {
 	}
 	if state, why := r.get("items").State(); state != core.StateActive {
 		t.Errorf("state %v %q", state, why)
+	}
+}
+
+// A policy whose link holds nothing of an answer, or a value that the API includes, asks
+// for the same again.
+func TestWhatAPolicyShowsAtTheBaselineIsOld(t *testing.T) {
+	const a, ab = `{"items":[{"id":"a"}]}`, `{"items":[{"id":"b"},{"id":"a"}]}`
+	for _, tc := range []struct {
+		name    string
+		answers []told
+		links   []string
+		want    []string
+	}{
+		{
+			"a constant: each poll shows all that there is",
+			[]told{{202, "1", "", nil}, {200, "1", a, nil}, {200, "1", a, nil}, {200, "1", ab, nil}, {200, "1", ab, nil}},
+			[]string{"", "1", "1", "1", "1"},
+			[]string{item("b")},
+		},
+		{
+			"a filter that includes the newest item",
+			[]told{{202, "1", "", nil}, {200, "1", a, nil}, {200, "1", a, nil}, {200, "2", ab, nil}, {202, "2", "", nil}},
+			[]string{"", "1", "1", "1", "2"},
+			[]string{item("b")},
+		},
+		{
+			"a filter that is right",
+			[]told{{202, "1", "", nil}, {202, "1", "", nil}, {200, "2", a, nil}, {202, "2", "", nil}},
+			[]string{"", "1", "1", "2"},
+			[]string{item("a")},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(t)
+			for _, op := range r.definition.GetOperations() {
+				if op.GetOperationId() == inventorytest.Native {
+					op.GetTrigger().GetPolling().Protocol = connectorv1.PollingProtocol_POLLING_PROTOCOL_POLICY
+				}
+			}
+			links := r.tell(tc.answers...)
+			r.create("items", inventorytest.Native)
+			for range len(tc.answers) - 2 {
+				r.clock.Advance(time.Minute)
+				r.fire()
+			}
+			r.relay()
+			equal(t, "events", r.bus.events(), tc.want)
+			equal(t, "links", *links, tc.links)
+		})
 	}
 }

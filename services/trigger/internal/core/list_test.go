@@ -92,7 +92,7 @@ func TestListsAreReadAsTheyCome(t *testing.T) {
 		{"an item that moves to the next page while they are read", newest, 0, []string{"a", "d c|c b|a"}, "b c d", []int{1, 3}, ""},
 		{"an item that disappears and returns", newest, 0, []string{"b a", "a", "b a"}, "", []int{1, 1, 1}, ""},
 		{"a list that is empty for a while", newest, 0, []string{"b a", "", "b a", "c b a"}, "c", []int{1, 1, 1, 1}, ""},
-		{"more pages than are read, newest first", newest, 2, []string{"a", "h g|f e|d c|b a"}, "e f g h", []int{1, 2}, "poll more often, or raise max_pages"},
+		{"more pages than are read, newest first", newest, 2, []string{"a", "h g|f e|d c|b a"}, "b c d e f g h", []int{1, 4}, ""},
 		{"more pages than are read, no order", noOrder, 2, []string{"a|b|c", "a|x|b"}, "x", []int{2, 2}, "order is not known"},
 		{"more pages than are read of a baseline", newest, 2, []string{"d|c|b|a", "e|d|c|b"}, "e", []int{2, 2}, ""},
 	} {
@@ -321,13 +321,57 @@ func TestPagesThatAreAskedForWithInputsAreFollowedOnlyWhereTheFirstIsNotEnough(t
 	}
 	r.api.Add("c", "d", "e", "f", "g", "h", "i", "j")
 	r.minute()
-	if state, why := r.get("items").State(); state != core.StateActive || !strings.Contains(why, "raise max_pages") {
+	if state, why := r.get("items").State(); state != core.StateActive || why != "" {
 		t.Errorf("state %v %q", state, why)
 	}
-	equal(t, "events", r.bus.events(), []string{item("g"), item("h"), item("i"), item("j")})
-	r.minute()
-	if _, why := r.get("items").State(); why != "" {
-		t.Errorf("the doubt stays: %q", why)
+	equal(t, "events, more than on the pages of the rules", r.bus.events(), []string{
+		item("c"), item("d"), item("e"), item("f"), item("g"), item("h"), item("i"), item("j"),
+	})
+}
+
+func TestTheOwnerIsToldWhatAPollMayHaveMissed(t *testing.T) {
+	long := func(poll, pages int) (text string) {
+		for n := range pages {
+			text += fmt.Sprintf("|%d-%03d", poll, n)
+		}
+		return text[1:]
+	}
+	for _, tc := range []struct {
+		name    string
+		order   connectorv1.ListOrder
+		shown   []string
+		notices int
+	}{
+		{"what is met on the last page that a poll reads", newest, []string{"a", long(1, 99) + "|a"}, 0},
+		{"nothing known on all of them", newest, []string{"a", long(1, 101)}, 1},
+		{"the same with the next poll too", newest, []string{"a", long(1, 101), long(2, 101)}, 2},
+		{"a list without an order, once for many polls", noOrder, []string{"a", "a|b|c", "a|b|c", "a|b|c"}, 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(t)
+			for i, shown := range tc.shown {
+				r.show(pages(shown))
+				if i == 0 {
+					r.subscribe(list(&connectorv1.PollingTrigger{KeyPath: "id", Order: tc.order, MaxPages: 2}))
+				} else {
+					r.minute()
+				}
+			}
+			var notices []string
+			for _, m := range r.bus.messages {
+				if strings.HasPrefix(m.Subject, "ferrule.subscription.") {
+					notices = append(notices, string(m.Data))
+				}
+			}
+			if len(notices) != tc.notices {
+				t.Fatalf("notices %q, want %d", notices, tc.notices)
+			}
+			for _, n := range notices {
+				if !strings.Contains(n, `"type":"ferrule.subscription.incomplete"`) || !strings.Contains(n, "may be missing") || strings.Contains(n, "failing_since") {
+					t.Errorf("the owner is told %s", n)
+				}
+			}
+		})
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/polling"
 )
@@ -53,6 +54,8 @@ func (s sight) fresh(c Cursor, seen polling.Seen) []polling.Item {
 func (s sight) remembered(c Cursor, before polling.Seen, news bool, now time.Time) *polling.Seen {
 	var after polling.Seen
 	switch {
+	case s.linked && s.anew:
+		after = before.With(s.items, now)
 	case s.linked && (s.idle || s.state != c.State):
 		if before.Len() == 0 {
 			return nil
@@ -77,8 +80,13 @@ func (s sight) whole(fresh []polling.Item) (data []byte, isJSON bool) {
 			return fresh[0].Data, false
 		}
 	}
-	list := make([]json.RawMessage, 0, len(fresh))
-	for _, item := range fresh {
+	return arrayOf(fresh)
+}
+
+// arrayOf is the JSON array of items; false if one of them is no JSON.
+func arrayOf(items []polling.Item) (data []byte, isJSON bool) {
+	list := make([]json.RawMessage, 0, len(items))
+	for _, item := range items {
 		list = append(list, item.Data)
 	}
 	data, err := json.Marshal(list)
@@ -132,10 +140,31 @@ func (t *Triggers) look(ctx context.Context, s Subscription, known polling.Seen,
 	// Where the protocol is another than before, nothing tells old from new.
 	seen.anew = !cursor.Baseline || before == nil || before.Linked() != seen.linked
 	if seen.linked {
-		err := seen.follow(protocol, cursor, answer)
+		if err := seen.follow(protocol, cursor, answer); err != nil {
+			return sight{}, err
+		}
+		err := t.lookAgain(ctx, protocol, call, &seen)
 		return seen, err
 	}
 	return t.readList(ctx, readable{s.Polling.Cursor, known, protocol}, call, answer, seen)
+}
+
+// lookAgain asks, for a baseline, what the link of the first answer shows at once: that
+// was there before, but policies whose link holds no value of an answer, or one that the
+// API includes, show it again.
+func (t *Triggers) lookAgain(ctx context.Context, protocol polling.Protocol, call Call, seen *sight) error {
+	if !seen.anew || !seen.idle || seen.state == "" || seen.rules.Protocol != connectorv1.PollingProtocol_POLLING_PROTOCOL_POLICY {
+		return nil
+	}
+	call.Link = seen.state
+	answer, err := t.Runtime.Invoke(ctx, call)
+	if err != nil {
+		return err
+	}
+	if err := usable(answer); err != nil {
+		return err
+	}
+	return seen.follow(protocol, Cursor{State: seen.state}, answer)
 }
 
 // readable is what a list is read with.
@@ -241,10 +270,12 @@ func usable(a Answer) error {
 	return nil
 }
 
+// refused tells a failure that the API reports. Failures of its own heal by themselves:
+// that nobody knows whether such a call was made does not matter to one that reads.
 func refused(status int, r *Refusal) error {
 	return &setback{trouble{
 		reason:    fmt.Sprintf("the API answered with status %d: %s", status, r.Message),
-		retryable: r.Retryable, retryAfter: r.RetryAfter, refused: status == http.StatusGone,
+		retryable: r.Retryable || status >= http.StatusInternalServerError, retryAfter: r.RetryAfter, refused: status == http.StatusGone,
 	}}
 }
 
@@ -255,8 +286,8 @@ type setback struct{ why trouble }
 func (s *setback) Error() string { return s.why.reason }
 
 // staleLink is why an API that keeps the state of polls cannot be asked any more.
-const staleLink = "the link under which the API keeps the state of this trigger is not accepted any more, " +
-	"because the connection leads elsewhere now; lead it back, or pause and resume the subscription to begin again with what is there then"
+const staleLink = "the link under which the API keeps the state of this trigger is not accepted: the API sent it to another host than the connection's, or " +
+	"the connection leads elsewhere now; lead it back, or pause and resume the subscription to begin again with what is there then"
 
 // troubleOf says how a poll failed, and whether it may heal without a change of
 // the subscription. A nil error is no trouble.

@@ -77,13 +77,7 @@ func (t *Triggers) createNotices(ctx context.Context, caller Caller, d Draft) (S
 	if err != nil {
 		return Subscription{}, err
 	}
-	if s.Sinks, err = t.identified(d.Sinks); err != nil {
-		return Subscription{}, err
-	}
-	if err := t.checkActions(ctx, caller, d.Environment, s.Sinks); err != nil {
-		return Subscription{}, err
-	}
-	if err := t.sealed(s.UID, s.Sinks, d.Authorizations); err != nil {
+	if s.Sinks, err = t.readySinks(ctx, caller, s, d.Sinks, d.Authorizations); err != nil {
 		return Subscription{}, err
 	}
 	s, err = t.insert(ctx, s, d, polling.Seen{})

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"mime"
@@ -52,20 +51,6 @@ func (t *Triggers) notified(s Subscription, l *listener, n Notification, proof s
 		events = append(events, e)
 	}
 	return events
-}
-
-// compact returns JSON text without the white space between its tokens; what is not
-// JSON in UTF-8 is returned as it is, and false.
-func compact(body []byte) ([]byte, bool) {
-	if !utf8.Valid(body) {
-		return body, false
-	}
-	var text bytes.Buffer
-	text.Grow(len(body))
-	if json.Compact(&text, body) != nil {
-		return body, false
-	}
-	return text.Bytes(), true
 }
 
 // notificationID returns what tells a notification from all others of its

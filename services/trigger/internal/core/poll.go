@@ -16,7 +16,8 @@ import (
 // Poll asks the API of a subscription for what is new, if that has not been done
 // already for the due time of the firing, and returns when it is due next: the
 // zero time if nothing is due any more, because the subscription is gone, paused,
-// suspended or over. After an error the same poll has to be tried again: nothing, or
+// suspended or over. While its owner or its connector has its share of the workers it is
+// put off. After an error the same poll has to be tried again: nothing, or
 // everything, was stored.
 //
 // Which times are over is decided by whoever fires; this process's own clock may
@@ -28,11 +29,30 @@ func (t *Triggers) Poll(ctx context.Context, uid string, due time.Time) (time.Ti
 		return time.Time{}, nil
 	case err != nil:
 		return time.Time{}, fmt.Errorf("read subscription %s: %w", uid, err)
-	case s.Webhook != nil:
-		return t.tend(ctx, s, due)
-	case !s.Polls():
+	case s.Webhook == nil && !s.Polls():
 		return time.Time{}, nil
 	}
+	leave, wait := t.enter(s)
+	if leave == nil {
+		return later(t.Clock.Now(), due).Add(wait), nil // with the same cursor
+	}
+	defer leave()
+	if s.Webhook != nil {
+		return t.tend(ctx, s, due)
+	}
+	return t.poll(ctx, s, due)
+}
+
+// enter takes a worker for a subscription; leave is nil if that has to wait.
+func (t *Triggers) enter(s Subscription) (leave func(), wait time.Duration) {
+	if t.shares == nil {
+		return func() {}, 0
+	}
+	return t.shares.Enter("owner "+s.Owner, "connector "+s.Connector.String())
+}
+
+// poll is Poll for a subscription that polls.
+func (t *Triggers) poll(ctx context.Context, s Subscription, due time.Time) (time.Time, error) {
 	if next := s.Polling.Cursor.Next; due.Before(next) && !s.Polling.poked() {
 		// Somebody has done this poll, and died before the next was scheduled.
 		return next, nil
@@ -50,7 +70,7 @@ func (t *Triggers) Poll(ctx context.Context, uid string, due time.Time) (time.Ti
 	case rule.Ended(started):
 		return t.commit(ctx, s, Poll{UID: s.UID, Cursor: s.Polling.Cursor.over(), Announce: true})
 	}
-	seen, err := t.Store.Seen(ctx, uid)
+	seen, err := t.Store.Seen(ctx, s.UID)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read what %s has seen: %w", s.Name, err)
 	}
@@ -102,7 +122,7 @@ func (t *Triggers) outcome(a attempt, sight sight, failure error) Poll {
 	old, now := s.Polling.Cursor, t.Clock.Now()
 	p := Poll{UID: s.UID, Time: now}
 	if failure != nil {
-		p.Cursor = t.failed(old, rule, failure, later(now, started))
+		p.Cursor = t.failed(s, rule, failure, later(now, started))
 		p.Announce = old.Failures == 0 || p.Cursor.Ended
 		if s.exhausted(p.Cursor, now) {
 			p.Suspend = fmt.Sprintf("it has failed since %s, the last time because: %s", p.Cursor.FailingSince.UTC().Format(time.RFC3339), p.Cursor.Reason)
@@ -111,6 +131,9 @@ func (t *Triggers) outcome(a attempt, sight sight, failure error) Poll {
 	}
 	p.Cursor = t.succeeded(old, rule, sight, started, now)
 	p.Announce = old.Failures > 0 || !old.Baseline || old.Reason != p.Cursor.Reason || p.Cursor.Ended
+	if sight.rules.NewestFirst || sight.doubt != old.Reason { // without an order each poll is the same
+		p.Incomplete = sight.doubt
+	}
 	fresh := sight.fresh(old, a.seen)
 	p.Seen = sight.remembered(old, a.seen, len(fresh) > 0, now)
 	if old.Baseline && !sight.anew { // otherwise this answer says what is old
@@ -138,12 +161,7 @@ func itemEvents(s Subscription, seen sight, items []polling.Item, poll uint64, n
 	number := strconv.FormatUint(poll, 10)
 	event := Event{Subscription: s, Revision: seen.revision, Time: now, ContentType: "application/json", JSON: true}
 	if len(items) > 0 && s.Split == SplitWhole {
-		event.ID = eventID("poll", s.UID, number)
-		event.Data, event.JSON = seen.whole(items)
-		if !event.JSON {
-			event.ContentType = seen.mediaType
-		}
-		return []Event{event}
+		return wholeEvents(event, seen, items, number)
 	}
 	events := make([]Event, 0, len(items))
 	for i, item := range items {
@@ -163,6 +181,46 @@ func itemEvents(s Subscription, seen sight, items []polling.Item, poll uint64, n
 		events = append(events, e)
 	}
 	return events
+}
+
+// maxWhole is how much data a batch that is not split has in one event, in bytes: what
+// the outbox takes, less the attributes.
+const maxWhole = 900 << 10
+
+// wholeEvents makes the event of a batch that is not split. A batch that is too large
+// for the bus becomes several, each an array of some of its items in their order.
+func wholeEvents(event Event, seen sight, items []polling.Item, poll string) []Event {
+	uid := event.Subscription.UID
+	event.ID = eventID("poll", uid, poll)
+	event.Data, event.JSON = seen.whole(items)
+	if !event.JSON {
+		event.ContentType = seen.mediaType
+	}
+	if !event.JSON || len(event.Data) <= maxWhole || len(items) == 1 {
+		return []Event{event}
+	}
+	var events []Event
+	for i, part := range partsOf(items) {
+		e := event
+		if i > 0 {
+			e.ID = eventID("poll", uid, poll, "part", strconv.Itoa(i))
+		}
+		e.Data, e.JSON = arrayOf(part)
+		events = append(events, e)
+	}
+	return events
+}
+
+// partsOf divides items into as few parts as hold at most [maxWhole] bytes, or one item.
+func partsOf(items []polling.Item) (parts [][]polling.Item) {
+	size, begin := 0, 0
+	for i, item := range items {
+		if size += len(item.Data) + 1; size > maxWhole && i > begin {
+			parts = append(parts, items[begin:i])
+			size, begin = len(item.Data)+1, i
+		}
+	}
+	return append(parts, items[begin:])
 }
 
 // eventID computes the id of an event: 32 hexadecimal digits, the same for the
@@ -208,7 +266,8 @@ func (t *Triggers) asked(rule recurrence.Rule, seen sight, due, now time.Time) (
 }
 
 // failed is the cursor after a poll that failed at a time.
-func (t *Triggers) failed(c Cursor, rule recurrence.Rule, failure error, at time.Time) Cursor {
+func (t *Triggers) failed(s Subscription, rule recurrence.Rule, failure error, at time.Time) Cursor {
+	c := s.Polling.Cursor
 	why, _ := troubleOf(failure)
 	c.Version++
 	c.Failures++
@@ -221,6 +280,11 @@ func (t *Triggers) failed(c Cursor, rule recurrence.Rule, failure error, at time
 	c.Reason = why.reason
 	// From now: an API that took long to fail has had less of a pause.
 	c.Next = at.Add(t.jittered(pause(rule.Interval(at), c.Failures, why)))
+	// The last attempt before the suspension decides, so that it is made by then, but
+	// not before the time that the API asks for.
+	if last := later(s.exhaustion(c), at.Add(min(why.retryAfter, maxRetryAfter))); last.After(at) && c.Next.After(last) {
+		c.Next = last
+	}
 	c.Ended = rule.Ended(c.Next)
 	return c
 }

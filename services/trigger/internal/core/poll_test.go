@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -363,6 +364,33 @@ func TestReconciliationSchedulesWhatADeadProcessLeft(t *testing.T) {
 	}
 }
 
+func TestARescueAsksTheBusAboutNothingButWhatIsOverdue(t *testing.T) {
+	r := newRig(t)
+	for _, id := range []string{"a", "b", "c"} {
+		r.create(id, inventorytest.Polling)
+	}
+	lost := r.get("b").UID
+	delete(r.schedules.due, lost) // as by a process that died
+	r.schedules.asked = 0
+	if err := r.Rescue(t.Context()); err != nil || r.schedules.asked != 0 {
+		t.Errorf("asked %d times before anything was due, %v", r.schedules.asked, err)
+	}
+	r.clock.Advance(time.Minute)
+	r.fire() // the others
+	r.clock.Advance(59 * time.Second)
+	r.schedules.asked = 0
+	if err := r.Rescue(t.Context()); err != nil || r.schedules.asked != 0 {
+		t.Errorf("asked %d times about what may still come, %v", r.schedules.asked, err)
+	}
+	r.clock.Advance(2 * time.Second)
+	if err := r.Rescue(t.Context()); err != nil || r.schedules.asked != 1 {
+		t.Errorf("asked %d times, want once for the one that is overdue, %v", r.schedules.asked, err)
+	}
+	if _, due := r.schedules.due[lost]; !due {
+		t.Error("the one that is overdue has no schedule")
+	}
+}
+
 func TestSubscriptionsOfEveryEnvironmentAreReconciled(t *testing.T) {
 	r := newRig(t)
 	r.create("items", inventorytest.Polling)
@@ -393,5 +421,62 @@ func TestManySubscriptionsAreReconciledPageByPage(t *testing.T) {
 	clear(r.schedules.due)
 	if err := r.Reconcile(t.Context()); err != nil || len(r.schedules.due) != many {
 		t.Errorf("%d schedules, %v", len(r.schedules.due), err)
+	}
+}
+
+func TestAWholeBatchThatIsTooLargeForTheBusBecomesSeveralEvents(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		sizes  []int // of the new items
+		events []int // items of each event; 0 if its data was left out
+	}{
+		{"what fits is one", []int{100_000, 100_000}, []int{2}},
+		{"what does not is several, in order", slices.Repeat([]int{300_000}, 7), []int{3, 3, 1}},
+		{"one that fits into none says so, and the others are there", []int{1_000, 1_200_000, 1_000}, []int{1, 0, 1}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(t)
+			d := draft("items", inventorytest.Polling)
+			d.Split = core.SplitWhole
+			if _, err := r.Create(t.Context(), ann, d); err != nil {
+				t.Fatal(err)
+			}
+			var want []string
+			for i, size := range tc.sizes {
+				id := fmt.Sprint(i, strings.Repeat("x", size))
+				want = append(want, item(id))
+				r.api.Add(id)
+			}
+			r.clock.Advance(time.Minute)
+			r.fire()
+			r.relay()
+			var got []string
+			var counts []int
+			seen := map[string]bool{}
+			for _, m := range r.bus.messages {
+				var event struct {
+					ID           string
+					Data         []json.RawMessage
+					OmittedBytes int
+				}
+				if !strings.HasPrefix(m.Subject, "ferrule.event.") {
+					continue
+				}
+				if err := json.Unmarshal(m.Data, &event); err != nil || seen[event.ID] {
+					t.Fatalf("event %s: %v", event.ID, err)
+				}
+				seen[event.ID] = true
+				counts = append(counts, len(event.Data))
+				if len(event.Data) == 0 && event.OmittedBytes > 0 {
+					got = append(got, want[len(got)])
+				}
+				for _, item := range event.Data {
+					got = append(got, string(item))
+				}
+			}
+			if !slices.Equal(counts, tc.events) || !slices.Equal(got, want) {
+				t.Errorf("events of %v items, want %v; the items are in order: %t", counts, tc.events, slices.Equal(got, want))
+			}
+		})
 	}
 }

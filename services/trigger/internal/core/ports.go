@@ -106,6 +106,9 @@ type Poll struct {
 	// Suspend suspends the subscription and says why, one sentence, which its owner is
 	// told by an event; empty if it goes on.
 	Suspend string
+	// Incomplete says what may be missing of what is new, one sentence, which the owner is
+	// told by an event; empty if nothing is, or the owner knows.
+	Incomplete string
 	// Time is when the poll was made.
 	Time time.Time
 }
@@ -131,6 +134,9 @@ type Event struct {
 	// Data is what happened: JSON text in UTF-8 if JSON is set, otherwise bytes.
 	Data []byte
 	JSON bool
+	// Hops is through how many sinks of installations like this one what happened has
+	// come; 0 of what an API says.
+	Hops int
 }
 
 // ErrEventTooLarge says that an event does not fit on the bus.
@@ -142,6 +148,9 @@ type Events interface {
 	// id is dropped within the window of deduplication. An event that can never
 	// be published is [ErrEventTooLarge].
 	Publish(ctx context.Context, e Event) error
+	// PublishAll is Publish for several events, in their order. After an error some are
+	// safe and some not; all of them can be published again.
+	PublishAll(ctx context.Context, events []Event) error
 	// Check says whether the subscription's events can be published.
 	Check(s Subscription) error
 }
@@ -178,7 +187,8 @@ type ListPage struct {
 	Status int
 	// Items are the page's items as JSON text.
 	Items []json.RawMessage
-	// Refusal is set if the status is 400 or more.
+	// Refusal is set if the status is 400 or more, and where the connector's rules find a
+	// failure in another answer.
 	Refusal *Refusal
 }
 
@@ -216,8 +226,12 @@ type Answer struct {
 	Body []byte
 	// Revision was used: the last part of its name.
 	Revision string
-	// Refusal is set if the status is 400 or more.
+	// Refusal is set if the status is 400 or more, and where the connector's rules find a
+	// failure in another answer.
 	Refusal *Refusal
+	// Replayed is true if the API was not called: an earlier call with the same
+	// idempotency key was, and this is what it answered.
+	Replayed bool
 	// NextLink is where a list goes on; empty at its end.
 	NextLink string
 }
@@ -301,6 +315,8 @@ type Ports struct {
 	Keys *callback.Keys
 	// KeySets fetches the public keys of APIs that sign with tokens.
 	KeySets signature.KeySets
+	// CheckHost refuses hosts that no sink could be called at; nil refuses none.
+	CheckHost func(host string) error
 	// Clock tells the time.
 	Clock clock.Clock
 	// NewUID returns 32 random hexadecimal digits, different ones each time.

@@ -17,8 +17,21 @@ const overdue = time.Minute
 // registration is to be kept alive: one that
 // was stored by a process that died before it could set the schedule has none.
 // It is idempotent, and many processes may do it at once. It goes through all
-// subscriptions of all environments, page by page.
+// subscriptions of all environments, page by page, and asks the bus about each.
 func (t *Triggers) Reconcile(ctx context.Context) error {
+	return t.reconcile(ctx, t.Schedules.PutIfAbsent)
+}
+
+// Rescue is [Triggers.Reconcile] for those only whose time was more than a minute ago,
+// as a schedule that is missing shows then. It does not ask the bus about the others,
+// which for a million would keep it busy all the time.
+func (t *Triggers) Rescue(ctx context.Context) error {
+	return t.reconcile(ctx, func(context.Context, string, time.Time) error { return nil })
+}
+
+// reconcile sets the schedules that are overdue once more, and has ensure see to the
+// others.
+func (t *Triggers) reconcile(ctx context.Context, ensure func(context.Context, string, time.Time) error) error {
 	after := ""
 	for {
 		page, next, err := t.Store.Subscriptions(ctx, Query{After: after, Limit: reconcilePage})
@@ -34,7 +47,7 @@ func (t *Triggers) Reconcile(ctx context.Context) error {
 			if at.IsZero() {
 				continue
 			}
-			put := t.Schedules.PutIfAbsent
+			put := ensure
 			if t.Clock.Now().Sub(at) > overdue {
 				put = t.Schedules.Put // what is set may be that of before a change
 			}

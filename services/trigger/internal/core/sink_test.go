@@ -2,11 +2,13 @@ package core_test
 
 import (
 	"math"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/authn"
+	"github.com/ferrule-dev/ferrule/pkg/egress"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
@@ -36,6 +38,7 @@ func TestSinksThatCannotWorkAreRefusedWithTheirField(t *testing.T) {
 		{"both", func(s *core.Sink) { s.HTTP = &core.HTTPSink{} }, true, "sinks[1].kind", "one of http and action"},
 		{"a URL that is none", func(s *core.Sink) { s.HTTP.URL = "ftp://x" }, false, "sinks[1].http.url", "absolute http"},
 		{"a URL with a password", func(s *core.Sink) { s.HTTP.URL = "https://a:b@x.example.com/" }, false, "sinks[1].http.url", "password"},
+		{"a callback URL of ours", func(s *core.Sink) { s.HTTP.URL = "https://FERRULE.example.com:443/x/..//hooks/abc?registration=2" }, false, "sinks[1].http.url", "in a circle"},
 		{"a time that is too short", func(s *core.Sink) { s.HTTP.Timeout = time.Millisecond }, false, "sinks[1].http.timeout", "1s to 5m"},
 		{"a time that is too long", func(s *core.Sink) { s.HTTP.Timeout = time.Hour }, false, "sinks[1].http.timeout", "1s to 5m"},
 		{"retries that are too short", func(s *core.Sink) { s.RetryFor = time.Second }, false, "sinks[1].retry_for", "1m0s to 720h"},
@@ -71,6 +74,32 @@ func TestSinksThatCannotWorkAreRefusedWithTheirField(t *testing.T) {
 				t.Errorf("it exists: %v", err)
 			}
 		})
+	}
+}
+
+func TestASinkAtAnAddressThatIsNeverCalledIsRefused(t *testing.T) {
+	r := newRig(t)
+	guard, err := egress.New(egress.Policy{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.CheckHost = guard.CheckHost
+	for target, fine := range map[string]bool{
+		"http://169.254.169.254/latest": false, "http://10.0.0.1/": false, "https://[::1]:8443/": false, "http://127.1/": false,
+		"http://10.1.0.1/": true, "https://sink.example.com/": true,
+	} {
+		d := draft("", inventorytest.Polling)
+		d.Sinks = []core.Sink{{HTTP: &core.HTTPSink{URL: target}}}
+		_, err := r.Create(t.Context(), ann, d)
+		if fine != (err == nil) {
+			t.Errorf("%s: %v", target, err)
+		}
+		if err == nil {
+			continue
+		}
+		if v := fault.From(err).Violations(); len(v) != 1 || v[0].Field != "subscription.sinks[0].http.url" || !strings.Contains(v[0].Description, "cannot be called") {
+			t.Errorf("%s: %+v", target, v)
+		}
 	}
 }
 

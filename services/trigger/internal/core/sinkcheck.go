@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path"
+	"strings"
 	"time"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/mapping"
 )
 
@@ -99,6 +102,71 @@ func badURL(text string) string {
 		return "must not hold a user name or password: it is shown to whoever sees the subscription"
 	}
 	return ""
+}
+
+// checkPlaces refuses URLs that lead back to us, and such as could never be called.
+func (t *Triggers) checkPlaces(sinks []Sink) error {
+	for i, sink := range sinks {
+		if sink.HTTP == nil {
+			continue
+		}
+		field := fmt.Sprintf("sinks[%d].http.url", i)
+		if t.isCallback(sink.HTTP.URL) {
+			return invalidDraft(field,
+				"is a callback URL of this installation: events would go in a circle; give the other subscription these sinks instead")
+		}
+		u, err := url.Parse(sink.HTTP.URL)
+		if err != nil || t.CheckHost == nil {
+			continue // a URL that is none was refused before
+		}
+		if err := t.CheckHost(u.Hostname()); err != nil {
+			return invalidDraft(field, "cannot be called: "+fault.From(err).Message())
+		}
+	}
+	return nil
+}
+
+// isCallback reports whether a URL leads to the callbacks of this installation under its
+// public name. Circles by other names end with [MaxHops].
+func (t *Triggers) isCallback(text string) bool {
+	if t.cfg.PublicURL == "" {
+		return false
+	}
+	ours, err := url.Parse(t.cfg.PublicURL + "/hooks/")
+	if err != nil {
+		return false
+	}
+	u, err := url.Parse(text)
+	return err == nil && strings.EqualFold(u.Hostname(), ours.Hostname()) && portOf(u) == portOf(ours) &&
+		strings.HasPrefix(path.Clean("/"+u.Path)+"/", ours.Path)
+}
+
+// portOf returns the port of a URL, also where it is that of the scheme.
+func portOf(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "http":
+		return "80"
+	}
+	return "443"
+}
+
+// readySinks returns sinks of a subscription as they are stored: with ids, with actions
+// that the caller can call, and with what was given for their header Authorization
+// sealed.
+func (t *Triggers) readySinks(ctx context.Context, caller Caller, s Subscription, sinks []Sink, given []string) ([]Sink, error) {
+	sinks, err := t.identified(sinks)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.checkPlaces(sinks); err != nil {
+		return nil, err
+	}
+	if err := t.checkActions(ctx, caller, s.Connection.Environment, sinks); err != nil {
+		return nil, err
+	}
+	return sinks, t.sealed(s.UID, sinks, given)
 }
 
 // checkActions refuses actions that the caller cannot call: the connection has to be

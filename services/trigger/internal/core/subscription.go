@@ -181,6 +181,8 @@ type Webhook struct {
 	// CallbackPointer says where the callback URL goes in the input; empty if a
 	// person enters it at the API.
 	CallbackPointer string
+	// Suffixes are what the API may add to the path of the callback URL.
+	Suffixes []string
 	// SecretPointer says where the secret goes; empty if nowhere.
 	SecretPointer string
 	// Signature says how notifications are signed, as the connector declares it; nil

@@ -10,6 +10,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/recurrence"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/share"
 )
 
 // Defaults of [Config].
@@ -32,6 +33,9 @@ type Config struct {
 	SetupTime time.Duration
 	// PollTime bounds one poll. 0 means [DefaultPollTime].
 	PollTime time.Duration
+	// PollWorkers is how many polls are made at the same time in this process; no owner
+	// and no connector has all of them, see package share. 0 means that others see to it.
+	PollWorkers int
 }
 
 // Triggers holds the use cases. It is safe for concurrent use.
@@ -43,8 +47,9 @@ type Triggers struct {
 	listeners listeners
 	entries   *barrier
 	settling  inHand
-	kick      chan struct{} // there is something to settle
-	missing   chan struct{} // a schedule could not be set
+	shares    *share.Workers // nil without a bound
+	kick      chan struct{}  // there is something to settle
+	missing   chan struct{}  // a schedule could not be set
 }
 
 // New returns the use cases.
@@ -58,7 +63,11 @@ func New(cfg Config, p Ports) *Triggers {
 	if cfg.PollTime == 0 {
 		cfg.PollTime = DefaultPollTime
 	}
-	return &Triggers{cfg: cfg, Ports: p, entries: newBarrier(), kick: make(chan struct{}, 1), missing: make(chan struct{}, 1)}
+	t := &Triggers{cfg: cfg, Ports: p, entries: newBarrier(), kick: make(chan struct{}, 1), missing: make(chan struct{}, 1)}
+	if cfg.PollWorkers > 0 {
+		t.shares = share.New(cfg.PollWorkers, p.Clock)
+	}
+	return t
 }
 
 // wake makes the reader of a channel look, now or when it is done.

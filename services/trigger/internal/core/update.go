@@ -290,6 +290,7 @@ func (t *Triggers) prove(s *Subscription, how proof, brought bool, now time.Time
 		s.replaceSecret(how.sub.Secret, before, now)
 	}
 	s.UnsignedAccepted, s.Signature = how.sub.UnsignedAccepted, how.sub.Signature
+	w.Suffixes = how.webhook.Suffixes
 	w.Signature, w.SecretPointer, w.IDHeader, w.Handshakes = how.webhook.Signature, how.webhook.SecretPointer, how.webhook.IDHeader, how.webhook.Handshakes
 	return nil
 }

@@ -64,7 +64,7 @@ func (t *Triggers) walk(ctx context.Context, w *walk, answer Answer) error {
 func (t *Triggers) walkInputs(ctx context.Context, w *walk) error {
 	var failure error
 	w.again = 1
-	err := t.Lists.Pages(ctx, w.call, w.seen.rules.MaxPages()+1, func(page ListPage) bool {
+	err := t.Lists.Pages(ctx, w.call, w.maxPages()+1, func(page ListPage) bool {
 		switch {
 		case page.Refusal != nil:
 			failure = refused(page.Status, page.Refusal)
@@ -110,9 +110,19 @@ func (w *walk) reached() bool {
 	return len(page) > 0 && w.known.Knows(page[0])
 }
 
+// maxPages is how many pages a poll reads. What is new in a list whose newest items come
+// first is read to its end, whatever the rules say, since the next poll would not find
+// it any more.
+func (w *walk) maxPages() int {
+	if w.seen.rules.NewestFirst && !w.seen.anew {
+		return polling.MaxPages
+	}
+	return w.seen.rules.MaxPages()
+}
+
 // full reports whether a poll reads no further.
 func (w *walk) full() bool {
-	return len(w.items)-w.again >= w.seen.rules.MaxPages() || w.size >= polling.MaxAnswer || w.count >= polling.MaxItems
+	return len(w.items)-w.again >= w.maxPages() || w.size >= polling.MaxAnswer || w.count >= polling.MaxItems
 }
 
 // judge says what a list means of which not everything was read.
@@ -131,8 +141,8 @@ func (w *walk) judge() error {
 	case rules.NewestFirst && w.seen.anew:
 		// Older ones are not asked for.
 	case rules.NewestFirst:
-		w.seen.doubt = fmt.Sprintf("the last poll found nothing known on the %d pages that it reads, so that older new items may be missing: "+
-			"poll more often, or raise max_pages", pages)
+		w.seen.doubt = fmt.Sprintf("the last poll found nothing known on %d pages, and a poll reads no more, so that older new items may be missing: "+
+			"poll more often, or ask for larger pages", pages)
 	default:
 		w.seen.doubt = fmt.Sprintf("the list has more than the %d pages that a poll reads, and its order is not known, so that new items may be missing: "+
 			"say its order, raise max_pages, or give a cursor", pages)

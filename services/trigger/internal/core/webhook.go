@@ -80,7 +80,7 @@ func (t *Triggers) webhookOf(s *Subscription, d Draft, op *connectorv1.Operation
 	declared := op.GetTrigger().GetWebhook()
 	w := &Webhook{
 		CallbackPointer: declared.GetCallbackPointer(), IDHeader: declared.GetSignature().GetIdHeader(),
-		Handshakes: declared.GetHandshakes(), Items: declared.GetItemsPath(),
+		Handshakes: declared.GetHandshakes(), Items: declared.GetItemsPath(), Suffixes: declared.GetCallbackSuffixes(),
 		Batch:       op.GetTrigger().GetBatch() || declared.GetItemsPath() != "",
 		NextAttempt: s.CreateTime.Add(t.cfg.SetupTime), End: d.Recurrence.End, Pokes: d.pokes,
 	}

@@ -495,3 +495,32 @@ func TestOnlyACallbackThatAPersonRegistersIsShown(t *testing.T) {
 		t.Errorf("the callback %q is shown", url)
 	}
 }
+
+func TestANotificationIsTakenAtWhatTheAPIAddsToTheCallbackURL(t *testing.T) {
+	for _, tc := range []struct {
+		name, suffix string
+		want         fault.Reason
+	}{
+		{"what the connector declares", "/data", ""},
+		{"another of what it declares", "/data/more", ""},
+		{"nothing", "", ""},
+		{"something else", "/other", fault.ReasonWebhookUnknown},
+		{"more than it declares", "/data/x", fault.ReasonWebhookUnknown},
+		{"less", "/dat", fault.ReasonWebhookUnknown},
+		{"a slash", "/", fault.ReasonWebhookUnknown},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(t)
+			r.declare(inventorytest.Webhook, func(tr *connectorv1.Trigger) { tr.GetWebhook().CallbackSuffixes = []string{"/data", "/data/more"} })
+			s := r.create("hook", inventorytest.Webhook)
+			r.restart(r.kv) // it is stored
+			n := r.notification(s, "1", `{"a":1}`)
+			n.Suffix = tc.suffix
+			_, err := r.ingest(n)
+			wantReason(t, err, tc.want)
+			if got := len(r.bus.events()); (got == 1) != (tc.want == "") {
+				t.Errorf("%d events", got)
+			}
+		})
+	}
+}

@@ -33,7 +33,8 @@ func (*Action) Kind() string { return kindAction }
 func (*Action) Serves(sink core.Sink) bool { return sink.Action != nil }
 
 // Send implements [Sender]. What is sent twice is done once: the job's id is the
-// idempotency key of the call.
+// idempotency key of the call. An answer that the runtime remembers under that key is
+// told again without asking the API, so that another attempt takes another key.
 func (a *Action) Send(ctx context.Context, job Job) Result {
 	sink := job.Sink.Action
 	input, err := a.input(ctx, job)
@@ -50,7 +51,7 @@ func (a *Action) Send(ctx context.Context, job Job) Result {
 	if err != nil {
 		return notCalled(err)
 	}
-	return answered(answer)
+	return answered(answer, sink.AtMostOnce)
 }
 
 func (a *Action) input(ctx context.Context, job Job) ([]byte, error) {
@@ -66,23 +67,56 @@ func (a *Action) input(ctx context.Context, job Job) ([]byte, error) {
 }
 
 // answered decides by the API's answer.
-func answered(answer core.Answer) Result {
-	if answer.Status < http.StatusBadRequest {
+func answered(answer core.Answer, atMostOnce bool) Result {
+	if answer.Status < http.StatusBadRequest && answer.Refusal == nil {
 		return Result{Outcome: Accepted, Status: answer.Status}
 	}
 	result := Result{Status: answer.Status, Reason: "the API refused the call"}
+	retryable := answer.Status >= http.StatusInternalServerError
 	if r := answer.Refusal; r != nil {
 		result.RetryAfter = min(max(r.RetryAfter, 0), maxRetryAfter)
+		retryable = r.Retryable
 		if r.Message != "" {
 			result.Reason += ": " + r.Message
 		}
 	}
-	// Credentials can be repaired, and then the same call succeeds.
-	credentials := answer.Status == http.StatusUnauthorized
-	if answer.Refusal != nil && !answer.Refusal.Retryable && !credentials {
+	switch {
+	case retryable || repairable(answer.Status):
+		// Failed: it may succeed as it is.
+	case answer.Status < http.StatusInternalServerError:
 		result.Outcome = Refused
+		return result
+	case lost(answer.Status):
+		result.Outcome = Unclear
+		return result
+	}
+	switch {
+	case !answer.Replayed:
+	case atMostOnce && answer.Status >= http.StatusInternalServerError:
+		// It is remembered because the API may have done a part of it.
+		result.Outcome = Unclear
+	default:
+		result.Spent = true
 	}
 	return result
+}
+
+// repairable reports whether an answer of 4xx says something that passes without a
+// change of the input: credentials, rights and payment can be put right, and what is
+// locked is released.
+func repairable(status int) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusLocked:
+		return true
+	}
+	return false
+}
+
+// lost reports whether a failure is that of somebody between us and the API, who cannot
+// know what the API has done. Where repeating the call does no harm the runtime says
+// that it may be.
+func lost(status int) bool {
+	return status == http.StatusBadGateway || status == http.StatusGatewayTimeout
 }
 
 // notCalled decides by why there is no answer.
@@ -95,28 +129,27 @@ func notCalled(err error) Result {
 	switch f.Code() {
 	case fault.CodeInvalidArgument, fault.CodeNotFound, fault.CodePermissionDenied, fault.CodeUnimplemented, fault.CodeOutOfRange:
 		result.Outcome = Refused
-	case fault.CodeFailedPrecondition:
-		// A connection that has to be authorized again, and so on, can be repaired.
-		if f.Reason() == fault.ReasonIdempotencyKeyInUse { // it was answered
-			result.Outcome = Refused
-		}
-	default:
+	default: // a connection that has to be authorized again, and so on, can be repaired
 	}
-	if unclear(f) {
+	switch f.Reason() {
+	case fault.ReasonOutcomeUnknown:
 		result.Outcome = Unclear
+	case fault.ReasonIdempotencyKeyReused: // with another input, from before the mapping was changed
+		result.Outcome, result.Earlier = Unclear, true
+	case fault.ReasonIdempotencyKeyInUse:
+		result.Outcome, result.Earlier = earlier(f), true
+	default:
 	}
 	return result
 }
 
-// unclear reports whether a call may or may not have been made. One with another
-// input, from before the mapping was changed, is such a call too.
-func unclear(f *fault.Error) bool {
-	switch f.Reason() {
-	case fault.ReasonOutcomeUnknown, fault.ReasonIdempotencyKeyReused:
-		return true
-	case fault.ReasonIdempotencyKeyInUse:
-		return f.Meta()["outcome"] == "unknown"
-	default:
-		return false
+// earlier is the outcome of the call that has the key already.
+func earlier(f *fault.Error) Outcome {
+	switch {
+	case f.Meta()["outcome"] == "unknown":
+		return Unclear
+	case f.Code() == fault.CodeFailedPrecondition: // it was answered
+		return Refused
 	}
+	return Pending
 }

@@ -2,6 +2,7 @@ package delivery_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -81,7 +82,19 @@ func TestWhatTheAnswerOfAnActionMeans(t *testing.T) {
 		{"too many calls", refusal(429, true), nil, delivery.Failed, "the API refused the call: no such list"},
 		{"away", refusal(503, true), nil, delivery.Failed, "no such list"},
 		{"a wrong input", refusal(400, false), nil, delivery.Refused, "no such list"},
-		{"a failure that stays", refusal(500, false), nil, delivery.Refused, "no such list"},
+		{"a failure of the API", refusal(500, false), nil, delivery.Failed, "no such list"},
+		{"something that the API cannot do yet", refusal(501, false), nil, delivery.Failed, "no such list"},
+		{"a gateway before the API that lost the answer", refusal(502, false), nil, delivery.Unclear, "no such list"},
+		{"a gateway before the API that waited too long", refusal(504, false), nil, delivery.Unclear, "no such list"},
+		{"the same for a call that does no harm twice", refusal(504, true), nil, delivery.Failed, "no such list"},
+		{"rights that can be given", refusal(403, false), nil, delivery.Failed, "no such list"},
+		{"a payment that can be made", refusal(402, false), nil, delivery.Failed, "no such list"},
+		{"a lock that will be released", refusal(423, false), nil, delivery.Failed, "no such list"},
+		{"something that exists already", refusal(409, false), nil, delivery.Refused, "no such list"},
+		{"something that is not there", refusal(404, false), nil, delivery.Refused, "no such list"},
+		{"a conflict that passes", refusal(409, true), nil, delivery.Failed, "no such list"},
+		{"a refusal behind the status of a success", refusal(200, false), nil, delivery.Refused, "no such list"},
+		{"a failure behind the status of a success", refusal(200, true), nil, delivery.Failed, "no such list"},
 		{"credentials that can be repaired", refusal(401, false), nil, delivery.Failed, "no such list"},
 		{"a failure that nobody explains", core.Answer{Status: 500}, nil, delivery.Failed, "the API refused the call"},
 		{"the API cannot be reached", core.Answer{}, fault.Unavailable(fault.ReasonUpstreamUnreachable, "the API is away").RetryAfter(time.Minute), delivery.Failed, "the action could not be called: the API is away"},
@@ -93,8 +106,9 @@ func TestWhatTheAnswerOfAnActionMeans(t *testing.T) {
 		{"an answer that was lost", core.Answer{}, fault.New(fault.CodeUnknown, fault.ReasonOutcomeUnknown, "lost"), delivery.Unclear, "lost"},
 		{"an earlier call whose outcome nobody knows", core.Answer{}, fault.Precondition(fault.ReasonIdempotencyKeyInUse, "lost").With("outcome", "unknown"), delivery.Unclear, "lost"},
 		{"an earlier call with the input of an older mapping", core.Answer{}, fault.Exists(fault.ReasonIdempotencyKeyReused, "used"), delivery.Unclear, "used"},
-		{"an earlier call that is under way", core.Answer{}, fault.Aborted(fault.ReasonIdempotencyKeyInUse, "wait").With("outcome", "pending"), delivery.Failed, "wait"},
+		{"an earlier call that is under way", core.Answer{}, fault.Aborted(fault.ReasonIdempotencyKeyInUse, "wait").With("outcome", "pending"), delivery.Pending, "wait"},
 		{"an earlier call that was answered at length", core.Answer{}, fault.Precondition(fault.ReasonIdempotencyKeyInUse, "too long").With("outcome", "answered"), delivery.Refused, "too long"},
+		{"another call that was faster by a moment", core.Answer{}, fault.Aborted(fault.ReasonIdempotencyKeyInUse, "wait").RetryAfter(time.Second), delivery.Pending, "wait"},
 		{"something that nobody foresaw", core.Answer{}, context.DeadlineExceeded, delivery.Failed, "could not be called"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -146,6 +160,135 @@ func TestAnActionOfWhichNobodyKnowsWhetherItWasDone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The runtime remembers some failures under the key of their call and tells them again.
+func TestAFailureThatIsRememberedIsTriedAgainAsAnotherCall(t *testing.T) {
+	for _, tc := range []struct {
+		name       string
+		status     int
+		atMostOnce bool
+		made       []string // keys of the calls that reached the API
+		dead       uint64
+	}{
+		{"a failure", 500, false, []string{"", ".1"}, 0},
+		{"missing rights", 403, false, []string{"", ".1"}, 0},
+		{"a failure where the call is to be made at most once", 500, true, []string{""}, 1},
+		{"missing rights where the call is to be made at most once: nothing was done", 403, true, []string{"", ".1"}, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := newFixture(t)
+			r := &remembering{status: tc.status}
+			s := f.subscribeTo("items", core.Sink{ID: "0", Action: &core.ActionSink{Connection: crm, Operation: "CreateTask", AtMostOnce: tc.atMostOnce}})
+			f.happen(s, "a")
+			f.run(delivery.NewAction(r), 2)
+			testkit.Await(t, "the end", func() bool {
+				made := len(r.keys()) // before the queue is looked at
+				n, dead := f.queued()
+				return made >= len(tc.made) && n == 0 && dead == tc.dead
+			})
+			keys := r.keys()
+			for i, first := 0, keys[0]; i < len(keys); i++ {
+				keys[i] = strings.TrimPrefix(keys[i], first)
+			}
+			if diff := cmp.Diff(tc.made, keys); diff != "" {
+				t.Errorf("keys of the calls (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// remembering is a runtime that answers each key as it did first, and an API that
+// fails at the first call.
+type remembering struct {
+	status int
+
+	mu    sync.Mutex
+	order []string
+	known map[string]core.Answer
+}
+
+func (r *remembering) Invoke(_ context.Context, c core.Call) (core.Answer, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if answer, ok := r.known[c.IdempotencyKey]; ok {
+		answer.Replayed = true
+		return answer, nil
+	}
+	answer := core.Answer{Status: 201}
+	if len(r.order) == 0 {
+		answer = core.Answer{Status: r.status, Refusal: &core.Refusal{Message: "not now"}}
+		r.known = map[string]core.Answer{}
+	}
+	r.order, r.known[c.IdempotencyKey] = append(r.order, c.IdempotencyKey), answer
+	return answer, nil
+}
+
+// keys are those of the calls that reached the API, in order.
+func (r *remembering) keys() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string(nil), r.order...)
+}
+
+// After the runtime has died over calls it does not make them again under their keys.
+func TestCallsThatAreUnderWayOrOfUnknownOutcomeDoNotHoldUpOtherEvents(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		earlier *fault.Error
+		left    uint64 // deliveries that wait
+		again   bool
+	}{
+		{"under way", fault.Aborted(fault.ReasonIdempotencyKeyInUse, "wait").With("outcome", "pending").RetryAfter(time.Hour), 3, false},
+		{"of unknown outcome", fault.Precondition(fault.ReasonIdempotencyKeyInUse, "lost").With("outcome", "unknown"), 0, true},
+		{"with another input", fault.Exists(fault.ReasonIdempotencyKeyReused, "used"), 0, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := newFixture(t)
+			s := f.subscribeTo("items", core.Sink{ID: "0", Action: &core.ActionSink{Connection: crm, Operation: "CreateTask"}})
+			r := &crashed{earlier: tc.earlier}
+			f.happen(s, "old1", "old2", "old3", "new1", "new2")
+			f.run(delivery.NewAction(r), 2)
+			want := []string{"new1-items.0", "new2-items.0"}
+			if tc.again {
+				want = append(want, "old1-items.0.1", "old2-items.0.1", "old3-items.0.1")
+			}
+			testkit.Await(t, "the others", func() bool {
+				made := len(r.done()) // before the queue is looked at
+				n, dead := f.queued()
+				return made >= len(want) && n == tc.left && dead == 0
+			})
+			if diff := cmp.Diff(want, r.done()); diff != "" {
+				t.Errorf("keys of the calls that were made (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// crashed is a runtime that knows of earlier calls for old events under their first
+// keys, and an API in the best of health.
+type crashed struct {
+	earlier error
+
+	mu   sync.Mutex
+	made []string
+}
+
+func (r *crashed) Invoke(_ context.Context, c core.Call) (core.Answer, error) {
+	if strings.HasPrefix(c.IdempotencyKey, "old") && strings.HasSuffix(c.IdempotencyKey, ".0") {
+		return core.Answer{}, r.earlier
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.made = append(r.made, c.IdempotencyKey)
+	return core.Answer{Status: 201}, nil
+}
+
+// done are the keys of the calls that reached the API, sorted.
+func (r *crashed) done() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Sorted(slices.Values(r.made))
 }
 
 func TestAnInputThatCannotBeMadeIsRefusedWithTheExpression(t *testing.T) {

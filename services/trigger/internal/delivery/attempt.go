@@ -67,8 +67,8 @@ func (t *turn) start(ctx context.Context, e *entry, now time.Time) error {
 func (t *turn) job(e *entry) Job {
 	event := e.message.Header.Get(headerEvent)
 	id := deliveryID(event, t.sink.ID, e.message.Header.Get(headerAgain))
-	if e.Unclear > 0 {
-		id += "." + strconv.Itoa(e.Unclear)
+	if used := e.Unclear + e.Spent; used > 0 {
+		id += "." + strconv.Itoa(used)
 	}
 	return Job{Subscription: t.sub, Sink: t.sink, EventID: event, Event: e.message.Data, ID: id}
 }
@@ -82,21 +82,23 @@ func (t *turn) finish(ctx context.Context, a attempted) error {
 		e.message = nil
 		return nil // we stop; the sink is not to blame
 	}
-	e.Attempts++
 	now := t.d.Clock.Now()
+	if t.notMade(e, result, now) {
+		return nil
+	}
+	e.Attempts++
 	age := now.Sub(e.message.Time)
 	t.d.Metrics.attempt(ctx, t.sink, result, age)
 	if result.Outcome == Unclear {
 		e.Unclear++
 	}
-	if result.Outcome == Failed || result.Outcome == Unclear {
-		t.failed(result, now)
-	} else {
-		t.state.Failures, t.state.Failing, t.state.Rests = 0, time.Time{}, time.Time{}
-	}
+	t.learn(result, now)
 	why, final := t.verdict(ctx, result, e.Unclear, age)
-	if !final {
-		// As old as it is, so long it waits: the pauses double.
+	switch {
+	case final:
+	case result.Earlier: // under another id it is another attempt
+		e.Next = now
+	default: // as old as it is, so long it waits: the pauses double
 		e.Next = now.Add(t.d.jittered(max(min(max(age, minDelay), maxDelay), result.RetryAfter)))
 	}
 	t.d.report(t.at, e, t.sink, a, why, final)
@@ -112,6 +114,32 @@ func (t *turn) finish(ctx context.Context, a attempted) error {
 		return a.removal
 	}
 	return t.bury(ctx, e, why)
+}
+
+// notMade reports whether there was no attempt at all, and says when the next one is.
+func (t *turn) notMade(e *entry, result Result, now time.Time) bool {
+	switch {
+	case result.Spent:
+		e.Spent++
+		e.Next = now
+	case result.Outcome == Pending: // bounded by the time that the earlier one has
+		e.Next = now.Add(t.d.jittered(max(result.RetryAfter, minDelay)))
+	default:
+		return false
+	}
+	e.message = nil
+	return true
+}
+
+// learn notes what an attempt says about the sink.
+func (t *turn) learn(result Result, now time.Time) {
+	switch {
+	case result.Earlier: // it was not asked
+	case result.Outcome == Failed, result.Outcome == Unclear:
+		t.failed(result, now)
+	default:
+		t.state.Failures, t.state.Failing, t.state.Rests = 0, time.Time{}, time.Time{}
+	}
 }
 
 // failed leaves the sink alone for a while.
@@ -154,7 +182,7 @@ func (t *turn) verdict(ctx context.Context, result Result, unclear int, age time
 			return fmt.Sprintf("nobody knows of %d attempts whether the action was done: look at the API how often it was, before it is sent again; at last: %s",
 				unclear, result.Reason), true
 		}
-	case Failed: // below
+	case Failed, Pending: // below
 	}
 	if age > t.retryFor() {
 		// Only now: what waited because nobody was here to try deserves its attempt.

@@ -38,7 +38,7 @@ func TestAHealthyEndpointDoesNotWaitForTheBacklogOfABusyOne(t *testing.T) {
 	const backlog, longest, watched = 4_000, time.Second, 100
 	f := newFixture(t)
 	busy := f.subscribe("busy", "https://busy.example.com/")
-	healthy := f.subscribe("healthy", "https://healthy.example.com/")
+	healthy := f.ownedBy("ann", f.subscribe("healthy", "https://healthy.example.com/"))
 	for i := range backlog {
 		f.queue(busy, fmt.Sprint("b", i))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/ferrule-dev/ferrule/pkg/bus"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/share"
 )
 
 const (
@@ -35,6 +37,7 @@ type Deliverer struct {
 	name    string // of this process
 	senders []Sender
 	workers int
+	shares  *share.Workers
 
 	mu     sync.Mutex
 	serves map[bus.DeliveryAddress]chan struct{} // readable when there is something new
@@ -42,9 +45,10 @@ type Deliverer struct {
 
 // NewDeliverer returns a deliverer. name is different for each process and for each
 // of its lives, senders are the kinds of sinks, and workers bounds the number of
-// sinks that are served at the same time. It starts with Run.
+// sinks that are served at the same time; no owner and no endpoint has all of them, see
+// package share. It starts with Run.
 func NewDeliverer(p Ports, name string, senders []Sender, workers int) *Deliverer {
-	return &Deliverer{Ports: p, name: name, senders: senders, workers: max(workers, 1), serves: map[bus.DeliveryAddress]chan struct{}{}}
+	return &Deliverer{Ports: p, name: name, senders: senders, workers: max(workers, 1), shares: share.New(workers, p.Clock), serves: map[bus.DeliveryAddress]chan struct{}{}}
 }
 
 // Run delivers until ctx ends and all attempts under way are over.
@@ -154,18 +158,6 @@ func (d *Deliverer) serve(ctx context.Context, m jetstream.Msg, t tools) after {
 	if d.poke(at) {
 		return after{pause: leaseTime} // who serves it looks again now, and at the end
 	}
-	switch empty, err := d.empty(ctx, t, at, 1); {
-	case err != nil:
-		d.Log.WarnContext(ctx, "the queue of a sink could not be read", "sink", at.Sink, "error", err)
-		return after{pause: troublePause}
-	case empty:
-		return drained
-	}
-	news := d.begin(at)
-	if news == nil {
-		return after{pause: leaseTime}
-	}
-	defer d.end(at)
 	sub, sink, err := d.find(ctx, at)
 	switch {
 	case errors.Is(err, core.ErrNotFound):
@@ -174,6 +166,42 @@ func (d *Deliverer) serve(ctx context.Context, m jetstream.Msg, t tools) after {
 		d.Log.WarnContext(ctx, "a sink could not be looked up", "sink", at.Sink, "error", err)
 		return after{pause: troublePause}
 	}
+	leave, wait := d.shares.Enter(parties(sub, sink)...)
+	if leave == nil {
+		return after{pause: wait}
+	}
+	defer leave()
+	switch empty, err := d.empty(ctx, t, at, 1); {
+	case err != nil:
+		d.Log.WarnContext(ctx, "the queue of a sink could not be read", "sink", at.Sink, "error", err)
+		return after{pause: troublePause}
+	case empty:
+		return drained
+	}
+	return d.turn(ctx, m, t, at, sub, sink)
+}
+
+// parties are those that a sink's turn is counted for: who owns it, and where it leads.
+func parties(sub core.Subscription, sink core.Sink) []string {
+	names := []string{"owner " + sub.Owner}
+	switch {
+	case sink.HTTP != nil:
+		if u, err := url.Parse(sink.HTTP.URL); err == nil {
+			names = append(names, "host "+u.Host)
+		}
+	case sink.Action != nil:
+		names = append(names, "connection "+sink.Action.Connection.String())
+	}
+	return names
+}
+
+// turn serves a sink as the only one that does.
+func (d *Deliverer) turn(ctx context.Context, m jetstream.Msg, t tools, at bus.DeliveryAddress, sub core.Subscription, sink core.Sink) after {
+	news := d.begin(at)
+	if news == nil {
+		return after{pause: leaseTime}
+	}
+	defer d.end(at)
 	l, s, err := d.acquire(ctx, t.bucket, at)
 	switch {
 	case errors.Is(err, errHeld):

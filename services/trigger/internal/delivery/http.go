@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/egress"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
+	"github.com/ferrule-dev/ferrule/services/trigger/internal/events"
 )
 
 const (
@@ -106,6 +108,7 @@ func (h *HTTP) request(ctx context.Context, job Job) (*http.Request, *Result) {
 	}
 	req.Header = header
 	req.Header.Set("User-Agent", "ferrule")
+	req.Header.Set(core.HopsHeader, strconv.Itoa(events.Hops(job.Event)+1))
 	if sink.Authorization != nil {
 		value, err := h.secrets.Open(job.Subscription.UID, core.AuthorizationField(job.Sink.ID), sink.Authorization)
 		if err != nil {
@@ -129,6 +132,9 @@ func reasonOf(err error) string {
 			return "the endpoint did not answer in time"
 		}
 		err = wrapped.Err
+	}
+	if lookup, ok := errors.AsType[*net.DNSError](err); ok { // its text names our name server
+		return "the endpoint could not be reached: its host name " + lookup.Name + " could not be looked up"
 	}
 	return "the endpoint could not be reached: " + err.Error()
 }

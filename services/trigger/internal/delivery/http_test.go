@@ -1,7 +1,11 @@
 package delivery_test
 
 import (
+	"context"
+	"errors"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -97,5 +101,33 @@ func TestAnEndlessAnswerIsCutOff(t *testing.T) {
 	f := &fixture{t: t, keys: newKeys(t), clock: &shifted{Clock: clocktest.New(time.Unix(0, 0))}}
 	if got := f.http().Send(t.Context(), jobTo(core.HTTPSink{URL: target.URL}, "{}")); got.Outcome != delivery.Accepted {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestADeliverySaysThroughHowManySinksItsEventHasCome(t *testing.T) {
+	for event, want := range map[string]string{`{"id":"e1","data":{"hops":7}}`: "1", `{"id":"e1","hops":2,"data":1}`: "3"} {
+		got := ""
+		target := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header.Get("Ferrule-Hops") }))
+		f := &fixture{t: t, keys: newKeys(t), clock: &shifted{Clock: clocktest.New(time.Unix(0, 0))}}
+		f.http().Send(t.Context(), jobTo(core.HTTPSink{URL: target.URL}, event))
+		target.Close()
+		if got != want {
+			t.Errorf("%s: %q, want %s", event, got, want)
+		}
+	}
+}
+
+func TestAHostNameThatIsNotFoundTellsNothingAboutOurNameServers(t *testing.T) {
+	guard, err := egress.New(egress.Policy{Resolver: &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		return nil, errors.New("192.0.2.53 is away")
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sender := delivery.NewHTTP(guard, newKeys(t), clocktest.New(time.Unix(0, 0)))
+	got := sender.Send(t.Context(), jobTo(core.HTTPSink{URL: "http://nothing.invalid/"}, "{}"))
+	want := delivery.Result{Reason: "the endpoint could not be reached: its host name nothing.invalid could not be looked up"}
+	if got != want {
+		t.Errorf("%+v", got)
 	}
 }

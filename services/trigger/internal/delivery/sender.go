@@ -22,6 +22,9 @@ const (
 	// Unclear means that nobody knows whether the sink has the event: under the same
 	// id it is not tried any more.
 	Unclear
+	// Pending means that an earlier attempt under the same id may be under way still:
+	// nothing was sent, and the same is asked again after RetryAfter.
+	Pending
 )
 
 // String returns the name of the outcome in metrics and in the log of attempts.
@@ -35,6 +38,8 @@ func (o Outcome) String() string {
 		return "refused"
 	case Unclear:
 		return "unclear"
+	case Pending:
+		return "pending"
 	case Failed:
 	}
 	return "failed"
@@ -49,6 +54,13 @@ type Result struct {
 	Reason string
 	// RetryAfter is how long the sink wants to be left alone; 0 if it did not say.
 	RetryAfter time.Duration
+	// Spent means that nothing was sent: what came of an earlier attempt under the job's
+	// id is remembered, and will be told whenever that id is used. The delivery is tried
+	// at once under another one, and its outcome is not looked at.
+	Spent bool
+	// Earlier means that nothing was sent: the outcome is that of an earlier attempt under
+	// the job's id and says nothing about how the sink is now.
+	Earlier bool
 }
 
 // Job is one attempt to make.
@@ -59,7 +71,7 @@ type Job struct {
 	// EventID is the event's id.
 	EventID string
 	// ID is of this delivery and no other, and the same for every attempt until one
-	// is [Unclear].
+	// is [Unclear] or Spent.
 	ID string
 	// Event is the CloudEvent in JSON.
 	Event []byte

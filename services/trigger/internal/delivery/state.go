@@ -56,8 +56,10 @@ type entry struct {
 	// Attempts is how many were made, and Next when the next is due.
 	Attempts int       `json:"a,omitempty"`
 	Next     time.Time `json:"n,omitzero"`
-	// Unclear is how many attempts ended nobody knows how.
+	// Unclear is how many attempts ended nobody knows how, and Spent under how many
+	// other ids nothing new can come of an attempt.
 	Unclear int `json:"u,omitempty"`
+	Spent   int `json:"p,omitempty"`
 
 	busy    bool                    // an attempt is under way
 	message *jetstream.RawStreamMsg // nil if it has to be read

@@ -66,6 +66,10 @@ func faultsOf(data []byte) (faults []string) {
 		parsed, _, err := mime.ParseMediaType(media)
 		broken(err != nil || !strings.Contains(parsed, "/"), "datacontenttype is one of RFC 2046")
 	}
+	if schema, ok := text["dataschema"]; ok {
+		parsed, err := url.Parse(schema)
+		broken(err != nil || !parsed.IsAbs() || parsed.String() != schema, "dataschema is a URI")
+	}
 	if parent, ok := text["traceparent"]; ok {
 		broken(!traceParent.MatchString(parent), "traceparent")
 	}
@@ -93,7 +97,8 @@ func TestEveryEventIsAValidCloudEvent(t *testing.T) {
 		{"a media type that is none", func(e *core.Event) { e.ContentType = "json" }, []string{"datacontenttype"}},
 		{"a media type with a line break", func(e *core.Event) { e.ContentType = "text/plain\r\nX: y" }, []string{"datacontenttype"}},
 		{"an operation with signs", func(e *core.Event) { e.Subscription.Operation = `on "é" <x>/y z` }, nil},
-		{"no revision", func(e *core.Event) { e.Revision = "" }, []string{"revision"}},
+		{"no revision", func(e *core.Event) { e.Revision = "" }, []string{"revision", "dataschema"}},
+		{"a notice", func(e *core.Event) { e.Type, e.Source = "ferrule.connection.authorized", "a" }, []string{"dataschema"}},
 		{"a time elsewhere", func(e *core.Event) { e.Time = start.In(time.FixedZone("", 3600)) }, nil},
 		{"bytes", func(e *core.Event) { e.JSON, e.Data = false, []byte{0, 255} }, nil},
 		{"no data", func(e *core.Event) { e.Data = nil }, nil},
@@ -101,7 +106,7 @@ func TestEveryEventIsAValidCloudEvent(t *testing.T) {
 	} {
 		e := event(subscription("u1", "items"), "e1", start)
 		row.change(&e)
-		m, err := events.Message(trace.ContextWithSpanContext(t.Context(), span), e)
+		m, err := events.Format{PublicURL: "https://ferrule.example.com"}.Message(trace.ContextWithSpanContext(t.Context(), span), e)
 		if err != nil {
 			t.Errorf("%s: %v", row.name, err)
 			continue
@@ -121,6 +126,66 @@ func TestEveryEventIsAValidCloudEvent(t *testing.T) {
 	}
 }
 
+func TestAnEventNamesItsSchemaWhereItCanBeFetched(t *testing.T) {
+	for _, row := range []struct{ name, base, want string }{
+		{"the installation has a public URL", "https://ferrule.example.com", "https://ferrule.example.com/v1/environments/default/connectors/inventory/revisions/r1/operations?page_size=1000#On.Item%20%3Cx%3E"},
+		{"it has none", "", ""},
+	} {
+		m, err := events.Format{PublicURL: row.base}.Message(t.Context(), event(subscription("u1", "items"), "e1", start))
+		var got struct {
+			DataSchema string `json:"dataschema"`
+		}
+		if err == nil {
+			err = json.Unmarshal(m.Data, &got)
+		}
+		if err != nil || got.DataSchema != row.want {
+			t.Errorf("%s: %q, %v; want %q", row.name, got.DataSchema, err, row.want)
+		}
+	}
+}
+
+func TestHowOftenAnEventHasComeThroughSinksIsReadFromItsAttributesAlone(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		hops int
+		key  string
+		data string
+	}{
+		{"an API's own", 0, "k", `{"a":1,"hops":7}`},
+		{"one that came through three", 3, "k", `{"a":1,"hops":7}`},
+		{"one whose key looks like it", 0, `,"hops":9,"data":`, `1`},
+		{"one of bytes", 2, "k", ``},
+	} {
+		e := event(subscription("u1", "items"), "e1", start)
+		e.Hops, e.Key, e.Data = row.hops, row.key, []byte(row.data)
+		e.JSON = row.data != ""
+		m, err := events.Message(t.Context(), e)
+		if got := events.Hops(m.Data); err != nil || got != row.hops {
+			t.Errorf("%s: %d, %v in %s", row.name, got, err, m.Data)
+		}
+	}
+}
+
+func TestWhatIsDeclaredAsJSONAndIsNoneComesAsBytes(t *testing.T) {
+	for declared, want := range map[string]string{
+		"application/json": "application/octet-stream", "application/vnd.x+json; charset=utf-8": "application/octet-stream", "text/plain": "text/plain",
+	} {
+		e := event(subscription("u1", "items"), "e1", start)
+		e.ContentType, e.JSON, e.Data = declared, false, []byte("{oops")
+		m, err := events.Message(t.Context(), e)
+		var got struct {
+			DataContentType string
+			Data            []byte `json:"data_base64"`
+		}
+		if err == nil {
+			err = json.Unmarshal(m.Data, &got)
+		}
+		if err != nil || got.DataContentType != want || string(got.Data) != "{oops" {
+			t.Errorf("%s: %+v, %v", declared, got, err)
+		}
+	}
+}
+
 func TestTheRulesOfCloudEventsFindWhatIsWrong(t *testing.T) {
 	fine := `"specversion":"1.0","id":"1","source":"a","type":"t","time":"2026-03-01T12:00:00Z"`
 	for text, want := range map[string]string{
@@ -129,6 +194,7 @@ func TestTheRulesOfCloudEventsFindWhatIsWrong(t *testing.T) {
 		`{` + fine + `,"subject":""}`:                    "no attribute is empty: subject",
 		`{` + fine + `,"n":3000000000}`:                  "numbers are integers of 32 bits: n",
 		`{` + fine + `,"datacontenttype":"json"}`:        "datacontenttype is one of RFC 2046",
+		`{` + fine + `,"dataschema":"/v1/x"}`:            "dataschema is a URI",
 		`{` + fine + `,"traceparent":"1"}`:               "traceparent",
 		`{` + fine + `,"data":1,"data_base64":"AA"}`:     "data is there once",
 		strings.Replace(`{`+fine+`}`, "T12", " 12", 1):   "time is one of RFC 3339",

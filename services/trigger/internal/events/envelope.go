@@ -10,10 +10,13 @@ package events
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"mime"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -21,6 +24,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ferrule-dev/ferrule/pkg/bus"
 	"github.com/ferrule-dev/ferrule/pkg/kv/outbox"
@@ -39,7 +43,7 @@ const (
 	// typePrefix begins the type of every event that a trigger produces.
 	typePrefix = "dev.ferrule."
 	// attributesSize is about as large as the attributes of an event are.
-	attributesSize = 640
+	attributesSize = 900
 )
 
 // envelope is a CloudEvent in the JSON format (CloudEvents JSON 1.0.2, section
@@ -52,76 +56,139 @@ type envelope struct {
 	Subject      string          `json:"subject,omitempty"`
 	Time         time.Time       `json:"time"`
 	ContentType  string          `json:"datacontenttype,omitempty"`
+	DataSchema   string          `json:"dataschema,omitempty"`
 	Subscription string          `json:"subscription"`
 	Revision     string          `json:"revision,omitempty"`
 	TraceParent  string          `json:"traceparent,omitempty"`
 	OmittedBytes int             `json:"omittedbytes,omitempty"`
+	Hops         int             `json:"hops,omitempty"`
 	Data         json.RawMessage `json:"data,omitempty"`
 	DataBase64   []byte          `json:"data_base64,omitempty"`
+}
+
+// Format is how events are written.
+type Format struct {
+	// PublicURL is where this installation is reached, without a trailing slash. Events
+	// name their schema below it, and none where it is empty: a schema that nobody can
+	// fetch helps nobody.
+	PublicURL string
+}
+
+// Message is [Format.Message] for an installation without a public URL.
+func Message(ctx context.Context, e core.Event) (outbox.Message, error) {
+	return Format{}.Message(ctx, e)
+}
+
+// schema returns where the description of an event's operation is, in the revision that
+// produced it: an absolute URI (CloudEvents 1.0.2, section 3.1.2) whose fragment is the
+// operation's id.
+func (f Format) schema(e core.Event) string {
+	if f.PublicURL == "" || e.Revision == "" || e.Type != "" { // notices have a type of their own
+		return ""
+	}
+	return f.PublicURL + "/v1/" + e.Subscription.Connector.String() + "/revisions/" + url.PathEscape(e.Revision) +
+		"/operations?page_size=1000#" + url.PathEscape(e.Subscription.Operation)
 }
 
 // Message returns the message of an event. Data that makes it too large for the
 // bus is left out, and its size told in the attribute "omittedbytes": an event
 // that a poll has seen must not be lost, nor hold up the others behind it.
-func Message(ctx context.Context, e core.Event) (outbox.Message, error) {
-	m, err := exactly(ctx, e, 0)
+func (f Format) Message(ctx context.Context, e core.Event) (outbox.Message, error) {
+	m, err := f.exactly(ctx, e, 0, outbox.MaxData)
 	if errors.Is(err, core.ErrEventTooLarge) {
 		size := len(e.Data)
 		e.Data = nil
-		m, err = exactly(ctx, e, size)
+		m, err = f.exactly(ctx, e, size, outbox.MaxData)
 	}
 	return m, err
 }
 
 // exactly returns the message of an event with all its data, or
-// core.ErrEventTooLarge.
-func exactly(ctx context.Context, e core.Event, omitted int) (outbox.Message, error) {
+// core.ErrEventTooLarge if it has more than limit bytes.
+func (f Format) exactly(ctx context.Context, e core.Event, omitted, limit int) (outbox.Message, error) {
 	sub := e.Subscription
 	v := envelope{
 		SpecVersion: "1.0", ID: e.ID, Source: sub.Connection.String(), Type: typePrefix + sub.Connector.ID + "." + sub.Operation,
-		Subject: attribute(e.Key), Time: e.Time.UTC(), ContentType: mediaType(e.ContentType), Subscription: sub.Name.String(),
-		Revision: e.Revision, TraceParent: traceParent(ctx), OmittedBytes: omitted,
+		Subject: attribute(e.Key), Time: e.Time.UTC(), ContentType: mediaType(e.ContentType), DataSchema: f.schema(e), Subscription: sub.Name.String(),
+		Revision: e.Revision, TraceParent: traceParent(ctx), OmittedBytes: omitted, Hops: e.Hops,
 	}
 	if e.Type != "" {
 		v.Type, v.Source = e.Type, e.Source
 	}
 	if !e.JSON {
 		v.DataBase64 = e.Data
-	}
-	data, err := encode(v, e)
-	if err != nil {
-		return outbox.Message{}, fmt.Errorf("encode event %s: %w", e.ID, err)
+		if isJSON(v.ContentType) { // as what it is not, nobody could read it
+			v.ContentType = "application/octet-stream"
+		}
 	}
 	m := outbox.Message{
-		ID: e.ID, Subject: subject(sub), Data: data,
+		ID: e.ID, Subject: subject(sub), Data: encode(v, e),
 		Header: map[string]string{HeaderSubscription: sub.UID, "Content-Type": ContentType},
 	}
-	if len(m.Data) > outbox.MaxData {
-		return outbox.Message{}, fmt.Errorf("%w: %d bytes, up to %d fit", core.ErrEventTooLarge, len(m.Data), outbox.MaxData)
+	if len(m.Data) > limit {
+		return outbox.Message{}, fmt.Errorf("%w: %d bytes, up to %d fit", core.ErrEventTooLarge, len(m.Data), limit)
 	}
 	return bus.WithTrace(ctx, m), nil
 }
 
-// encode writes an event. Data that is JSON is the last member and put there as it
-// is: whoever made the event has read it, and to read it again is what would cost
-// most.
-func encode(v envelope, e core.Event) ([]byte, error) {
-	const member = `,"data":`
+// encode writes an event as encoding/json writes an envelope, but for the cost. Data
+// that is JSON is put there as it is: whoever made the event has read it.
+func encode(v envelope, e core.Event) []byte {
+	text := make([]byte, 0, len(e.Data)+len(v.DataBase64)/2+attributesSize)
+	text = member(text, `{"specversion":`, v.SpecVersion)
+	text = member(text, `,"id":`, v.ID)
+	text = member(text, `,"source":`, v.Source)
+	text = member(text, `,"type":`, v.Type)
+	text = optional(text, `,"subject":`, v.Subject)
+	text = member(text, `,"time":`, v.Time.Format(time.RFC3339Nano))
+	text = optional(text, `,"datacontenttype":`, v.ContentType)
+	text = optional(text, `,"dataschema":`, v.DataSchema)
+	text = member(text, `,"subscription":`, v.Subscription)
+	text = optional(text, `,"revision":`, v.Revision)
+	text = optional(text, `,"traceparent":`, v.TraceParent)
+	if v.OmittedBytes != 0 {
+		text = strconv.AppendInt(append(text, `,"omittedbytes":`...), int64(v.OmittedBytes), 10)
+	}
+	if v.Hops != 0 {
+		text = strconv.AppendInt(append(text, `,"hops":`...), int64(v.Hops), 10)
+	}
+	if e.JSON && len(e.Data) > 0 {
+		text = append(append(text, `,"data":`...), e.Data...)
+	}
+	if len(v.DataBase64) > 0 {
+		text = base64.StdEncoding.AppendEncode(append(text, `,"data_base64":"`...), v.DataBase64)
+		text = append(text, '"')
+	}
+	return append(text, '}')
+}
+
+// member appends a member with a text.
+func member(text []byte, name, value string) []byte {
+	text = append(text, name...)
+	for i := range len(value) {
+		if c := value[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return append(text, quoted(value)...)
+		}
+	}
+	text = append(append(text, '"'), value...)
+	return append(text, '"')
+}
+
+// optional is member for one that is left out if it is empty.
+func optional(text []byte, name, value string) []byte {
+	if value == "" {
+		return text
+	}
+	return member(text, name, value)
+}
+
+// quoted returns any text as JSON.
+func quoted(value string) []byte {
 	var text bytes.Buffer
-	text.Grow(len(e.Data) + attributesSize)
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false) // as the API wrote it
-	if err := encoder.Encode(v); err != nil {
-		return nil, err
-	}
-	if !e.JSON || len(e.Data) == 0 {
-		return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
-	}
-	text.Truncate(text.Len() - len("}\n"))
-	text.WriteString(member)
-	text.Write(e.Data)
-	text.WriteByte('}')
-	return text.Bytes(), nil
+	_ = encoder.Encode(value)    // texts can always be encoded
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n"))
 }
 
 // subject returns where the events of a subscription are published.
@@ -159,10 +226,38 @@ func mediaType(text string) string {
 	return attribute(text)
 }
 
+// isJSON reports whether a media type is JSON (RFC 6839, section 3.1).
+func isJSON(text string) bool {
+	media, _, err := mime.ParseMediaType(text)
+	return err == nil && (media == "application/json" || strings.HasSuffix(media, "+json"))
+}
+
 func traceParent(ctx context.Context) string {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return "" // most of the time, and without a map
+	}
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carrier)
 	return carrier["traceparent"]
+}
+
+// Hops returns the attribute "hops" of an event that [Format.Message] has written: through
+// how many sinks it has come. It does not look at the data, which is the last member.
+func Hops(event []byte) int {
+	before, _, _ := bytes.Cut(event, []byte(`,"data":`))
+	_, text, found := bytes.Cut(before, []byte(`,"hops":`))
+	if !found {
+		return 0
+	}
+	end := bytes.IndexFunc(text, func(r rune) bool { return r < '0' || r > '9' })
+	if end < 0 {
+		end = len(text)
+	}
+	hops, err := strconv.Atoi(string(text[:end]))
+	if err != nil {
+		return 0
+	}
+	return hops
 }
 
 // Record is an event as it was read.

@@ -89,6 +89,7 @@ func TestDataThatDoesNotFitIsLeftOutAndSaidSo(t *testing.T) {
 		t.Errorf("event %s does not end with %s", m.Data, want)
 	}
 	// A notification is refused instead: its sender can be told.
+	e.Data = []byte(`"` + strings.Repeat("x", bus.MaxDataBytes) + `"`)
 	if err := events.NewLog(nil).Publish(t.Context(), e); !errors.Is(err, core.ErrEventTooLarge) {
 		t.Errorf("err = %v", err)
 	}
@@ -97,6 +98,11 @@ func TestDataThatDoesNotFitIsLeftOutAndSaidSo(t *testing.T) {
 type publisher func(outbox.Message) error
 
 func (p publisher) Publish(_ context.Context, m outbox.Message) error { return p(m) }
+
+func (p publisher) Start(_ context.Context, m outbox.Message) func() error {
+	err := p(m)
+	return func() error { return err }
+}
 
 func TestAServerWithALowerLimitRefusesToo(t *testing.T) {
 	log := events.NewLog(publisher(func(outbox.Message) error { return fault.Invalid(fault.ReasonInputTooLarge, "too large") }))

@@ -29,6 +29,8 @@ const (
 	// noticeDrain bounds the wait for the bus to stop giving notices to a process that
 	// stops.
 	noticeDrain = 500 * time.Millisecond
+	// noticesAsked is how many notices are asked for with one request.
+	noticesAsked = 64
 	// connectionNotice begins the type of every notice about a connection.
 	connectionNotice = "ferrule.connection."
 )
@@ -73,7 +75,8 @@ func (n *Notices) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(1))
+	// They come one at a time all the same, and a request for each of them may get lost.
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(noticesAsked))
 	if err != nil {
 		return err
 	}

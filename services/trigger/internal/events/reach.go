@@ -17,7 +17,9 @@ import (
 const FirstSequence = "first_sequence"
 
 // reachable returns nil if every event after want.After can still be read, and
-// otherwise an OUT_OF_RANGE fault with [FirstSequence].
+// otherwise an OUT_OF_RANGE fault with [FirstSequence]. It is one too if nothing has that
+// position yet: whoever has seen it has seen it elsewhere, and would wait for events that
+// are other ones.
 //
 // Events are removed oldest first, by environment or all together. So if the
 // environment has anything at or before that position, nothing after it is gone; if
@@ -26,6 +28,15 @@ const FirstSequence = "first_sequence"
 func (r *Reader) reachable(ctx context.Context, want Range) error {
 	if want.After == 0 {
 		return nil
+	}
+	last, err := r.last(ctx)
+	if err != nil {
+		return err
+	}
+	if want.After > last {
+		return fault.New(fault.CodeOutOfRange, fault.ReasonInvalidArgument,
+			"sequence %d has not been reached, the newest event has %d; it is of another installation or of another state of this one: list or replay from a time", want.After, last).
+			With("last_sequence", strconv.FormatUint(last, 10)).With("subscription", want.Subscription.Name.String())
 	}
 	first, err := r.first(ctx, want.Subscription.Name.Environment)
 	if err != nil {

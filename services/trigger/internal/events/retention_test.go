@@ -260,6 +260,20 @@ func TestReadersAreToldOfWhatIsGone(t *testing.T) {
 	}
 }
 
+func TestAPositionThatNoEventHasReachedIsRefused(t *testing.T) {
+	k := newKept(t)
+	s := subscription("u1", "items")
+	k.publish(s, "a", "b")
+	want := events.Range{Subscription: s, After: 3}
+	following := k.Follow(t.Context(), want, func() error { return errors.New("started") }, func(events.Record) error { return nil })
+	_, _, listing := k.Page(t.Context(), want, 10)
+	for _, err := range []error{following, listing} {
+		if fault.CodeOf(err) != fault.CodeOutOfRange || fault.From(err).Meta()["last_sequence"] != "2" || !strings.Contains(err.Error(), "list or replay from a time") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 func TestPagesEndEarlyWhereEventsAreLarge(t *testing.T) {
 	f := newFixture(t)
 	s := subscription("u1", "items")

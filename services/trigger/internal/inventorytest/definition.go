@@ -60,10 +60,14 @@ func Signed() *connectorv1.WebhookSignature {
 }
 
 func polling(id, path string, protocol connectorv1.PollingProtocol) *connectorv1.Operation {
+	order := connectorv1.ListOrder_LIST_ORDER_NEWEST_FIRST
+	if protocol == connectorv1.PollingProtocol_POLLING_PROTOCOL_NATIVE {
+		order = connectorv1.ListOrder_LIST_ORDER_OLDEST_FIRST
+	}
 	return &connectorv1.Operation{
 		OperationId: id, Kind: connectorv1.OperationKind_OPERATION_KIND_POLLING_TRIGGER, Method: "GET", Path: path,
 		Trigger: &connectorv1.Trigger{Batch: true, Protocol: &connectorv1.Trigger_Polling{Polling: &connectorv1.PollingTrigger{
-			Protocol: protocol, ItemsPath: "items", KeyPath: "id", Order: connectorv1.ListOrder_LIST_ORDER_NEWEST_FIRST,
+			Protocol: protocol, ItemsPath: "items", KeyPath: "id", Order: order,
 		}}},
 	}
 }

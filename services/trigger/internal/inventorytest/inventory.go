@@ -117,13 +117,16 @@ func (a *API) Invoke(ctx context.Context, c core.Call) (core.Answer, error) {
 		return core.Answer{}, err
 	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.calls = append(a.calls, c)
-	if a.Before != nil {
-		if err := a.Before(c); err != nil {
+	before := a.Before
+	a.mu.Unlock()
+	if before != nil { // not under the lock: it may hang
+		if err := before(c); err != nil {
 			return core.Answer{}, err
 		}
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	answer := a.answer(c)
 	answer.Revision = a.revision
 	if a.After != nil {

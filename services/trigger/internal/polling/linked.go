@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"unicode/utf8"
+
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 )
 
 // linked reads the answers of APIs that keep the state of polls themselves, by the
@@ -17,8 +20,8 @@ func (linked) Linked() bool { return true }
 
 // Read implements [Protocol]. A batch is the list at the rules' path; without a
 // path the body, if it is a list, or else the only list among its members. What is
-// no batch, or has no list, is one item as a whole. The order is that of the answer:
-// nobody says what it means.
+// no batch, or has no list, is one item as a whole. Answers of POLICY begin with the
+// newest item, which is where their cursors are taken from; others do if the rules say so.
 func (linked) Read(rules Rules, page Page) ([]Item, error) {
 	body := bytes.TrimSpace(page.Body)
 	switch {
@@ -50,6 +53,10 @@ func (linked) Read(rules Rules, page Page) ([]Item, error) {
 			}
 		}
 		items = append(items, item)
+	}
+	policy := rules.Protocol == connectorv1.PollingProtocol_POLLING_PROTOCOL_POLICY
+	if rules.NewestFirst || policy && !rules.OldestFirst {
+		slices.Reverse(items)
 	}
 	return items, nil
 }

@@ -80,6 +80,33 @@ func TestItemsAreFoundWhereTheRulesSay(t *testing.T) {
 	}
 }
 
+func TestWhatAPIsWithLinksShowComesOldestFirst(t *testing.T) {
+	const policy, native = connectorv1.PollingProtocol_POLLING_PROTOCOL_POLICY, connectorv1.PollingProtocol_POLLING_PROTOCOL_NATIVE
+	for _, tc := range []struct {
+		name  string
+		rules polling.Rules
+		want  []string
+	}{
+		{"a policy takes its cursor from the first item, the newest", polling.Rules{Protocol: policy}, []string{"=1", "=2", "=3"}},
+		{"a policy whose connector says otherwise", polling.Rules{Protocol: policy, OldestFirst: true}, []string{"=3", "=2", "=1"}},
+		{"an API of which nobody says it", polling.Rules{Protocol: native}, []string{"=3", "=2", "=1"}},
+		{"an API whose connector says newest first", polling.Rules{Protocol: native, NewestFirst: true}, []string{"=1", "=2", "=3"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			tc.rules.Batch = true
+			reader, _ := polling.Lookup(tc.rules.Protocol)
+			items, err := reader.Read(tc.rules, polling.Page{Body: []byte(`{"value":[3,2,1]}`)})
+			var got []string
+			for _, i := range items {
+				got = append(got, i.Key+"="+string(i.Data))
+			}
+			if err != nil || !slices.Equal(got, tc.want) {
+				t.Errorf("got %q, %v; want %q", got, err, tc.want)
+			}
+		})
+	}
+}
+
 func TestSameAndDifferentItems(t *testing.T) {
 	for _, tc := range []struct {
 		name string

@@ -19,6 +19,9 @@ import (
 // maxToken is the longest token in bytes.
 const maxToken = 16 << 10
 
+// maxLeeway is by how much clocks may differ where a token says itself how long it holds.
+const maxLeeway = time.Minute
+
 // bodyClaim is the value of a claim that must be the hash of the body.
 const bodyClaim = "{body_sha256}"
 
@@ -71,7 +74,7 @@ func newJWT(r Rule, keys Keys) (prover, error) {
 		}
 		find := func(token *jwt.Token) (any, error) { return tokenKey(ctx, token, r, public, shared, keys.Sets) }
 		claims := jwt.MapClaims{}
-		_, err = jwt.NewParser(jwt.WithValidMethods(methods(public, shared, r.JWKSURL)), jwt.WithLeeway(r.Tolerance),
+		_, err = jwt.NewParser(jwt.WithValidMethods(methods(public, shared, r.JWKSURL)), jwt.WithLeeway(min(r.Tolerance, maxLeeway)),
 			jwt.WithTimeFunc(func() time.Time { return now }), jwt.WithIssuedAt()).ParseWithClaims(text, claims, find)
 		switch {
 		case errors.Is(err, ErrKeys):
@@ -178,6 +181,9 @@ func claimed(m Message, r Rule, claims jwt.MapClaims, now time.Time) (Proof, err
 			return Proof{}, ErrMismatch
 		}
 	}
+	if !bounded(r, claims) {
+		return Proof{}, ErrMismatch
+	}
 	proof := Proof{ID: idOf(m.Header, r.IDHeader)}
 	if id, ok := claims["jti"].(string); ok && proof.ID == "" {
 		proof.ID = id
@@ -189,6 +195,17 @@ func claimed(m Message, r Rule, claims jwt.MapClaims, now time.Time) (Proof, err
 		}
 	}
 	return proof, nil
+}
+
+// bounded reports whether a token ends at some time, or is for one body: whoever has read
+// another one could use it for ever.
+func bounded(r Rule, claims jwt.MapClaims) bool {
+	for _, want := range r.Claims {
+		if want == bodyClaim {
+			return true
+		}
+	}
+	return claims["exp"] != nil || claims["iat"] != nil
 }
 
 // holds reports whether a claim is a text, or a list with it.

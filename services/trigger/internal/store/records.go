@@ -68,6 +68,7 @@ type pollingRecord struct {
 
 type webhookRecord struct {
 	CallbackPointer string          `json:"callback_pointer"`
+	Suffixes        []string        `json:"suffixes,omitempty"`
 	SecretPointer   string          `json:"secret_pointer,omitempty"`
 	Signature       *signature.Rule `json:"signature,omitempty"`
 	Handshakes      []string        `json:"handshakes,omitempty"`
@@ -118,7 +119,7 @@ func encodeSubscription(s core.Subscription) ([]byte, error) {
 	}
 	if w := s.Webhook; w != nil {
 		r.Webhook = &webhookRecord{
-			CallbackPointer: w.CallbackPointer, SecretPointer: w.SecretPointer, Signature: w.Signature, IDHeader: w.IDHeader,
+			CallbackPointer: w.CallbackPointer, Suffixes: w.Suffixes, SecretPointer: w.SecretPointer, Signature: w.Signature, IDHeader: w.IDHeader,
 			Handshakes: w.Handshakes, Batch: w.Batch, Items: w.Items, Pokes: w.Pokes,
 			Registered: w.Registered, Unsubscribe: (*removalRecord)(w.Unsubscribe),
 			Attempts: w.Attempts, NextAttempt: w.NextAttempt.UTC(), Reason: w.Reason, Notified: w.Notified.UTC(), lifeRecord: lifeOf(w),
@@ -165,7 +166,7 @@ func decodeSubscription(uid string, data []byte) (core.Subscription, error) {
 	}
 	if w := r.Webhook; w != nil {
 		s.Webhook = &core.Webhook{
-			CallbackPointer: w.CallbackPointer, SecretPointer: w.SecretPointer, Signature: w.Signature, IDHeader: w.IDHeader,
+			CallbackPointer: w.CallbackPointer, Suffixes: w.Suffixes, SecretPointer: w.SecretPointer, Signature: w.Signature, IDHeader: w.IDHeader,
 			Handshakes: w.Handshakes, Batch: w.Batch, Items: w.Items, Pokes: w.Pokes,
 			Registered: w.Registered, Unsubscribe: (*core.Removal)(w.Unsubscribe),
 			Attempts: w.Attempts, NextAttempt: w.NextAttempt, Reason: w.Reason, Notified: w.Notified,

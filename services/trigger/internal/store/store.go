@@ -167,12 +167,11 @@ func (s *Store) CommitPoll(ctx context.Context, p core.Poll) error {
 		if p.Announce {
 			messages = append(messages, announcement(sub, fmt.Sprintf("poll-%d", p.Cursor.Version)))
 		}
-		if p.Suspend != "" {
-			if messages, err = suspend(tx, sub, p, messages); err != nil {
-				return err
-			}
+		told, err := tell(tx, sub, p)
+		if err != nil {
+			return err
 		}
-		return send(tx, messages)
+		return send(tx, append(messages, told...))
 	})
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/bus"
@@ -13,7 +14,13 @@ import (
 
 // eventSuspended is the type of the event that a subscription has failed for so long
 // that nothing is tried any more.
-const eventSuspended = "ferrule.subscription.suspended"
+const eventSuspended = typePrefix + "suspended"
+
+// eventIncomplete is the type of the event that a poll may have missed something.
+const eventIncomplete = typePrefix + "incomplete"
+
+// typePrefix begins the types of events about subscriptions themselves.
+const typePrefix = "ferrule.subscription."
 
 // eventMediaType is that of an event as a whole.
 const eventMediaType = "application/cloudevents+json; charset=UTF-8"
@@ -39,32 +46,49 @@ type noticeData struct {
 	Operation       string    `json:"operation_id"`
 	Owner           string    `json:"owner"`
 	Reason          string    `json:"reason"`
-	FailingSince    time.Time `json:"failing_since"`
+	FailingSince    time.Time `json:"failing_since,omitzero"`
 }
 
-// suspend suspends a subscription after the poll that was the last one, and adds the
-// event about it to the messages. Its id is that of the poll, so that one that is
-// published again is known.
-func suspend(tx kv.Tx, sub core.Subscription, p core.Poll, messages []outbox.Message) ([]outbox.Message, error) {
-	sub.Suspended = p.Suspend
-	sub.Change++
-	if err := put(tx, sub); err != nil {
-		return nil, err
+// tell returns the events about a subscription itself that a poll has led to, and
+// suspends the subscription where it was the last one. Their ids are those of the poll,
+// so that one that is published again is known.
+func tell(tx kv.Tx, sub core.Subscription, p core.Poll) (messages []outbox.Message, err error) {
+	if p.Suspend != "" {
+		sub.Suspended = p.Suspend
+		sub.Change++
+		if err := put(tx, sub); err != nil {
+			return nil, err
+		}
 	}
+	for _, n := range []struct{ kind, reason string }{{eventSuspended, p.Suspend}, {eventIncomplete, p.Incomplete}} {
+		if n.reason == "" {
+			continue
+		}
+		m, err := noticeOf(sub, p, n.kind, n.reason)
+		if err != nil {
+			return nil, err
+		}
+		messages = append(messages, m)
+	}
+	return messages, nil
+}
+
+// noticeOf is the message that tells the owner of a subscription something.
+func noticeOf(sub core.Subscription, p core.Poll, kind, reason string) (outbox.Message, error) {
 	n := notice{
-		SpecVersion: "1.0", ID: fmt.Sprintf("%s@%s-suspended-%d", sub.Name, sub.UID, p.Cursor.Version), Source: sub.Name.String(),
-		Type: eventSuspended, Time: p.Time.UTC(), ContentType: "application/json",
+		SpecVersion: "1.0", ID: fmt.Sprintf("%s@%s-%s-%d", sub.Name, sub.UID, strings.TrimPrefix(kind, typePrefix), p.Cursor.Version), Source: sub.Name.String(),
+		Type: kind, Time: p.Time.UTC(), ContentType: "application/json",
 		Data: noticeData{
 			Subscription: sub.Name.String(), Connection: sub.Connection.String(), ConnectionOwner: sub.ConnectionOwner, Operation: sub.Operation, Owner: sub.Owner,
-			Reason: p.Suspend, FailingSince: p.Cursor.FailingSince.UTC(),
+			Reason: reason, FailingSince: p.Cursor.FailingSince.UTC(),
 		},
 	}
 	data, err := json.Marshal(n)
 	if err != nil {
-		return nil, fmt.Errorf("encode event %s: %w", n.ID, err)
+		return outbox.Message{}, fmt.Errorf("encode event %s: %w", n.ID, err)
 	}
-	return append(messages, outbox.Message{
+	return outbox.Message{
 		ID: n.ID, Subject: bus.SubscriptionSubject(sub.Name.Environment, sub.Connector.ID, sub.Name.ID), Data: data,
 		Header: map[string]string{"Content-Type": eventMediaType},
-	}), nil
+	}, nil
 }
