@@ -9,6 +9,9 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/ferrule-dev/ferrule/pkg/clock"
+	"github.com/ferrule-dev/ferrule/pkg/http1"
 )
 
 // Limits of every HTTP server of the suite. There is no limit on the time for a
@@ -25,8 +28,15 @@ const (
 	httpGrace = 8 * time.Second
 )
 
+// httpServer is a server of HTTP.
+type httpServer interface {
+	Shutdown(ctx context.Context) error
+	Close() error
+}
+
 // ServeHTTP serves handler on l until ctx ends, then lets open requests finish
-// for a few seconds. It closes l. A nil config serves without TLS.
+// for a few seconds. It closes l. A nil config serves without TLS, and ordinary requests
+// by package http1.
 func ServeHTTP(ctx context.Context, l net.Listener, handler http.Handler, config *tls.Config, log *slog.Logger) error {
 	server := &http.Server{
 		Handler:           handler,
@@ -34,20 +44,16 @@ func ServeHTTP(ctx context.Context, l net.Listener, handler http.Handler, config
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ConnContext:       withCaller,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+	stopping, serve := httpServer(server), func() error { return server.ServeTLS(l, "", "") }
 	if config == nil { // with TLS, our own services are at the other end
 		server.Handler = endingChunked(handler)
+		plain := http1.New(handler, server, clock.System())
+		stopping, serve = plain, func() error { return plain.Serve(l) }
 	}
 	served := make(chan error, 1)
-	go func() {
-		if config != nil {
-			served <- server.ServeTLS(l, "", "")
-			return
-		}
-		served <- server.Serve(callers{l})
-	}()
+	go func() { served <- serve() }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve http on %s: %w", l.Addr(), err)
@@ -55,8 +61,8 @@ func ServeHTTP(ctx context.Context, l net.Listener, handler http.Handler, config
 	}
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), httpGrace)
 	defer cancel()
-	if err := server.Shutdown(stopCtx); err != nil {
-		_ = server.Close()
+	if err := stopping.Shutdown(stopCtx); err != nil {
+		_ = stopping.Close()
 	}
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve http on %s: %w", l.Addr(), err)

@@ -154,7 +154,7 @@ func TestFailureMode11KeysAreExchangedWhileTheSuiteServes(t *testing.T) {
 			Connection: &vaultv1.Connection{Connector: connectorName("shop")}, Secrets: map[string]string{"api_key": apiKey},
 		}))
 	}
-	s.fail(t, 1, []string{"KEY_ROTATION_NOT_FOUND"}, "keys", "status")
+	s.fail(t, 1, []string{"KEY_ROTATION_NOT_FOUND"}, "keys", "status", "-o", "json")
 	s.as(t, "mia", "maker").fail(t, 1, []string{"PERMISSION_DENIED"}, "keys", "rotate")
 	s.as(t, "mia", "maker").fail(t, 1, []string{"PERMISSION_DENIED"}, "keys", "status")
 

@@ -48,10 +48,10 @@ func TestOwnersAreToldThatAConnectionHasLostItsAuthorization(t *testing.T) {
 	t.Parallel()
 	s, w := newStage(t, "CODE", "client_secret_basic", nil), startWitness(t)
 	s.signedIn(t, "me", "ann")
-	s.do(t, []string{"subscribed told to (notices) of (all) (active)"}, "subscribe", "--notices", "--id", "told", "--sink",
+	s.do(t, []string{"subscribed told to all notices (active)"}, "subscribe", "--notices", "--id", "told", "--sink",
 		`{"id":"ops","orderBy":"event.source","http":{"url":"`+w.url+`/notices"}}`)
 	// The sink is an action of the very connection: it waits until somebody signs in again.
-	s.do(t, []string{"subscribed again to (notices) of me"}, "subscribe", "--notices", "me", "--id", "again", "--action", "me/GetMe", "--when", `event.type.endsWith("needs-authorization")`)
+	s.do(t, []string{"subscribed again to the notices of me"}, "subscribe", "--notices", "me", "--id", "again", "--action", "me/GetMe", "--when", `event.type.endsWith("needs-authorization")`)
 	s.fail(t, 1, []string{"interval", "notices ask no API"}, "subscriptions", "update", "told", "--every", "1m")
 	secret := strings.TrimSpace(s.do(t, nil, "sink-secret", "told", "ops"))
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/ferrule-dev/ferrule/pkg/testkit"
 )
 
 // TestAKeyThatTheAPIRefusesIsShownUntilItIsAccepted from outside, by all ways to call.
@@ -46,9 +48,9 @@ func TestAKeyThatTheAPIRefusesIsShownUntilItIsAccepted(t *testing.T) {
 
 	// A key that is withdrawn, and given back, without any command.
 	s.do(t, nil, "connections", "update", "keyed", "--secret", "api_key=second")
-	if got := s.request(t, http.MethodGet, "/v1/environments/default/connections/keyed/proxy/items", s.token, ""); got.status != http.StatusUnauthorized {
-		t.Fatalf("status %d", got.status)
-	}
+	testkit.Await(t, "a refusal of the second key, which the runtime hears of a moment later", func() bool {
+		return s.request(t, http.MethodGet, "/v1/environments/default/connections/keyed/proxy/items", s.token, "").status == http.StatusUnauthorized
+	})
 	s.do(t, []string{"a pass-through call", "status 401"}, "connections", "show", "keyed")
 	accept("second")
 	s.do(t, []string{`"id": 1`}, "invoke", "keyed", "List")

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 
 	"github.com/spf13/cobra"
@@ -26,13 +27,15 @@ func (a *app) apply() *cobra.Command {
 		Short: "Make an environment hold the connectors of a bundle",
 		Long: `Apply brings the connectors of a bundle (see ` + "`ferrule export --bundle`" + `) into the
 environment: it prints what it is going to do, then does it. Applying the same
-bundle again changes nothing. A change that breaks callers, or policies that cannot
-be applied, stop everything before anything was done, unless --allow-breaking
-accepts it. So does a connector that
+bundle again changes nothing.
+
+A change that breaks callers, or policies that cannot be applied, stop everything
+before anything was done, unless --allow-breaking accepts it. So does a connector that
 belongs to somebody else: its owner shares it with you ("ferrule connectors share"),
 or an administrator applies the bundle.
 
---dry-run prints the plan only. --prune also removes the connectors that the
+--dry-run prints the plan only, with -o json as {"connector", "action", "breaking"} on
+a line for each connector. --prune also removes the connectors that the
 bundle does not have.`,
 		Example: `  ferrule apply -f connectors/ --dry-run
   ferrule apply -f connectors/ --env production`,
@@ -82,6 +85,14 @@ func (s *step) verb() string {
 // publishes reports whether the connector gets another published revision.
 func (s *step) publishes() bool {
 	return s.request.GetPublish() && s.before.GetPublishedRevision() != s.planned.GetRevision().GetName()
+}
+
+// breaks reports whether the step breaks callers, or refuses their calls.
+func (s *step) breaks() bool {
+	if s.verb() == "unchanged" || !s.request.GetPublish() {
+		return false
+	}
+	return s.planned.GetDiff().GetBreakingCount() > 0 || mustBeMeant(s.planned.GetRevision())
 }
 
 func (a *app) applyBundle(ctx context.Context, client *rest.Client, f applyFlags) error {
@@ -158,22 +169,37 @@ func (a *app) send(ctx context.Context, client *rest.Client, req *registryv1.Imp
 // callers, or refuse their calls, and how many change.
 func (a *app) printPlan(plan []*step) (breaking, changes int) {
 	for _, s := range plan {
-		verb := s.verb()
-		a.printf("%-9s %s\n", verb, s.id)
-		if verb == "unchanged" {
-			continue
+		a.printStep(s)
+		if s.verb() != "unchanged" {
+			changes++
 		}
-		changes++
-		findings := s.planned.GetRevision().GetFindings()
-		a.printErrors(findings)
-		if verb == "update" || verb == "publish" {
-			a.printDiff(s.planned.GetDiff(), fewChanges)
-		}
-		if s.request.GetPublish() && (s.planned.GetDiff().GetBreakingCount() > 0 || mustBeMeant(findings)) {
+		if s.breaks() {
 			breaking++
 		}
 	}
 	return breaking, changes
+}
+
+// printStep says what is going to happen to one connector.
+func (a *app) printStep(s *step) {
+	verb := s.verb()
+	if a.json() {
+		line, _ := json.Marshal(struct { // cannot fail
+			Connector string `json:"connector"`
+			Action    string `json:"action"`
+			Breaking  bool   `json:"breaking"`
+		}{s.id, verb, s.breaks()})
+		a.printf("%s\n", line)
+		return
+	}
+	a.printf("%-9s %s\n", verb, s.id)
+	if verb == "unchanged" {
+		return
+	}
+	a.printErrors(s.planned.GetRevision().GetFindings())
+	if verb == "update" || verb == "publish" {
+		a.printDiff(s.planned.GetDiff(), fewChanges)
+	}
 }
 
 // execute does what the plan says about one connector. What others published

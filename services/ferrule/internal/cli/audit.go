@@ -57,10 +57,10 @@ func (f *auditFilter) query(a *app) (url.Values, error) {
 		}
 		query.Set("action", word)
 	}
-	if err := a.setPeriod(query, f.since, f.until); err != nil {
+	if err := a.setPast(query, "start_time", "since", f.since); err != nil {
 		return nil, err
 	}
-	return query, nil
+	return query, a.setPast(query, "end_time", "until", f.until)
 }
 
 func auditActions() string {
@@ -69,34 +69,6 @@ func auditActions() string {
 		words = append(words, enumWord(vaultv1.AuditAction(n), "AUDIT_ACTION_"))
 	}
 	return "use one of " + strings.Join(words, ", ")
-}
-
-// moment reads a time, or how long ago it was.
-func (a *app) moment(text string) (time.Time, error) {
-	if ago, err := time.ParseDuration(text); err == nil {
-		return a.clock.Now().Add(-ago), nil
-	}
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return time.Time{}, usage("%q is neither a time such as 2026-01-31T12:00:00Z nor a duration such as 24h", text)
-	}
-	return t, nil
-}
-
-// setPeriod puts the begin and the end of a time into a query, as they were written
-// on the command line; what is empty is left out.
-func (a *app) setPeriod(query url.Values, begin, end string) error {
-	for field, text := range map[string]string{"start_time": begin, "end_time": end} {
-		if text == "" {
-			continue
-		}
-		t, err := a.moment(text)
-		if err != nil {
-			return err
-		}
-		query.Set(field, t.UTC().Format(time.RFC3339Nano))
-	}
-	return nil
 }
 
 func (a *app) auditList() *cobra.Command {
@@ -108,13 +80,13 @@ func (a *app) auditList() *cobra.Command {
 		Example: "  ferrule audit list --connection shop --since 24h",
 		Args:    exactArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			out := a.listing("TIME", "ACTION", "CONNECTION", "PRINCIPAL", "OPERATION", "HOST", "COUNT")
+			out := a.listing("TIME", "ACTION", "CONNECTION", "PRINCIPAL", "OPERATION", "HOST", "COUNT", "NOTE")
 			n := 0
 			err := a.auditRecords(cmd.Context(), &filter, func(r *vaultv1.AuditRecord) (bool, error) {
 				n++
-				return n < limit, out.add(r, []string{
+				return n != limit, out.add(r, []string{
 					r.GetTime().AsTime().Local().Format(time.DateTime), enumWord(r.GetAction(), "AUDIT_ACTION_"),
-					id(r.GetConnection()) + id(r.GetOauthClient()), r.GetPrincipal(), r.GetOperationId(), r.GetHost(), strconv.FormatInt(max(r.GetCount(), 1), 10),
+					id(r.GetConnection()) + id(r.GetOauthClient()), r.GetPrincipal(), r.GetOperationId(), r.GetHost(), strconv.FormatInt(max(r.GetCount(), 1), 10), auditNote(r),
 				})
 			})
 			if err != nil {
@@ -124,8 +96,16 @@ func (a *app) auditList() *cobra.Command {
 		},
 	}
 	filter.declare(cmd)
-	cmd.Flags().IntVar(&limit, "limit", 100, "how many records are listed")
+	cmd.Flags().IntVar(&limit, "limit", 100, "how many records are listed; 0 means all")
 	return cmd
+}
+
+// auditNote is what a record says beside who, what and where.
+func auditNote(r *vaultv1.AuditRecord) string {
+	if why := r.GetNotRevokedReason(); why != "" {
+		return "not revoked: " + why
+	}
+	return ""
 }
 
 func (a *app) auditExport() *cobra.Command {

@@ -148,7 +148,7 @@ func (a *app) registered() bool {
 // for an API that he does not mean.
 func (a *app) tellDestination(connection string, auth *vaultv1.Authorization) {
 	if origins := auth.GetApiOrigins(); len(origins) > 0 {
-		a.progress("%s is for %s: the token goes there and nowhere else", id(connection), visible(strings.Join(origins, ", ")))
+		a.progress("%s is for %s: the token goes there and nowhere else", id(connection), strings.Join(origins, ", "))
 	}
 }
 

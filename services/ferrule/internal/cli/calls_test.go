@@ -45,6 +45,10 @@ func TestCommandsOfCalls(t *testing.T) {
 			asked: "idempotency_key=k&include_logs=true&link=%2Fv1%2Fnext%3Fa%3D1&no_cache=true&response_validation=RESPONSE_VALIDATION_REPORT&timeout=1.5s",
 		},
 		{
+			name: "a short time is written as the server reads it", answers: map[string]string{list + ":invoke": `200|{}`},
+			args: invoke("--timeout", "50us"), asked: "timeout=0.00005s",
+		},
+		{
 			name: "a list is printed item by item", args: invoke("--all"),
 			answers: map[string]string{list + ":invokePages": page(200, `,"nextLink":"/n"`, `{ "a": 1 }`, `"two"`) + page(200, "", "3")},
 			out:     "{\"a\":1}\n\"two\"\n3\n", sent: `"maxItems":10000`,
@@ -101,8 +105,8 @@ func TestCommandsOfCalls(t *testing.T) {
 		{name: "a comparison that is none", args: invoke("--validate=loosely"), code: 2, says: []string{"report or strict"}},
 		{
 			name: "choices", args: []string{"choices", "shop", "List/All", "/folder", "-p", "account=a"},
-			answers: map[string]string{list + ":resolveDynamicValues": `{"values":[{"value":"` + encode(`"in"`) + `","title":"Inbox"}],"truncated":true}`},
-			says:    []string{"VALUE", `"in"`, "Inbox", "more than these"}, sent: `"pointer":"/folder"`,
+			answers: map[string]string{list + ":resolveDynamicValues": `{"values":[{"value":"` + encode(`"in"`) + `","title":"Inbox","selectable":true},{"value":"` + encode(`"x"`) + `","title":"A heading"}],"truncated":true}`},
+			says:    []string{"VALUE", `"in"`, "Inbox", "-      A heading", "more than these"}, sent: `"pointer":"/folder"`,
 		},
 		{
 			name: "branches of a tree come with what opens them", args: []string{"choices", "shop", "List/All", "/id", "--item", `{"id":"root"}`},
@@ -123,7 +127,11 @@ func TestCommandsOfCalls(t *testing.T) {
 			asked: "connector=shop&dimension=USAGE_DIMENSION_OPERATION&period=USAGE_PERIOD_HOUR",
 		},
 		{name: "no usage", args: []string{"usage"}, answers: map[string]string{"GET /v1/environments/default/usage": `{}`}, says: []string{"nothing was called"}},
-		{name: "usage since never", args: []string{"usage", "--from", "once"}, code: 2, says: []string{`"once" is neither`}},
+		{
+			name: "usage of a week", args: []string{"usage", "--from", "7d"},
+			answers: map[string]string{"GET /v1/environments/default/usage": `{}`}, says: []string{"nothing was called"}, asked: "start_time=",
+		},
+		{name: "usage since never", args: []string{"usage", "--from", "once"}, code: 2, says: []string{`--from takes a time`, `not "once"`}},
 		{
 			name: "requests are listed", args: []string{"requests", "shop"},
 			answers: map[string]string{"GET " + shop + "/requestLog?page_size=50&page_token=": `{"entries":[` + entry + `,{"method":"PUT","error":"UPSTREAM_TIMEOUT"}]}`},
@@ -252,6 +260,20 @@ func TestWhatAnErrorOfTheAPIMeansIsToldToPeople(t *testing.T) {
 			err := (&app{Streams: Streams{Out: io.Discard, Err: &said}}).printAnswer(res, false)
 			if (err != nil) != row.fails || !strings.HasSuffix(said.String(), row.want) {
 				t.Errorf("%v, it says\n%s, want\n%s", err, said.String(), row.want)
+			}
+		})
+	}
+}
+
+func TestTheCallOfAMockReachesItsServer(t *testing.T) {
+	for _, row := range []struct{ name, data, server, want string }{
+		{"where everybody looks", ".ferrule", DefaultServer, ""},
+		{"elsewhere", ".ferrule", "http://127.0.0.1:9", " --server http://127.0.0.1:9"},
+		{"with its data elsewhere", "/srv/ferrule", DefaultServer, " --data /srv/ferrule"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := (&app{data: row.data}).reaching(row.server); got != row.want {
+				t.Errorf("got %q, want %q", got, row.want)
 			}
 		})
 	}

@@ -3,7 +3,7 @@
 //
 // Output is for people unless -o json asks for the API's own JSON. Errors go to
 // the error stream with what to do next. The exit code is 0, 1 if something
-// failed, 2 if the command was called wrongly.
+// failed, 2 if the command was called wrongly, 130 after an interrupt.
 package cli
 
 import (
@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/pkg/config"
@@ -60,8 +59,11 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 		return 0
 	case errors.Is(err, errReported):
 		return exitFailed
-	case errors.As(err, new(usageError)) || strings.HasPrefix(err.Error(), "unknown command"): // cobra has no type for it
+	case errors.As(err, new(usageError)):
 		a.progress("error: %v", err)
+		return exitUsage
+	case strings.HasPrefix(err.Error(), "unknown command"): // cobra has no type for it
+		a.progress("error: %s", unknownCommand(err))
 		return exitUsage
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		a.progress("stopped; what the server has begun goes on there")
@@ -69,6 +71,16 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 	}
 	a.printError(err)
 	return exitFailed
+}
+
+// unknownCommand is what cobra says about a command that there is not, on one line and
+// with the remedy.
+func unknownCommand(err error) string {
+	text, meant, _ := strings.Cut(err.Error(), "\n\nDid you mean this?\n")
+	if meant == "" {
+		return text + "; `ferrule --help` lists the commands"
+	}
+	return text + "; did you mean " + strings.Join(strings.Fields(meant), " or ") + "?"
 }
 
 // moreOutput is the annotation by which a command names one more output format
@@ -123,19 +135,35 @@ Start a server, then try it:
 	flags.StringVarP(&a.output, "output", "o", "text", "text or json")
 	flags.StringVar(&a.data, "data", defaultData(), "data directory of the local server")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(
-		a.up(), a.setup(), a.status(), a.issueToken(),
-		a.importCommand(), a.validate(), a.create(), a.infer(), a.edit(),
-		a.connectors(), a.search(), a.operations(), a.describe(), a.deleteCommand(),
-		a.revisions(), a.diff(), a.publish(), a.deprecate(),
-		a.export(), a.apply(), a.environments(), a.promote(),
-		a.providers(), a.oauthClients(),
-		a.connect(), a.authorize(), a.revoke(), a.connections(), a.test(), a.invoke(), a.choices(), a.schema(),
-		a.trigger(), a.subscribe(), a.subscriptions(), a.events(), a.deliveries(), a.sinkSecret(),
-		a.usageReport(), a.requests(), a.audit(), a.keys(),
-	)
+	a.addCommands(root)
 	documentFlags(root)
 	return root
+}
+
+// addCommands adds all commands, in the groups that help shows.
+func (a *app) addCommands(root *cobra.Command) {
+	for _, group := range []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"Run a server:", []*cobra.Command{a.up(), a.setup(), a.status(), a.issueToken()}},
+		{"Make connectors:", []*cobra.Command{a.importCommand(), a.validate(), a.create(), a.infer(), a.edit()}},
+		{"Find connectors:", []*cobra.Command{a.connectors(), a.search(), a.operations(), a.describe()}},
+		{"Keep connectors in order:", []*cobra.Command{
+			a.revisions(), a.diff(), a.publish(), a.deprecate(), a.export(), a.apply(), a.environments(), a.promote(), a.deleteCommand(),
+		}},
+		{"Connect and call:", []*cobra.Command{
+			a.connect(), a.authorize(), a.revoke(), a.connections(), a.test(), a.providers(), a.oauthClients(), a.invoke(), a.choices(), a.schema(),
+		}},
+		{"Receive events:", []*cobra.Command{a.trigger(), a.subscribe(), a.subscriptions(), a.events(), a.deliveries(), a.sinkSecret()}},
+		{"Look after it:", []*cobra.Command{a.usageReport(), a.requests(), a.audit(), a.keys()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
+		for _, cmd := range group.commands {
+			cmd.GroupID = group.title
+		}
+		root.AddCommand(group.commands...)
+	}
 }
 
 // documentFlags names the variable of each flag in its help.
@@ -184,56 +212,6 @@ func (a *app) client() (*rest.Client, error) {
 	return client, nil
 }
 
-// exactArgs is cobra's, with the command's usage line as the remedy, or else the
-// commands of a group that were meant.
-func exactArgs(n int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if n == 0 && len(args) > 0 && cmd.HasAvailableSubCommands() {
-			return noCommand(cmd, args[0])
-		}
-		if len(args) != n {
-			return usage("%s takes %d argument(s), not %d: %s", cmd.Name(), n, len(args), cmd.UseLine())
-		}
-		return nil
-	}
-}
-
-// noCommand says which commands a group has that lists its things when it is alone.
-func noCommand(group *cobra.Command, arg string) error {
-	var names []string
-	hint := "`" + group.CommandPath() + " --help` explains them"
-	for _, c := range group.Commands() {
-		if !c.IsAvailableCommand() {
-			continue
-		}
-		names = append(names, c.Name())
-		if c.Name() == "show" {
-			hint = "`" + c.CommandPath() + " " + arg + "` shows one"
-		}
-	}
-	return usage("%s has no command %q, it has %s; %s", group.Name(), arg, strings.Join(names, ", "), hint)
-}
-
-// atMostArgs is cobra's, with the command's usage line as the remedy.
-func atMostArgs(n int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) > n {
-			return usage("%s takes at most %d argument(s), not %d: %s", cmd.Name(), n, len(args), cmd.UseLine())
-		}
-		return nil
-	}
-}
-
-// minArgs is cobra's, with the command's usage line as the remedy.
-func minArgs(n int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) < n {
-			return usage("%s takes at least %d argument(s): %s", cmd.Name(), n, cmd.UseLine())
-		}
-		return nil
-	}
-}
-
 // printError shows an error to a person: the sentence, which fields are wrong,
 // where it was, and the reason to search for; or the API's JSON to a machine.
 func (a *app) printError(err error) {
@@ -243,8 +221,8 @@ func (a *app) printError(err error) {
 		if !known {
 			f = fault.New(fault.CodeUnknown, fault.ReasonInternal, "%v", err)
 		}
-		text, _ := protojson.Marshal(grpcx.ToStatus(f).Proto()) // its details are all known
-		a.progress("%s", text)
+		line, _ := oneLine(grpcx.ToStatus(f).Proto()) // its details are all known
+		a.progress("%s", strings.TrimSpace(string(line)))
 		return
 	}
 	if !known {
@@ -262,13 +240,32 @@ func (a *app) printError(err error) {
 	if meta := f.Meta(); meta["line"] != "" {
 		a.progress("  at line %s, column %s", meta["line"], meta["column"])
 	}
-	if meta := f.Meta(); f.Reason() == fault.ReasonConnectionNotReady && meta["state"] == "NEEDS_AUTHORIZATION" && meta["connection"] != "" {
-		a.progress("  run `ferrule authorize %s` to sign in", id(meta["connection"]))
+	if text := remedy(f); text != "" {
+		a.progress("  %s", text)
 	}
 	a.progress("  reason: %s", f.Reason())
 	if id := f.ID(); id != "" && f.Code() == fault.CodeInternal {
 		a.progress("  error id: %s (the server's log has the cause)", id)
 	}
+}
+
+// remedies are the commands that help with errors of the server, whose sentences are for
+// callers of all kinds.
+var remedies = map[fault.Reason]string{
+	fault.ReasonConnectorNotFound:           "`ferrule connectors` lists them",
+	fault.ReasonConnectionNotFound:          "`ferrule connections` lists yours",
+	fault.ReasonSubscriptionNotFound:        "`ferrule subscriptions` lists yours",
+	fault.ReasonEnvironmentNotFound:         "`ferrule environments` lists them",
+	fault.ReasonConnectionParametersInvalid: "`ferrule describe CONNECTOR` shows what a connection takes, as a command",
+}
+
+// remedy is the command that helps with an error; "" if there is none.
+func remedy(f *fault.Error) string {
+	meta := f.Meta()
+	if f.Reason() == fault.ReasonConnectionNotReady && meta["state"] == "NEEDS_AUTHORIZATION" && meta["connection"] != "" {
+		return fmt.Sprintf("run `ferrule authorize %s` to sign in", id(meta["connection"]))
+	}
+	return remedies[f.Reason()]
 }
 
 // tryAgain says when the same call may succeed.

@@ -31,7 +31,7 @@ func (f *connectFlags) declare(cmd *cobra.Command) {
 	f.tls.declare(cmd)
 	flags.BoolVar(&f.mock, "mock", false, "answer from the connector's examples and schemas instead of calling the API")
 	flags.StringVar(&f.title, "title", "", "name for people")
-	flags.StringVar(&f.revision, "revision", "", "stay at this revision of the connector instead of following the published one")
+	flags.StringVar(&f.revision, "revision", "", "stay at this revision of the connector (its id or the beginning of it, or latest) instead of following the published one")
 	flags.BoolVar(&f.untested, "no-test", false, "do not test the connection")
 	flags.BoolVar(&f.unsigned, "no-sign-in", false, "do not sign in now")
 	f.how.declare(cmd)
@@ -83,6 +83,10 @@ func (a *app) connectTo(ctx context.Context, client *rest.Client, connector stri
 	if err != nil {
 		return err
 	}
+	revision, err := a.exactRevision(ctx, client, connector, f.revision)
+	if err != nil {
+		return err
+	}
 	var plain, hidden map[string]string
 	if !f.mock { // nobody is asked for what a mock does not need
 		a.tellServers(ctx, client, connector, f)
@@ -94,7 +98,7 @@ func (a *app) connectTo(ctx context.Context, client *rest.Client, connector stri
 		Parent: a.parent(), ConnectionId: f.id, Secrets: hidden,
 		Connection: &vaultv1.Connection{
 			Connector: connector, ParameterSet: f.given.set, Parameters: plain, ServerUrl: f.serverURL, DisplayName: f.title,
-			PinnedRevision: pinned(connector, f.revision), Mock: f.mock, Tls: tls,
+			PinnedRevision: revision, Mock: f.mock, Tls: tls,
 		},
 	})
 	if err != nil {
@@ -114,6 +118,11 @@ func (a *app) connectTo(ctx context.Context, client *rest.Client, connector stri
 		}
 	}
 	a.tellConnected(connection)
+	return a.tryOut(ctx, client, connection, f)
+}
+
+// tryOut signs in for a new connection where that is wanted, and tests it.
+func (a *app) tryOut(ctx context.Context, client *rest.Client, connection *vaultv1.Connection, f *connectFlags) error {
 	waits := connection.GetState() == vaultv1.ConnectionState_CONNECTION_STATE_NEEDS_AUTHORIZATION
 	if waits && f.unsigned {
 		a.tellRedirect(connection.GetRedirectUrl())
@@ -128,7 +137,7 @@ func (a *app) connectTo(ctx context.Context, client *rest.Client, connector stri
 	if f.untested {
 		return nil
 	}
-	err = a.testConnection(ctx, client, connection.GetName())
+	err := a.testConnection(ctx, client, connection.GetName())
 	if err != nil {
 		a.tellKept(connection)
 	}
@@ -203,14 +212,6 @@ func (a *app) firstSignIn(ctx context.Context, client *rest.Client, name string,
 			id(name), id(name), id(name), id(name))
 	}
 	return err
-}
-
-// pinned is the resource name of a revision to stay at.
-func pinned(connector, revision string) string {
-	if revision == "" || strings.Contains(revision, "/") {
-		return revision
-	}
-	return connector + "/revisions/" + revision
 }
 
 func (a *app) createConnection(ctx context.Context, client *rest.Client, req *vaultv1.CreateConnectionRequest) (*vaultv1.Connection, error) {

@@ -135,7 +135,7 @@ func (e *connectionEdits) declare(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&e.serverURL, "server-url", "", "another server of the same API; empty for the connector's own")
 	e.tls.declare(cmd)
 	cmd.Flags().StringVar(&e.title, "title", "", "name for people")
-	cmd.Flags().StringVar(&e.revision, "revision", "", "revision of the connector to stay at; empty to follow the published one")
+	cmd.Flags().StringVar(&e.revision, "revision", "", "revision of the connector to stay at: its id or the beginning of it, or latest; empty to follow the published one")
 }
 
 // of returns what changes a connection that is now.
@@ -146,7 +146,7 @@ func (e *connectionEdits) of(cmd *cobra.Command, now *vaultv1.Connection, plain 
 	}
 	changed := &vaultv1.Connection{
 		Name: now.GetName(), Etag: now.GetEtag(), ServerUrl: e.serverURL, DisplayName: e.title, Tls: tls,
-		PinnedRevision: pinned(now.GetConnector(), e.revision), Parameters: now.GetParameters(),
+		PinnedRevision: e.revision, Parameters: now.GetParameters(),
 	}
 	if changed.Parameters == nil {
 		changed.Parameters = map[string]string{}
@@ -214,6 +214,9 @@ func (e *connectionEdits) request(cmd *cobra.Command, a *app, client *rest.Clien
 	}
 	hidden, err := a.secrets(e.given.secrets)
 	if err != nil {
+		return nil, err
+	}
+	if e.revision, err = a.exactRevision(cmd.Context(), client, now.GetConnector(), e.revision); err != nil {
 		return nil, err
 	}
 	changed, mask, err := e.of(cmd, now, plain)

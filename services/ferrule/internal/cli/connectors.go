@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -60,6 +61,9 @@ func (a *app) listConnectors(ctx context.Context, filter string) error {
 	})
 	if err != nil {
 		return err
+	}
+	if filter != "" {
+		return out.end(fmt.Sprintf("no connector has all of %q in its id, title or description", filter))
 	}
 	return out.end("there are no connectors; `ferrule import PATH` makes one")
 }

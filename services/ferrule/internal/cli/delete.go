@@ -18,7 +18,7 @@ func (a *app) deleteCommand() *cobra.Command {
 	collections := map[string]string{"connector": "connectors", "connection": "connections", "subscription": "subscriptions"}
 	cmd := &cobra.Command{
 		Use:   "delete connector|connection|subscription ID",
-		Short: "Delete something",
+		Short: "Delete a connector, a connection or a subscription",
 		Long: `Delete removes a connector, a connection with its secrets, or a subscription.
 A webhook is also removed at the API, for which its connection is needed: what
 your own connections or subscriptions still use is not deleted without --force.`,

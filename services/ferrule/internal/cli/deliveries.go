@@ -101,7 +101,10 @@ func (a *app) listDeliveries(ctx context.Context, client *rest.Client, name stri
 	if err != nil {
 		return err
 	}
-	return out.end("nothing was sent to a sink, or not in that state; `ferrule subscriptions show` names the sinks")
+	if state != 0 || f.sink != "" {
+		return out.end(fmt.Sprintf("there are no such deliveries; `ferrule deliveries %s` lists all", id(name)))
+	}
+	return out.end(fmt.Sprintf("nothing was sent to a sink; `ferrule subscriptions show %s` names the sinks", id(name)))
 }
 
 // addDelivery adds a row for a delivery, and one for each attempt if wanted.
@@ -172,10 +175,22 @@ are dead. An event has the same id as before.`,
 			if a.json() {
 				return a.printMessage(&res)
 			}
-			a.printf("%d of %s will be tried again\n", res.GetDeliveries(), id(name))
+			a.printRedelivered(id(name), len(req.GetNames()) > 0, res.GetDeliveries())
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&sink, "sink", "", "only to the sink with this id")
 	return cmd
+}
+
+// printRedelivered says how many deliveries of a subscription will be tried again.
+func (a *app) printRedelivered(subscription string, named bool, n int32) {
+	switch {
+	case n == 0 && !named:
+		a.progress("no delivery of %s is dead; `ferrule deliveries %s` lists all", subscription, subscription)
+	case n == 1:
+		a.printf("1 delivery of %s will be tried again\n", subscription)
+	default:
+		a.printf("%d deliveries of %s will be tried again\n", n, subscription)
+	}
 }

@@ -15,6 +15,7 @@ import (
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/nearest"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/reference"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
 )
@@ -25,8 +26,7 @@ func (a *app) describe() *cobra.Command {
 		Use:   "describe CONNECTOR[@REVISION] [OPERATION]",
 		Short: "Show how to connect to a connector, or what an operation takes and gives",
 		Long: `Describe shows how to connect to a connector and who may change it, or what one of
-its operations takes and gives. With --markdown it writes the whole usage reference of the connector as
-a Markdown page.`,
+its operations takes and gives. With --markdown it writes all of it as a Markdown page.`,
 		Example: `  ferrule describe inventory
   ferrule describe inventory GetItem
   ferrule describe inventory@latest
@@ -130,7 +130,7 @@ func (a *app) printSignIn(connector string, form *vaultv1.ConnectionForm, set *c
 	}
 	for _, f := range found.GetFields() {
 		if f.GetOfProvider() {
-			a.printf("  %-20s %-8s %s\n", f.GetName(), fieldKind(f), short(f.GetTitle()+" "+f.GetDescription(), 80))
+			a.printf("  %-20s %-8s %s\n", f.GetName(), fieldKind(f), short(titled(f.GetTitle(), f.GetDescription()), 80))
 		}
 	}
 	auth := found.GetAuthorization()
@@ -226,7 +226,7 @@ func (a *app) printSet(connector string, def *connectorv1.Definition, set *conne
 	}
 	a.printf("\nconnect with %s:\n  %s\n", setTitle(set), reference.ConnectCommand(connector, def, set))
 	for _, p := range set.GetParameters() {
-		a.printf("  %-20s %-8s %s\n", p.GetName(), enumWord(p.GetType(), "CONNECTION_PARAMETER_TYPE_"), short(p.GetTitle()+" "+p.GetDescription(), 80))
+		a.printf("  %-20s %-8s %s\n", p.GetName(), enumWord(p.GetType(), "CONNECTION_PARAMETER_TYPE_"), short(titled(p.GetTitle(), p.GetDescription()), 80))
 	}
 }
 
@@ -251,7 +251,12 @@ func (a *app) describeOperation(ctx context.Context, client *rest.Client, connec
 	}
 	at := slices.IndexFunc(ops, func(op *connectorv1.Operation) bool { return op.GetOperationId() == operation })
 	if at < 0 {
-		return fault.NotFound(fault.ReasonOperationNotFound, "connector %q has no operation %q; `ferrule operations %s` lists them", connector, operation, connector)
+		ids := make([]string, len(ops))
+		for n, op := range ops {
+			ids[n] = op.GetOperationId()
+		}
+		return fault.NotFound(fault.ReasonOperationNotFound, "connector %q has no operation %q%s; `ferrule operations %s` lists them",
+			connector, operation, nearest.Hint(operation, ids), connector)
 	}
 	op := ops[at]
 	if a.json() {
@@ -289,7 +294,7 @@ func (a *app) printInputs(op *connectorv1.Operation, schemas []*connectorv1.Sche
 		rows = append(rows, []string{
 			p.GetName(), enumWord(p.GetLocation(), "PARAMETER_LOCATION_"), schemaType(p.GetSchema()),
 			needed(p.GetSchema(), p.GetRequired(), p.GetVisibility() == connectorv1.Visibility_VISIBILITY_INTERNAL),
-			what(p.GetSummary()+" "+p.GetDescription(), p.GetSchema()),
+			what(titled(p.GetSummary(), p.GetDescription()), p.GetSchema()),
 		})
 	}
 	if body := op.GetRequestBody(); body != nil {

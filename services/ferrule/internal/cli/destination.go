@@ -22,20 +22,20 @@ func (a *app) tellServers(ctx context.Context, client *rest.Client, connector st
 		return
 	}
 	if f.serverURL != "" {
-		a.progress("the connection will be for %s", visible(f.serverURL))
+		a.progress("the connection will be for %s", f.serverURL)
 		return
 	}
 	if f.revision != "" {
 		return // the form is that of the published revision
 	}
 	if origins := a.connectionForm(ctx, client, connector).GetApiOrigins(); len(origins) > 0 {
-		a.progress("the connection will be for %s", visible(strings.Join(origins, ", ")))
+		a.progress("the connection will be for %s", strings.Join(origins, ", "))
 	}
 }
 
 // tellBound says where the secrets of a connection may be sent.
 func (a *app) tellBound(connection *vaultv1.Connection) {
 	if origins := connection.GetApiOrigins(); len(origins) > 0 && len(connection.GetSecretNames()) > 0 {
-		a.progress("%s is for %s: its secrets for the API go there and nowhere else", id(connection.GetName()), visible(strings.Join(origins, ", ")))
+		a.progress("%s is for %s: its secrets for the API go there and nowhere else", id(connection.GetName()), strings.Join(origins, ", "))
 	}
 }

@@ -141,7 +141,7 @@ func (a *app) printDiff(diff *registryv1.RevisionDiff, limit int) {
 		if where != "" {
 			where += ": "
 		}
-		a.printf("    %-10s %s%s (%s)\n", impactWords[c.GetImpact()], where, visible(c.GetMessage()), c.GetCode())
+		a.printf("    %-10s %s%s (%s)\n", impactWords[c.GetImpact()], where, c.GetMessage(), c.GetCode())
 	}
 	if left := int(diff.GetChangeCount()) - len(shown); left > 0 {
 		a.printf("    … and %s more\n", plural(left, "change"))

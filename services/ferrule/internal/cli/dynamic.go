@@ -77,8 +77,8 @@ func (a *app) printChoices(res *runtimev1.ResolveDynamicValuesResponse) error {
 	out := a.listing(headings...)
 	for _, v := range res.GetValues() {
 		value, title := compact(v.GetValue()), v.GetTitle()
-		if tree && !v.GetSelectable() {
-			value = "-" // a branch that can only be opened
+		if !v.GetSelectable() {
+			value = "-" // a branch that can only be opened, or what the API says cannot be chosen
 		}
 		row := []string{value, short(title, 60), short(v.GetDescription(), 60)}
 		if tree && v.GetParent() {

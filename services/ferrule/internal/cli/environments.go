@@ -3,6 +3,7 @@ package cli
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,7 +15,7 @@ import (
 func (a *app) environments() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "environments",
-		Short: "List, make and remove environments",
+		Short: "List, make, change and remove environments",
 		Long: `An environment is the boundary for names: development, test, production, or a
 tenant. Connectors, connections and subscriptions belong to one. The environment
 "default" always exists; --env chooses another one for any command.`,
@@ -48,7 +49,7 @@ tenant. Connectors, connections and subscriptions belong to one. The environment
 			return out.end("there are no environments")
 		},
 	}
-	cmd.AddCommand(a.createEnvironment(), a.deleteEnvironment())
+	cmd.AddCommand(a.createEnvironment(), a.updateEnvironment(), a.deleteEnvironment())
 	return cmd
 }
 
@@ -79,6 +80,57 @@ func (a *app) createEnvironment() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&title, "title", "", "display title")
 	cmd.Flags().StringVar(&description, "description", "", "longer text")
+	return cmd
+}
+
+func (a *app) updateEnvironment() *cobra.Command {
+	var title, description string
+	var age period
+	var bytes int64
+	cmd := &cobra.Command{
+		Use:   "update ENVIRONMENT",
+		Short: "Change an environment, and how long its events are kept",
+		Long: `Change an environment. What is not given stays. Events can be read again as long as
+the installation keeps them, and shorter where the environment says so; those that wait
+for a sink are not affected.`,
+		Example: `  ferrule environments update test --keep-events 7d --keep-event-bytes 1000000000
+  ferrule environments update test --keep-events 0s    # as long as the installation does`,
+		Args: exactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in, fields := &registryv1.Environment{Title: title, Description: description, EventMaxBytes: bytes}, []string{}
+			if age != 0 {
+				in.EventMaxAge = age.proto()
+			}
+			for _, f := range []struct{ flag, field string }{
+				{"title", "title"}, {"description", "description"}, {"keep-events", "event_max_age"}, {"keep-event-bytes", "event_max_bytes"},
+			} {
+				if cmd.Flags().Changed(f.flag) {
+					fields = append(fields, f.field)
+				}
+			}
+			if len(fields) == 0 {
+				return usage("nothing to change; give --title, --description, --keep-events or --keep-event-bytes")
+			}
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			var changed registryv1.Environment
+			query := url.Values{"update_mask": {strings.Join(fields, ",")}}
+			if err := client.Call(cmd.Context(), http.MethodPatch, rest.Path("environments", args[0]), query, in, &changed); err != nil {
+				return err
+			}
+			if a.json() {
+				return a.printMessage(&changed)
+			}
+			a.printf("changed environment %s\n", id(changed.GetName()))
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&title, "title", "", "display title")
+	cmd.Flags().StringVar(&description, "description", "", "longer text")
+	cmd.Flags().Var(&age, "keep-events", "how long events can be read again: 1m to 3650d, 0s for as long as the installation says")
+	cmd.Flags().Int64Var(&bytes, "keep-event-bytes", 0, "how many bytes of events are kept, the newest; 0 for no bound of its own")
 	return cmd
 }
 

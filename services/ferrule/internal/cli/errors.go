@@ -38,9 +38,13 @@ func refusal(findings []*registryv1.Finding) string {
 }
 
 // mustBeMeant reports whether a revision refuses calls that somebody could correct, so
-// that it is published only with --allow-breaking.
-func mustBeMeant(findings []*registryv1.Finding) bool {
-	return slices.ContainsFunc(findings, func(f *registryv1.Finding) bool {
+// that it is published only with --allow-breaking. Packages are published as they are
+// until somebody edits them.
+func mustBeMeant(r *registryv1.Revision) bool {
+	if r.GetFormat() == registryv1.SourceFormat_SOURCE_FORMAT_CONNECTOR_PACKAGE && !r.GetEdited() {
+		return false
+	}
+	return slices.ContainsFunc(r.GetFindings(), func(f *registryv1.Finding) bool {
 		return isError(f, codePolicy, codePlaceholder, codePolicies, codeExtension)
 	})
 }
@@ -49,7 +53,7 @@ func mustBeMeant(findings []*registryv1.Finding) bool {
 // with their places: whoever wrote them has to see them first.
 func (a *app) printErrors(findings []*registryv1.Finding) {
 	if text := refusal(findings); text != "" {
-		a.printf("  warning: %s\n", visible(text))
+		a.printf("  warning: %s\n", text)
 	}
 	count := 0
 	for _, f := range findings {
@@ -59,7 +63,7 @@ func (a *app) printErrors(findings []*registryv1.Finding) {
 		if count++; count > shownErrors {
 			continue
 		}
-		a.printf("  %s: %s; %s\n", visible(placeOf(f)), visible(f.GetMessage()), visible(f.GetRemedy()))
+		a.printf("  %s: %s; %s\n", placeOf(f), f.GetMessage(), f.GetRemedy())
 	}
 	if more := count - shownErrors; more > 0 {
 		a.printf("  … and %d more like these\n", more)
@@ -75,7 +79,7 @@ func placeOf(f *registryv1.Finding) string {
 	case f.GetLine() > 0:
 		return fmt.Sprintf("line %d, column %d", f.GetLine(), f.GetColumn())
 	}
-	return cmp.Or(f.GetPath(), f.GetPointer(), "custom code")
+	return cmp.Or(f.GetPath(), f.GetPointer(), "the definition")
 }
 
 // printDraft says of a draft how it becomes what callers get; nothing of what is
@@ -88,7 +92,7 @@ func (a *app) printDraft(connector, revision string, r *registryv1.Revision) {
 	switch {
 	case broken:
 		a.printf("  it stays a draft until the custom code is corrected\n")
-	case mustBeMeant(r.GetFindings()):
+	case mustBeMeant(r):
 		a.printf("  it is a draft; correct the policies, or publish it as it is: `ferrule publish %s %s --allow-breaking`\n", connector, revision)
 	default:
 		a.printf("  it is a draft; `ferrule publish %s %s` makes it the one that is used\n", connector, revision)

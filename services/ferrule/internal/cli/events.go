@@ -69,6 +69,8 @@ func (a *app) showEvents(cmd *cobra.Command, idOrName string, f eventFlags) erro
 		return usage("--follow goes on with what happens, which --to excludes; leave one out")
 	case f.after > 0 && (!f.follow || f.from != ""):
 		return usage("--after goes with --follow, and without --from")
+	case f.count < 0:
+		return usage("--count must be at least 0, not %d", f.count)
 	}
 	client, err := a.client()
 	if err != nil {
@@ -86,28 +88,17 @@ func (a *app) showEvents(cmd *cobra.Command, idOrName string, f eventFlags) erro
 		return err
 	}
 	if f.after == 0 {
-		if err := r.list(cmd.Context()); err != nil || !f.follow || r.done() {
+		if err := r.list(cmd.Context()); err != nil {
 			return err
+		}
+		if !f.follow && r.left == f.count {
+			r.sayNone()
+		}
+		if !f.follow || r.done() {
+			return nil
 		}
 	}
 	return r.follow(cmd.Context())
-}
-
-// pastTime reads a flag that names a time: RFC 3339, or how long ago. Nothing is
-// no time.
-func pastTime(flag, text string, now time.Time) (string, error) {
-	if text == "" {
-		return "", nil
-	}
-	var ago period
-	if ago.Set(text) == nil {
-		return now.Add(-time.Duration(ago)).UTC().Format(time.RFC3339Nano), nil
-	}
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return "", usage("--%s takes a time such as 2026-05-01T12:00:00Z (RFC 3339) or how long ago, such as 10m or 7d, not %q", flag, text)
-	}
-	return t.UTC().Format(time.RFC3339Nano), nil
 }
 
 // eventReader prints the events of one subscription, each once.
@@ -122,6 +113,17 @@ type eventReader struct {
 }
 
 func (r *eventReader) done() bool { return !r.unlimited && r.left <= 0 }
+
+// sayNone tells people that there is nothing to print.
+func (r *eventReader) sayNone() {
+	switch {
+	case r.app.json():
+	case r.start != "" || r.end != "":
+		r.app.progress("there are no events of that time; `ferrule events %s` lists all", id(r.name))
+	default:
+		r.app.progress("there are no events yet; --follow waits for them")
+	}
+}
 
 // list prints what has happened so far.
 func (r *eventReader) list(ctx context.Context) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
+	"github.com/ferrule-dev/ferrule/pkg/config"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/bundle"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/sources"
@@ -76,6 +77,7 @@ with ` + "`ferrule apply`" + `. A bundle holds no connections and none of their 
 	flags := cmd.Flags()
 	flags.StringVar(&f.format, "format", "", "format to write; that of the source if not given")
 	flags.StringVarP(&f.to, "output", "o", "", "file, or directory for several files; standard output if not given")
+	flags.Lookup("output").Annotations = map[string][]string{config.OnlyFlag: nil} // FERRULE_OUTPUT is a format
 	flags.StringVar(&f.bundle, "bundle", "", "directory to write a bundle of connectors to")
 	return cmd
 }

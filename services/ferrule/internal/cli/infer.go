@@ -79,6 +79,9 @@ what looks like a credential is left out. Without --add the operation is printed
 
 // sample makes the request of the flags.
 func (a *app) sample(f inferFlags) (*registryv1.InferOperationRequest, error) {
+	if err := readOnce(f.curl, f.body, f.response); err != nil {
+		return nil, err
+	}
 	req := &registryv1.InferOperationRequest{Parent: a.parent(), OperationId: f.id}
 	switch {
 	case f.curl != "" && f.url != "":

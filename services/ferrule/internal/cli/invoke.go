@@ -2,15 +2,14 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
 	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
 	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
@@ -80,6 +79,9 @@ func (f *invokeFlags) check(cmd *cobra.Command) error {
 	if f.validate != "" && f.validate != "report" && f.validate != "strict" {
 		return usage("--validate must be report or strict, not %q", f.validate)
 	}
+	if flags.Changed("timeout") && f.timeout <= 0 {
+		return usage("--timeout must be more than 0, not %s", f.timeout)
+	}
 	if !f.all {
 		for _, name := range []string{"max-items", "max-pages"} {
 			if flags.Changed(name) {
@@ -114,7 +116,7 @@ func (f *invokeFlags) query() url.Values {
 		}
 	}
 	if f.timeout > 0 {
-		query.Set("timeout", fmt.Sprintf("%gs", f.timeout.Seconds()))
+		query.Set("timeout", strconv.FormatFloat(f.timeout.Seconds(), 'f', -1, 64)+"s")
 	}
 	if f.noCache {
 		query.Set("no_cache", "true")
@@ -208,16 +210,6 @@ func (a *app) revisionFor(ctx context.Context, client *rest.Client, connection, 
 	if err := client.Call(ctx, http.MethodGet, rest.Path(a.resource("connections", connection)), nil, nil, &c); err != nil {
 		return "", err
 	}
-	if revision == "latest" || revision == "published" {
-		var connector registryv1.Connector
-		if err := client.Call(ctx, http.MethodGet, rest.Path(c.GetConnector()), nil, nil, &connector); err != nil {
-			return "", err
-		}
-		if revision == "latest" || connector.GetPublishedRevision() == "" {
-			return id(connector.GetLatestRevision()), nil
-		}
-		return id(connector.GetPublishedRevision()), nil
-	}
-	name, err := a.revisionNamed(ctx, client, id(c.GetConnector())+"@"+revision)
+	name, err := a.exactRevision(ctx, client, c.GetConnector(), revision)
 	return id(name), err
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ferrule-dev/ferrule/pkg/authn"
-	"github.com/ferrule-dev/ferrule/pkg/clock"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/provision"
 )
 
@@ -31,7 +30,7 @@ A token cannot be taken back before it expires: keep its life short.`,
 			for n, role := range roles {
 				granted[n] = authn.Role(role)
 			}
-			token, err := provision.Issue(a.data, args[0], granted, ttl, clock.System())
+			token, err := provision.Issue(a.data, args[0], granted, ttl, a.clock)
 			if err != nil {
 				return err
 			}

@@ -87,7 +87,12 @@ func (a *app) keyRotation() *cobra.Command {
 				return err
 			}
 			var rotation vaultv1.KeyRotation
-			if err := client.Call(cmd.Context(), http.MethodGet, rest.Path("keyRotations", "latest"), nil, nil, &rotation); err != nil {
+			err = client.Call(cmd.Context(), http.MethodGet, rest.Path("keyRotations", "latest"), nil, nil, &rotation)
+			if fault.ReasonOf(err) == fault.ReasonKeyRotationNotFound && !a.json() {
+				a.progress("no keys have been exchanged yet; `ferrule keys rotate` exchanges them")
+				return nil
+			}
+			if err != nil {
 				return err
 			}
 			if a.json() {

@@ -113,6 +113,16 @@ func TestCommandsOfAConnectorsLife(t *testing.T) {
 			out:     []string{"default", "test", "Tests"},
 		},
 		{
+			name: "how long an environment keeps events", args: []string{"environments", "update", "test", "--keep-events", "7d", "--keep-event-bytes", "1000"},
+			answers: map[string]string{"PATCH /v1/environments/test?update_mask=event_max_age%2Cevent_max_bytes": `{"name":"environments/test"}`},
+			sent:    `{"eventMaxAge":"604800s","eventMaxBytes":"1000"}`, out: []string{"changed environment test"},
+		},
+		{
+			name: "an environment keeps events as the installation does again", args: []string{"environments", "update", "test", "--keep-events", "0s"},
+			answers: map[string]string{"PATCH /v1/environments/test?update_mask=event_max_age": `{"name":"environments/test"}`},
+			sent:    `{}`, out: []string{"changed environment test"},
+		},
+		{
 			name: "a new environment", args: []string{"environments", "create", "test", "--title", "Tests"},
 			answers: map[string]string{"POST /v1/environments?environment_id=test": `{"name":"environments/test"}`},
 			out:     []string{"made environment test"}, sent: `{"title":"Tests"}`,
@@ -255,6 +265,18 @@ func TestABundleIsAppliedAsPlanned(t *testing.T) {
 			err: []string{"2 connectors would break callers or refuse their calls", "nothing was done"},
 		},
 		{
+			name: "but not those of a package, which the server publishes as it is", args: []string{"apply", "-f", dir},
+			answers: map[string]string{list: there, send: `{"created":true,"revision":{"format":"SOURCE_FORMAT_CONNECTOR_PACKAGE","findings":[
+				{"severity":"SEVERITY_ERROR","code":"PolicyInvalid","message":"it is wrong","remedy":"correct it"}]}}`},
+			out: []string{"it is wrong; correct it"}, err: []string{"applied 2 changes"},
+		},
+		{
+			name: "until somebody edits it", args: []string{"apply", "-f", dir}, code: 1,
+			answers: map[string]string{list: there, send: `{"created":true,"revision":{"format":"SOURCE_FORMAT_CONNECTOR_PACKAGE","edited":true,"findings":[
+				{"severity":"SEVERITY_ERROR","code":"PolicyInvalid","message":"it is wrong","remedy":"correct it"}]}}`},
+			err: []string{"nothing was done"},
+		},
+		{
 			name: "unless it is accepted", args: []string{"apply", "-f", dir, "--allow-breaking", "--prune"},
 			answers: map[string]string{
 				list: there, send: `{"created":true,"diff":` + breakingDiff + `}`,
@@ -278,9 +300,29 @@ func TestABundleIsAppliedAsPlanned(t *testing.T) {
 			},
 			out: []string{"unchanged crm", "unchanged shop"}, err: []string{"is as the bundle says"},
 		},
+		{
+			name: "machines get a line for each connector", args: []string{"apply", "-f", dir, "--dry-run", "-o", "json"},
+			answers: map[string]string{
+				list: `{"connectors":[{"name":"environments/default/connectors/crm","publishedRevision":"r1"}]}`,
+				send: `{"revision":{"name":"r1"}}`,
+			},
+			out: []string{`{"connector":"crm","action":"unchanged","breaking":false}` + "\n" + `{"connector":"shop","action":"create","breaking":false}` + "\n"},
+		},
 	} {
 		t.Run(row.name, row.check)
 	}
+}
+
+func TestTheFormatOfOutputIsNoPathToWriteTo(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("FERRULE_OUTPUT", "json")
+	commandRow{
+		args: []string{"export", "crm"},
+		answers: map[string]string{
+			"GET " + crmPath: connectorJSON, "GET " + crmRevision + ":export": `{"files":[{"path":"openapi.json","content":"e30="}]}`,
+		},
+		out: []string{"{}"},
+	}.check(t)
 }
 
 func TestPartsOfADefinitionThatChanged(t *testing.T) {

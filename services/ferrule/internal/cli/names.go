@@ -46,6 +46,26 @@ func (a *app) revisionNamed(ctx context.Context, client *rest.Client, arg string
 		"connector %q has no revision %q; `ferrule revisions %s` lists them", connector, revision, connector)
 }
 
+// exactRevision returns the resource name of a revision of a connector, given by its
+// name, its id or the beginning of that, or by "latest" or "published" for what they
+// stand for now; "" for none.
+func (a *app) exactRevision(ctx context.Context, client *rest.Client, connector, revision string) (string, error) {
+	if revision == "" || strings.Contains(revision, "/") {
+		return revision, nil
+	}
+	if revision != "latest" && revision != "published" {
+		return a.revisionNamed(ctx, client, strings.TrimPrefix(connector, a.parent()+"/connectors/")+"@"+revision)
+	}
+	var c registryv1.Connector
+	if err := client.Call(ctx, http.MethodGet, rest.Path(connector), nil, nil, &c); err != nil {
+		return "", err
+	}
+	if revision == "latest" || c.GetPublishedRevision() == "" {
+		return c.GetLatestRevision(), nil
+	}
+	return c.GetPublishedRevision(), nil
+}
+
 // revisionsWith returns the revisions of a connector whose ids begin with some
 // digits.
 func (a *app) revisionsWith(ctx context.Context, client *rest.Client, connector, digits string) ([]string, error) {
@@ -90,7 +110,7 @@ func hintAbove(path string, files *registryv1.SourceFiles) string {
 	if ref == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s refers to %q, above its directory; name the directory that holds both instead", path, visible(ref))
+	return fmt.Sprintf("%s refers to %q, above its directory; name the directory that holds both instead", path, ref)
 }
 
 // exists reports whether there is a file or directory.

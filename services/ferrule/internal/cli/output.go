@@ -19,26 +19,36 @@ func (a *app) json() bool { return a.output == "json" }
 
 // printMessage writes a message as one line of JSON.
 func (a *app) printMessage(m proto.Message) error {
-	data, err := protojson.Marshal(m)
+	line, err := oneLine(m)
 	if err != nil {
 		return fmt.Errorf("encode output: %w", err)
 	}
-	// protojson varies its spacing on purpose; machines get one fixed form.
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, data); err != nil {
-		return fmt.Errorf("encode output: %w", err)
-	}
-	compact.WriteByte('\n')
-	_, err = a.Out.Write(compact.Bytes())
+	_, err = a.Out.Write(line)
 	return err
 }
 
-// printf writes to the output.
+// oneLine is a message as one line of JSON. protojson varies its spacing on purpose;
+// machines get one fixed form.
+func oneLine(m proto.Message) ([]byte, error) {
+	data, err := protojson.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, data); err != nil {
+		return nil, err
+	}
+	compact.WriteByte('\n')
+	return compact.Bytes(), nil
+}
+
+// printf writes to the output what a terminal shows, see [visible].
 func (a *app) printf(format string, args ...any) {
 	_, _ = io.WriteString(a.Out, visible(fmt.Sprintf(format, args...)))
 }
 
-// progress tells people what is going on, where it does not disturb results.
+// progress tells people what is going on, where it does not disturb results. Like
+// printf it writes what a terminal shows.
 func (a *app) progress(format string, args ...any) {
 	_, _ = io.WriteString(a.Err, visible(fmt.Sprintf(format, args...))+"\n")
 }

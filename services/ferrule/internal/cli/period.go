@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -62,4 +63,31 @@ func (a *app) timeToCome(flag, text string) (*timestamppb.Timestamp, error) {
 		return nil, usage("--%s takes a time such as 2026-05-01T12:00:00Z, or how far ahead it is, such as 2h or 30d, not %q", flag, text)
 	}
 	return timestamppb.New(t), nil
+}
+
+// pastTime reads a flag that names a time: RFC 3339, or how long ago. Nothing is
+// no time.
+func pastTime(flag, text string, now time.Time) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	var ago period
+	if ago.Set(text) == nil {
+		return now.Add(-time.Duration(ago)).UTC().Format(time.RFC3339Nano), nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return "", usage("--%s takes a time such as 2026-05-01T12:00:00Z (RFC 3339) or how long ago, such as 10m or 7d, not %q", flag, text)
+	}
+	return t.UTC().Format(time.RFC3339Nano), nil
+}
+
+// setPast puts the time of the past that a flag names into a query; nothing if it
+// names none.
+func (a *app) setPast(query url.Values, field, flag, text string) error {
+	text, err := pastTime(flag, text, a.clock.Now())
+	if text != "" {
+		query.Set(field, text)
+	}
+	return err
 }

@@ -74,6 +74,6 @@ func (a *app) printPromotion(res *registryv1.PromoteConnectorResponse, to string
 		a.printf("  to be supplied there:\n")
 	}
 	for _, q := range res.GetRequirements() {
-		a.printf("    %s: %s\n", q.GetParameterSet(), visible(q.GetMessage()))
+		a.printf("    %s: %s\n", q.GetParameterSet(), q.GetMessage())
 	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -146,7 +147,7 @@ func memberNames(text []byte) []string {
 	return names
 }
 
-// schemaText is the first text of a schema that says what it is about.
+// schemaText is what a schema says it is about.
 func schemaText(schema []byte) string {
 	var s struct {
 		Summary     string `json:"x-ms-summary"`
@@ -156,5 +157,17 @@ func schemaText(schema []byte) string {
 	if json.Unmarshal(schema, &s) != nil {
 		return ""
 	}
-	return strings.TrimSpace(strings.Join([]string{s.Summary, s.Title, s.Description}, " "))
+	return titled(cmp.Or(s.Summary, s.Title), s.Description)
+}
+
+// titled is a text behind its title, unless one of them says it all.
+func titled(title, text string) string {
+	title, text = strings.TrimSpace(title), strings.TrimSpace(text)
+	if title == "" || strings.HasPrefix(strings.ToLower(text), strings.ToLower(title)) {
+		return text
+	}
+	if text == "" {
+		return title
+	}
+	return strings.TrimRight(title, ".:") + ": " + text
 }

@@ -20,6 +20,8 @@ const (
 )
 
 func TestCommandsTakeARevision(t *testing.T) {
+	const pinnedJSON = `{"parent":"environments/default","connection":{"connector":"environments/default/connectors/crm","pinnedRevision":"environments/default/connectors/crm/revisions/` +
+		oldRevision + `"}}`
 	list := `{"revisions":[{"name":"` + strings.TrimPrefix(oldPath, "/v1/") + `"},{"name":"` + strings.TrimPrefix(crmRevision, "/v1/") + `"}]}`
 	const connection = "/v1/environments/default/connections/mine"
 	connectionJSON := `{"name":"environments/default/connections/mine","connector":"environments/default/connectors/crm"}`
@@ -89,6 +91,23 @@ func TestCommandsTakeARevision(t *testing.T) {
 				"POST " + connection + "/operations/Get:invoke?revision=" + oldRevision: `200|{"old":true}`,
 			},
 			out: []string{`"old": true`},
+		},
+		{
+			name: "a connection stays at one by the beginning of its id", args: []string{"connect", "crm", "--revision", "abc", "--no-test"},
+			answers: map[string]string{"GET " + crmPath + "/revisions": list, "POST /v1/environments/default/connections": `{}`},
+			sent:    pinnedJSON,
+		},
+		{
+			name: "and at the one that is the latest now", args: []string{"connect", "crm", "--revision", "latest", "--no-test"},
+			answers: map[string]string{
+				"GET " + crmPath: `{"latestRevision":"` + strings.TrimPrefix(oldPath, "/v1/") + `"}`, "POST /v1/environments/default/connections": `{}`,
+			},
+			sent: pinnedJSON,
+		},
+		{
+			name: "or follows the published one again", args: []string{"connections", "update", "mine", "--revision", ""},
+			answers: map[string]string{"GET " + connection: connectionJSON, "PATCH " + connection: `{}`},
+			sent:    `{"connection":{"name":"environments/default/connections/mine"},"updateMask":"pinnedRevision"}`,
 		},
 		{
 			name: "an invocation of the latest one", args: []string{"invoke", "mine", "Get", "--revision", "latest"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	registryv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/registry/v1"
 	"github.com/ferrule-dev/ferrule/services/ferrule/internal/rest"
 )
@@ -42,8 +43,8 @@ results spread, which is what the other flags narrow down.`,
   ferrule search --facets`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if f.limit < 1 || f.limit > 1000 {
-				return usage("--limit must be 1 to 1000, not %d", f.limit)
+			if err := f.check(cmd); err != nil {
+				return err
 			}
 			client, err := a.client()
 			if err != nil {
@@ -69,6 +70,28 @@ results spread, which is what the other flags narrow down.`,
 	flags.BoolVar(&f.facets, "facets", false, "show how all results spread")
 	flags.IntVar(&f.limit, "limit", 50, "how many results to show, 1 to 1000")
 	return cmd
+}
+
+// check refuses flags that nothing is done with, and values that nothing has.
+func (f *searchFlags) check(cmd *cobra.Command) error {
+	if f.limit < 1 || f.limit > 1000 {
+		return usage("--limit must be 1 to 1000, not %d", f.limit)
+	}
+	flags, hint := []string{"connector", "kind", "tag", "all"}, "add --operations"
+	if f.operations {
+		flags, hint = []string{"category", "publisher", "auth", "triggers"}, "leave out --operations"
+	}
+	for _, name := range flags {
+		if cmd.Flags().Changed(name) {
+			return usage("--%s does not choose among these; %s", name, hint)
+		}
+	}
+	for _, kind := range f.kinds {
+		if connectorv1.OperationKind_value["OPERATION_KIND_"+strings.ToUpper(kind)] == 0 {
+			return usage("--kind must be action, polling_trigger or webhook_trigger, not %q", kind)
+		}
+	}
+	return nil
 }
 
 func (a *app) searchConnectors(ctx context.Context, client *rest.Client, query url.Values, f searchFlags) error {
@@ -135,7 +158,7 @@ func (a *app) endSearch(out *listing, noun string, total, shown int, facets []*r
 	for _, facet := range facets {
 		a.printf("\n%s:\n", facet.GetName())
 		for _, v := range facet.GetValues() {
-			a.printf("  %6d  %s\n", v.GetCount(), visible(v.GetValue()))
+			a.printf("  %6d  %s\n", v.GetCount(), v.GetValue())
 		}
 	}
 	return nil

@@ -123,7 +123,7 @@ func (f *subscribeFlags) what(a *app, args []string) *triggerv1.Subscription {
 // everyConnection is the id that stands for all connections (AIP-159).
 const everyConnection = "-"
 
-// triggerText says what a subscription is to: its trigger, or notices.
+// triggerText says what a subscription is to, in a table: its trigger, or notices.
 func triggerText(s *triggerv1.Subscription) string {
 	if s.GetSource() == triggerv1.SubscriptionSource_SUBSCRIPTION_SOURCE_NOTICES {
 		return "(notices)"
@@ -140,12 +140,24 @@ func connectionText(s *triggerv1.Subscription) string {
 	return "(all)"
 }
 
+// subscribedTo is what a subscription is to, within a sentence.
+func subscribedTo(s *triggerv1.Subscription) string {
+	connection := id(s.GetConnection())
+	switch {
+	case s.GetSource() != triggerv1.SubscriptionSource_SUBSCRIPTION_SOURCE_NOTICES:
+		return s.GetOperationId() + " of " + connection
+	case connection == everyConnection:
+		return "all notices"
+	}
+	return "the notices of " + connection
+}
+
 // printSubscribed says what was asked for, what came of it and what comes next.
 func (a *app) printSubscribed(created, asked *triggerv1.Subscription) error {
 	if a.json() {
 		return a.printMessage(created)
 	}
-	a.printf("subscribed %s to %s of %s (%s)\n", id(created.GetName()), triggerText(asked), connectionText(asked), enumWord(created.GetState(), "SUBSCRIPTION_STATE_"))
+	a.printf("subscribed %s to %s (%s)\n", id(created.GetName()), subscribedTo(asked), enumWord(created.GetState(), "SUBSCRIPTION_STATE_"))
 	if reason := created.GetStateReason(); reason != "" {
 		a.printf("  %s\n", reason)
 	}

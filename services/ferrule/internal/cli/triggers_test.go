@@ -81,12 +81,12 @@ func TestNoticesAreSubscribedToAndShownAsWhatTheyAre(t *testing.T) {
 	for _, row := range []commandRow{
 		{
 			name: "about everything of the caller's", args: []string{"subscribe", "--notices", "--to", "https://a.example/e"}, answers: create,
-			out:  []string{"subscribed told to (notices) of (all) (active)", "ferrule events told --follow"},
+			out:  []string{"subscribed told to all notices (active)", "ferrule events told --follow"},
 			sent: `{"connection":"environments/default/connections/-","sinks":[{"http":{"url":"https://a.example/e"}}],"source":"SUBSCRIPTION_SOURCE_NOTICES"}`,
 		},
 		{
 			name: "about one connection", args: []string{"subscribe", "--notices", "shop"}, answers: map[string]string{"POST " + subscriptionsPath: about + "shop" + notices},
-			out: []string{"to (notices) of shop"}, sent: `{"connection":"environments/default/connections/shop","source":"SUBSCRIPTION_SOURCE_NOTICES"}`,
+			out: []string{"subscribed told to the notices of shop (active)"}, sent: `{"connection":"environments/default/connections/shop","source":"SUBSCRIPTION_SOURCE_NOTICES"}`,
 		},
 		{
 			name: "in the list", args: []string{"subscriptions"}, answers: map[string]string{"GET " + subscriptionsPath: `{"subscriptions":[` + about + "-" + notices + `]}`},
@@ -272,11 +272,27 @@ func TestEventsAndDeliveriesAreFollowedAndRepeated(t *testing.T) {
 			answers: map[string]string{"GET " + newItems + "/deliveries": `{"deliveries":[` + dead + `],"nextPageToken":"p2"}`}, out: []string{`"reason":"tried for 3 days"`},
 		},
 		{
-			name: "no deliveries", args: []string{"deliveries", "new-items"}, answers: map[string]string{"GET " + newItems + "/deliveries": `{}`}, err: []string{"nothing was sent"},
+			name: "no deliveries", args: []string{"deliveries", "new-items"}, answers: map[string]string{"GET " + newItems + "/deliveries": `{}`}, err: []string{"nothing was sent", "`ferrule subscriptions show new-items`"},
+		},
+		{
+			name: "no deliveries of a kind", args: []string{"deliveries", "new-items", "--state", "dead"}, answers: map[string]string{"GET " + newItems + "/deliveries": `{}`},
+			err: []string{"there are no such deliveries; `ferrule deliveries new-items` lists all"},
+		},
+		{
+			name: "nothing is tried again where nothing is dead", args: []string{"deliveries", "redeliver", "new-items"},
+			answers: map[string]string{"POST " + newItems + "/deliveries:redeliver": `{}`}, err: []string{"no delivery of new-items is dead"},
+		},
+		{
+			name: "no events yet", args: []string{"events", "new-items"}, answers: map[string]string{"GET " + newItems + "/events": `{}`},
+			err: []string{"there are no events yet; --follow waits for them"},
+		},
+		{
+			name: "no events in a time", args: []string{"events", "new-items", "--from", "1h"}, answers: map[string]string{"GET " + newItems + "/events": `{}`},
+			err: []string{"there are no events of that time; `ferrule events new-items` lists all"},
 		},
 		{
 			name: "all that are dead are tried again", args: []string{"deliveries", "redeliver", "new-items", "--sink", "s1"},
-			answers: map[string]string{"POST " + newItems + "/deliveries:redeliver": `{"deliveries":3}`}, out: []string{"3 of new-items will be tried again"}, sent: `{"sink":"s1"}`,
+			answers: map[string]string{"POST " + newItems + "/deliveries:redeliver": `{"deliveries":3}`}, out: []string{"3 deliveries of new-items will be tried again"}, sent: `{"sink":"s1"}`,
 		},
 		{
 			name: "and single ones", args: []string{"deliveries", "redeliver", "new-items", "e1.s1", "environments/default/subscriptions/new-items/deliveries/e2.s1"},
@@ -320,6 +336,7 @@ func TestWrongUsageOfTriggersAsksNobody(t *testing.T) {
 		{"replay without a beginning", "events|replay|a", "either --from or --event"},
 		{"replay with two beginnings", "events|replay|a|--from|1h|--event|e", "either --from or --event"},
 		{"following into the past", "events|a|--follow|--to|1h", "leave one out"},
+		{"fewer events than none", "events|a|-n|-1", "--count must be at least 0"},
 		{"a sequence without following", "events|a|--after|7", "--after goes with --follow"},
 		{"an unknown state", "deliveries|a|--state|lost", "pending, delivered or dead"},
 		{"a state that is none", "deliveries|a|--state|unspecified", "pending, delivered or dead"},

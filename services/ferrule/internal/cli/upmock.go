@@ -81,12 +81,21 @@ func (a *app) makeMock(ctx context.Context, client *rest.Client, arg string) err
 	if example := easiest(ops); example != "" {
 		operation = example
 	}
-	server := ""
-	if client.Server() != DefaultServer {
-		server = " --server " + client.Server()
-	}
-	a.printf("  mock   %s: ferrule invoke %s %s%s\n", id(connector), id(connection), operation, server)
+	a.printf("  mock   %s: ferrule invoke %s %s%s\n", id(connector), id(connection), operation, a.reaching(client.Server()))
 	return nil
+}
+
+// reaching is the flags by which commands find a server that this process runs, and its
+// token; none if they find both by themselves.
+func (a *app) reaching(server string) string {
+	flags := ""
+	if server != DefaultServer {
+		flags += " --server " + server
+	}
+	if a.data != defaultData() {
+		flags += " --data " + a.data
+	}
+	return flags
 }
 
 // importForMock imports a description and returns the name of its connector.

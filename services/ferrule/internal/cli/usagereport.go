@@ -95,10 +95,10 @@ func (f *usageFlags) query(a *app) (url.Values, error) {
 	if f.by != "" {
 		query.Set("dimension", dimension.String())
 	}
-	if err := a.setPeriod(query, f.from, f.to); err != nil {
+	if err := a.setPast(query, "start_time", "from", f.from); err != nil {
 		return nil, err
 	}
-	return query, nil
+	return query, a.setPast(query, "end_time", "to", f.to)
 }
 
 func (a *app) printUsage(res *runtimev1.GetUsageResponse, f usageFlags) error {

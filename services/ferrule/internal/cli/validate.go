@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -80,7 +79,7 @@ func (a *app) runValidate(ctx context.Context, f validateFlags, args []string) e
 	options = append(options, registry.WithScripts(scripts), registry.WithPolicies(policyCompiler{}))
 	var paths []string
 	for _, arg := range args {
-		if strings.HasPrefix(arg, "http://") || strings.HasPrefix(arg, "https://") {
+		if isURL(arg) {
 			return usage("%s is a URL; download it first, or import it", arg)
 		}
 		found, err := descriptions(arg)
@@ -216,7 +215,7 @@ func (v verdict) count(s registry.Severity) int {
 var severityWords = map[registry.Severity]string{registry.Info: "info", registry.Warning: "warning", registry.Error: "error"}
 
 func validateOne(ctx context.Context, path string, options []registry.ValidateOption) verdict {
-	v := verdict{Path: path, Findings: []findingVerdict{}, directory: isDirectory(path)}
+	v := verdict{Path: path, Findings: []findingVerdict{}, directory: isDir(path)}
 	sent, err := sources.Read(path)
 	if err == nil {
 		files := make([]registry.File, 0, len(sent.GetFiles()))

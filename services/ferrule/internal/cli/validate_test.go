@@ -355,7 +355,7 @@ func corpus(t *testing.T) string {
 	}
 	for {
 		found := filepath.Join(dir, "shared", "corpus", "powerplatform")
-		if isDirectory(found) {
+		if isDir(found) {
 			return found
 		}
 		if filepath.Dir(dir) == dir {

@@ -26,7 +26,7 @@ var entry = regexp.MustCompile(`(?m)(?:^|[{,\s])["']?(?:swagger|openapi|swaggerV
 // descriptions returns the paths of the descriptions at a path, sorted: the file
 // or directory itself, or, of a directory that is none itself, those inside it.
 func descriptions(root string) ([]string, error) {
-	if !isDirectory(root) {
+	if !isDir(root) {
 		return []string{root}, nil // whether it exists is found out by reading it
 	}
 	var found []string
@@ -37,11 +37,6 @@ func descriptions(root string) ([]string, error) {
 		return []string{root}, nil // reading it says what is missing
 	}
 	return found, nil
-}
-
-func isDirectory(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
 }
 
 // search adds the descriptions in a directory. One that holds a package, or one

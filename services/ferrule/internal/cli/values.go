@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -33,15 +34,17 @@ func pairs(flag string, args []string) (map[string]string, error) {
 }
 
 // secrets parses name=value arguments whose values may be "-", to be asked for
-// or read from standard input, or "@FILE". Values on the command line are seen
-// by everybody on the machine, so those two are the better ways.
+// or read from standard input, a line each in the order of the arguments, or "@FILE".
+// Values on the command line are seen by everybody on the machine, so those two are
+// the better ways.
 func (a *app) secrets(args []string) (map[string]string, error) {
 	values, err := pairs("secret", args)
 	if err != nil {
 		return nil, err
 	}
 	reader := bufio.NewReader(io.LimitReader(a.In, maxInput))
-	for name, value := range values {
+	for _, arg := range args {
+		name, value, _ := strings.Cut(arg, "=")
 		switch {
 		case value == "-":
 			value, err = a.ask(name, reader)
@@ -93,8 +96,13 @@ func (a *app) input(text string, params []string) ([]byte, error) {
 		return nil, err
 	}
 	if len(data) > 0 {
-		if err := json.Unmarshal(data, &object); err != nil {
-			return nil, usage("--input is not a JSON object: %v", err)
+		const write = `write one, such as '{"limit": 5}'`
+		err := json.Unmarshal(data, &object)
+		if syntax := new(json.SyntaxError); errors.As(err, &syntax) {
+			return nil, usage("--input is not JSON: %v (byte %d); %s", err, syntax.Offset, write)
+		}
+		if err != nil || object == nil {
+			return nil, usage("--input is not a JSON object; %s", write)
 		}
 	}
 	for _, param := range params {
@@ -117,18 +125,28 @@ func (a *app) input(text string, params []string) ([]byte, error) {
 	return json.Marshal(object)
 }
 
+// readInput returns a text, the file that "@FILE" names, or standard input for "-".
 func (a *app) readInput(text string) ([]byte, error) {
+	from := a.In
 	switch {
-	case text == "-":
-		return io.ReadAll(io.LimitReader(a.In, maxInput))
 	case strings.HasPrefix(text, "@"):
-		data, err := os.ReadFile(text[1:])
+		f, err := os.Open(text[1:])
 		if err != nil {
 			return nil, fmt.Errorf("read input: %w", err)
 		}
-		return data, nil
+		defer func() { _ = f.Close() }()
+		from = f
+	case text != "-":
+		return []byte(text), nil
 	}
-	return []byte(text), nil
+	data, err := io.ReadAll(io.LimitReader(from, maxInput+1))
+	if err != nil {
+		return nil, fmt.Errorf("read input: %w", err)
+	}
+	if len(data) > maxInput {
+		return nil, usage("the input is too long; it may have at most %d MiB", maxInput>>20)
+	}
+	return data, nil
 }
 
 func guess(value string) json.RawMessage {

@@ -235,6 +235,21 @@ func TestCommandsOfTheVault(t *testing.T) {
 			asked: []string{"action=AUDIT_ACTION_USED", "connection=environments%2Fdefault%2Fconnections%2Fmail", "start_time=2026-01-01T00%3A00%3A00Z"},
 		},
 		{
+			name: "audit records of a week, however many", args: []string{"audit", "list", "--since", "7d", "--limit", "0"},
+			answers: map[string]string{"GET /v1/environments/default/auditRecords": `{"auditRecords":[{"principal":"ann"},{"principal":"bob"}]}`},
+			says:    []string{"ann", "bob"}, asked: []string{"start_time="},
+		},
+		{
+			name: "values that do not fit lead to those that do", args: []string{"connect", "mail"}, code: 1,
+			answers: map[string]string{"POST " + connections: `404|{"code":3,"message":"the values do not fit","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"CONNECTION_PARAMETERS_INVALID","domain":"ferrule.dev"}]}`},
+			says:    []string{"error: the values do not fit", "`ferrule describe CONNECTOR` shows what a connection takes"},
+		},
+		{
+			name: "a record that says why a grant was not revoked", args: []string{"audit", "list"},
+			answers: map[string]string{"GET /v1/environments/default/auditRecords": `{"auditRecords":[{"action":"AUDIT_ACTION_DELETED","notRevokedReason":"the provider says no"}]}`},
+			says:    []string{"deleted", "not revoked: the provider says no"},
+		},
+		{
 			name: "an action that is none", args: []string{"audit", "list", "--action", "stolen"}, code: 2, says: []string{`"stolen" is not known`, "resolved"},
 		},
 		{
@@ -268,6 +283,11 @@ func TestCommandsOfTheVault(t *testing.T) {
 			name: "a rotation that stopped", args: []string{"keys", "rotate"}, code: 1,
 			answers: map[string]string{"POST /v1/keyRotations": `{"name":"keyRotations/r1","state":"KEY_ROTATION_STATE_FAILED","reason":"the key service is away"}`},
 			says:    []string{"the key service is away", "run the command again"},
+		},
+		{
+			name: "how far no rotation is", args: []string{"keys", "status"},
+			answers: map[string]string{"GET /v1/keyRotations/latest": `404|{"code":5,"details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"KEY_ROTATION_NOT_FOUND","domain":"ferrule.dev"}]}`},
+			says:    []string{"no keys have been exchanged yet; `ferrule keys rotate` exchanges them"},
 		},
 		{
 			name: "how far a rotation is", args: []string{"keys", "status"},

@@ -196,3 +196,11 @@ func TestAFileThatCameAlongIsNamedOnceMore(t *testing.T) {
 		t.Errorf("read %d files, %v", len(files.GetFiles()), err)
 	}
 }
+
+func TestAFileOfADirectoryIsNamedOnceMore(t *testing.T) {
+	dir := tree(t, map[string]string{"api.yaml": document("a.yaml"), "a.yaml": item})
+	files, err := sources.Read(dir, filepath.Join(dir, "a.yaml"))
+	if err != nil || len(files.GetFiles()) != 2 {
+		t.Errorf("read %d files, %v", len(files.GetFiles()), err)
+	}
+}

@@ -50,18 +50,19 @@ func Read(path string, with ...string) (*registryv1.SourceFiles, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read description: %w", err)
 	}
-	files := &registryv1.SourceFiles{}
+	files, dir := &registryv1.SourceFiles{}, filepath.Dir(path)
 	if info.IsDir() {
+		dir = path
 		files, err = readDir(path)
 	} else if err = add(files, path, filepath.Base(path)); err == nil && isDocument(path) {
-		err = along(files, filepath.Dir(path))
+		err = along(files, dir)
 	}
 	if err != nil {
 		return nil, err
 	}
 	for _, extra := range with {
-		if slices.ContainsFunc(files.GetFiles(), func(f *registryv1.SourceFile) bool { return isSame(path, f.GetPath(), extra) }) {
-			continue // the document has brought it along
+		if slices.ContainsFunc(files.GetFiles(), func(f *registryv1.SourceFile) bool { return isSame(dir, f.GetPath(), extra) }) {
+			continue // the description has brought it along
 		}
 		if err := add(files, extra, filepath.Base(extra)); err != nil {
 			return nil, err
@@ -70,10 +71,10 @@ func Read(path string, with ...string) (*registryv1.SourceFiles, error) {
 	return files, nil
 }
 
-// isSame reports whether a file that came along with the one at path is another
-// one that was named.
-func isSame(path, name, other string) bool {
-	a, err := os.Stat(filepath.Join(filepath.Dir(path), filepath.FromSlash(name)))
+// isSame reports whether a file of the description in dir is another one that was
+// named.
+func isSame(dir, name, other string) bool {
+	a, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
 	if err != nil {
 		return false
 	}

@@ -137,7 +137,7 @@ func (s *suite) buildBus(ctx context.Context) error {
 	s.group.OnStop("nats", server.Close)
 	s.health.Register("bus")
 	b, err := bus.Connect(ctx, bus.Config{
-		InProcess: server, Name: processName, Log: s.env.Log, Clock: s.clock,
+		InProcess: server, Name: processName, Log: s.env.Log, Clock: s.clock, Together: syncs[s.cfg.EventsSync] == embedded.SyncAlways,
 		OnStatus: func(err error) { s.health.Set("bus", err) },
 	})
 	if err != nil {

@@ -101,7 +101,8 @@ func (c *Config) Validate() error {
 		faults = append(faults, fmt.Errorf("--events-sync must be always or interval, not %q", c.EventsSync))
 	}
 	for flag, addr := range map[string]string{"--http": c.HTTPAddr, "--grpc": c.GRPCAddr} {
-		if _, _, err := net.SplitHostPort(addr); err != nil && addr != "" {
+		// Nothing to listen on is no listener for gRPC, and would be every address for HTTP.
+		if _, _, err := net.SplitHostPort(addr); err != nil && (flag == "--http" || addr != "") {
 			faults = append(faults, fmt.Errorf("%s must be an address such as 127.0.0.1:8080, not %q", flag, addr))
 		}
 	}

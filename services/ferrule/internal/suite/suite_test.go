@@ -147,11 +147,14 @@ func TestWrongSettingsAreRefusedByName(t *testing.T) {
 	}{
 		{"an unknown log level", []string{"--log-level", "loud"}, "--log-level"},
 		{"an address that cannot be", []string{"--http", "256.0.0.1:0"}, "--http"},
+		{"no address of the edge, which would be every address", []string{"--http", ""}, "--http must be an address"},
 		{"a network that is none", []string{"--allow-network", "10.0.0.0/99"}, "--allow-network"},
 		{"an unknown way to sync", []string{"--events-sync", "never"}, "--events-sync"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			err := suite.Run(t.Context(), settings(t, filepath.Join(t.TempDir(), "data"), row.args...), func(suite.Endpoints) { t.Error("it became ready") })
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			err := suite.Run(ctx, settings(t, filepath.Join(t.TempDir(), "data"), row.args...), func(suite.Endpoints) { stop() })
 			if err == nil || !strings.Contains(err.Error(), row.want) {
 				t.Errorf("Run() = %v, want an error with %q", err, row.want)
 			}

@@ -109,13 +109,17 @@ func incoming(name string) (string, bool) {
 // outgoing lets nothing through: the id of the request is in the answer already.
 func outgoing(string) (string, bool) { return "", false }
 
-// limit refuses what the services could not be told: text that is not UTF-8, and
-// bodies that are too large.
+// limit refuses what the services could not be told: text that is not UTF-8, options that
+// do not exist, and bodies that are too large.
 func limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		query, err := url.QueryUnescape(r.URL.RawQuery)
 		if err != nil || !utf8.ValidString(query) || !utf8.ValidString(r.URL.Path) {
 			httperr.Write(w, invalidRequest("its path or query is not UTF-8 text, escaped by RFC 3986"))
+			return
+		}
+		if err := readOptions(r); err != nil {
+			httperr.Write(w, err)
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody(r))

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	triggerv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/trigger/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
@@ -28,8 +29,9 @@ const (
 	MaxBody = 1 << 20
 	// maxHeaders bounds the number of its header field lines.
 	maxHeaders = 256
-	// maxToken bounds the token.
-	maxToken = 256
+	// maxToken bounds the token, and maxSuffix what an API adds to the path behind it.
+	maxToken  = 256
+	maxSuffix = 256
 )
 
 // Ingress is the part of the trigger service that takes notifications.
@@ -89,8 +91,11 @@ func answer(w http.ResponseWriter, r *http.Request, res *triggerv1.IngestWebhook
 }
 
 func read(w http.ResponseWriter, r *http.Request) (*triggerv1.IngestWebhookRequest, error) {
-	token := strings.TrimPrefix(r.URL.Path, Prefix)
-	if token == "" || len(token) > maxToken || strings.Contains(token, "/") {
+	token, suffix := strings.TrimPrefix(r.URL.Path, Prefix), ""
+	if end := strings.IndexByte(token, '/'); end >= 0 {
+		token, suffix = token[:end], token[end:]
+	}
+	if token == "" || len(token) > maxToken || len(suffix) > maxSuffix || !utf8.ValidString(suffix) {
 		return nil, fault.NotFound(fault.ReasonWebhookUnknown, "no subscription listens at this callback URL")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
@@ -100,7 +105,7 @@ func read(w http.ResponseWriter, r *http.Request) (*triggerv1.IngestWebhookReque
 	if err != nil {
 		return nil, fault.Invalid(fault.ReasonInvalidArgument, "the notification's body could not be read").Because(err)
 	}
-	req := &triggerv1.IngestWebhookRequest{Token: token, Method: r.Method, Query: []byte(r.URL.RawQuery), Body: body}
+	req := &triggerv1.IngestWebhookRequest{Token: token, Suffix: suffix, Method: r.Method, Query: []byte(r.URL.RawQuery), Body: body}
 	for name, values := range r.Header { // names are tokens (RFC 9110, section 5.1): ASCII
 		for _, value := range values {
 			req.Headers = append(req.Headers, &triggerv1.WebhookHeader{Name: name, Value: []byte(value)})

@@ -88,3 +88,26 @@ func TestABodyInChunksArrivesByteForByte(t *testing.T) {
 	}
 	_, _ = io.Copy(io.Discard, r.Body)
 }
+
+func TestWhatFollowsTheTokenIsForTheTriggerServiceToJudge(t *testing.T) {
+	for _, tc := range []struct {
+		name, path, token, suffix string
+		status                    int
+	}{
+		{"nothing", "/hooks/abc", "abc", "", 202},
+		{"a path", "/hooks/abc/data/x", "abc", "/data/x", 202},
+		{"a slash", "/hooks/abc/", "abc", "/", 202},
+		{"a long one", "/hooks/abc/" + strings.Repeat("x", 256), "", "", 404},
+		{"no text", "/hooks/abc/%ff", "", "", 404},
+		{"no token", "/hooks//data", "", "", 404},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			to := &trigger{answer: &triggerv1.IngestWebhookResponse{StatusCode: 202}}
+			rec := httptest.NewRecorder()
+			hooks.New(to).ServeHTTP(rec, httptest.NewRequest(http.MethodPost, tc.path, nil))
+			if rec.Code != tc.status || to.asked.GetToken() != tc.token || to.asked.GetSuffix() != tc.suffix {
+				t.Errorf("%d, token %q, suffix %q", rec.Code, to.asked.GetToken(), to.asked.GetSuffix())
+			}
+		})
+	}
+}
