@@ -39,6 +39,7 @@ type conn struct {
 	head        head
 	served      bool  // something was
 	posted      bool  // the last request was a POST
+	begun       bool  // there was enough of the next request to look at
 	writeFailed error // the first failure
 	now         *exchange
 	watching    watcher
@@ -105,9 +106,10 @@ const fewest = 4
 // the first octets are skipped, as in net/http: some old callers send one too many.
 func (c *conn) anything() bool {
 	b := c.buf[c.from:c.to]
-	if c.served && len(b) < fewest {
+	if c.served && !c.begun && len(b) < fewest {
 		return false
 	}
+	c.begun = true
 	if c.posted {
 		c.posted = false
 		c.from += fewest - len(bytes.TrimLeft(b[:fewest], "\r\n"))
@@ -118,7 +120,7 @@ func (c *conn) anything() bool {
 // cutOff is for a connection of which no more can be read. What came of a head is for
 // net/http to answer.
 func (c *conn) cutOff(err error) {
-	if n := c.to - c.from; errors.Is(err, io.EOF) && n > 0 && (n >= fewest || !c.served) {
+	if n := c.to - c.from; errors.Is(err, io.EOF) && n > 0 && (c.begun || !c.served) {
 		c.handOver()
 	}
 }
