@@ -256,6 +256,7 @@ var remedies = map[fault.Reason]string{
 	fault.ReasonConnectionNotFound:          "`ferrule connections` lists yours",
 	fault.ReasonSubscriptionNotFound:        "`ferrule subscriptions` lists yours",
 	fault.ReasonEnvironmentNotFound:         "`ferrule environments` lists them",
+	fault.ReasonWebhookSecretRequired:       "--signature and --secret say how they are signed; --unsigned takes them as they are",
 	fault.ReasonConnectionParametersInvalid: "`ferrule describe CONNECTOR` shows what a connection takes, as a command",
 }
 

@@ -55,7 +55,7 @@ deliveries for 30 days.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.state, "state", "", "only those that are pending, delivered or dead")
 	flags.StringVar(&f.sink, "sink", "", "only those to the sink with this id")
-	flags.BoolVar(&f.attempts, "attempts", false, "show each attempt")
+	flags.BoolVar(&f.attempts, "attempts", false, "show each attempt, with the whole of its reason")
 	flags.IntVar(&f.limit, "limit", 0, "how many are listed; 0 means all")
 	cmd.AddCommand(a.redeliver())
 	return cmd
@@ -127,7 +127,7 @@ func addDelivery(out *listing, d *triggerv1.Delivery, attempts bool) error {
 	}
 	for _, try := range tries {
 		took := try.GetDuration().AsDuration().Round(time.Millisecond)
-		text := fmt.Sprintf("%s (%s)", short(attemptText(try), 80), took)
+		text := fmt.Sprintf("%s (%s)", strings.Join(strings.Fields(attemptText(try)), " "), took)
 		out.rows = append(out.rows, []string{"", "", "", "#" + strconv.Itoa(int(try.GetNumber())), moment(try.GetTime()), "", text})
 	}
 	return nil
@@ -188,6 +188,8 @@ func (a *app) printRedelivered(subscription string, named bool, n int32) {
 	switch {
 	case n == 0 && !named:
 		a.progress("no delivery of %s is dead; `ferrule deliveries %s` lists all", subscription, subscription)
+	case n == 0:
+		a.progress("none of those deliveries of %s is dead; `ferrule deliveries %s` lists all", subscription, subscription)
 	case n == 1:
 		a.printf("1 delivery of %s will be tried again\n", subscription)
 	default:

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,7 +26,7 @@ tenant. Connectors, connections and subscriptions belong to one. The environment
 			if err != nil {
 				return err
 			}
-			out := a.listing("ENVIRONMENT", "TITLE", "MADE")
+			out := a.listing("ENVIRONMENT", "TITLE", "MADE", "EVENTS KEPT")
 			err = everyPage(func(token string) (string, error) {
 				var res registryv1.ListEnvironmentsResponse
 				query := url.Values{"page_token": {token}, "page_size": {"1000"}}
@@ -37,7 +38,7 @@ tenant. Connectors, connections and subscriptions belong to one. The environment
 					if e.GetCreateTime() != nil {
 						made = e.GetCreateTime().AsTime().Local().Format(time.DateTime)
 					}
-					if err := out.add(e, []string{id(e.GetName()), short(e.GetTitle(), 48), made}); err != nil {
+					if err := out.add(e, []string{id(e.GetName()), short(e.GetTitle(), 48), made, keptText(e)}); err != nil {
 						return "", err
 					}
 				}
@@ -153,4 +154,17 @@ func (a *app) deleteEnvironment() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// keptText is how long, and how many, events of an environment are kept where it has
+// bounds of its own; empty where those of the installation hold.
+func keptText(e *registryv1.Environment) string {
+	var bounds []string
+	if age := e.GetEventMaxAge().AsDuration(); age > 0 {
+		bounds = append(bounds, periodText(age))
+	}
+	if size := e.GetEventMaxBytes(); size > 0 {
+		bounds = append(bounds, fmt.Sprintf("%d bytes", size))
+	}
+	return strings.Join(bounds, ", ")
 }

@@ -109,8 +109,8 @@ func TestCommandsOfAConnectorsLife(t *testing.T) {
 		},
 		{
 			name: "environments", args: []string{"environments"},
-			answers: map[string]string{"GET /v1/environments": `{"environments":[{"name":"environments/default"},{"name":"environments/test","title":"Tests"}]}`},
-			out:     []string{"default", "test", "Tests"},
+			answers: map[string]string{"GET /v1/environments": `{"environments":[{"name":"environments/default"},{"name":"environments/test","title":"Tests","eventMaxAge":"604800s","eventMaxBytes":"1000"}]}`},
+			out:     []string{"7d, 1000 bytes", "default", "test", "Tests"},
 		},
 		{
 			name: "how long an environment keeps events", args: []string{"environments", "update", "test", "--keep-events", "7d", "--keep-event-bytes", "1000"},

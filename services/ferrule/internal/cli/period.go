@@ -48,6 +48,22 @@ func (p *period) Type() string { return "duration" }
 
 func (p *period) proto() *durationpb.Duration { return durationpb.New(time.Duration(*p)) }
 
+// periodText writes a length of time as a person would give it: 500d, 1h30m, 10s.
+func periodText(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d > 0 && d%day == 0 {
+		return strconv.FormatInt(int64(d/day), 10) + "d"
+	}
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
 // timeToCome reads a time of the future: RFC 3339, or how far ahead it is. Nothing
 // is no time.
 func (a *app) timeToCome(flag, text string) (*timestamppb.Timestamp, error) {

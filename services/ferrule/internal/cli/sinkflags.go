@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -124,7 +125,7 @@ func (f *sinkFlags) with(cmd *cobra.Command, sink *triggerv1.Sink) *triggerv1.Si
 }
 
 // sinkText is where a sink sends events, for people.
-func sinkText(sink *triggerv1.Sink) string {
+func sinkText(subscription string, sink *triggerv1.Sink) string {
 	text := "to " + sink.GetHttp().GetUrl()
 	if action := sink.GetAction(); action != nil {
 		text = "calls " + action.GetOperationId() + " of " + id(action.GetConnection())
@@ -137,7 +138,7 @@ func sinkText(sink *triggerv1.Sink) string {
 		if sink.GetDisabledReason() != "" {
 			text += ": " + sink.GetDisabledReason()
 		}
-		text += ")"
+		text += fmt.Sprintf("; `ferrule subscriptions update %s --enable-sink %s` enables it)", subscription, sink.GetId())
 	}
 	return text
 }

@@ -17,11 +17,13 @@ func (a *app) subscriptions() *cobra.Command {
 		Short: "List, show, change, pause, resume and delete your subscriptions",
 		Long: `A subscription is one use of a trigger. It is
 
+  creating   it is being set up, or waits for its start time
   active     it produces events
   error      its last poll failed, or it could not be set up; it is tried again
   paused     by its owner: nothing is asked, and the callback is removed at the API
   suspended  it has failed for too long; "resume" tries again
-  ended      its end time has passed`,
+  ended      its end time has passed
+  deleting   its callback is being removed at the API`,
 		Example: `  ferrule subscriptions
   ferrule subscriptions update new-items --every 5m
   ferrule subscriptions pause new-items`,

@@ -64,7 +64,7 @@ func (a *app) printSubscription(s *triggerv1.Subscription) error {
 		}
 	}
 	for _, sink := range s.GetSinks() {
-		rows = append(rows, []string{"sink " + sink.GetId(), sinkText(sink)})
+		rows = append(rows, []string{"sink " + sink.GetId(), sinkText(id(s.GetName()), sink)})
 	}
 	return writeTable(a.Out, rows)
 }
@@ -77,7 +77,7 @@ func pollsText(s *triggerv1.Subscription) string {
 	case s.GetCron() != "":
 		return "at " + s.GetCron() + " in UTC"
 	case s.GetInterval() != nil:
-		return "every " + s.GetInterval().AsDuration().String()
+		return "every " + periodText(s.GetInterval().AsDuration())
 	}
 	return ""
 }
@@ -100,7 +100,7 @@ func wait(s *triggerv1.Subscription) string {
 	if s.GetSuspendAfter() == nil {
 		return ""
 	}
-	return s.GetSuspendAfter().AsDuration().Round(time.Second).String()
+	return periodText(s.GetSuspendAfter().AsDuration().Round(time.Second))
 }
 
 // signatureText is what the subscription says about signatures.

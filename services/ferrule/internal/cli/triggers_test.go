@@ -114,9 +114,14 @@ func TestSubscriptionsAreShownAndChanged(t *testing.T) {
 				"cron":"0 8 * * *","timeZone":"Europe/Berlin","polling":{"itemsPath":"data","keyPath":"id"},"secretGiven":true,"suspendAfter":"7200s",
 				"sinks":[{"id":"s1","http":{"url":"https://a.example"},"condition":"event.data.n > 1"},{"id":"s2","disabled":true,"disabledReason":"gone","action":{"connection":"environments/default/connections/chat","operationId":"Post"}}]}`},
 			out: []string{
-				"suspended", "the API answered 500", "at 0 8 * * * in Europe/Berlin", "items in data, told apart by id", "2h0m0s", "with a secret of yours",
-				"to https://a.example if event.data.n > 1", "calls Post of chat (disabled: gone)",
+				"suspended", "the API answered 500", "at 0 8 * * * in Europe/Berlin", "items in data, told apart by id", "  2h\n", "with a secret of yours",
+				"to https://a.example if event.data.n > 1", "calls Post of chat (disabled: gone; `ferrule subscriptions update new-items --enable-sink s2` enables it)",
 			},
+		},
+		{
+			name: "lengths of time are written as they are given", args: []string{"subscriptions", "show", "new-items"},
+			answers: map[string]string{"GET " + newItems: `{"name":"environments/default/subscriptions/new-items","interval":"43200000s","suspendAfter":"5400s"}`},
+			out:     []string{"every 500d\n", "1h30m\n"},
 		},
 		{
 			name: "machines get all of it", args: []string{"subscriptions", "show", "new-items", "-o", "json"},
@@ -260,6 +265,11 @@ func TestEventsAndDeliveriesAreFollowedAndRepeated(t *testing.T) {
 			out:     []string{"e1.s1", "dead", "tried for 3 days", "#1", "500 Internal Server Error (250ms)", "#2", "no such host"},
 		},
 		{
+			name: "each attempt says all of its reason", args: []string{"deliveries", "new-items", "--attempts"},
+			answers: map[string]string{"GET " + newItems + "/deliveries": `{"deliveries":[{"name":"x/e3.s1","attempts":[{"number":1,"reason":"` + strings.Repeat("long ", 50) + `end"}]}]}`},
+			out:     []string{"long end (0s)"},
+		},
+		{
 			name: "deliveries that wait say why", args: []string{"deliveries", "new-items"},
 			answers: map[string]string{
 				"GET " + newItems + "/deliveries?page_size=1000&page_token=":   `{"deliveries":[` + dead + `],"nextPageToken":"p2"}`,
@@ -281,6 +291,10 @@ func TestEventsAndDeliveriesAreFollowedAndRepeated(t *testing.T) {
 		{
 			name: "nothing is tried again where nothing is dead", args: []string{"deliveries", "redeliver", "new-items"},
 			answers: map[string]string{"POST " + newItems + "/deliveries:redeliver": `{}`}, err: []string{"no delivery of new-items is dead"},
+		},
+		{
+			name: "nor where none of those that are named is dead", args: []string{"deliveries", "redeliver", "new-items", "e1.s9"},
+			answers: map[string]string{"POST " + newItems + "/deliveries:redeliver": `{}`}, err: []string{"none of those deliveries of new-items is dead; `ferrule deliveries new-items` lists all"},
 		},
 		{
 			name: "no events yet", args: []string{"events", "new-items"}, answers: map[string]string{"GET " + newItems + "/events": `{}`},
@@ -350,6 +364,9 @@ func TestWrongUsageOfTriggersAsksNobody(t *testing.T) {
 			}
 		})
 	}
+	if got := run(t, s, "", "subscribe", "a", "B", "--signature", "github", "--secret", "-"); got.code == 0 || !strings.Contains(got.err, "standard input has no line for it") {
+		t.Errorf("exit %d, errors %q where standard input is empty", got.code, got.err)
+	}
 	if len(s.asked) > 0 {
 		t.Errorf("the server was asked %q", s.asked)
 	}
@@ -359,6 +376,7 @@ func TestCommandsOfTriggersTeach(t *testing.T) {
 	for _, row := range []struct{ args, want string }{
 		{"subscribe", "cursor   PARAMETER:PATH"},
 		{"subscribe", "ferrule.connection.needs-authorization"},
+		{"subscriptions", "creating   it is being set up, or waits for its start time"},
 		{"subscriptions", "suspended  it has failed for too long"},
 		{"subscriptions|update", "--remove-sink"},
 		{"trigger", "Show what the events of a trigger look like"},

@@ -79,7 +79,10 @@ func (a *app) ask(name string, reader *bufio.Reader) (string, error) {
 		return string(value), err
 	}
 	line, err := reader.ReadString('\n')
-	if err != nil && (err != io.EOF || line == "") {
+	switch {
+	case err == io.EOF && line == "":
+		return "", errors.New("standard input has no line for it")
+	case err != nil && err != io.EOF:
 		return "", err
 	}
 	return strings.TrimRight(line, "\r\n"), nil

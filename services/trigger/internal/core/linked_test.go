@@ -234,7 +234,7 @@ func TestAnAPIThatHasForgottenTheStateKeepsItUntilSomebodyResumes(t *testing.T) 
 	r.create("items", inventorytest.Native)
 	r.minute()
 	c := r.get("items").Polling.Cursor
-	if !c.Refused || c.State != "1" {
+	if !c.Refused || c.State != "1" || !strings.Contains(c.Reason, "pause and resume") {
 		t.Errorf("cursor %+v", c)
 	}
 	if again := c.Resumed(start); again.State != "" || again.Refused || again.Baseline || again.Failures != 0 {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -273,8 +274,12 @@ func usable(a Answer) error {
 // refused tells a failure that the API reports. Failures of its own heal by themselves:
 // that nobody knows whether such a call was made does not matter to one that reads.
 func refused(status int, r *Refusal) error {
+	reason := r.Message
+	if !strings.Contains(reason, fmt.Sprintf("status %d", status)) {
+		reason = fmt.Sprintf("the API answered with status %d: %s", status, reason)
+	}
 	return &setback{trouble{
-		reason:    fmt.Sprintf("the API answered with status %d: %s", status, r.Message),
+		reason:    reason,
 		retryable: r.Retryable || status >= http.StatusInternalServerError, retryAfter: r.RetryAfter, refused: status == http.StatusGone,
 	}}
 }
@@ -288,6 +293,10 @@ func (s *setback) Error() string { return s.why.reason }
 // staleLink is why an API that keeps the state of polls cannot be asked any more.
 const staleLink = "the link under which the API keeps the state of this trigger is not accepted: the API sent it to another host than the connection's, or " +
 	"the connection leads elsewhere now; lead it back, or pause and resume the subscription to begin again with what is there then"
+
+// forgotten is the remedy where the API itself says that it does not know the state of a
+// trigger any more.
+const forgotten = "unless the API finds the state of this trigger again, pause and resume the subscription to begin again with what is there then"
 
 // troubleOf says how a poll failed, and whether it may heal without a change of
 // the subscription. A nil error is no trouble.

@@ -274,10 +274,13 @@ func (t *Triggers) failed(s Subscription, rule recurrence.Rule, failure error, a
 	if c.FailingSince.IsZero() {
 		c.FailingSince = at
 	}
+	c.Reason = why.reason
 	if why.refused && c.State != "" {
 		c.Refused = true
+		if why.reason != staleLink {
+			c.Reason += "; " + forgotten
+		}
 	}
-	c.Reason = why.reason
 	// From now: an API that took long to fail has had less of a pause.
 	c.Next = at.Add(t.jittered(pause(rule.Interval(at), c.Failures, why)))
 	// The last attempt before the suspension decides, so that it is made by then, but

@@ -203,6 +203,16 @@ func TestFailuresBackOffAndRecover(t *testing.T) {
 			reason: "the runtime is away",
 		},
 		{
+			name: "a failure that tells its status itself",
+			fail: func(a *inventorytest.API) {
+				a.Refuse = func(core.Call) *core.Answer {
+					return &core.Answer{Status: 500, Refusal: &core.Refusal{Message: "the API failed (status 500): at home", Retryable: true}}
+				}
+			},
+			pauses: []time.Duration{time.Minute},
+			reason: "the API failed (status 500): at home",
+		},
+		{
 			name: "an answer without a list",
 			fail: func(a *inventorytest.API) {
 				a.Refuse = func(core.Call) *core.Answer {

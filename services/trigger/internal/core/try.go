@@ -299,15 +299,29 @@ func (tr trial) described() json.RawMessage {
 }
 
 // list reports whether what the API says holds the things that are events, and where.
+// Where nobody says it of an API with links, it is the only list that is described, as
+// it is the only one of an answer.
 func (tr trial) list() (path string, ok bool) {
 	if tr.rules == nil {
 		return tr.sub.Webhook.Items, tr.sub.Webhook.Batch && tr.sub.Split != SplitWhole
 	}
-	protocol, known := polling.Lookup(tr.rules.Protocol)
-	if known && protocol.Linked() {
-		return tr.rules.Items, tr.rules.Batch && tr.sub.Split != SplitWhole
+	switch path, ok = tr.rules.Items, true; {
+	case !tr.linked():
+	case !tr.rules.Batch || tr.sub.Split == SplitWhole:
+		ok = false
+	case path == "":
+		path, ok = sample.New(tr.at.def).OnlyList(tr.described())
 	}
-	return tr.rules.Items, true
+	return path, ok
+}
+
+// linked reports whether the API keeps the state of the polls.
+func (tr trial) linked() bool {
+	if tr.rules == nil {
+		return false
+	}
+	protocol, known := polling.Lookup(tr.rules.Protocol)
+	return known && protocol.Linked()
 }
 
 // schema is that of the data of an event; nil if it is unknown.
@@ -323,12 +337,32 @@ func (tr trial) schema() []byte {
 	return named.Complete(schema)
 }
 
+// newest is the data of the latest event that an answer of an API with links makes; nil if
+// it makes none.
+func (tr trial) newest(answer []byte) []byte {
+	protocol, _ := polling.Lookup(tr.rules.Protocol)
+	if tr.sub.Split == SplitWhole {
+		return answer
+	}
+	items, err := protocol.Read(*tr.rules, polling.Page{Body: answer})
+	if err != nil || len(items) == 0 {
+		return nil
+	}
+	return items[len(items)-1].Data
+}
+
 // example is the data of an event as the connector describes it; nil if it does not.
 func (tr trial) example() []byte {
 	path, isList := tr.list()
 	if tr.rules != nil {
 		for _, text := range answered(tr.at.op).GetExamples() {
 			data, ok := compact(text)
+			if ok && tr.linked() {
+				if item := tr.newest(data); item != nil {
+					return item
+				}
+				continue
+			}
 			elements, found := listAt(data, path)
 			switch {
 			case !ok || isList && (!found || len(elements) == 0):

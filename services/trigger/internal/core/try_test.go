@@ -41,6 +41,8 @@ func datas(sample core.Sample) (out []string) {
 
 const wholeItem = `{"$defs":{"Item":{"type":"object","properties":{"id":{"type":"string","example":"described"}}}},"$ref":"#/$defs/Item"}`
 
+const twoLists = `{"properties":{"left":{"items":{"const":"a"}},"right":{"type":"array"}}}`
+
 func TestATestShowsWhatTheEventsOfATriggerLookLike(t *testing.T) {
 	for _, tc := range []struct {
 		name      string
@@ -65,6 +67,29 @@ func TestATestShowsWhatTheEventsOfATriggerLookLike(t *testing.T) {
 		{
 			name: "a description, where the API itself says that nothing is new", operation: inventorytest.Native,
 			want: []string{`{"id":"described"}`}, source: core.SampleDescription, schema: wholeItem,
+		},
+		{
+			name: "an element of the only list that is described, where nobody says where it is", operation: inventorytest.Native,
+			prepare: func(r *rig) {
+				r.operation(inventorytest.Native).GetTrigger().GetPolling().ItemsPath = ""
+			},
+			want: []string{`{"id":"described"}`}, source: core.SampleDescription, schema: wholeItem,
+		},
+		{
+			name: "an element of the only list of an example", operation: inventorytest.Native,
+			prepare: func(r *rig) {
+				r.operation(inventorytest.Native).GetTrigger().GetPolling().ItemsPath = ""
+				r.operation(inventorytest.Native).Responses[1].Contents[0].Examples = [][]byte{[]byte(`{"total": 1, "items": [ {"id": "given"} ]}`)}
+			},
+			want: []string{`{"id":"given"}`}, source: core.SampleDescription, schema: wholeItem,
+		},
+		{
+			name: "the whole of what describes two lists", operation: inventorytest.Native,
+			prepare: func(r *rig) {
+				r.operation(inventorytest.Native).GetTrigger().GetPolling().ItemsPath = ""
+				r.operation(inventorytest.Native).Responses[1].Contents[0].Schema = []byte(twoLists)
+			},
+			want: []string{`{"left":["a"],"right":[]}`}, source: core.SampleDescription, schema: twoLists,
 		},
 		{
 			name: "an example of the connector, where the list is empty", operation: inventorytest.Polling,

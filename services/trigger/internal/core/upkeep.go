@@ -252,9 +252,10 @@ func (t *Triggers) end(ctx context.Context, s Subscription, now time.Time) error
 // anew. One that has expired is registered anew in any case.
 func (t *Triggers) renew(ctx context.Context, s Subscription, now time.Time) error {
 	u := s.Webhook.Upkeep
-	expired := !u.Expires.After(now)
-	if u.Renew == nil || expired {
-		_, err := t.registerAnew(ctx, s, anew{behalf: BehalfOfService, input: s.Input, expect: stays, lost: expired})
+	if u.Renew == nil || !u.Expires.After(now) {
+		// What has expired by our clock, or by what the connector says of its life, is
+		// removed as well: the API may still have it, and would notify twice.
+		_, err := t.registerAnew(ctx, s, anew{behalf: BehalfOfService, input: s.Input, expect: stays})
 		return t.troubled(ctx, s, now, err, "it could not be registered anew before it expires")
 	}
 	at, err := t.targetOf(ctx, s, BehalfOfService)

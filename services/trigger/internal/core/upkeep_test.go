@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
@@ -32,6 +33,7 @@ type mortal struct {
 	expires  func(now time.Time) any // what the API answers; nil for nothing
 	lost     bool                    // the API has forgotten the registration
 	broken   bool                    // it fails
+	keeps    bool                    // registrations are those of the inventory, which keeps them
 }
 
 // newMortal has a webhook that is renewed by an operation, and read by another.
@@ -68,6 +70,8 @@ func (m *mortal) answer(c core.Call) *core.Answer {
 	switch {
 	case m.broken:
 		return &failed
+	case m.keeps && c.Operation == inventorytest.Webhook:
+		return nil
 	case c.Operation != renewHook && c.Operation != getHook && c.Operation != inventorytest.Webhook:
 		return nil
 	case m.lost && c.Operation != inventorytest.Webhook:
@@ -167,6 +171,28 @@ func TestARenewalThatFailsIsRepeatedAndShownAndOneThatIsTooLateRegistersAnew(t *
 	made := m.api.Calls(inventorytest.Webhook)
 	if m.get("hook").Webhook.Generation == 0 || len(made) < 2 {
 		t.Error("it was not registered anew after it had expired")
+	}
+}
+
+// The API's clock is not ours, and a connector may know the life of a registration only
+// roughly: what is over by our clock may still be there, and would notify twice.
+func TestARegistrationThatHasExpiredIsRemovedWhenAnotherTakesItsPlace(t *testing.T) {
+	m := newMortal(t)
+	m.keeps, m.declared.Renewal = true, &connectorv1.WebhookRenewal{Lifetime: durationpb.New(2 * time.Hour)}
+	s := m.create("hook", inventorytest.Webhook)
+	before := m.api.Hooks()
+	m.broken = true
+	for m.clock.Now().Before(start.Add(2 * time.Hour)) {
+		m.wake(s)
+	}
+	m.broken = false
+	m.wake(s)
+	if _, err := m.Settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	is(t, m.get("hook"), core.StateActive)
+	if after := m.api.Hooks(); len(before) != 1 || len(after) != 1 || cmp.Equal(before, after) {
+		t.Errorf("registrations %v, before %v", after, before)
 	}
 }
 

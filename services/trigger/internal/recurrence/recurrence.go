@@ -46,8 +46,8 @@ type Options struct {
 	Cron string `json:"cron,omitempty"`
 	// Zone is the IANA time zone of the cron expression; empty means UTC.
 	Zone string `json:"zone,omitempty"`
-	// Jitter bounds the random time that is added; nil means a tenth of the
-	// interval, or a second for a cron expression.
+	// Jitter bounds the random time that is added, up to [MaxJitter]; nil means a tenth
+	// of the interval, but not more than that either, or a second for a cron expression.
 	Jitter *time.Duration `json:"jitter,omitempty"`
 	// Start is before which nothing is due, and End after which; zero for no bound.
 	Start time.Time `json:"start,omitzero"`
@@ -90,7 +90,7 @@ func New(o Options, least time.Duration) (Rule, error) {
 	case r.cron != nil:
 		r.jitter = maxCronJitter
 	default:
-		r.jitter = time.Duration(jitterShare * float64(r.options.Interval))
+		r.jitter = min(time.Duration(jitterShare*float64(r.options.Interval)), MaxJitter)
 	}
 	return r, nil
 }

@@ -28,6 +28,7 @@ func TestWhenAPollIsDue(t *testing.T) {
 	}{
 		{"once a minute unless somebody chose", recurrence.Options{}, "2026-03-01T12:00:00Z", 0, []string{"2026-03-01T12:01:00Z", "2026-03-01T12:02:00Z"}},
 		{"spread by a tenth", recurrence.Options{}, "2026-03-01T12:00:00Z", 0.5, []string{"2026-03-01T12:01:03Z"}},
+		{"spread by a day at most", recurrence.Options{Interval: 500 * 24 * time.Hour}, "2026-03-01T12:00:00Z", 0.5, []string{"2027-07-15T00:00:00Z"}},
 		{"spread as chosen", recurrence.Options{Interval: time.Hour, Jitter: new(10 * time.Minute)}, "2026-03-01T12:00:00Z", 0.5, []string{"2026-03-01T13:05:00Z"}},
 		{"not spread", recurrence.Options{Interval: time.Hour, Jitter: new(time.Duration(0))}, "2026-03-01T12:00:00Z", 0.9, []string{"2026-03-01T13:00:00Z"}},
 		{"500 days", recurrence.Options{Interval: recurrence.MaxInterval}, "2026-03-01T12:00:00Z", 0, []string{"2027-07-14T12:00:00Z"}},

@@ -24,7 +24,8 @@ import (
 const (
 	// maxDepth is how deep an example goes: schemas may contain themselves.
 	maxDepth = 8
-	// maxMembers bounds the members of all objects of an example together.
+	// maxMembers bounds the members of all objects of an example together, and the parts
+	// of its unions.
 	maxMembers = 2_000
 	// reference begins references to named schemas.
 	reference = "#/$defs/"
@@ -79,29 +80,60 @@ func (s Schemas) Property(schema json.RawMessage, path string) json.RawMessage {
 		return schema
 	}
 	for name := range strings.SplitSeq(path, ".") {
-		schema = s.property(schema, name)
+		schema = s.properties(schema)[name]
 	}
 	return schema
 }
 
-func (s Schemas) property(schema json.RawMessage, name string) json.RawMessage {
-	m := s.parsed(schema)
-	var properties members
-	_ = json.Unmarshal(m["properties"], &properties) // none is none
-	if found := properties[name]; found != nil {
-		return found
-	}
-	for _, part := range list(m["allOf"]) {
-		if found := s.property(part, name); found != nil {
-			return found
+// properties returns what a schema describes as members of an object, also as a union.
+func (s Schemas) properties(schema json.RawMessage) members {
+	all, seen := members{}, map[string]bool{}
+	for open := []json.RawMessage{schema}; len(open) > 0; open = open[1:] {
+		if seen[string(open[0])] {
+			continue // a union may contain itself, and many times
 		}
+		seen[string(open[0])] = true
+		m := s.parsed(open[0])
+		var own members
+		_ = json.Unmarshal(m["properties"], &own) // none is none
+		for name, property := range own {
+			if all[name] == nil {
+				all[name] = property
+			}
+		}
+		open = append(open, list(m["allOf"])...)
 	}
-	return nil
+	return all
 }
 
 // Element returns the schema of the elements of a list; nil if the schema describes
 // none.
 func (s Schemas) Element(schema json.RawMessage) json.RawMessage { return s.parsed(schema)["items"] }
+
+// OnlyList returns the dot path of the only list that a schema describes: empty if it is
+// one itself, or else the name of the only property that is one; false if there is none,
+// or more than one to choose from.
+func (s Schemas) OnlyList(schema json.RawMessage) (path string, ok bool) {
+	if s.isList(schema) {
+		return "", true
+	}
+	lists := 0
+	for name, property := range s.properties(schema) {
+		if s.isList(property) {
+			path = name
+			lists++
+		}
+	}
+	if lists != 1 {
+		return "", false
+	}
+	return path, true
+}
+
+func (s Schemas) isList(schema json.RawMessage) bool {
+	m := s.parsed(schema)
+	return m["items"] != nil || text(m["type"]) == "array"
+}
 
 // Complete returns a schema together with the named ones that it refers to, directly
 // or not, as its "$defs"; nil if it is nil.
@@ -229,6 +261,9 @@ func kind(m members) string {
 func (g *generation) object(m members, depth int) any {
 	out := map[string]any{}
 	for _, part := range list(m["allOf"]) {
+		if g.members++; g.members > maxMembers {
+			break
+		}
 		if more, ok := g.value(part, depth+1).(map[string]any); ok {
 			maps.Copy(out, more)
 		}
