@@ -41,6 +41,7 @@ const (
 var (
 	_ core.Runtime     = (*Runtime)(nil)
 	_ core.Lists       = (*Runtime)(nil)
+	_ core.Inputs      = (*Runtime)(nil)
 	_ core.Connections = (*Connections)(nil)
 	_ core.Definitions = (*Definitions)(nil)
 )
