@@ -252,6 +252,9 @@ type Answer struct {
 	Replayed bool
 	// NextLink is where a list goes on; empty at its end.
 	NextLink string
+	// LocationFault says why the header Location of an answer with which the API keeps
+	// the state of polls cannot be followed, a clause; empty if it can.
+	LocationFault string
 }
 
 // Refusal is what an answer that reports a failure means.

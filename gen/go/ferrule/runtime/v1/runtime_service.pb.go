@@ -506,7 +506,11 @@ type InvokeResponse struct {
 	// How often the request was sent.
 	Attempts int32 `protobuf:"varint,9,opt,name=attempts,proto3" json:"attempts,omitempty"`
 	// What custom code logged, if that was asked for: at most 200 lines.
-	Logs          []*LogLine `protobuf:"bytes,10,rep,name=logs,proto3" json:"logs,omitempty"`
+	Logs []*LogLine `protobuf:"bytes,10,rep,name=logs,proto3" json:"logs,omitempty"`
+	// Why the Location of an answer to a polling trigger with the protocol NATIVE cannot
+	// be the field link of another call, a clause: "it leads elsewhere than to the
+	// connection's API". Empty if it can, and for all other operations.
+	LocationFault string `protobuf:"bytes,11,opt,name=location_fault,json=locationFault,proto3" json:"location_fault,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -609,6 +613,13 @@ func (x *InvokeResponse) GetLogs() []*LogLine {
 		return x.Logs
 	}
 	return nil
+}
+
+func (x *InvokeResponse) GetLocationFault() string {
+	if x != nil {
+		return x.LocationFault
+	}
+	return ""
 }
 
 // ResponseFinding is one difference between an answer and its schema.
@@ -1671,7 +1682,7 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"statusCode\x12\x14\n" +
 	"\x05items\x18\x02 \x03(\fR\x05items\x127\n" +
 	"\x05error\x18\x03 \x01(\v2!.ferrule.runtime.v1.UpstreamErrorR\x05error\x12\x1b\n" +
-	"\tnext_link\x18\x04 \x01(\tR\bnextLink\"\xad\x03\n" +
+	"\tnext_link\x18\x04 \x01(\tR\bnextLink\"\xd4\x03\n" +
 	"\x0eInvokeResponse\x12\x1f\n" +
 	"\vstatus_code\x18\x01 \x01(\x05R\n" +
 	"statusCode\x124\n" +
@@ -1684,7 +1695,8 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\breplayed\x18\b \x01(\bR\breplayed\x12\x1a\n" +
 	"\battempts\x18\t \x01(\x05R\battempts\x12/\n" +
 	"\x04logs\x18\n" +
-	" \x03(\v2\x1b.ferrule.runtime.v1.LogLineR\x04logs\"E\n" +
+	" \x03(\v2\x1b.ferrule.runtime.v1.LogLineR\x04logs\x12%\n" +
+	"\x0elocation_fault\x18\v \x01(\tR\rlocationFault\"E\n" +
 	"\x0fResponseFinding\x12\x18\n" +
 	"\apointer\x18\x01 \x01(\tR\apointer\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\"9\n" +
