@@ -141,6 +141,9 @@ func (t *Triggers) look(ctx context.Context, s Subscription, known polling.Seen,
 	// Where the protocol is another than before, nothing tells old from new.
 	seen.anew = !cursor.Baseline || before == nil || before.Linked() != seen.linked
 	if seen.linked {
+		if seen.anew && answer.LocationFault != "" {
+			return sight{}, unreachable(s, answer.LocationFault)
+		}
 		if err := seen.follow(protocol, cursor, answer); err != nil {
 			return sight{}, err
 		}
@@ -166,6 +169,14 @@ func (t *Triggers) lookAgain(ctx context.Context, protocol polling.Protocol, cal
 		return err
 	}
 	return seen.follow(protocol, Cursor{State: seen.state}, answer)
+}
+
+// unreachable is the answer to a baseline that no poll could go on from.
+func unreachable(s Subscription, why string) error {
+	return fault.Precondition(fault.ReasonTriggerNotSupported,
+		"trigger %q cannot be polled: its API answered with a link (Location) to its next answer that is not followed with the connection's credential: %s; "+
+			"the connector has to name that server and path, or the connection the server that the API's links lead to", s.Operation, why).
+		With("operation", s.Operation)
 }
 
 // readable is what a list is read with.

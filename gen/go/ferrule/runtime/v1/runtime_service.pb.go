@@ -596,7 +596,11 @@ type InvokeResponse struct {
 	ListEnd ListEnd `protobuf:"varint,11,opt,name=list_end,json=listEnd,proto3,enum=ferrule.runtime.v1.ListEnd" json:"list_end,omitempty"`
 	// With all_pages: what of the input another call has to change to go on where a
 	// limit ended the list, as in InvokePagesResponse.
-	NextInput     []byte `protobuf:"bytes,12,opt,name=next_input,json=nextInput,proto3" json:"next_input,omitempty"`
+	NextInput []byte `protobuf:"bytes,12,opt,name=next_input,json=nextInput,proto3" json:"next_input,omitempty"`
+	// Why the Location of an answer to a polling trigger with the protocol NATIVE cannot
+	// be the field link of another call, a clause: "it leads elsewhere than to the
+	// connection's API". Empty if it can, and for all other operations.
+	LocationFault string `protobuf:"bytes,13,opt,name=location_fault,json=locationFault,proto3" json:"location_fault,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -713,6 +717,13 @@ func (x *InvokeResponse) GetNextInput() []byte {
 		return x.NextInput
 	}
 	return nil
+}
+
+func (x *InvokeResponse) GetLocationFault() string {
+	if x != nil {
+		return x.LocationFault
+	}
+	return ""
 }
 
 // ResponseFinding is one difference between an answer and its schema.
@@ -1424,6 +1435,227 @@ func (x *PolicyFault) GetMessage() string {
 	return ""
 }
 
+// CheckInputsRequest is inputs of one operation.
+type CheckInputsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/connectors/{connector}/revisions/{revision}".
+	Revision string `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Operation of the connector.
+	OperationId string `protobuf:"bytes,2,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
+	// Inputs as for Invoke, as JSON text.
+	Inputs        [][]byte `protobuf:"bytes,3,rep,name=inputs,proto3" json:"inputs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckInputsRequest) Reset() {
+	*x = CheckInputsRequest{}
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckInputsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckInputsRequest) ProtoMessage() {}
+
+func (x *CheckInputsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckInputsRequest.ProtoReflect.Descriptor instead.
+func (*CheckInputsRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *CheckInputsRequest) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+func (x *CheckInputsRequest) GetOperationId() string {
+	if x != nil {
+		return x.OperationId
+	}
+	return ""
+}
+
+func (x *CheckInputsRequest) GetInputs() [][]byte {
+	if x != nil {
+		return x.Inputs
+	}
+	return nil
+}
+
+// CheckInputsResponse says what is wrong with each input.
+type CheckInputsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each input, in their order.
+	Reports       []*InputReport `protobuf:"bytes,1,rep,name=reports,proto3" json:"reports,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckInputsResponse) Reset() {
+	*x = CheckInputsResponse{}
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckInputsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckInputsResponse) ProtoMessage() {}
+
+func (x *CheckInputsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckInputsResponse.ProtoReflect.Descriptor instead.
+func (*CheckInputsResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *CheckInputsResponse) GetReports() []*InputReport {
+	if x != nil {
+		return x.Reports
+	}
+	return nil
+}
+
+// InputReport is what is wrong with one input.
+type InputReport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What does not fit, at most 50; none if the input can be sent.
+	Faults        []*InputFault `protobuf:"bytes,1,rep,name=faults,proto3" json:"faults,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InputReport) Reset() {
+	*x = InputReport{}
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InputReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InputReport) ProtoMessage() {}
+
+func (x *InputReport) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InputReport.ProtoReflect.Descriptor instead.
+func (*InputReport) Descriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *InputReport) GetFaults() []*InputFault {
+	if x != nil {
+		return x.Faults
+	}
+	return nil
+}
+
+// InputFault is why an input does not fit at one place.
+type InputFault struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The place, as in violations of Invoke: "id", "body.items[2].name".
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// What is wrong with it, the rest of a sentence: "is required".
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// True if no other value of the same type would do there: nothing of that name is
+	// known, or the type is another.
+	ByType        bool `protobuf:"varint,3,opt,name=by_type,json=byType,proto3" json:"by_type,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InputFault) Reset() {
+	*x = InputFault{}
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InputFault) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InputFault) ProtoMessage() {}
+
+func (x *InputFault) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InputFault.ProtoReflect.Descriptor instead.
+func (*InputFault) Descriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *InputFault) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *InputFault) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *InputFault) GetByType() bool {
+	if x != nil {
+		return x.ByType
+	}
+	return false
+}
+
 // ScriptFault is why custom code cannot run.
 type ScriptFault struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1443,7 +1675,7 @@ type ScriptFault struct {
 
 func (x *ScriptFault) Reset() {
 	*x = ScriptFault{}
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[17]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1455,7 +1687,7 @@ func (x *ScriptFault) String() string {
 func (*ScriptFault) ProtoMessage() {}
 
 func (x *ScriptFault) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[17]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1468,7 +1700,7 @@ func (x *ScriptFault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScriptFault.ProtoReflect.Descriptor instead.
 func (*ScriptFault) Descriptor() ([]byte, []int) {
-	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{17}
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ScriptFault) GetKind() string {
@@ -1557,7 +1789,7 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\tnext_link\x18\x04 \x01(\tR\bnextLink\x126\n" +
 	"\blist_end\x18\x05 \x01(\x0e2\x1b.ferrule.runtime.v1.ListEndR\alistEnd\x12\x1d\n" +
 	"\n" +
-	"next_input\x18\x06 \x01(\fR\tnextInput\"\x84\x04\n" +
+	"next_input\x18\x06 \x01(\fR\tnextInput\"\xab\x04\n" +
 	"\x0eInvokeResponse\x12\x1f\n" +
 	"\vstatus_code\x18\x01 \x01(\x05R\n" +
 	"statusCode\x124\n" +
@@ -1573,7 +1805,8 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	" \x03(\v2\x1b.ferrule.runtime.v1.LogLineR\x04logs\x126\n" +
 	"\blist_end\x18\v \x01(\x0e2\x1b.ferrule.runtime.v1.ListEndR\alistEnd\x12\x1d\n" +
 	"\n" +
-	"next_input\x18\f \x01(\fR\tnextInput\"E\n" +
+	"next_input\x18\f \x01(\fR\tnextInput\x12%\n" +
+	"\x0elocation_fault\x18\r \x01(\tR\rlocationFault\"E\n" +
 	"\x0fResponseFinding\x12\x18\n" +
 	"\apointer\x18\x01 \x01(\tR\apointer\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\"9\n" +
@@ -1619,7 +1852,21 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\x06faults\x18\x01 \x03(\v2\x1f.ferrule.runtime.v1.PolicyFaultR\x06faults\"=\n" +
 	"\vPolicyFault\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage\"{\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"\xac\x01\n" +
+	"\x12CheckInputsRequest\x12B\n" +
+	"\brevision\x18\x01 \x01(\tB&\xe0A\x02\xfaA\x16\n" +
+	"\x14ferrule.dev/Revision\xbaH\ar\x05\x10\x01\x18\x80\x02R\brevision\x120\n" +
+	"\foperation_id\x18\x02 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x04R\voperationId\x12 \n" +
+	"\x06inputs\x18\x03 \x03(\fB\b\xbaH\x05\x92\x01\x02\x10\x10R\x06inputs\"P\n" +
+	"\x13CheckInputsResponse\x129\n" +
+	"\areports\x18\x01 \x03(\v2\x1f.ferrule.runtime.v1.InputReportR\areports\"E\n" +
+	"\vInputReport\x126\n" +
+	"\x06faults\x18\x01 \x03(\v2\x1e.ferrule.runtime.v1.InputFaultR\x06faults\"]\n" +
+	"\n" +
+	"InputFault\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12 \n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x17\n" +
+	"\aby_type\x18\x03 \x01(\bR\x06byType\"{\n" +
 	"\vScriptFault\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -1635,7 +1882,7 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\x11LIST_END_COMPLETE\x10\x01\x12\x16\n" +
 	"\x12LIST_END_MAX_ITEMS\x10\x02\x12\x16\n" +
 	"\x12LIST_END_MAX_PAGES\x10\x03\x12\x13\n" +
-	"\x0fLIST_END_FAILED\x10\x042\xb3\x10\n" +
+	"\x0fLIST_END_FAILED\x10\x042\x93\x11\n" +
 	"\x0eRuntimeService\x12\xb4\x01\n" +
 	"\x06Invoke\x12!.ferrule.runtime.v1.InvokeRequest\x1a\".ferrule.runtime.v1.InvokeResponse\"c\x82\xd3\xe4\x93\x02]:\x05inputb\x04body\"N/v1/{connection=environments/*/connections/*}/operations/{operation_id}:invoke\x12\xc0\x01\n" +
 	"\vInvokePages\x12&.ferrule.runtime.v1.InvokePagesRequest\x1a'.ferrule.runtime.v1.InvokePagesResponse\"^\x82\xd3\xe4\x93\x02X:\x01*\"S/v1/{connection=environments/*/connections/*}/operations/{operation_id}:invokePages0\x01\x12e\n" +
@@ -1648,7 +1895,8 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\x15ListRequestLogEntries\x120.ferrule.runtime.v1.ListRequestLogEntriesRequest\x1a1.ferrule.runtime.v1.ListRequestLogEntriesResponse\"@\x82\xd3\xe4\x93\x02:\x128/v1/{connection=environments/*/connections/*}/requestLog\x12j\n" +
 	"\x0fReceiveCallback\x12*.ferrule.runtime.v1.ReceiveCallbackRequest\x1a+.ferrule.runtime.v1.ReceiveCallbackResponse\x12^\n" +
 	"\vCheckScript\x12&.ferrule.runtime.v1.CheckScriptRequest\x1a'.ferrule.runtime.v1.CheckScriptResponse\x12d\n" +
-	"\rCheckPolicies\x12(.ferrule.runtime.v1.CheckPoliciesRequest\x1a).ferrule.runtime.v1.CheckPoliciesResponse\x12\xa0\x01\n" +
+	"\rCheckPolicies\x12(.ferrule.runtime.v1.CheckPoliciesRequest\x1a).ferrule.runtime.v1.CheckPoliciesResponse\x12^\n" +
+	"\vCheckInputs\x12&.ferrule.runtime.v1.CheckInputsRequest\x1a'.ferrule.runtime.v1.CheckInputsResponse\x12\xa0\x01\n" +
 	"\x0eTestConnection\x12).ferrule.runtime.v1.TestConnectionRequest\x1a*.ferrule.runtime.v1.TestConnectionResponse\"7\x82\xd3\xe4\x93\x021:\x01*\",/v1/{name=environments/*/connections/*}:testB\xdb\x01\n" +
 	"\x16com.ferrule.runtime.v1B\x13RuntimeServiceProtoP\x01ZBgithub.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1;runtimev1\xa2\x02\x03FRX\xaa\x02\x12Ferrule.Runtime.V1\xca\x02\x12Ferrule\\Runtime\\V1\xe2\x02\x1eFerrule\\Runtime\\V1\\GPBMetadata\xea\x02\x14Ferrule::Runtime::V1b\x06proto3"
 
@@ -1665,7 +1913,7 @@ func file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP() []byte {
 }
 
 var file_ferrule_runtime_v1_runtime_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_ferrule_runtime_v1_runtime_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_ferrule_runtime_v1_runtime_service_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_ferrule_runtime_v1_runtime_service_proto_goTypes = []any{
 	(ResponseValidation)(0),               // 0: ferrule.runtime.v1.ResponseValidation
 	(ListEnd)(0),                          // 1: ferrule.runtime.v1.ListEnd
@@ -1686,78 +1934,86 @@ var file_ferrule_runtime_v1_runtime_service_proto_goTypes = []any{
 	(*CheckPoliciesRequest)(nil),          // 16: ferrule.runtime.v1.CheckPoliciesRequest
 	(*CheckPoliciesResponse)(nil),         // 17: ferrule.runtime.v1.CheckPoliciesResponse
 	(*PolicyFault)(nil),                   // 18: ferrule.runtime.v1.PolicyFault
-	(*ScriptFault)(nil),                   // 19: ferrule.runtime.v1.ScriptFault
-	(*httpbody.HttpBody)(nil),             // 20: google.api.HttpBody
-	(*durationpb.Duration)(nil),           // 21: google.protobuf.Duration
-	(*v1.Policy)(nil),                     // 22: ferrule.connector.v1.Policy
-	(*InvokeStreamRequest)(nil),           // 23: ferrule.runtime.v1.InvokeStreamRequest
-	(*ResolveDynamicValuesRequest)(nil),   // 24: ferrule.runtime.v1.ResolveDynamicValuesRequest
-	(*ResolveDynamicSchemaRequest)(nil),   // 25: ferrule.runtime.v1.ResolveDynamicSchemaRequest
-	(*GetUsageRequest)(nil),               // 26: ferrule.runtime.v1.GetUsageRequest
-	(*EnableRequestLogRequest)(nil),       // 27: ferrule.runtime.v1.EnableRequestLogRequest
-	(*DisableRequestLogRequest)(nil),      // 28: ferrule.runtime.v1.DisableRequestLogRequest
-	(*ListRequestLogEntriesRequest)(nil),  // 29: ferrule.runtime.v1.ListRequestLogEntriesRequest
-	(*ReceiveCallbackRequest)(nil),        // 30: ferrule.runtime.v1.ReceiveCallbackRequest
-	(*InvokeStreamResponse)(nil),          // 31: ferrule.runtime.v1.InvokeStreamResponse
-	(*ResolveDynamicValuesResponse)(nil),  // 32: ferrule.runtime.v1.ResolveDynamicValuesResponse
-	(*ResolveDynamicSchemaResponse)(nil),  // 33: ferrule.runtime.v1.ResolveDynamicSchemaResponse
-	(*GetUsageResponse)(nil),              // 34: ferrule.runtime.v1.GetUsageResponse
-	(*RequestLog)(nil),                    // 35: ferrule.runtime.v1.RequestLog
-	(*ListRequestLogEntriesResponse)(nil), // 36: ferrule.runtime.v1.ListRequestLogEntriesResponse
-	(*ReceiveCallbackResponse)(nil),       // 37: ferrule.runtime.v1.ReceiveCallbackResponse
+	(*CheckInputsRequest)(nil),            // 19: ferrule.runtime.v1.CheckInputsRequest
+	(*CheckInputsResponse)(nil),           // 20: ferrule.runtime.v1.CheckInputsResponse
+	(*InputReport)(nil),                   // 21: ferrule.runtime.v1.InputReport
+	(*InputFault)(nil),                    // 22: ferrule.runtime.v1.InputFault
+	(*ScriptFault)(nil),                   // 23: ferrule.runtime.v1.ScriptFault
+	(*httpbody.HttpBody)(nil),             // 24: google.api.HttpBody
+	(*durationpb.Duration)(nil),           // 25: google.protobuf.Duration
+	(*v1.Policy)(nil),                     // 26: ferrule.connector.v1.Policy
+	(*InvokeStreamRequest)(nil),           // 27: ferrule.runtime.v1.InvokeStreamRequest
+	(*ResolveDynamicValuesRequest)(nil),   // 28: ferrule.runtime.v1.ResolveDynamicValuesRequest
+	(*ResolveDynamicSchemaRequest)(nil),   // 29: ferrule.runtime.v1.ResolveDynamicSchemaRequest
+	(*GetUsageRequest)(nil),               // 30: ferrule.runtime.v1.GetUsageRequest
+	(*EnableRequestLogRequest)(nil),       // 31: ferrule.runtime.v1.EnableRequestLogRequest
+	(*DisableRequestLogRequest)(nil),      // 32: ferrule.runtime.v1.DisableRequestLogRequest
+	(*ListRequestLogEntriesRequest)(nil),  // 33: ferrule.runtime.v1.ListRequestLogEntriesRequest
+	(*ReceiveCallbackRequest)(nil),        // 34: ferrule.runtime.v1.ReceiveCallbackRequest
+	(*InvokeStreamResponse)(nil),          // 35: ferrule.runtime.v1.InvokeStreamResponse
+	(*ResolveDynamicValuesResponse)(nil),  // 36: ferrule.runtime.v1.ResolveDynamicValuesResponse
+	(*ResolveDynamicSchemaResponse)(nil),  // 37: ferrule.runtime.v1.ResolveDynamicSchemaResponse
+	(*GetUsageResponse)(nil),              // 38: ferrule.runtime.v1.GetUsageResponse
+	(*RequestLog)(nil),                    // 39: ferrule.runtime.v1.RequestLog
+	(*ListRequestLogEntriesResponse)(nil), // 40: ferrule.runtime.v1.ListRequestLogEntriesResponse
+	(*ReceiveCallbackResponse)(nil),       // 41: ferrule.runtime.v1.ReceiveCallbackResponse
 }
 var file_ferrule_runtime_v1_runtime_service_proto_depIdxs = []int32{
-	20, // 0: ferrule.runtime.v1.InvokeRequest.input:type_name -> google.api.HttpBody
-	21, // 1: ferrule.runtime.v1.InvokeRequest.timeout:type_name -> google.protobuf.Duration
+	24, // 0: ferrule.runtime.v1.InvokeRequest.input:type_name -> google.api.HttpBody
+	25, // 1: ferrule.runtime.v1.InvokeRequest.timeout:type_name -> google.protobuf.Duration
 	0,  // 2: ferrule.runtime.v1.InvokeRequest.response_validation:type_name -> ferrule.runtime.v1.ResponseValidation
 	3,  // 3: ferrule.runtime.v1.InvokeRequest.all_pages:type_name -> ferrule.runtime.v1.PageLimits
 	3,  // 4: ferrule.runtime.v1.InvokePagesRequest.limits:type_name -> ferrule.runtime.v1.PageLimits
-	21, // 5: ferrule.runtime.v1.InvokePagesRequest.timeout:type_name -> google.protobuf.Duration
+	25, // 5: ferrule.runtime.v1.InvokePagesRequest.timeout:type_name -> google.protobuf.Duration
 	10, // 6: ferrule.runtime.v1.InvokePagesResponse.error:type_name -> ferrule.runtime.v1.UpstreamError
 	1,  // 7: ferrule.runtime.v1.InvokePagesResponse.list_end:type_name -> ferrule.runtime.v1.ListEnd
 	9,  // 8: ferrule.runtime.v1.InvokeResponse.headers:type_name -> ferrule.runtime.v1.Header
-	20, // 9: ferrule.runtime.v1.InvokeResponse.body:type_name -> google.api.HttpBody
+	24, // 9: ferrule.runtime.v1.InvokeResponse.body:type_name -> google.api.HttpBody
 	10, // 10: ferrule.runtime.v1.InvokeResponse.error:type_name -> ferrule.runtime.v1.UpstreamError
 	7,  // 11: ferrule.runtime.v1.InvokeResponse.findings:type_name -> ferrule.runtime.v1.ResponseFinding
 	8,  // 12: ferrule.runtime.v1.InvokeResponse.logs:type_name -> ferrule.runtime.v1.LogLine
 	1,  // 13: ferrule.runtime.v1.InvokeResponse.list_end:type_name -> ferrule.runtime.v1.ListEnd
-	21, // 14: ferrule.runtime.v1.UpstreamError.retry_after:type_name -> google.protobuf.Duration
+	25, // 14: ferrule.runtime.v1.UpstreamError.retry_after:type_name -> google.protobuf.Duration
 	11, // 15: ferrule.runtime.v1.UpstreamError.violations:type_name -> ferrule.runtime.v1.UpstreamViolation
-	21, // 16: ferrule.runtime.v1.TestConnectionResponse.latency:type_name -> google.protobuf.Duration
-	19, // 17: ferrule.runtime.v1.CheckScriptResponse.fault:type_name -> ferrule.runtime.v1.ScriptFault
-	22, // 18: ferrule.runtime.v1.CheckPoliciesRequest.policies:type_name -> ferrule.connector.v1.Policy
+	25, // 16: ferrule.runtime.v1.TestConnectionResponse.latency:type_name -> google.protobuf.Duration
+	23, // 17: ferrule.runtime.v1.CheckScriptResponse.fault:type_name -> ferrule.runtime.v1.ScriptFault
+	26, // 18: ferrule.runtime.v1.CheckPoliciesRequest.policies:type_name -> ferrule.connector.v1.Policy
 	18, // 19: ferrule.runtime.v1.CheckPoliciesResponse.faults:type_name -> ferrule.runtime.v1.PolicyFault
-	2,  // 20: ferrule.runtime.v1.RuntimeService.Invoke:input_type -> ferrule.runtime.v1.InvokeRequest
-	4,  // 21: ferrule.runtime.v1.RuntimeService.InvokePages:input_type -> ferrule.runtime.v1.InvokePagesRequest
-	23, // 22: ferrule.runtime.v1.RuntimeService.InvokeStream:input_type -> ferrule.runtime.v1.InvokeStreamRequest
-	24, // 23: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:input_type -> ferrule.runtime.v1.ResolveDynamicValuesRequest
-	25, // 24: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:input_type -> ferrule.runtime.v1.ResolveDynamicSchemaRequest
-	26, // 25: ferrule.runtime.v1.RuntimeService.GetUsage:input_type -> ferrule.runtime.v1.GetUsageRequest
-	27, // 26: ferrule.runtime.v1.RuntimeService.EnableRequestLog:input_type -> ferrule.runtime.v1.EnableRequestLogRequest
-	28, // 27: ferrule.runtime.v1.RuntimeService.DisableRequestLog:input_type -> ferrule.runtime.v1.DisableRequestLogRequest
-	29, // 28: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:input_type -> ferrule.runtime.v1.ListRequestLogEntriesRequest
-	30, // 29: ferrule.runtime.v1.RuntimeService.ReceiveCallback:input_type -> ferrule.runtime.v1.ReceiveCallbackRequest
-	14, // 30: ferrule.runtime.v1.RuntimeService.CheckScript:input_type -> ferrule.runtime.v1.CheckScriptRequest
-	16, // 31: ferrule.runtime.v1.RuntimeService.CheckPolicies:input_type -> ferrule.runtime.v1.CheckPoliciesRequest
-	12, // 32: ferrule.runtime.v1.RuntimeService.TestConnection:input_type -> ferrule.runtime.v1.TestConnectionRequest
-	6,  // 33: ferrule.runtime.v1.RuntimeService.Invoke:output_type -> ferrule.runtime.v1.InvokeResponse
-	5,  // 34: ferrule.runtime.v1.RuntimeService.InvokePages:output_type -> ferrule.runtime.v1.InvokePagesResponse
-	31, // 35: ferrule.runtime.v1.RuntimeService.InvokeStream:output_type -> ferrule.runtime.v1.InvokeStreamResponse
-	32, // 36: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:output_type -> ferrule.runtime.v1.ResolveDynamicValuesResponse
-	33, // 37: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:output_type -> ferrule.runtime.v1.ResolveDynamicSchemaResponse
-	34, // 38: ferrule.runtime.v1.RuntimeService.GetUsage:output_type -> ferrule.runtime.v1.GetUsageResponse
-	35, // 39: ferrule.runtime.v1.RuntimeService.EnableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
-	35, // 40: ferrule.runtime.v1.RuntimeService.DisableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
-	36, // 41: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:output_type -> ferrule.runtime.v1.ListRequestLogEntriesResponse
-	37, // 42: ferrule.runtime.v1.RuntimeService.ReceiveCallback:output_type -> ferrule.runtime.v1.ReceiveCallbackResponse
-	15, // 43: ferrule.runtime.v1.RuntimeService.CheckScript:output_type -> ferrule.runtime.v1.CheckScriptResponse
-	17, // 44: ferrule.runtime.v1.RuntimeService.CheckPolicies:output_type -> ferrule.runtime.v1.CheckPoliciesResponse
-	13, // 45: ferrule.runtime.v1.RuntimeService.TestConnection:output_type -> ferrule.runtime.v1.TestConnectionResponse
-	33, // [33:46] is the sub-list for method output_type
-	20, // [20:33] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	21, // 20: ferrule.runtime.v1.CheckInputsResponse.reports:type_name -> ferrule.runtime.v1.InputReport
+	22, // 21: ferrule.runtime.v1.InputReport.faults:type_name -> ferrule.runtime.v1.InputFault
+	2,  // 22: ferrule.runtime.v1.RuntimeService.Invoke:input_type -> ferrule.runtime.v1.InvokeRequest
+	4,  // 23: ferrule.runtime.v1.RuntimeService.InvokePages:input_type -> ferrule.runtime.v1.InvokePagesRequest
+	27, // 24: ferrule.runtime.v1.RuntimeService.InvokeStream:input_type -> ferrule.runtime.v1.InvokeStreamRequest
+	28, // 25: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:input_type -> ferrule.runtime.v1.ResolveDynamicValuesRequest
+	29, // 26: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:input_type -> ferrule.runtime.v1.ResolveDynamicSchemaRequest
+	30, // 27: ferrule.runtime.v1.RuntimeService.GetUsage:input_type -> ferrule.runtime.v1.GetUsageRequest
+	31, // 28: ferrule.runtime.v1.RuntimeService.EnableRequestLog:input_type -> ferrule.runtime.v1.EnableRequestLogRequest
+	32, // 29: ferrule.runtime.v1.RuntimeService.DisableRequestLog:input_type -> ferrule.runtime.v1.DisableRequestLogRequest
+	33, // 30: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:input_type -> ferrule.runtime.v1.ListRequestLogEntriesRequest
+	34, // 31: ferrule.runtime.v1.RuntimeService.ReceiveCallback:input_type -> ferrule.runtime.v1.ReceiveCallbackRequest
+	14, // 32: ferrule.runtime.v1.RuntimeService.CheckScript:input_type -> ferrule.runtime.v1.CheckScriptRequest
+	16, // 33: ferrule.runtime.v1.RuntimeService.CheckPolicies:input_type -> ferrule.runtime.v1.CheckPoliciesRequest
+	19, // 34: ferrule.runtime.v1.RuntimeService.CheckInputs:input_type -> ferrule.runtime.v1.CheckInputsRequest
+	12, // 35: ferrule.runtime.v1.RuntimeService.TestConnection:input_type -> ferrule.runtime.v1.TestConnectionRequest
+	6,  // 36: ferrule.runtime.v1.RuntimeService.Invoke:output_type -> ferrule.runtime.v1.InvokeResponse
+	5,  // 37: ferrule.runtime.v1.RuntimeService.InvokePages:output_type -> ferrule.runtime.v1.InvokePagesResponse
+	35, // 38: ferrule.runtime.v1.RuntimeService.InvokeStream:output_type -> ferrule.runtime.v1.InvokeStreamResponse
+	36, // 39: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:output_type -> ferrule.runtime.v1.ResolveDynamicValuesResponse
+	37, // 40: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:output_type -> ferrule.runtime.v1.ResolveDynamicSchemaResponse
+	38, // 41: ferrule.runtime.v1.RuntimeService.GetUsage:output_type -> ferrule.runtime.v1.GetUsageResponse
+	39, // 42: ferrule.runtime.v1.RuntimeService.EnableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
+	39, // 43: ferrule.runtime.v1.RuntimeService.DisableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
+	40, // 44: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:output_type -> ferrule.runtime.v1.ListRequestLogEntriesResponse
+	41, // 45: ferrule.runtime.v1.RuntimeService.ReceiveCallback:output_type -> ferrule.runtime.v1.ReceiveCallbackResponse
+	15, // 46: ferrule.runtime.v1.RuntimeService.CheckScript:output_type -> ferrule.runtime.v1.CheckScriptResponse
+	17, // 47: ferrule.runtime.v1.RuntimeService.CheckPolicies:output_type -> ferrule.runtime.v1.CheckPoliciesResponse
+	20, // 48: ferrule.runtime.v1.RuntimeService.CheckInputs:output_type -> ferrule.runtime.v1.CheckInputsResponse
+	13, // 49: ferrule.runtime.v1.RuntimeService.TestConnection:output_type -> ferrule.runtime.v1.TestConnectionResponse
+	36, // [36:50] is the sub-list for method output_type
+	22, // [22:36] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_runtime_v1_runtime_service_proto_init() }
@@ -1775,7 +2031,7 @@ func file_ferrule_runtime_v1_runtime_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_runtime_v1_runtime_service_proto_rawDesc), len(file_ferrule_runtime_v1_runtime_service_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   18,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
