@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
@@ -244,11 +247,23 @@ func (r *eventReader) print(event *triggerv1.Event) error {
 	if r.app.json() {
 		return r.app.printMessage(event)
 	}
-	data := []byte(event.GetData())
-	var compact bytes.Buffer
-	if json.Compact(&compact, data) == nil {
-		data = compact.Bytes()
-	}
-	r.app.printf("%s  %s  %s\n", event.GetTime().AsTime().Local().Format(time.DateTime), short(event.GetId(), 16), data)
+	r.app.printf("%s  %s  %s\n", event.GetTime().AsTime().Local().Format(time.DateTime), short(event.GetId(), 16), dataText(event))
 	return nil
+}
+
+// dataText is the data of an event in one line. What is no JSON comes in base64, which
+// stays where it is no text either.
+func dataText(event *triggerv1.Event) string {
+	data := event.GetData()
+	if media := event.GetDataContentType(); media == "" || strings.Contains(media, "json") {
+		var compact bytes.Buffer
+		if json.Compact(&compact, []byte(data)) == nil {
+			return compact.String()
+		}
+		return data
+	}
+	if raw, err := base64.StdEncoding.DecodeString(data); err == nil && utf8.Valid(raw) {
+		return strings.Join(strings.Fields(string(raw)), " ")
+	}
+	return data
 }

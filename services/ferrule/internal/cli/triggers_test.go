@@ -229,6 +229,12 @@ func TestEventsAndDeliveriesAreFollowedAndRepeated(t *testing.T) {
 			out:     []string{"e1  1"},
 		},
 		{
+			name: "what is no JSON is shown as the text that it is", args: []string{"events", "new-items"},
+			answers: map[string]string{"GET " + newItems + "/events": `{"events":[{"id":"e1","dataContentType":"application/x-www-form-urlencoded","data":"YT0xJmI9Mg=="},` +
+				`{"id":"e2","dataContentType":"application/x-www-form-urlencoded","data":"true"},{"id":"e3","dataContentType":"application/octet-stream","data":"//4="},{"id":"e4","dataContentType":"text/plain","data":"YQobYg=="}]}`},
+			out: []string{"e1  a=1&b=2\n", "e2  true\n", "e3  //4=\n", "e4  a \\u001bb\n"},
+		},
+		{
 			name: "following begins behind a sequence", args: []string{"events", "new-items", "--follow", "--after", "7", "-n", "1"},
 			answers: map[string]string{"GET " + newItems + "/events:stream?after_sequence=7": `{"result":{"id":"e2","data":"2","sequence":"8"}}` + "\n"},
 			out:     []string{"e2  2"}, err: []string{"--follow --after 8"},

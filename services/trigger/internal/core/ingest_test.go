@@ -182,6 +182,9 @@ func TestDataIsKeptAsWhatItIs(t *testing.T) {
 		{"text", "text/plain", `a`, `"data_base64":"YQ=="}`},
 		{"JSON that is broken", "application/json", `{`, `"data_base64":"ew=="}`},
 		{"JSON that is not UTF-8", "application/json", "\"\xff\"", `"data_base64":"Iv8i"}`},
+		{"JSON after a byte order mark", "application/json", "\ufeff{}", `"data":{}}`},
+		{"no JSON after a byte order mark", "application/json", "\ufeffx", `"data_base64":"77u/eA=="}`},
+		{"text after a byte order mark", "text/plain", "\ufeffa", `"data_base64":"77u/YQ=="}`},
 		{"nothing", "", ``, `"datacontenttype":"application/octet-stream"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

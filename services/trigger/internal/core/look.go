@@ -285,14 +285,18 @@ func usable(a Answer) error {
 // refused tells a failure that the API reports. Failures of its own heal by themselves:
 // that nobody knows whether such a call was made does not matter to one that reads.
 func refused(status int, r *Refusal) error {
-	reason := r.Message
-	if !strings.Contains(reason, fmt.Sprintf("status %d", status)) {
-		reason = fmt.Sprintf("the API answered with status %d: %s", status, reason)
-	}
 	return &setback{trouble{
-		reason:    reason,
+		reason:    withStatus(status, r.Message),
 		retryable: r.Retryable || status >= http.StatusInternalServerError, retryAfter: r.RetryAfter, refused: status == http.StatusGone,
 	}}
+}
+
+// withStatus tells the status of an answer with the sentence about it, unless that does.
+func withStatus(status int, message string) string {
+	if strings.Contains(message, fmt.Sprintf("status %d", status)) {
+		return message
+	}
+	return fmt.Sprintf("the API answered with status %d: %s", status, message)
 }
 
 // setback is an answer of the API that is of no use.

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"mime"
@@ -25,7 +26,9 @@ func (t *Triggers) notified(s Subscription, l *listener, n Notification, proof s
 	contentType := n.Header.Get("Content-Type")
 	data, isJSON := n.Body, false
 	if contentType == "" || isJSONType(contentType) {
-		data, isJSON = compact(n.Body)
+		if data, isJSON = compact(unmarked(n.Body)); !isJSON {
+			data = n.Body
+		}
 	}
 	switch {
 	case isJSON:
@@ -77,7 +80,7 @@ func textAt(body []byte, path string) string {
 	if path == "" {
 		return ""
 	}
-	value, ok := valueAt(body, path)
+	value, ok := valueAt(unmarked(body), path)
 	var text string
 	if !ok || json.Unmarshal(value, &text) != nil || len(text) > maxIDInBody {
 		return ""
@@ -110,6 +113,10 @@ func valueAt(value json.RawMessage, path string) (json.RawMessage, bool) {
 	}
 	return value, true
 }
+
+// unmarked is JSON text without a byte order mark, which is no part of it (RFC 8259,
+// section 8.1) and is sent by some all the same.
+func unmarked(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\ufeff")) }
 
 // isJSONType reports whether a media type is JSON, by RFC 6839 also "…+json".
 func isJSONType(contentType string) bool {

@@ -300,7 +300,7 @@ func (t *Triggers) remove(ctx context.Context, s Subscription, r *Removal) error
 	if answer.Refusal != nil {
 		message = answer.Refusal.Message
 	}
-	return fault.Unavailable(fault.ReasonTriggerSubscribeFailed, "the API answered with status %d: %s", answer.Status, message)
+	return fault.Unavailable(fault.ReasonTriggerSubscribeFailed, "%s", withStatus(answer.Status, message))
 }
 
 // hopeless reports whether a failure cannot heal: what is needed to call the API

@@ -267,10 +267,10 @@ func (t *Triggers) unconfirmed(s Subscription, answer Answer, cause error) *faul
 	}
 	if answer.Refusal != nil && answer.Refusal.Retryable || answer.Status >= http.StatusInternalServerError {
 		return fault.Unavailable(fault.ReasonTriggerSubscribeFailed,
-			"the API failed to register the callback with status %d: %s; try again", answer.Status, message)
+			"the API failed to register the callback: %s; try again", withStatus(answer.Status, message))
 	}
 	return fault.Precondition(fault.ReasonTriggerSubscribeFailed,
-		"the API refused to register the callback with status %d: %s", answer.Status, message)
+		"the API refused to register the callback: %s", withStatus(answer.Status, message))
 }
 
 // redacted removes what an API may have quoted from our own request.

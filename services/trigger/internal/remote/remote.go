@@ -8,12 +8,15 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
@@ -79,7 +82,7 @@ func (r *Runtime) Invoke(ctx context.Context, c core.Call) (core.Answer, error) 
 		return core.Answer{}, fmt.Errorf("invoke %s of %s: %w", c.Operation, c.Connection, err)
 	}
 	answer := core.Answer{
-		Status: int(res.GetStatusCode()), Header: http.Header{}, Body: res.GetBody().GetData(), Revision: res.GetRevision(),
+		Status: int(res.GetStatusCode()), Header: http.Header{}, Body: bodyOf(res.GetBody()), Revision: res.GetRevision(),
 		NextLink: res.GetNextLink(), Replayed: res.GetReplayed(), LocationFault: res.GetLocationFault(),
 	}
 	for _, h := range res.GetHeaders() {
@@ -87,6 +90,16 @@ func (r *Runtime) Invoke(ctx context.Context, c core.Call) (core.Answer, error) 
 	}
 	answer.Refusal = refusalOf(answer.Status, res.GetError())
 	return answer, nil
+}
+
+// bodyOf returns the body of an answer: JSON without a byte order mark, which is no part
+// of it (RFC 8259, section 8.1), and everything else as it is.
+func bodyOf(body *httpbody.HttpBody) []byte {
+	media, _, err := mime.ParseMediaType(body.GetContentType())
+	if body.GetContentType() == "" || err == nil && (media == "application/json" || strings.HasSuffix(media, "+json")) {
+		return bytes.TrimPrefix(body.GetData(), []byte("\ufeff"))
+	}
+	return body.GetData()
 }
 
 // refusalOf returns what a status of 400 or more means; nil for others.

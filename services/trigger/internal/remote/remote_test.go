@@ -88,6 +88,21 @@ func TestAnAnswerIsTranslatedWhole(t *testing.T) {
 	}
 }
 
+func TestAByteOrderMarkIsNoPartOfJSON(t *testing.T) {
+	for _, row := range []struct{ contentType, want string }{
+		{"application/json; charset=utf-8", "[1]"},
+		{"application/vnd.api+json", "[1]"},
+		{"", "[1]"},
+		{"text/plain", "\ufeff[1]"},
+	} {
+		f := &runtimeFake{res: &runtimev1.InvokeResponse{StatusCode: 200, Body: &httpbody.HttpBody{ContentType: row.contentType, Data: []byte("\ufeff[1]")}}}
+		got, err := remote.NewRuntime(f).Invoke(t.Context(), core.Call{Connection: shop})
+		if err != nil || string(got.Body) != row.want {
+			t.Errorf("%q: body %q, %v", row.contentType, got.Body, err)
+		}
+	}
+}
+
 func TestWhereAListGoesOnIsAskedAndAnswered(t *testing.T) {
 	f := &runtimeFake{res: &runtimev1.InvokeResponse{StatusCode: 200, NextLink: "page 2"}}
 	got, err := remote.NewRuntime(f).Invoke(t.Context(), core.Call{Connection: shop, Link: "page 1", Fresh: true})
