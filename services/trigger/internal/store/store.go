@@ -22,6 +22,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -139,12 +140,13 @@ func (s *Store) Remove(ctx context.Context, uid string) error {
 
 // CommitPoll implements core.Store.
 func (s *Store) CommitPoll(ctx context.Context, p core.Poll) error {
-	messages, err := s.messages(ctx, p.Events) // before the transaction, which should be short
+	events, err := s.messages(ctx, p.Events) // before the transaction, which should be short
 	if err != nil {
 		return err
 	}
+	left := leftOut(p.Events, events)
 	commit := s.commit
-	if len(p.Events) == 0 && !p.Announce && p.Suspend == "" {
+	if len(p.Events) == 0 && !p.Announce && p.Suspend == "" && p.Incomplete == "" {
 		commit = s.kv.Update // most polls: nothing for the relay
 	}
 	return commit(ctx, func(tx kv.Tx) error {
@@ -164,10 +166,11 @@ func (s *Store) CommitPoll(ctx context.Context, p core.Poll) error {
 		if err := putCursor(tx, p.UID, p.Cursor, p.Seen); err != nil {
 			return err
 		}
+		messages := slices.Clip(events) // a store may do this again
 		if p.Announce {
 			messages = append(messages, announcement(sub, fmt.Sprintf("poll-%d", p.Cursor.Version)))
 		}
-		told, err := tell(tx, sub, p)
+		told, err := tell(tx, sub, p, left)
 		if err != nil {
 			return err
 		}
