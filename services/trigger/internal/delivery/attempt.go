@@ -78,6 +78,7 @@ func (t *turn) finish(ctx context.Context, a attempted) error {
 	e, result := a.entry, a.result
 	e.busy = false
 	t.underWay--
+	*t.attempts++
 	if ctx.Err() != nil && result.Outcome != Accepted {
 		e.message = nil
 		return nil // we stop; the sink is not to blame

@@ -170,7 +170,8 @@ func (d *Deliverer) serve(ctx context.Context, m jetstream.Msg, t tools) after {
 	if leave == nil {
 		return after{pause: wait}
 	}
-	defer leave()
+	attempts := 0
+	defer func() { leave(attempts > 0) }()
 	switch empty, err := d.empty(ctx, t, at, 1); {
 	case err != nil:
 		d.Log.WarnContext(ctx, "the queue of a sink could not be read", "sink", at.Sink, "error", err)
@@ -178,7 +179,7 @@ func (d *Deliverer) serve(ctx context.Context, m jetstream.Msg, t tools) after {
 	case empty:
 		return drained
 	}
-	return d.turn(ctx, m, t, at, sub, sink)
+	return d.turn(ctx, m, t, at, sub, sink, &attempts)
 }
 
 // parties are those that a sink's turn is counted for: who owns it, and where it leads.
@@ -195,8 +196,8 @@ func parties(sub core.Subscription, sink core.Sink) []string {
 	return names
 }
 
-// turn serves a sink as the only one that does.
-func (d *Deliverer) turn(ctx context.Context, m jetstream.Msg, t tools, at bus.DeliveryAddress, sub core.Subscription, sink core.Sink) after {
+// turn serves a sink as the only one that does, and counts the attempts that end.
+func (d *Deliverer) turn(ctx context.Context, m jetstream.Msg, t tools, at bus.DeliveryAddress, sub core.Subscription, sink core.Sink, attempts *int) after {
 	news := d.begin(at)
 	if news == nil {
 		return after{pause: leaseTime}
@@ -211,7 +212,7 @@ func (d *Deliverer) turn(ctx context.Context, m jetstream.Msg, t tools, at bus.D
 		return after{pause: troublePause}
 	}
 	turn := &turn{
-		d: d, tools: t, at: at, sub: sub, sink: sink, lease: l, state: s, work: m, news: news,
+		d: d, tools: t, at: at, sub: sub, sink: sink, lease: l, state: s, work: m, news: news, attempts: attempts,
 		done: make(chan attempted, max(sink.Concurrent, core.DefaultConcurrent)),
 	}
 	if turn.reader, err = bus.NewReader(d.JetStream.Conn(), bus.StreamDeliveries, at.Subject()); err != nil {

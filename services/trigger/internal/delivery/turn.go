@@ -64,6 +64,7 @@ type turn struct {
 	began    time.Time
 	idle     time.Time // since when there is nothing to do
 	underWay int
+	attempts *int // that are over
 	done     chan attempted
 }
 
