@@ -38,6 +38,7 @@ type Deliverer struct {
 	senders []Sender
 	workers int
 	shares  *share.Workers
+	places  *endpoints
 
 	mu     sync.Mutex
 	serves map[bus.DeliveryAddress]chan struct{} // readable when there is something new
@@ -48,7 +49,7 @@ type Deliverer struct {
 // sinks that are served at the same time; no owner and no endpoint has all of them, see
 // package share. It starts with Run.
 func NewDeliverer(p Ports, name string, senders []Sender, workers int) *Deliverer {
-	return &Deliverer{Ports: p, name: name, senders: senders, workers: max(workers, 1), shares: share.New(workers, p.Clock), serves: map[bus.DeliveryAddress]chan struct{}{}}
+	return &Deliverer{Ports: p, name: name, senders: senders, workers: max(workers, 1), shares: share.New(workers, p.Clock), places: newEndpoints(), serves: map[bus.DeliveryAddress]chan struct{}{}}
 }
 
 // Run delivers until ctx ends and all attempts under way are over.
