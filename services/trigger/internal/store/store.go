@@ -150,7 +150,7 @@ func (s *Store) CommitPoll(ctx context.Context, p core.Poll) error {
 		commit = s.kv.Update // most polls: nothing for the relay
 	}
 	return commit(ctx, func(tx kv.Tx) error {
-		sub, err := load(tx, p.UID)
+		sub, err := s.recent.load(tx, p.UID)
 		if err != nil {
 			return err
 		}
@@ -334,14 +334,23 @@ func load(r kv.Reader, uid string) (core.Subscription, error) {
 	if err != nil {
 		return core.Subscription{}, fmt.Errorf("record of %w: %s: %w", core.ErrUnreadable, uid, err)
 	}
+	err = cursorOf(r, uid, &sub)
+	return sub, err
+}
+
+// cursorOf reads the cursor of a subscription, if it polls.
+func cursorOf(r kv.Reader, uid string, sub *core.Subscription) error {
 	if sub.Polling == nil {
-		return sub, nil
+		return nil
 	}
-	if data, err = r.Get(cursorKey(uid)); err != nil {
-		return core.Subscription{}, fmt.Errorf("cursor of subscription %s: %w", uid, err)
+	data, err := r.Get(cursorKey(uid))
+	if err != nil {
+		*sub = core.Subscription{}
+		return fmt.Errorf("cursor of subscription %s: %w", uid, err)
 	}
 	if sub.Polling.Cursor, err = decodeCursor(data); err != nil {
-		return core.Subscription{}, fmt.Errorf("cursor of %w: %s: %w", core.ErrUnreadable, uid, err)
+		*sub = core.Subscription{}
+		return fmt.Errorf("cursor of %w: %s: %w", core.ErrUnreadable, uid, err)
 	}
-	return sub, nil
+	return nil
 }
