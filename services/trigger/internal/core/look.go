@@ -141,16 +141,21 @@ func (t *Triggers) look(ctx context.Context, s Subscription, known polling.Seen,
 	// Where the protocol is another than before, nothing tells old from new.
 	seen.anew = !cursor.Baseline || before == nil || before.Linked() != seen.linked
 	if seen.linked {
-		if seen.anew && answer.LocationFault != "" {
-			return sight{}, unreachable(s, answer.LocationFault)
-		}
-		if err := seen.follow(protocol, cursor, answer); err != nil {
-			return sight{}, err
-		}
-		err := t.lookAgain(ctx, protocol, call, &seen)
+		err := t.readLinked(ctx, protocol, call, cursor, answer, &seen)
 		return seen, err
 	}
 	return t.readList(ctx, readable{s.Polling.Cursor, known, protocol}, call, answer, seen)
+}
+
+// readLinked reads the answer of an API that keeps the state of polls.
+func (t *Triggers) readLinked(ctx context.Context, protocol polling.Protocol, call Call, cursor Cursor, answer Answer, seen *sight) error {
+	if seen.anew && answer.LocationFault != "" {
+		return unreachable(call.Operation, answer.LocationFault)
+	}
+	if err := seen.follow(protocol, cursor, answer); err != nil {
+		return err
+	}
+	return t.lookAgain(ctx, protocol, call, seen)
 }
 
 // lookAgain asks, for a baseline, what the link of the first answer shows at once: that
@@ -172,11 +177,11 @@ func (t *Triggers) lookAgain(ctx context.Context, protocol polling.Protocol, cal
 }
 
 // unreachable is the answer to a baseline that no poll could go on from.
-func unreachable(s Subscription, why string) error {
+func unreachable(operation, why string) error {
 	return fault.Precondition(fault.ReasonTriggerNotSupported,
 		"trigger %q cannot be polled: its API answered with a link (Location) to its next answer that is not followed with the connection's credential: %s; "+
-			"the connector has to name that server and path, or the connection the server that the API's links lead to", s.Operation, why).
-		With("operation", s.Operation)
+			"the connector has to name that server and path, or the connection the server that the API's links lead to", operation, why).
+		With("operation", operation)
 }
 
 // readable is what a list is read with.
