@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
-
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
 	"github.com/ferrule-dev/ferrule/pkg/authn"
@@ -46,7 +44,7 @@ func (d *Dynamic) ResolveDynamicValues(ctx context.Context, req *runtimev1.Resol
 		v := &found.Values[i]
 		out.Values = append(out.Values, &runtimev1.DynamicValue{
 			Value: v.Value, Title: valid(v.Title), Description: valid(v.Description), FullTitle: valid(v.FullTitle),
-			Parent: v.Parent, Selectable: proto.Bool(v.Selectable), Item: v.Item,
+			Parent: v.Parent, Selectable: new(v.Selectable), Item: v.Item,
 		})
 	}
 	return out, nil
