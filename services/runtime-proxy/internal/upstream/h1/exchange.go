@@ -210,11 +210,12 @@ func (x *exchange) answer(m *message) *http.Response {
 	return resp
 }
 
-// promises reports whether an answer of 204 says that a body follows, which it must not
-// (RFC 9110, section 8.6). Servers that do so may send it, in a packet of its own, and it
-// would be taken for the next answer. A length in an answer to HEAD, or of 304, is in order.
+// promises reports whether an answer of 204 or 304, which has no body (RFC 9110, section
+// 6.4.1), says how long that is. Servers that do so may send it, in a packet of its own,
+// and it would be taken for the next answer, which may be somebody else's. In a 304 the
+// length is in order, and rare; in an answer to HEAD it is usual.
 func promises(resp *http.Response) bool {
-	if resp.StatusCode != http.StatusNoContent {
+	if resp.StatusCode != http.StatusNoContent && resp.StatusCode != http.StatusNotModified {
 		return false
 	}
 	length := resp.Header["Content-Length"]

@@ -55,16 +55,18 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 // send it all the same, in a packet of its own, which is the next one's answer then.
 func TestAnAnswerThatMustHaveNoBodyAndPromisesOneCostsTheConnection(t *testing.T) {
 	for _, row := range []struct {
-		name, field string
-		conns       int64
+		name, status, field string
+		conns               int64
 	}{
-		{"none", "X-A: 1", 1},
-		{"none, in words", "Content-Length: 0", 1},
-		{"a length", "Content-Length: 2", 3},
-		{"chunks", "Transfer-Encoding: chunked", 3},
+		{"none", "204 No Content", "X-A: 1", 1},
+		{"none, in words", "204 No Content", "Content-Length: 0", 1},
+		{"a length", "204 No Content", "Content-Length: 2", 3},
+		{"chunks", "204 No Content", "Transfer-Encoding: chunked", 3},
+		{"none of what is as it was", "304 Not Modified", "Etag: 1", 1},
+		{"the length of what is as it was", "304 Not Modified", "Content-Length: 2", 3},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			s, transport := listen(t, says("HTTP/1.1 204 No Content\r\n"+row.field+"\r\n\r\n")), fast(t)
+			s, transport := listen(t, says("HTTP/1.1 "+row.status+"\r\n"+row.field+"\r\n\r\n")), fast(t)
 			for range 3 {
 				if _, _, err := whole(transport, newRequest(t.Context(), t, "DELETE", s.url, "")); err != nil {
 					t.Fatal(err)
