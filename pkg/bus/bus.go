@@ -280,12 +280,29 @@ func (b *Bus) Ensure(ctx context.Context) error {
 // ensureStream leaves a stream alone that is as it should be: the server writes
 // its configuration anew on every update, while other processes use it.
 func (b *Bus) ensureStream(ctx context.Context, cfg jetstream.StreamConfig) error {
-	if stream, err := b.js.Stream(ctx, cfg.Name); err == nil && sameStream(stream.CachedInfo().Config, cfg) {
-		return nil
+	if stream, err := b.js.Stream(ctx, cfg.Name); err == nil {
+		have := stream.CachedInfo().Config
+		if sameStream(have, cfg) {
+			return nil
+		}
+		if cfg.Name == StreamAttempts && have.PersistMode != cfg.PersistMode {
+			// The server cannot change that, and the history is worth less than a server
+			// that cannot become a cluster.
+			if err := b.js.DeleteStream(ctx, cfg.Name); err != nil {
+				return err
+			}
+		}
 	}
 	_, err := b.js.CreateOrUpdateStream(ctx, cfg)
+	if refused, ok := errors.AsType[*jetstream.APIError](err); ok && refused.ErrorCode == noStorage {
+		return fmt.Errorf("%w; its limit must hold what all streams reserve, so raise max_file_store of the NATS server to 32GB (it is a limit, not what is used)", err)
+	}
 	return err
 }
+
+// noStorage is the server's error code for streams that would reserve more than its
+// max_file_store, by default three quarters of the disk that is free.
+const noStorage jetstream.ErrorCode = 10047
 
 // ensureBucket is ensureStream for the stream behind a bucket.
 func (b *Bus) ensureBucket(ctx context.Context, cfg jetstream.KeyValueConfig) error {

@@ -158,7 +158,7 @@ func (t Topology) Streams() []jetstream.StreamConfig {
 	t = t.withDefaults()
 	streams := []jetstream.StreamConfig{
 		changesStream(), t.eventsStream(), pollsStream(), t.deliveriesStream(), sinkWorkStream(), t.deadLettersStream(),
-		attemptsStream(), usageStream(), requestLogStream(),
+		t.attemptsStream(), usageStream(), requestLogStream(),
 	}
 	for i := range streams {
 		streams[i].Replicas = t.Replicas
@@ -265,7 +265,14 @@ func (t Topology) deadLettersStream() jetstream.StreamConfig {
 	}
 }
 
-func attemptsStream() jetstream.StreamConfig {
+// attemptsStream is a history for people, by which nothing is decided: it is written
+// without a sync for each attempt, which would cost as much as the deliveries. Servers
+// of a cluster sync none of their streams that way.
+func (t Topology) attemptsStream() jetstream.StreamConfig {
+	mode := jetstream.AsyncPersistMode
+	if t.Replicas > 1 {
+		mode = jetstream.DefaultPersistMode
+	}
 	return jetstream.StreamConfig{
 		Name:              StreamAttempts,
 		Description:       "What attempts to deliver led to.",
@@ -276,6 +283,7 @@ func attemptsStream() jetstream.StreamConfig {
 		MaxBytes:          128 << 20,
 		Discard:           jetstream.DiscardOld,
 		AllowDirect:       true,
+		PersistMode:       mode,
 	}
 }
 

@@ -1,6 +1,7 @@
 package bus_test
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -227,6 +228,39 @@ func TestEnsureAppliesANewConfigurationAndKeepsMessages(t *testing.T) {
 	info := stream.CachedInfo()
 	if info.Config.MaxAge != 3*time.Hour || info.Config.MaxBytes != 1<<20 || info.State.Msgs != 1 {
 		t.Errorf("age %v, bytes %d, messages %d; want the new limits and the old message", info.Config.MaxAge, info.Config.MaxBytes, info.State.Msgs)
+	}
+}
+
+func TestTheHistoryOfAttemptsIsWrittenAnewForAnotherMode(t *testing.T) {
+	srv := testkit.StartNATS(t, t.TempDir())
+	b := testkit.Connect(t, srv)
+	synced := jetstream.StreamConfig{
+		Name: bus.StreamAttempts, Subjects: []string{"ferrule.attempt.>"}, MaxMsgsPerSubject: bus.AttemptsPerSubscription,
+	}
+	if _, err := b.JetStream().CreateStream(t.Context(), synced); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Ensure(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	stream, err := b.JetStream().Stream(t.Context(), bus.StreamAttempts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := stream.CachedInfo().Config.PersistMode; got != jetstream.AsyncPersistMode {
+		t.Errorf("mode %v, want one that does not sync each attempt", got)
+	}
+}
+
+func TestAServerWithLittleRoomSaysWhatToDo(t *testing.T) {
+	srv, err := embedded.Start(t.Context(), embedded.Options{Dir: t.TempDir(), MaxStore: 1 << 30, Log: testkit.Logger(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = srv.Close(context.Background()) })
+	b := testkit.Connect(t, srv)
+	if err := b.Ensure(t.Context()); err == nil || !strings.Contains(err.Error(), "max_file_store") {
+		t.Errorf("Ensure() = %v, want the setting that helps", err)
 	}
 }
 

@@ -228,7 +228,7 @@ func (x *exchange) finish() bool {
 	if x.hasBody {
 		x.body.end()
 		whole = x.body.left == 0
-		c.lingers = x.tooMuch || x.body.early
+		c.lingers = x.tooMuch || x.body.early || x.body.late
 	}
 	if x.request.MultipartForm != nil {
 		_ = x.request.MultipartForm.RemoveAll()

@@ -2,15 +2,25 @@ package http1
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"sync"
+	"time"
 )
 
 // maxDrained is how much of a body that nobody has read the server reads, to answer
 // a caller that sends all of it first, and to go on with the connection. It is that of
 // net/http.
 const maxDrained = 256 << 10
+
+// drainFor is how long the server does so: what nobody wants must not hold a
+// connection, nor an answer.
+const drainFor = 5 * time.Second
+
+// errBodyLate is for bodies of which nothing came for too long.
+var errBodyLate = fmt.Errorf("http1: the caller did not send the rest of the body in time: %w", os.ErrDeadlineExceeded)
 
 // body is that of a request, with a length. Somebody may still read it when the
 // handler has returned: it never takes more than its length, and nothing at all of the
@@ -23,11 +33,14 @@ type body struct {
 	left   int64      // still to come; 0 at its end
 	cut    bool       // the caller left before; as in net/http, one read says so and the next that this is the end
 	closed bool
-	early  bool // closed before its end, with the rest still to come
+	late   bool   // no more of it came in time
+	drain  uint64 // until when it is read that nobody wants; 0 while somebody may
+	early  bool   // closed before its end, with the rest still to come
 }
 
 // Read implements [io.Reader]. Its errors are [io.ErrUnexpectedEOF] if the caller left
-// in the middle, [http.ErrBodyReadAfterClose], and those of the connection.
+// in the middle, [os.ErrDeadlineExceeded] if it sent nothing for too long,
+// [http.ErrBodyReadAfterClose], and those of the connection.
 func (b *body) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -39,8 +52,11 @@ func (b *body) Read(p []byte) (int, error) {
 
 // read is Read, with the lock held.
 func (b *body) read(p []byte) (int, error) {
-	if b.over() {
+	switch {
+	case b.over():
 		return 0, io.EOF
+	case b.late:
+		return 0, errBodyLate
 	}
 	if int64(len(p)) > b.left {
 		p = p[:b.left]
@@ -48,9 +64,15 @@ func (b *body) read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	n, err := b.conn.readBody(p)
+	until := b.drain
+	if until == 0 {
+		until = b.conn.server.patienceEnds()
+	}
+	n, err := b.conn.readBody(p, until)
 	b.left -= int64(n)
 	switch {
+	case errors.Is(err, errBodyLate):
+		b.late = true
 	case b.left == 0:
 		b.conn.bodyEnded()
 		return n, io.EOF
@@ -91,8 +113,12 @@ func (b *body) drop() error {
 	return err
 }
 
-// discard reads up to most bytes, and reports whether that was all. The lock is held.
+// discard reads up to most bytes, for a moment, and reports whether that was all. The
+// lock is held.
 func (b *body) discard(most int64) (whole bool, err error) {
+	if b.drain == 0 {
+		b.drain = b.conn.server.in(drainFor)
+	}
 	room := copies.Get().(*[copySize]byte) //nolint:errcheck // nothing else is in the pool
 	defer copies.Put(room)
 	for !b.over() && most > 0 && err == nil {

@@ -14,7 +14,7 @@ import (
 func bodyOf(t *testing.T, length int64, there, comes string) *body {
 	t.Helper()
 	ours, theirs := net.Pipe()
-	c := &conn{socket: ours, buf: make([]byte, readSize), now: &exchange{}}
+	c := &conn{server: new(Server), socket: ours, buf: make([]byte, readSize), now: &exchange{}}
 	c.to = copy(c.buf, there)
 	c.phase.set(reading, 0)
 	go func() {
@@ -148,7 +148,7 @@ func TestWhoeverReadsABodyIsStoppedAtItsEnd(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer func() { _, _ = ours.Close(), theirs.Close() }()
 	socket := &announced{ours, make(chan struct{})}
-	b := &body{conn: &conn{socket: socket, buf: make([]byte, readSize), now: &exchange{}}, left: 10}
+	b := &body{conn: &conn{server: new(Server), socket: socket, buf: make([]byte, readSize), now: &exchange{}}, left: 10}
 	read := make(chan error)
 	go func() {
 		_, err := b.Read(make([]byte, 3)) // waits for what never comes

@@ -39,11 +39,14 @@ type conn struct {
 	head        head
 	served      bool  // something was
 	posted      bool  // the last request was a POST
+	begun       bool  // there was enough of the next request to look at
 	writeFailed error // the first failure
 	now         *exchange
 	watching    watcher
 	lingers     bool
 
+	wait      wait        // for more of a body
+	stuck     wait        // for the caller to take an answer
 	gone      atomic.Bool // the caller has left
 	deadlines atomic.Bool // a handler has set one
 }
@@ -103,9 +106,10 @@ const fewest = 4
 // the first octets are skipped, as in net/http: some old callers send one too many.
 func (c *conn) anything() bool {
 	b := c.buf[c.from:c.to]
-	if c.served && len(b) < fewest {
+	if c.served && !c.begun && len(b) < fewest {
 		return false
 	}
+	c.begun = true
 	if c.posted {
 		c.posted = false
 		c.from += fewest - len(bytes.TrimLeft(b[:fewest], "\r\n"))
@@ -116,7 +120,7 @@ func (c *conn) anything() bool {
 // cutOff is for a connection of which no more can be read. What came of a head is for
 // net/http to answer.
 func (c *conn) cutOff(err error) {
-	if n := c.to - c.from; errors.Is(err, io.EOF) && n > 0 && (n >= fewest || !c.served) {
+	if n := c.to - c.from; errors.Is(err, io.EOF) && n > 0 && (c.begun || !c.served) {
 		c.handOver()
 	}
 }
@@ -136,26 +140,36 @@ func (c *conn) handOver() {
 	}
 }
 
-// readBody reads something of the body of the request that is served.
-func (c *conn) readBody(p []byte) (int, error) {
+// readBody reads something of the body of the request that is served, and waits for it
+// until a time of the server.
+func (c *conn) readBody(p []byte, until uint64) (int, error) {
 	if c.from == c.to {
 		if len(p) >= len(c.buf)/2 {
-			n, err := c.socket.Read(p)
-			if err != nil {
-				c.callerLeft()
-			}
-			return n, err
+			return c.readSocket(p, until)
 		}
-		n, err := c.socket.Read(c.buf)
+		n, err := c.readSocket(c.buf, until)
 		c.from, c.to = 0, n
 		if err != nil {
-			c.callerLeft()
 			return 0, err
 		}
 	}
 	n := copy(p, c.buf[c.from:c.to])
 	c.from += n
 	return n, nil
+}
+
+// readSocket reads a part of a body. Where it ends, or fails, but for its time, the
+// caller has left.
+func (c *conn) readSocket(p []byte, until uint64) (int, error) {
+	c.wait.begin(until)
+	n, err := c.socket.Read(p)
+	if c.wait.end() {
+		return 0, errBodyLate // with what may have come in the last moment
+	}
+	if err != nil {
+		c.callerLeft()
+	}
+	return n, err
 }
 
 // bodyEnded notes that nobody reads from the connection any more, so that it can be
@@ -180,9 +194,16 @@ func (c *conn) callerLeft() {
 	c.now.ctx.Finish(context.Canceled)
 }
 
-// Write implements [io.Writer]. What cannot be written has nobody to read it.
-func (c *conn) Write(p []byte) (int, error) {
-	n, err := c.socket.Write(p)
+// Write implements [io.Writer]. What cannot be written, or is not taken, has nobody to
+// read it.
+func (c *conn) Write(p []byte) (n int, err error) {
+	for more := true; more && err == nil; more = n < len(p) {
+		var written int
+		c.stuck.begin(c.server.patienceEnds())
+		written, err = c.socket.Write(p[n:min(n+pieceSize, len(p))])
+		c.stuck.end()
+		n += written
+	}
 	if err != nil && c.writeFailed == nil {
 		c.writeFailed = err
 		c.callerLeft()

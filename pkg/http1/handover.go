@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 )
 
 // handover is the listener from which net/http takes the connections that were handed
@@ -51,7 +52,7 @@ func (h *handover) give(c net.Conn) {
 // handOver gives a connection to net/http. It is nothing of the server's any more.
 func (s *Server) handOver(c *conn) {
 	read := bytes.Clone(c.buf[c.from:c.to])
-	c.over.give(&handedOver{Conn: c.socket, read: read})
+	c.over.give(&handedOver{Conn: c.socket, read: read, patience: s.Patience})
 	s.forget(c)
 }
 
@@ -59,7 +60,11 @@ func (s *Server) handOver(c *conn) {
 type handedOver struct {
 	net.Conn
 
-	read []byte
+	read     []byte
+	patience time.Duration // for each piece that is written; 0 is for ever
+
+	mu    sync.Mutex
+	until time.Time // the handler's own deadline for what it writes; zero for none
 }
 
 // Read implements [net.Conn].
@@ -74,8 +79,52 @@ func (h *handedOver) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// Write implements [net.Conn].
+func (h *handedOver) Write(p []byte) (n int, err error) {
+	if h.patience <= 0 {
+		return h.Conn.Write(p) //nolint:wrapcheck // it is the connection
+	}
+	for more := true; more && err == nil; more = n < len(p) {
+		var written int
+		h.extend()
+		written, err = h.Conn.Write(p[n:min(n+pieceSize, len(p))])
+		n += written
+	}
+	return n, err //nolint:wrapcheck // it is the connection
+}
+
+// extend gives the next piece its time.
+func (h *handedOver) extend() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	end := soon(h.patience)
+	if !h.until.IsZero() && h.until.Before(end) {
+		end = h.until
+	}
+	_ = h.Conn.SetWriteDeadline(end)
+}
+
+// SetWriteDeadline implements [net.Conn].
+func (h *handedOver) SetWriteDeadline(t time.Time) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.until = t
+	return h.Conn.SetWriteDeadline(t) //nolint:wrapcheck // it is the connection
+}
+
+// SetDeadline implements [net.Conn].
+func (h *handedOver) SetDeadline(t time.Time) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.until = t
+	return h.Conn.SetDeadline(t) //nolint:wrapcheck // it is the connection
+}
+
 // ReadFrom implements [io.ReaderFrom], by which net/http sends files.
 func (h *handedOver) ReadFrom(src io.Reader) (int64, error) {
+	if h.patience > 0 {
+		return io.Copy(struct{ io.Writer }{h}, src) //nolint:wrapcheck // it is the connection
+	}
 	return io.Copy(h.Conn, src) //nolint:wrapcheck // it is the connection
 }
 

@@ -48,6 +48,7 @@ func (c *conn) begin() bool {
 	x.request, x.isHead = r, r.Method == http.MethodHead
 	x.begin()
 	c.from += h.size
+	c.begun = false
 	c.posted, c.served, c.now = r.Method == http.MethodPost, true, x
 	return c.phase.become(p, c.server.now())
 }

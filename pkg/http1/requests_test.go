@@ -38,6 +38,8 @@ var requests = []struct {
 	{"many fields", "GET / HTTP/1.1\r\nHost: h\r\n" + strings.Repeat("X-A: 1\r\n", 300) + "\r\n", true},
 	{"line ends behind a POST", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi\r\n", true},
 	{"two line ends behind a POST", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi\r\n\r\n", true},
+	{"a line end between a POST and a request", "POST / HTTP/1.1\r\nHost: h\r\n\r\n\r\nGET /x HTTP/1.1\r\nHost: h\r\n\r\n", true},
+	{"two line ends between a POST and a request", "POST / HTTP/1.1\r\nHost: h\r\n\r\n\r\n\r\nGET /x HTTP/1.1\r\nHost: h\r\n\r\n", true},
 	{"requests in a row", "GET /1 HTTP/1.1\r\nHost: h\r\n\r\nPOST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcGET /3 HTTP/1.1\r\nHost: h\r\n\r\n", true},
 	{"a body that looks like a request", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 27\r\n\r\nGET /x HTTP/1.1\r\nHost: y\r\n\r\n", true},
 	{"close in other cases", "GET / HTTP/1.1\r\nHost: h\r\nConnection: CLOSE\r\n\r\n", true},

@@ -24,7 +24,8 @@
 // request and leaves a part of it unread has its connection closed in any case;
 // [net/http.MaxBytesReader] does not close the connection by itself; a caller that leaves is
 // noticed up to [watchAfter] and a tick later; what is copied from a file or a
-// connection takes the way through memory.
+// connection takes the way through memory. And there is [Server.Patience], which is
+// between two pieces of a body, where net/http has times for all of one only.
 package http1
 
 import (
@@ -43,6 +44,13 @@ import (
 
 // Server serves the connections of listeners. It is safe for concurrent use.
 type Server struct {
+	// Patience is how long the server waits for the next piece of a request's body
+	// while somebody reads it, and for the caller to take the next piece of an answer;
+	// 0 is for ever. Set it before Serve. It counts for the connections of net/http,
+	// too. Who reads a body that stays away gets [os.ErrDeadlineExceeded]; a caller that
+	// takes nothing is disconnected.
+	Patience time.Duration
+
 	handler   http.Handler
 	others    *http.Server
 	clock     clock.Clock
@@ -78,6 +86,7 @@ func New(handler http.Handler, others *http.Server, clk clock.Clock) *Server {
 	if others.ErrorLog == nil {
 		others.ErrorLog = log.Default() //nolint:forbidigo // as net/http does
 	}
+	others.Handler = s.patient(others.Handler)
 	others.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		if over, ok := c.(*handedOver); ok {
 			c = over.Conn

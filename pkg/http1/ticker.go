@@ -79,6 +79,7 @@ func (s *Server) look() bool {
 // look does what is due on one connection, and reports whether it has ended and
 // nobody else will say so.
 func (c *conn) look(now uint64) (over bool) {
+	c.endWaits(now)
 	seen := c.phase.Load()
 	p, since := unpack(seen)
 	age := time.Duration(now-since) * time.Millisecond

@@ -139,8 +139,24 @@ func (l *Life) listen() {
 		}
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.ending, l.stop = ending, stop
+	over := l.err != nil
+	if !over {
+		l.ending, l.stop = ending, stop
+	}
+	l.mu.Unlock()
+	if over { // End may have come before there was anything to let go
+		letGo(ending, stop)
+	}
+}
+
+// letGo takes back what a context was asked for.
+func letGo(ending Ending, stop func() bool) {
+	switch {
+	case ending != nil:
+		ending.Detach()
+	case stop != nil:
+		stop()
+	}
 }
 
 // expire ends it because its time is over.
@@ -196,12 +212,7 @@ func (a *Lives) End(l *Life) {
 	l.mu.Lock()
 	ending, stop := l.ending, l.stop
 	l.mu.Unlock()
-	switch {
-	case ending != nil:
-		ending.Detach()
-	case stop != nil:
-		stop()
-	}
+	letGo(ending, stop)
 	if l.timer != nil {
 		l.timer.Stop()
 	}

@@ -271,3 +271,44 @@ func TestALifeTakesNoMemoryUnlessSomebodyWaits(t *testing.T) {
 		t.Errorf("%v allocations", allocs)
 	}
 }
+
+// late is a context that takes a while until it knows whom to tell.
+type late struct {
+	context.Context
+
+	attaching func() // called while it does
+	attached  int
+}
+
+func (l *late) Attach(func()) bool {
+	l.attaching()
+	l.attached++
+	return true
+}
+
+func (l *late) Detach() bool {
+	l.attached--
+	return true
+}
+
+// TestWhoEndsWhileItAsksHangsOnNothing: somebody may ask for the channel of a context
+// whose work has just ended. The parent may last much longer, and has one place only.
+func TestWhoEndsWhileItAsksHangsOnNothing(t *testing.T) {
+	parent := &late{Context: t.Context()}
+	life, end := begin(parent, time.Minute)
+	parent.attaching = end
+	<-life.Done()
+	if parent.attached != 0 {
+		t.Errorf("%d hang on the parent", parent.attached)
+	}
+	parent.attaching = func() {}
+	life, end = begin(parent, time.Minute)
+	life.Done()
+	if parent.attached != 1 {
+		t.Errorf("%d hang on the parent while it lasts", parent.attached)
+	}
+	end()
+	if parent.attached != 0 {
+		t.Errorf("%d hang on the parent", parent.attached)
+	}
+}

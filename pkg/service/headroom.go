@@ -13,7 +13,7 @@ import (
 const (
 	// headroom is how much garbage a process may let lie, in bytes, beyond the as
 	// much again as is alive that Go's runtime allows.
-	headroom = 128 << 20
+	headroom = 256 << 20
 	// headroomShare is the part of a container's memory that headroom may be.
 	headroomShare = 8
 	// cgroupLimit is where Linux says how much memory a container has.
@@ -23,9 +23,9 @@ const (
 // KeepHeadroom spares a process most of its garbage collections, until ctx ends.
 // With some 20 MB alive, as the suite has, a data plane under load would collect
 // ten times in a second, a tenth of its time and most of its slow answers; with
-// headroom it collects once or twice.
+// headroom it collects less than once.
 //
-// The price is at most 128 MiB of memory, and an eighth of what a container has,
+// The price is at most 256 MiB of memory, and an eighth of what a container has,
 // if that is less. Nothing is done where the operator has decided: with GOGC or
 // GOMEMLIMIT in the environment.
 func KeepHeadroom(ctx context.Context) error {

@@ -14,13 +14,17 @@ import (
 	"github.com/ferrule-dev/ferrule/pkg/http1"
 )
 
-// Limits of every HTTP server of the suite. There is no limit on the time for a
+// Limits of every HTTP server of the suite. There is no limit on the time for a whole
 // body: bodies are streamed, and the handlers have deadlines of their own.
 const (
 	// readHeaderTimeout is the time for the header of a request.
 	readHeaderTimeout = 10 * time.Second
 	// idleTimeout is how long an unused connection is kept.
 	idleTimeout = 2 * time.Minute
+	// patience is how long a server without TLS waits for the next piece of a body, and
+	// for a caller to take the next piece of an answer. Anybody can keep it waiting,
+	// without a token.
+	patience = time.Minute
 	// maxHeaderBytes bounds the header of a request.
 	maxHeaderBytes = 64 << 10
 	// httpGrace is how long requests may go on after the server was told to
@@ -50,6 +54,7 @@ func ServeHTTP(ctx context.Context, l net.Listener, handler http.Handler, config
 	if config == nil { // with TLS, our own services are at the other end
 		server.Handler = endingChunked(handler)
 		plain := http1.New(handler, server, clock.System())
+		plain.Patience = patience
 		stopping, serve = plain, func() error { return plain.Serve(l) }
 	}
 	served := make(chan error, 1)

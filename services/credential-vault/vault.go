@@ -114,15 +114,20 @@ func New(env service.Env, cfg Config) (*Service, error) {
 func prepareKey(ctx context.Context, env service.Env, cfg Config, records *store.Store) (*seal.Keyring, error) {
 	source := seal.Source{Getenv: os.Getenv}
 	options := []seal.Option{seal.WithClock(env.Clock), seal.WithSource(source)}
+	var previous seal.KEK
 	if cfg.PreviousKEK != "" {
-		previous, err := seal.Open(ctx, cfg.PreviousKEK, source)
-		if err != nil {
+		var err error
+		if previous, err = seal.Open(ctx, cfg.PreviousKEK, source); err != nil {
 			return nil, fmt.Errorf("open the previous key: %w", err)
 		}
 		options = append(options, seal.WithPrevious(previous))
 	}
 	uri := cmp.Or(cfg.KEK, filepath.Join(env.DataDir, defaultKeyFile))
-	return seal.Prepare(ctx, uri, records, options...)
+	keys, err := seal.Prepare(ctx, uri, records, options...)
+	if err != nil && previous != nil {
+		return nil, errors.Join(err, seal.CloseKEK(previous))
+	}
+	return keys, err
 }
 
 // Limits of a provider's answer.

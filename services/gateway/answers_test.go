@@ -57,6 +57,22 @@ func TestWhatAnAnswerSaysBesideItsBodyIsInHeaders(t *testing.T) {
 			map[string]string{"Ferrule-Next-Link": "/v1/next?a=1", "Ferrule-Replayed": "true"},
 		},
 		{
+			"a list that a limit cut, and what goes on there", &runtimev1.InvokeResponse{
+				ListEnd: runtimev1.ListEnd_LIST_END_MAX_ITEMS, NextInput: []byte(`{"after":"größe"}`),
+			},
+			map[string]string{"Ferrule-List-End": "MAX_ITEMS", "Ferrule-Next-Input": `{"after":"gr\u00f6\u00dfe"}`},
+		},
+		{
+			"a cursor that fits into no header", &runtimev1.InvokeResponse{
+				ListEnd: runtimev1.ListEnd_LIST_END_MAX_PAGES, NextInput: []byte(`{"after":"` + long + long + `"}`), Findings: []*runtimev1.ResponseFinding{{Message: "a"}},
+			},
+			map[string]string{"Ferrule-List-End": "MAX_PAGES", "Ferrule-Truncated": "next input", "Ferrule-Findings": `[{"pointer":"","message":"a"}]`},
+		},
+		{
+			"a list that is whole", &runtimev1.InvokeResponse{ListEnd: runtimev1.ListEnd_LIST_END_COMPLETE},
+			map[string]string{"Ferrule-List-End": "COMPLETE"},
+		},
+		{
 			"findings and logs are ASCII, and the same JSON", &runtimev1.InvokeResponse{
 				Findings: []*runtimev1.ResponseFinding{{Message: "is no object"}, {Pointer: "/größe", Message: "must be \"a\" or 𝄞"}},
 				Logs:     []*runtimev1.LogLine{{Level: "warn", Message: "two\nlines"}},

@@ -108,11 +108,16 @@ func TestListsAreFollowed(t *testing.T) {
 			name: "by offset", style: &connectorv1.Pagination{ItemsPath: "items", Style: &connectorv1.Pagination_Offset{Offset: &connectorv1.OffsetPagination{OffsetInput: "skip", LimitInput: "limit", DefaultLimit: 2}}},
 			inputs: []*connectorv1.Parameter{queryInput("skip", `{"type":"integer"}`)},
 			answer: func(w http.ResponseWriter, r got, _ string) {
-				if r.URL.Query().Get("skip") == "2" {
+				switch r.URL.Query().Get("skip") {
+				case "1":
+					say(w, 200, `{"items":[2,3]}`)
+				case "2":
 					say(w, 200, `{"items":[3]}`)
-					return
+				case "3":
+					say(w, 200, `{"items":[]}`)
+				default:
+					say(w, 200, `{"items":[1,2]}`)
 				}
-				say(w, 200, `{"items":[1,2]}`)
 			},
 			items: "1 2|3",
 		},
@@ -169,10 +174,49 @@ func TestListsAreFollowed(t *testing.T) {
 			}
 			all, err := s.call("ListItems", "", func(r *runtimev1.InvokeRequest) { r.AllPages = &runtimev1.PageLimits{} })
 			must(t, err)
-			if want := "[" + strings.NewReplacer(" ", ",", "|", ",").Replace(tt.items) + "]"; string(all.GetBody().GetData()) != want {
-				t.Errorf("all pages: %s, want %s", all.GetBody().GetData(), want)
+			want := "[" + strings.NewReplacer(" ", ",", "|", ",").Replace(tt.items) + "]"
+			if string(all.GetBody().GetData()) != want || all.GetListEnd() != runtimev1.ListEnd_LIST_END_COMPLETE || len(all.GetNextInput()) > 0 {
+				t.Errorf("all pages: %s, end %v, goes on with %s; want %s", all.GetBody().GetData(), all.GetListEnd(), all.GetNextInput(), want)
+			}
+			if strings.Contains(tt.items, "|") {
+				goesOn(t, s, want)
 			}
 		})
+	}
+}
+
+// goesOn cuts a list after its first page, which has two items, and in it: the answer
+// says so, and the rest comes with what it says.
+func goesOn(t *testing.T, s *suite, whole string) {
+	t.Helper()
+	for _, cut := range []struct {
+		limits *runtimev1.PageLimits
+		end    runtimev1.ListEnd
+	}{
+		{&runtimev1.PageLimits{MaxPages: 1}, runtimev1.ListEnd_LIST_END_MAX_PAGES},
+		{&runtimev1.PageLimits{MaxItems: 2}, runtimev1.ListEnd_LIST_END_MAX_ITEMS},
+		{&runtimev1.PageLimits{MaxItems: 1}, runtimev1.ListEnd_LIST_END_MAX_ITEMS},
+	} {
+		all := func(input []byte, link string, limits *runtimev1.PageLimits) *runtimev1.InvokeResponse {
+			answer, err := s.call("ListItems", string(input), func(r *runtimev1.InvokeRequest) { r.Link, r.AllPages = link, limits })
+			must(t, err)
+			return answer
+		}
+		first := all(nil, "", cut.limits)
+		if first.GetListEnd() != cut.end {
+			t.Errorf("%v: the list ends with %v", cut.limits, first.GetListEnd())
+		}
+		if first.GetNextLink() == "" && len(first.GetNextInput()) == 0 {
+			if cut.limits.GetMaxItems() != 1 { // inside of a page, which most styles cannot ask for
+				t.Errorf("%v: nothing says how to go on", cut.limits)
+			}
+			continue
+		}
+		rest := all(first.GetNextInput(), first.GetNextLink(), &runtimev1.PageLimits{})
+		together := strings.TrimSuffix(string(first.GetBody().GetData()), "]") + "," + strings.TrimPrefix(string(rest.GetBody().GetData()), "[")
+		if together != whole || rest.GetListEnd() != runtimev1.ListEnd_LIST_END_COMPLETE {
+			t.Errorf("%v: together %s, end %v", cut.limits, together, rest.GetListEnd())
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
+	vaultv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/vault/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 )
 
@@ -86,6 +87,60 @@ func TestFailuresOfCodeSayWhatItHadSent(t *testing.T) {
 			saysMade(t, err, row.want, row.status)
 		})
 	}
+}
+
+// TestARepeatedCallIsToldWhatIsKnown: of a call with a key that failed after the API had
+// answered, nobody has to guess whether it was made.
+func TestARepeatedCallIsToldWhatIsKnown(t *testing.T) {
+	const response = connectorv1.PolicySection_POLICY_SECTION_RESPONSE
+	policy := policyOf("setheader", response, "name", "X-Stage", "value", `@environmentVariables("nobody_set")`)
+	code := func(source string) func(d *connectorv1.Definition) { return withCode(source, "CreateItem") }
+	for _, row := range []struct {
+		name         string
+		change       func(d *connectorv1.Definition)
+		failed       fault.Reason
+		status, says string
+	}{
+		{
+			"a policy of the answer", func(d *connectorv1.Definition) { d.Policies = []*connectorv1.Policy{policy} },
+			fault.ReasonPolicyFailed, "201", "the API answered it with 201; then it failed with POLICY_FAILED",
+		},
+		{
+			"code after the answer", code("export function after() { throw new Error('boom') }"),
+			fault.ReasonScriptFailed, "201", "the API answered it with 201; then it failed with SCRIPT_FAILED",
+		},
+		{
+			"code that had sent something", code("export async function handle(r) { await send({ url: r.url, method: 'POST' }); throw new Error('late') }"),
+			fault.ReasonScriptFailed, "", "custom code had sent something for it, and had it answered; then it failed with SCRIPT_FAILED",
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			rec := record(t, always(201, `{"id":"new"}`))
+			s := start(t, rec.url, row.change)
+			s.vault.change(func(c *vaultv1.Credential) { c.LinkKey = []byte("a link key of thirty-two bytes..") })
+			saysMade(t, second(s.call("CreateItem", item, withKey("k"))), row.failed, row.status)
+			for range 2 {
+				err := second(s.another().Invoke(s.as("ada"), ask("CreateItem", item, withKey("k"))))
+				f := reasonIs(t, err, fault.ReasonIdempotencyKeyInUse)
+				if f.Meta()["outcome"] != "made" || f.Meta()["upstream_status"] != row.status || f.Meta()["failed_with"] != string(row.failed) || !strings.Contains(f.Message(), row.says) {
+					t.Errorf("%v: %s", f.Meta(), f.Message())
+				}
+			}
+			if n := len(rec.all()); n != 1 {
+				t.Errorf("%d requests", n)
+			}
+		})
+	}
+	t.Run("what may be repeated is made again", func(t *testing.T) {
+		rec := record(t, always(200, `[]`))
+		s := start(t, rec.url, func(d *connectorv1.Definition) { d.Policies = []*connectorv1.Policy{policy} })
+		for range 2 {
+			reasonIs(t, second(s.call("ListItems", "", withKey("k"))), fault.ReasonPolicyFailed)
+		}
+		if n := len(rec.all()); n != 2 {
+			t.Errorf("%d requests", n)
+		}
+	})
 }
 
 // TestFailuresBeforeTheAnswerDoNotSayThatTheCallWasMade.

@@ -78,14 +78,16 @@ func New(env service.Env, cfg Config) (*Service, error) {
 // Register implements [service.Service].
 func (s *Service) Register(r grpc.ServiceRegistrar) { runtimev1.RegisterRuntimeServiceServer(r, s.api) }
 
-// Rules implements [service.Service]. All methods but three are for every
+// Rules implements [service.Service]. All methods but four are for every
 // authenticated principal; the vault decides who may use which connection.
-// Callbacks come in at the gateway, and the registry has code and policies compiled.
+// Callbacks come in at the gateway, the registry has code and policies compiled, and the
+// trigger service has mappings tried.
 func (s *Service) Rules() grpcx.Rules {
 	return grpcx.Rules{
 		runtimev1.RuntimeService_ReceiveCallback_FullMethodName: {service.Gateway},
 		runtimev1.RuntimeService_CheckScript_FullMethodName:     {service.Registry},
 		runtimev1.RuntimeService_CheckPolicies_FullMethodName:   {service.Registry},
+		runtimev1.RuntimeService_CheckInputs_FullMethodName:     {service.Trigger},
 	}
 }
 

@@ -334,6 +334,11 @@ func (r runtimeFake) InvokePages(req *runtimev1.InvokePagesRequest, stream grpc.
 	return errors.Join(err, failure)
 }
 
+// CheckInputs has nothing against any input.
+func (runtimeFake) CheckInputs(_ context.Context, req *runtimev1.CheckInputsRequest) (*runtimev1.CheckInputsResponse, error) {
+	return &runtimev1.CheckInputsResponse{Reports: make([]*runtimev1.InputReport, len(req.GetInputs()))}, nil
+}
+
 func (r runtimeFake) Invoke(ctx context.Context, req *runtimev1.InvokeRequest) (*runtimev1.InvokeResponse, error) {
 	who, _ := authn.FromContext(ctx)
 	behalf := core.BehalfOfCaller

@@ -114,6 +114,7 @@ func (s *Service) ports(subscriptions *store.Store, keys *callback.Keys) core.Po
 		Store:        subscriptions,
 		Runtime:      runtime,
 		Lists:        runtime,
+		Inputs:       runtime,
 		Connections:  remote.NewConnections(vaultv1.NewVaultServiceClient(s.env.Client(service.Vault))),
 		Definitions:  remote.NewDefinitions(registry),
 		Environments: remote.NewEnvironments(registry, s.env.Clock),

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -28,6 +29,11 @@ func TestCallsFollowListsOfEveryStyle(t *testing.T) {
 			if got := a.do(t, nil, "invoke", "till", operation, "--all", "--max-items", "3"); got != "1\n2\n3\n" {
 				t.Errorf("with a limit, the list is\n%s", got)
 			}
+			a.restSaysCut(t, operation)
+			stopped := a.cli(t, "invoke", "till", operation, "--all", "--max-pages", "1").err
+			if !strings.Contains(stopped, "stopped at --max-pages 1") || !strings.Contains(stopped, "goes on") {
+				t.Errorf("a list that a limit cut says %q", stopped)
+			}
 		})
 	}
 
@@ -40,8 +46,30 @@ func TestCallsFollowListsOfEveryStyle(t *testing.T) {
 	if got := a.do(t, nil, "invoke", "till", "Linked", "--all", "--link", link); got != "3\n4\n5\n6\n7\n8\n" {
 		t.Errorf("from the second page on, the list is\n%s", got)
 	}
-	a.do(t, []string{"there is more after 2 items"}, "invoke", "till", "Linked", "--all", "--max-pages", "1")
+	a.do(t, []string{"stopped at --max-pages 1, after 2 items: there may be more; --link '"}, "invoke", "till", "Linked", "--all", "--max-pages", "1")
 	a.fail(t, 1, []string{"LINK_INVALID"}, "invoke", "till", "Linked", "--link", "http://127.0.0.1:1/elsewhere")
+}
+
+// restSaysCut reads a list of two items a page or more up to one page, and then the
+// rest by what the answer says.
+func (a *till) restSaysCut(t *testing.T, operation string) {
+	t.Helper()
+	path := "/v1/" + connectionName("till") + "/operations/" + operation + ":invoke?all_pages.max_items=1000"
+	cut := a.request(t, "POST", path+"&all_pages.max_pages=1", a.token, "{}")
+	link, change := cut.header.Get("Ferrule-Next-Link"), cut.header.Get("Ferrule-Next-Input")
+	if cut.status != 200 || cut.header.Get("Ferrule-List-End") != "MAX_PAGES" || (link == "") == (change == "") {
+		t.Fatalf("a list that a limit cut: %d %v %s", cut.status, cut.header, cut.body)
+	}
+	rest := a.request(t, "POST", path+"&link="+url.QueryEscape(link), a.token, change)
+	together := strings.TrimSuffix(cut.body, "]") + "," + strings.TrimPrefix(rest.body, "[")
+	if together != "[1,2,3,4,5,6,7,8]" || rest.header.Get("Ferrule-List-End") != "COMPLETE" || rest.header.Get("Ferrule-Next-Input") != "" {
+		t.Errorf("together %s; the rest came with %v", together, rest.header)
+	}
+	path, _, _ = strings.Cut(path, ":invoke?")
+	page := a.request(t, "POST", path+":invokePages", a.token, `{"limits":{"maxPages":1}}`)
+	if !strings.Contains(page.body, `"listEnd":"LIST_END_MAX_PAGES"`) || strings.Contains(page.body, `"nextInput":"`) != (change != "") {
+		t.Errorf("its page in a stream: %s", page.body)
+	}
 }
 
 func TestCallsWithAKeyAreMadeOnce(t *testing.T) {

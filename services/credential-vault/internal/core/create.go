@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
@@ -98,6 +99,13 @@ func checkPin(conn Connection) error {
 	r, err := resource.ParseRevision(conn.PinnedRevision)
 	if err != nil {
 		return err
+	}
+	// A word such as "latest" would mean another revision with each call, and nobody
+	// would have agreed to the hosts of that one.
+	if strings.Trim(r.ID, "0123456789abcdef") != "" {
+		return fault.Invalid(fault.ReasonInvalidArgument,
+			"revision %q is no single revision; pin one by the hexadecimal id that the list of revisions shows, or none to follow the published one", conn.PinnedRevision).
+			Field("connection.pinned_revision", "must end in hexadecimal digits")
 	}
 	if r.Environment == conn.Connector.Environment && r.Connector == conn.Connector.ID {
 		return nil

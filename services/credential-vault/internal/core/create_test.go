@@ -89,6 +89,7 @@ func TestConnectionsThatAreRefusedChangeNothing(t *testing.T) {
 		"an id that is taken":         {ann(), func(d *core.Draft) { d.ID = "taken" }, fault.ReasonConnectionExists},
 		"an unknown connector":        {ann(), func(d *core.Draft) { d.Connector.ID = "nope" }, fault.ReasonConnectorNotFound},
 		"an unknown revision":         {ann(), func(d *core.Draft) { d.PinnedRevision = revision + "crm/revisions/0a" }, fault.ReasonConnectorNotFound},
+		"whatever is the latest":      {ann(), func(d *core.Draft) { d.PinnedRevision = revision + "crm/revisions/latest" }, fault.ReasonInvalidArgument},
 		"another connector's":         {ann(), func(d *core.Draft) { d.PinnedRevision = revision + "erp/revisions/0a" }, fault.ReasonInvalidArgument},
 		"a revision that is no name":  {ann(), func(d *core.Draft) { d.PinnedRevision = "latest" }, fault.ReasonInvalidName},
 		"an unknown parameter set":    {ann(), func(d *core.Draft) { d.ParameterSet = "oauth" }, fault.ReasonConnectionParametersInvalid},

@@ -38,11 +38,12 @@ func configured(list []Option) options {
 // too. The keyring is not used any more.
 func (k *Keyring) Close() error {
 	k.unwrapped.clear()
-	return errors.Join(closeKEK(k.kek), closeKEK(k.previous))
+	return errors.Join(CloseKEK(k.kek), CloseKEK(k.previous))
 }
 
-// closeKEK closes a key that has something to close.
-func closeKEK(kek KEK) error {
+// CloseKEK closes a key that has something to close, for who opened it and made no keyring
+// of it.
+func CloseKEK(kek KEK) error {
 	if closer, ok := kek.(io.Closer); ok {
 		return closer.Close()
 	}

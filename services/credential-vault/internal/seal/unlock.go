@@ -20,7 +20,7 @@ func Unlock(ctx context.Context, uri string, stored Keysets, options ...Option) 
 		return nil, err
 	}
 	if err := k.Prove(ctx); err != nil {
-		return nil, errors.Join(err, closeKEK(k.kek))
+		return nil, errors.Join(err, CloseKEK(k.kek))
 	}
 	return k, nil
 }

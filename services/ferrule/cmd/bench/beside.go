@@ -35,6 +35,8 @@ type subject struct {
 	target load.Target
 	// warm is called before each measurement; nil does nothing.
 	warm func(context.Context) error
+	// least is how long it is measured at least.
+	least time.Duration
 	// inside is the URL of the server with its metrics, and profile of the one with
 	// its CPU profiles; empty if there is none.
 	inside, profile string
@@ -116,7 +118,7 @@ func (c *comparison) measure(ctx context.Context, s subject) (proxies.Round, err
 	if err != nil {
 		return proxies.Round{}, err
 	}
-	result, err := c.calls(ctx, s.target, c.duration)
+	result, err := c.calls(ctx, s.target, max(c.duration, s.least))
 	if err != nil {
 		return proxies.Round{}, err
 	}

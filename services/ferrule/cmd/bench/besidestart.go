@@ -228,7 +228,8 @@ func (c *comparison) startFerrule(ctx context.Context) error {
 	rotate := func(n int) *load.HTTP {
 		return &load.HTTP{Method: http.MethodGet, Path: passThrough(manyID+"%d") + baseline.Path, Numbers: n}
 	}
-	many := ferrule(nameMany, rotate(c.many))
+	one, many := ferrule(nameOne, rotate(1)), ferrule(nameMany, rotate(c.many))
+	one.least, many.least = c.turn, c.turn
 	many.warm = c.touch
 	c.subjects = append(c.subjects,
 		ferrule(nameThrough, &load.HTTP{Method: http.MethodGet, Path: passThrough(id) + baseline.Path}),
@@ -236,7 +237,7 @@ func (c *comparison) startFerrule(ctx context.Context) error {
 		ferrule(nameREST, &load.HTTP{
 			Method: http.MethodPost, Path: "/v1/" + environment + "/connections/" + id + "/operations/" + baseline.Operation + ":invoke", Body: baseline.Input,
 		}),
-		ferrule(nameOne, rotate(1)), many)
+		one, many)
 	return nil
 }
 

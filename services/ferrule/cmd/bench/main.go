@@ -49,6 +49,7 @@ type options struct {
 	profile       string
 	only          string
 	many          int
+	turn          time.Duration
 	bulk          int
 	connections   int
 	rounds        int
@@ -104,6 +105,7 @@ func parse(args []string, help io.Writer) (options, error) {
 	flags.StringVar(&o.profile, "profile", "", "`folder` for CPU profiles of the parts triggers and proxy: the suite then runs inside of this program")
 	flags.StringVar(&o.only, "only", "", "`text`: of the parts triggers and proxy, only what has it in its name is measured")
 	flags.IntVar(&o.many, "many", 10_000, "`number` of connections of the suite that are taken in turn")
+	flags.DurationVar(&o.turn, "turn", time.Minute, "least `time` of the measurements of connections in turn: what happens for each of them once a minute is a part of it")
 	flags.IntVar(&o.bulk, "bulk", 1024, "`size` of the large bodies in MiB; 0 sends none")
 	flags.StringVar(&o.output, "o", "text", "`format` of the result: text or json")
 	flags.IntVar(&o.connections, "connections", 50, "`number` of connections, with one request at a time each")
@@ -136,8 +138,8 @@ func (o options) check(rest []string) error {
 		return errors.New("-backlog and -subscriptions must be more than 0")
 	case o.unknownPart() != "":
 		return fmt.Errorf("-parts takes rates, imports, catalogue, vault, triggers and proxy, not %q", o.unknownPart())
-	case o.many < 1 || o.bulk < 0:
-		return errors.New("-many must be more than 0, and -bulk not less")
+	case o.many < 1 || o.bulk < 0 || o.turn < 0:
+		return errors.New("-many must be more than 0, and -bulk and -turn not less")
 	case o.connections < 1 || o.rounds < 1 || o.duration <= 0 || o.warmup < 0:
 		return errors.New("-connections, -rounds and -duration must be more than 0, and -warmup not less")
 	}

@@ -31,7 +31,7 @@ func TestFlags(t *testing.T) {
 		ferrule: "bin/ferrule", packages: "../shared/corpus/powerplatform", output: "text",
 		libraries: "bin/tools/importbench", catalogue: "bin/cataloguebench", vault: "bin/vaultbench", parts: "rates,imports,catalogue,vault,triggers,proxy", connectors: 100_000, secrets: 1_000_000,
 		backlog: 100_000, subscriptions: 10_000, schedules: syncAlways,
-		nginx: "nginx", caddy: "bin/tools/caddy", wrk: "wrk", many: 10_000, bulk: 1024,
+		nginx: "nginx", caddy: "bin/tools/caddy", wrk: "wrk", many: 10_000, turn: time.Minute, bulk: 1024,
 		connections: 50, rounds: 3, warmup: time.Second, duration: 3 * time.Second,
 	}
 	with := func(change func(*options)) options { o := usual; change(&o); return o }
@@ -53,6 +53,7 @@ func TestFlags(t *testing.T) {
 		{"another way to sync", []string{"-schedules", "never"}, options{}, "-schedules"},
 		{"no backlog", []string{"-backlog", "0"}, options{}, "-backlog"},
 		{"no connections", []string{"-connections", "0"}, options{}, "-connections"},
+		{"less than no time in rotation", []string{"-turn", "-1s"}, options{}, "-turn"},
 		{"nothing in rotation", []string{"-many", "0"}, options{}, "-many"},
 		{"no time", []string{"-duration", "0s"}, options{}, "-duration"},
 		{"an argument", []string{"fast"}, options{}, "fast"},

@@ -55,12 +55,26 @@ func TestCommandsOfCalls(t *testing.T) {
 		},
 		{
 			name: "a limit that ended a list is told, with the link that goes on", args: invoke("--all", "--max-items", "1"),
-			answers: map[string]string{list + ":invokePages": page(200, `,"nextLink":"/n"`, "1")},
-			out:     "1\n", says: []string{"there is more after 1 item: --link '/n' goes on"}, sent: `"maxItems":1`,
+			answers: map[string]string{list + ":invokePages": page(200, `,"nextLink":"/n","listEnd":"LIST_END_MAX_ITEMS"`, "1")},
+			out:     "1\n", says: []string{"stopped at --max-items 1: there may be more; --link '/n' goes on"}, sent: `"maxItems":1`,
 		},
 		{
 			name: "so is one where there is no link", args: invoke("--all", "--max-items", "1"),
-			answers: map[string]string{list + ":invokePages": page(200, "", "1")}, says: []string{"stopped at --max-items 1"},
+			answers: map[string]string{list + ":invokePages": page(200, `,"listEnd":"LIST_END_MAX_ITEMS"`, "1")}, says: []string{"stopped at --max-items 1: there may be more\n"},
+		},
+		{
+			name: "inputs that go on are written for a shell", args: invoke("--all", "--max-pages", "1"),
+			answers: map[string]string{list + ":invokePages": page(200, `,"listEnd":"LIST_END_MAX_PAGES","nextInput":"`+encode(`{"after":"it's","n":2}`)+`"`, "1")},
+			says:    []string{`stopped at --max-pages 1, after 1 item: there may be more; --param 'after:="it'\''s"' --param 'n:=2' goes on`},
+		},
+		{
+			name: "inputs inside of a body are shown", args: invoke("--all", "--max-pages", "1"),
+			answers: map[string]string{list + ":invokePages": page(200, `,"listEnd":"LIST_END_MAX_PAGES","nextInput":"`+encode(`{"body":{"skip":1}}`)+`"`, "1")},
+			says:    []string{`there may be more; the same input with {"body":{"skip":1}} goes on`},
+		},
+		{
+			name: "a list that is whole says nothing", args: invoke("--all", "--max-items", "1"),
+			answers: map[string]string{list + ":invokePages": page(200, `,"listEnd":"LIST_END_COMPLETE"`, "1")}, out: "1\n", says: []string{""},
 		},
 		{
 			name: "a page that fails ends the list", args: invoke("--all"), code: 1,

@@ -8,7 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/status"
@@ -45,10 +48,12 @@ func (a *app) invokePages(ctx context.Context, client *rest.Client, path string,
 
 // pageReader prints the pages of one list.
 type pageReader struct {
-	app          *app
-	flags        *invokeFlags
-	items, pages int32
-	link         string // where the list goes on after the last page that was good
+	app     *app
+	flags   *invokeFlags
+	items   int32
+	link    string // where the list goes on after the last page that was good
+	change  []byte // what of the input goes on there, for lists without links
+	listEnd runtimev1.ListEnd
 }
 
 // read prints the pages of a stream and says how it ended.
@@ -92,27 +97,53 @@ func (r *pageReader) page(page *runtimev1.InvokePagesResponse) error {
 		}
 		text.WriteByte('\n')
 	}
-	r.items, r.pages, r.link = r.items+int32(len(page.GetItems())), r.pages+1, page.GetNextLink()
+	r.items += int32(len(page.GetItems()))
+	r.link, r.change, r.listEnd = page.GetNextLink(), page.GetNextInput(), page.GetListEnd()
 	r.app.printf("%s", text.String())
 	return nil
 }
 
 // end says so if a limit ended the list.
 func (r *pageReader) end() {
-	switch {
-	case r.link != "":
-		r.app.progress("there is more after %s: --link '%s' goes on", plural(r.items, "item"), r.link)
-	case r.items >= r.flags.maxItems:
-		r.app.progress("stopped at --max-items %d: there may be more", r.flags.maxItems)
-	case r.pages >= r.flags.maxPages:
-		r.app.progress("stopped at --max-pages %d: there may be more", r.flags.maxPages)
+	on := ""
+	if how := goOn(r.link, r.change); how != "" {
+		on = "; " + how
+	}
+	switch r.listEnd {
+	case runtimev1.ListEnd_LIST_END_MAX_ITEMS:
+		r.app.progress("stopped at --max-items %d: there may be more%s", r.flags.maxItems, on)
+	case runtimev1.ListEnd_LIST_END_MAX_PAGES:
+		r.app.progress("stopped at --max-pages %d, after %s: there may be more%s", r.flags.maxPages, plural(r.items, "item"), on)
+	default: // the list ended
 	}
 }
 
+// goOn says how to go on with a list; empty if there is no way to.
+func goOn(link string, change []byte) string {
+	if link != "" {
+		return "--link '" + link + "' goes on"
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(change, &members) != nil || len(members) == 0 {
+		return ""
+	}
+	var params []string
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if members[name][0] == '{' { // a member of the body beside others
+			return "the same input with " + string(change) + " goes on"
+		}
+		params = append(params, "--param "+quoted(name+":="+string(members[name])))
+	}
+	return strings.Join(params, " ") + " goes on"
+}
+
+// quoted writes a word for a shell.
+func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
+
 // resume says how to go on after a failure.
 func (r *pageReader) resume() {
-	if r.link != "" {
-		r.app.progress("%s came before that; --link '%s' goes on", plural(r.items, "item"), r.link)
+	if how := goOn(r.link, r.change); how != "" {
+		r.app.progress("%s came before that; %s", plural(r.items, "item"), how)
 	}
 }
 

@@ -7,12 +7,21 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf16"
+
+	runtimev1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1"
 )
 
 // Headers that say what the answer of an API does not: its body is the API's own.
 const (
 	// NextLink is where a list goes on, for the parameter link of another call.
 	NextLink = "Ferrule-Next-Link"
+	// ListEnd says, of a list that was followed, what it ended with: "COMPLETE",
+	// "MAX_ITEMS", "MAX_PAGES" or "FAILED".
+	ListEnd = "Ferrule-List-End"
+	// NextInput is what of the input another call has to change to go on with a list
+	// that a limit cut: a JSON merge patch (RFC 7396). It is ASCII, and left out if it
+	// does not fit into [maxAnnotation].
+	NextInput = "Ferrule-Next-Input"
 	// Replayed is "true" if an earlier answer was given again.
 	Replayed = "Ferrule-Replayed"
 	// Attempts is how often the request was sent.
@@ -24,7 +33,8 @@ const (
 	// Logs is a JSON array of what custom code logged, objects with "level" and
 	// "message", with the limits of [Findings].
 	Logs = "Ferrule-Logs"
-	// Truncated names what did not fit, for instance "findings, logs".
+	// Truncated names what did not fit: "findings", "logs" or "next input", with
+	// commas between them.
 	Truncated = "Ferrule-Truncated"
 )
 
@@ -38,13 +48,21 @@ func annotate(header http.Header, answer invocation) {
 	if link := answer.GetNextLink(); link != "" {
 		header.Set(NextLink, link)
 	}
+	var cut []string
+	if end := answer.GetListEnd(); end != runtimev1.ListEnd_LIST_END_UNSPECIFIED {
+		header.Set(ListEnd, strings.TrimPrefix(end.String(), "LIST_END_"))
+	}
+	if change := ascii(string(answer.GetNextInput())); len(change) > maxAnnotation {
+		cut = append(cut, "next input")
+	} else if change != "" {
+		header.Set(NextInput, change)
+	}
 	if answer.GetReplayed() {
 		header.Set(Replayed, "true")
 	}
 	if n := answer.GetAttempts(); n > 0 {
 		header.Set(Attempts, strconv.Itoa(int(n)))
 	}
-	var cut []string
 	for _, list := range []struct {
 		header, what string
 		members      []member

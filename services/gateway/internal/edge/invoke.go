@@ -91,6 +91,8 @@ type invocation interface {
 	GetBody() *httpbody.HttpBody
 	GetRevision() string
 	GetNextLink() string
+	GetListEnd() runtimev1.ListEnd
+	GetNextInput() []byte
 	GetReplayed() bool
 	GetAttempts() int32
 	GetError() *runtimev1.UpstreamError

@@ -149,6 +149,7 @@ func answer(c *pipeline.Call) *runtimev1.InvokeResponse {
 	out.Body.ContentType = valid(out.Body.GetContentType())
 	out.Error = upstreamError(c.Problem)
 	out.NextLink, out.Replayed, out.Attempts = valid(c.NextLink), c.Replayed, int32(c.Attempts)
+	out.LocationFault = valid(c.LocationFault)
 	for _, f := range c.Findings {
 		out.Findings = append(out.Findings, &runtimev1.ResponseFinding{Pointer: valid(f.Pointer), Message: valid(f.Message)})
 	}

@@ -169,29 +169,30 @@ func TestPagesAreStreamed(t *testing.T) {
 		want    []*runtimev1.InvokePagesResponse
 	}{
 		{"all of them", &runtimev1.InvokePagesRequest{OperationId: "List", Input: []byte("{}")}, twoPages, []*runtimev1.InvokePagesResponse{
-			{StatusCode: 200, Items: items(`{"a":1.10}`, "2"), NextLink: ours}, {StatusCode: 200, Items: items("3")},
+			{StatusCode: 200, Items: items(`{"a":1.10}`, "2"), NextLink: ours}, {StatusCode: 200, Items: items("3"), ListEnd: runtimev1.ListEnd_LIST_END_COMPLETE},
 		}},
-		{"from the second on", &runtimev1.InvokePagesRequest{OperationId: "List", Link: ours}, twoPages, []*runtimev1.InvokePagesResponse{{StatusCode: 200, Items: items("3")}}},
+		{"from the second on", &runtimev1.InvokePagesRequest{OperationId: "List", Link: ours}, twoPages, []*runtimev1.InvokePagesResponse{{StatusCode: 200, Items: items("3"), ListEnd: runtimev1.ListEnd_LIST_END_COMPLETE}}},
 		{"one page", &runtimev1.InvokePagesRequest{OperationId: "List", Input: []byte("{}"), Limits: &runtimev1.PageLimits{MaxPages: 1}}, twoPages, []*runtimev1.InvokePagesResponse{
-			{StatusCode: 200, Items: items(`{"a":1.10}`, "2"), NextLink: ours},
+			{StatusCode: 200, Items: items(`{"a":1.10}`, "2"), NextLink: ours, ListEnd: runtimev1.ListEnd_LIST_END_MAX_PAGES},
 		}},
 		{"one item", &runtimev1.InvokePagesRequest{OperationId: "List", Input: []byte("{}"), Limits: &runtimev1.PageLimits{MaxItems: 1}}, twoPages, []*runtimev1.InvokePagesResponse{
-			{StatusCode: 200, Items: items(`{"a":1.10}`)},
+			{StatusCode: 200, Items: items(`{"a":1.10}`), ListEnd: runtimev1.ListEnd_LIST_END_MAX_ITEMS},
 		}},
 		{"a link that a policy made ours", &runtimev1.InvokePagesRequest{OperationId: "List", Input: []byte("{}")}, map[string]string{
 			"List {}": `200 {"value":[1],"nextLink":"` + ours + `"}`, "List " + ours: `200 {"value":[3]}`,
-		}, []*runtimev1.InvokePagesResponse{{StatusCode: 200, Items: items("1"), NextLink: ours}, {StatusCode: 200, Items: items("3")}}},
+		}, []*runtimev1.InvokePagesResponse{{StatusCode: 200, Items: items("1"), NextLink: ours}, {StatusCode: 200, Items: items("3"), ListEnd: runtimev1.ListEnd_LIST_END_COMPLETE}}},
 		{"a link elsewhere is tried and not handed out", &runtimev1.InvokePagesRequest{OperationId: "List", Input: []byte("{}")}, map[string]string{
 			"List {}": `200 {"value":[1],"nextLink":"https://other.example/2"}`, "List https://other.example/2": `200 {"value":[3]}`,
-		}, []*runtimev1.InvokePagesResponse{{StatusCode: 200, Items: items("1")}, {StatusCode: 200, Items: items("3")}}},
+		}, []*runtimev1.InvokePagesResponse{{StatusCode: 200, Items: items("1")}, {StatusCode: 200, Items: items("3"), ListEnd: runtimev1.ListEnd_LIST_END_COMPLETE}}},
 		{"a failure ends the list", &runtimev1.InvokePagesRequest{OperationId: "List", Input: []byte("{}")}, map[string]string{
 			"List {}": `200 {"value":[1],"nextLink":"` + second + `"}`, "List " + second: `429 {"value":[3]}`,
 		}, []*runtimev1.InvokePagesResponse{{StatusCode: 200, Items: items("1"), NextLink: ours}, {
 			StatusCode: 429, Error: &runtimev1.UpstreamError{Reason: "UPSTREAM_ERROR", Message: "no", RetryAfter: durationpb.New(time.Second)},
+			ListEnd: runtimev1.ListEnd_LIST_END_FAILED,
 		}}},
 		{"pages by offset", &runtimev1.InvokePagesRequest{OperationId: "Paged"}, map[string]string{
 			`Paged {"top":2}`: `200 {"rows":[1,2]}`, `Paged {"top":2,"skip":2}`: `200 {"rows":[3]}`,
-		}, []*runtimev1.InvokePagesResponse{{StatusCode: 200, Items: items("1", "2")}, {StatusCode: 200, Items: items("3")}}},
+		}, []*runtimev1.InvokePagesResponse{{StatusCode: 200, Items: items("1", "2"), NextInput: []byte(`{"skip":2}`)}, {StatusCode: 200, Items: items("3"), ListEnd: runtimev1.ListEnd_LIST_END_COMPLETE}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			row.req.Connection = name

@@ -46,6 +46,7 @@ func (p *Pages) InvokePages(req *runtimev1.InvokePagesRequest, stream grpc.Serve
 func (l *list) message(page *paging.Page) *runtimev1.InvokePagesResponse {
 	out := &runtimev1.InvokePagesResponse{
 		StatusCode: int32(page.Answer.Status), Error: upstreamError(page.Answer.Problem), NextLink: l.next(page.Next),
+		ListEnd: endOf(page.End), NextInput: page.Change,
 		Items: make([][]byte, 0, len(page.Items)),
 	}
 	for _, item := range page.Items {
@@ -70,14 +71,30 @@ func (p *Pages) All(ctx context.Context, c *pipeline.Call, link string, limits *
 		return nil, err
 	}
 	out := answer(&l.last)
+	out.ListEnd = endOf(all.End)
 	if all.Items == nil {
 		return out, nil
 	}
 	const media = "application/json"
 	out.Body = &httpbody.HttpBody{ContentType: media, Data: all.Items}
 	out.Headers = ofTheList(out.GetHeaders(), media)
-	out.NextLink = l.next(all.Next)
+	out.NextLink, out.NextInput = l.next(all.Next), all.Change
 	return out, nil
+}
+
+func endOf(e paging.End) runtimev1.ListEnd {
+	switch e {
+	case paging.Complete:
+		return runtimev1.ListEnd_LIST_END_COMPLETE
+	case paging.CutByItems:
+		return runtimev1.ListEnd_LIST_END_MAX_ITEMS
+	case paging.CutByPages:
+		return runtimev1.ListEnd_LIST_END_MAX_PAGES
+	case paging.Failed:
+		return runtimev1.ListEnd_LIST_END_FAILED
+	case paging.Open:
+	}
+	return runtimev1.ListEnd_LIST_END_UNSPECIFIED
 }
 
 // ofTheList leaves out what the header of the last page says of its own content.

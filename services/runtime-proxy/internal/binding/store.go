@@ -215,6 +215,12 @@ func (s *Store[R]) revision(ctx context.Context, now time.Time, name resource.Re
 	return compiled, err
 }
 
+// Revision returns what was compiled of a revision, for questions that are about no
+// connection. Its errors are those of the registry.
+func (s *Store[R]) Revision(ctx context.Context, name resource.Revision) (R, error) {
+	return s.revision(ctx, s.clock.Now(), name)
+}
+
 // DropConnection forgets a connection that changed.
 func (s *Store[R]) DropConnection(name resource.Connection) { s.leases.Invalidate(name) }
 

@@ -49,6 +49,11 @@ func (c *Claim) Lose(ctx context.Context) error {
 	return c.settle(ctx, record{state: unknown, fingerprint: c.record.fingerprint, repeatable: c.record.repeatable})
 }
 
+// Made keeps that the call was made, and how it failed after that.
+func (c *Claim) Made(ctx context.Context, how Failure) error {
+	return c.settle(ctx, record{state: made, fingerprint: c.record.fingerprint, repeatable: c.record.repeatable, answer: how.encode()})
+}
+
 // settle replaces the claim. If somebody else did, after the call's deadline, it is
 // theirs.
 func (c *Claim) settle(ctx context.Context, done record) error {

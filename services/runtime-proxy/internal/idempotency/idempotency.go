@@ -7,12 +7,14 @@
 //	…                                           // the call is to be made, and then one of
 //	err = claim.Complete(ctx, answer)           // it was answered for good
 //	err = claim.Release(ctx)                    // it did certainly not happen
+//	err = claim.Made(ctx, how)                  // it happened, and failed on our side after that
 //	err = claim.Lose(ctx)                       // it may have happened
 //
 // A key is known for 24 hours, to one caller on one connection. It stands for an
 // operation and its input, and is refused for any other. A call whose outcome is not
 // known, be it that its answer was lost or that the process died over it, keeps its
 // key: it is never made a second time, unless it was said of it that this is harmless.
+// Neither is one that was answered by the API and failed after that.
 //
 // What is kept is the answer, which may hold personal data, and hashes: neither
 // input nor key nor the caller's name. It is not encrypted, as little as other
@@ -20,7 +22,9 @@
 package idempotency
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -47,8 +51,11 @@ const (
 	grace = 5 * time.Second
 	// maxWait is the longest that a caller is told to wait for another call.
 	maxWait = 10 * time.Second
-	// storeTime is how long the store may take, before a call and after it.
+	// storeTime is how long the store may take for each thing that it is asked: one that
+	// was slow to read leaves the time to write as it is.
 	storeTime = 2 * time.Second
+	// beginTime is how long all that comes before a call may take.
+	beginTime = 5 * time.Second
 	// maxRaces is how often a record is looked at anew because somebody else was
 	// faster.
 	maxRaces = 8
@@ -121,20 +128,26 @@ func New(store Store, clk clock.Clock) *Keeper { return &Keeper{store: store, cl
 // Begin claims the key of a call, on all processes at once. The errors are
 // IDEMPOTENCY_KEY_REUSED if it stands for another call; IDEMPOTENCY_KEY_IN_USE if
 // its call is under way (with a time to come back after), ended nobody knows how,
-// or had an answer that was too long to keep; and SERVICE_UNAVAILABLE if nothing
+// failed after the API had answered, or had an answer that was too long to keep; and SERVICE_UNAVAILABLE if nothing
 // can be found out: no promise is made then, and no call.
 func (k *Keeper) Begin(ctx context.Context, ask Ask) (*Claim, error) {
 	if ask.Key == "" || len(ask.Key) > MaxKey {
 		return nil, fault.Invalid(fault.ReasonInvalidArgument, "the idempotency key has %d bytes; use 1 to %d", len(ask.Key), MaxKey)
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	ctx, cancel := context.WithTimeout(ctx, beginTime)
 	defer cancel()
 	claim := &Claim{keeper: k, name: ask.name(), record: record{
-		state: underWay, fingerprint: ask.Fingerprint, deadline: ask.Deadline, repeatable: ask.Repeatable,
+		state: underWay, fingerprint: ask.Fingerprint, deadline: ask.Deadline, repeatable: ask.Repeatable, claim: rand.Text(),
 	}}
+	var lost error // of a claim that may have been written all the same
 	for range maxRaces {
-		found, version, err := k.store.Load(ctx, claim.name)
+		found, version, err := k.load(ctx, claim.name)
 		switch {
+		case lost != nil && (err != nil || !bytes.Equal(found, claim.record.encode())):
+			return nil, unavailable(lost)
+		case lost != nil:
+			claim.version = version
+			return claim, nil
 		case errors.Is(err, ErrNotFound):
 			version = 0
 		case err != nil:
@@ -148,15 +161,27 @@ func (k *Keeper) Begin(ctx context.Context, ask Ask) (*Claim, error) {
 				return claim, nil
 			}
 		}
-		claim.version, err = k.store.Save(ctx, claim.name, claim.record.encode(), version)
+		claim.version, err = k.save(ctx, claim.name, claim.record, version)
 		if err == nil {
 			return claim, nil
 		}
 		if !errors.Is(err, ErrConflict) {
-			return nil, unavailable(err)
+			lost = err // a claim that nobody knows of would keep the key until its call counts as over
 		}
 	}
 	return nil, inUse("another call with this idempotency key has just begun; try again in a moment").RetryAfter(time.Second)
+}
+
+func (k *Keeper) load(ctx context.Context, name string) ([]byte, uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	return k.store.Load(ctx, name)
+}
+
+func (k *Keeper) save(ctx context.Context, name string, r record, version uint64) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	return k.store.Save(ctx, name, r.encode(), version)
 }
 
 // judge says what an earlier record means to a call: its answer is given (true),
@@ -176,10 +201,13 @@ func (k *Keeper) judge(was record, ask Ask) (replay bool, err error) {
 			return false, inUse("a call with this idempotency key is under way; try again after the given time to get its answer").
 				With("outcome", "pending").RetryAfter(min(left, maxWait))
 		}
-	case unknown:
+	case unknown, made:
 	}
 	if was.repeatable {
 		return false, nil
+	}
+	if was.state == made {
+		return false, decodeFailure(was.answer).told()
 	}
 	return false, settled("unknown", "the call with this idempotency key may or may not have happened, its answer was lost; look before you make it again with a new key")
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/authn"
@@ -133,6 +134,22 @@ func TestTheSecondCall(t *testing.T) {
 		{"its process died", nil, 2 * time.Minute, nil, unclear},
 		{"its answer was lost", func(ctx context.Context, c *Claim) error { return c.Fail(ctx, lost, 1) }, 0, nil, unclear},
 		{"its caller left while it was sent", func(ctx context.Context, c *Claim) error { return c.Fail(ctx, context.Canceled, 1) }, 0, nil, unclear},
+		{
+			"it failed after the API had answered", func(ctx context.Context, c *Claim) error {
+				return c.Made(ctx, Failure{201, fault.ReasonPolicyFailed})
+			}, 0, nil,
+			want{reason: fault.ReasonIdempotencyKeyInUse, code: fault.CodeFailedPrecondition, outcome: "made", words: "was made, and the API answered it with 201; then it failed with POLICY_FAILED"},
+		},
+		{
+			"it failed after code had sent something", func(ctx context.Context, c *Claim) error {
+				return c.Made(ctx, Failure{0, fault.ReasonScriptFailed})
+			}, 0, nil,
+			want{reason: fault.ReasonIdempotencyKeyInUse, code: fault.CodeFailedPrecondition, outcome: "made", words: "custom code had sent something for it, and had it answered; then it failed with SCRIPT_FAILED"},
+		},
+		{"it failed after the API had answered, and may be repeated", func(ctx context.Context, c *Claim) error {
+			c.Repeatable(true)
+			return c.Made(ctx, Failure{200, fault.ReasonPolicyFailed})
+		}, 0, nil, fresh},
 		{"it was never sent", func(ctx context.Context, c *Claim) error {
 			return c.Fail(ctx, fault.Invalid(fault.ReasonInputInvalid, "x"), 0)
 		}, 0, nil, fresh},
@@ -351,6 +368,121 @@ func TestWhichAnswersAreKept(t *testing.T) {
 	}
 }
 
+// slow is a store that answers in the end: each time when the caller has given up, or
+// right away.
+type slow struct {
+	mu      sync.Mutex
+	value   []byte
+	version uint64
+	// saves says what becomes of each Save: 'k' keeps it, 'l' keeps it and loses the
+	// acknowledgement, 'd' drops it and hangs.
+	saves   string
+	load    time.Duration
+	granted []time.Duration // how long each Save might have taken
+}
+
+func (s *slow) Load(ctx context.Context, _ string) ([]byte, uint64, error) {
+	select {
+	case <-time.After(s.load):
+	case <-ctx.Done():
+		return nil, 0, ctx.Err()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.version == 0 {
+		return nil, 0, ErrNotFound
+	}
+	return s.value, s.version, nil
+}
+
+func (s *slow) Save(ctx context.Context, _ string, value []byte, version uint64) (uint64, error) {
+	deadline, _ := ctx.Deadline()
+	s.mu.Lock()
+	s.granted = append(s.granted, time.Until(deadline))
+	fate := s.saves[0]
+	s.saves = s.saves[1:]
+	if fate != 'd' {
+		if version != s.version {
+			s.mu.Unlock()
+			return 0, ErrConflict
+		}
+		s.value, s.version = value, s.version+1
+	}
+	now := s.version
+	s.mu.Unlock()
+	if fate == 'k' {
+		return now, nil
+	}
+	<-ctx.Done()
+	return 0, ctx.Err()
+}
+
+func (*slow) Delete(context.Context, string, uint64) error { return nil }
+
+// TestAHangingStoreHoldsNoCall: what it is asked has a time of its own each, the call is
+// refused after that, and a claim whose acknowledgement was lost is found again.
+func TestAHangingStoreHoldsNoCall(t *testing.T) {
+	for _, row := range []struct {
+		name, saves string
+		load        time.Duration
+		took        time.Duration
+		want        fault.Reason
+	}{
+		{"it takes its time to read", "k", 1500 * time.Millisecond, 1500 * time.Millisecond, ""},
+		{"it never writes", "d", 0, storeTime, fault.ReasonServiceUnavailable},
+		{"it writes, and does not say so", "l", 0, storeTime, ""},
+		{"it never reads", "k", time.Hour, storeTime, fault.ReasonServiceUnavailable},
+		{"it is slow in everything", "d", 1900 * time.Millisecond, beginTime, fault.ReasonServiceUnavailable},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := &slow{saves: row.saves, load: row.load}
+				start := time.Now()
+				claim, err := New(store, clocktest.New(noon)).Begin(t.Context(), order("k", "{}"))
+				if took := time.Since(start); fault.ReasonOf(err) != row.want || took != row.took {
+					t.Fatalf("after %v: %v", took, err)
+				}
+				for _, granted := range store.granted {
+					if granted != storeTime {
+						t.Errorf("it had %v to write, want %v", granted, storeTime)
+					}
+				}
+				if err != nil {
+					return
+				}
+				store.saves = "k"
+				ok(t, claim.Complete(t.Context(), []byte("done"))) // with the version that it really has
+				if got := decode(store.value); string(got.answer) != "done" {
+					t.Errorf("kept %q", got.answer)
+				}
+			})
+		})
+	}
+}
+
+// TestALostClaimIsNotTakenForAnothersLikeIt: two callers with the same call at the same
+// moment.
+func TestALostClaimIsNotTakenForAnothersLikeIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &slow{saves: "k"}
+		k := New(store, clocktest.New(noon))
+		first := mustBegin(t, k, order("k", "{}"))
+		twin := store.value
+		store.value, store.version, store.saves = nil, 0, "d"
+		go func() {
+			time.Sleep(time.Second) // while the second one waits for the store
+			store.mu.Lock()
+			defer store.mu.Unlock()
+			store.value, store.version = twin, 1
+		}()
+		if _, err := k.Begin(t.Context(), order("k", "{}")); fault.ReasonOf(err) != fault.ReasonServiceUnavailable {
+			t.Errorf("the other's claim counts as its own: %v", err)
+		}
+		store.saves = "k"
+		ok(t, first.Complete(t.Context(), nil))
+	})
+}
+
 func TestKeysHaveALength(t *testing.T) {
 	k := New(nil, clocktest.New(noon))
 	for _, key := range []string{"", strings.Repeat("x", MaxKey+1)} {
@@ -371,7 +503,7 @@ func (b *broken) Load(context.Context, string) ([]byte, uint64, error) { return 
 
 func (b *broken) Save(_ context.Context, _ string, value []byte, _ uint64) (uint64, error) {
 	b.saves = append(b.saves, len(value))
-	if len(value) > head+10 {
+	if len(value) > head+40 {
 		return 0, errors.New("maximum bytes exceeded")
 	}
 	return 1, b.save
@@ -397,7 +529,7 @@ func TestAStoreThatFails(t *testing.T) {
 	t.Run("to take a long answer: that it came is kept", func(t *testing.T) {
 		store := &broken{load: ErrNotFound}
 		claim := mustBegin(t, New(store, clocktest.New(noon)), order("k", "{}"))
-		ok(t, claim.Complete(t.Context(), bytes.Repeat([]byte("x"), 11)))
+		ok(t, claim.Complete(t.Context(), bytes.Repeat([]byte("x"), 41)))
 		if n := len(store.saves); n != 3 || store.saves[2] != head {
 			t.Errorf("saved %v", store.saves)
 		}

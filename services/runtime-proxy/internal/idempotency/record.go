@@ -13,6 +13,7 @@ const (
 	answered
 	answeredAtLength
 	unknown
+	made
 )
 
 // record is what is kept of a call.
@@ -21,14 +22,15 @@ type record struct {
 	fingerprint Fingerprint
 	repeatable  bool      // making the call twice does no harm; of those without an answer
 	deadline    time.Time // only while it is under way
-	answer      []byte    // only if it is answered
+	claim       string    // only while it is under way: tells a claim from others like it
+	answer      []byte    // if it is answered; of one that was made and then failed its [Failure]
 }
 
 // repeatableBit of the byte of state says that the call is repeatable.
 const repeatableBit = 1 << 7
 
 // format is the first byte of a record. It changes with the layout: a byte of
-// state, the fingerprint, the deadline in Unix milliseconds, the answer.
+// state, the fingerprint, the deadline in Unix milliseconds, the claim or the answer.
 const format = 1
 
 // head is the length of all but the answer.
@@ -47,7 +49,7 @@ func (r record) encode() []byte {
 		deadline = uint64(r.deadline.UnixMilli())
 	}
 	out = binary.BigEndian.AppendUint64(out, deadline)
-	return append(out, r.answer...)
+	return append(append(out, r.claim...), r.answer...)
 }
 
 // decode reads a record. One that cannot be read fits no call, so that its key is
@@ -60,6 +62,10 @@ func decode(b []byte) record {
 		state: state(b[1] &^ repeatableBit), repeatable: b[1]&repeatableBit != 0, fingerprint: Fingerprint(b[2 : 2+len(Fingerprint{})]),
 	}
 	r.deadline = time.UnixMilli(int64(binary.BigEndian.Uint64(b[head-8:])))
-	r.answer = b[head:]
+	if r.state == underWay {
+		r.claim = string(b[head:])
+	} else {
+		r.answer = b[head:]
+	}
 	return r
 }

@@ -250,9 +250,24 @@ func (m *Maker) withoutSecrets(query string) string {
 	return strings.Trim(req.Query, "&")
 }
 
+const (
+	refusal = "the link cannot be followed: "
+	remedy  = "; use a link as an answer of this connection gave it"
+)
+
+// Why returns the clause that says what is wrong with a link, empty for an error that
+// [Invalid] has not made.
+func Why(err error) string {
+	f := fault.From(err)
+	if err == nil || f.Reason() != fault.ReasonLinkInvalid {
+		return ""
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(f.Message(), refusal), remedy)
+}
+
 // Invalid makes the one kind of error that a link can be. The format says in one
 // clause what is wrong with it.
 func Invalid(format string, args ...any) error {
-	return fault.Invalid(fault.ReasonLinkInvalid, "the link cannot be followed: "+format+"; use a link as an answer of this connection gave it", args...).
+	return fault.Invalid(fault.ReasonLinkInvalid, refusal+format+remedy, args...).
 		Field("link", "must be a link that an answer of this connection held")
 }

@@ -2,6 +2,7 @@ package paging
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 )
@@ -17,18 +18,23 @@ type Collected struct {
 	Count int
 	// Pages is the number of pages that were read.
 	Pages int
-	// More says that the list goes on past the limits.
+	// End is what the list ended with, see [Page].
+	End End
+	// More says that the list may go on past the limits.
 	More bool
 	// Next is where it goes on, see [Page].
 	Next string
+	// Change is what of the input makes another call go on there, see [Page].
+	Change []byte
 }
 
 // Collect follows the list and puts its items into one array. A list that does not
-// fit is UPSTREAM_RESPONSE_TOO_LARGE.
+// fit is UPSTREAM_RESPONSE_TOO_LARGE. An error after the first page says in its
+// metadata how much had come before: "pages_read" and "items_read".
 func (w *Walker) Collect(ctx context.Context, first Ask) (*Collected, error) {
 	out := &Collected{Items: []byte{'['}}
 	err := w.Run(ctx, first, func(p *Page) error {
-		out.Last, out.More, out.Next = p.Answer, p.More, p.Next
+		out.Last, out.End, out.More, out.Next, out.Change = p.Answer, p.End, p.More, p.Next, p.Change
 		out.Pages++
 		for _, item := range p.Items {
 			if len(out.Items)+len(item)+2 > MaxCollected {
@@ -43,6 +49,9 @@ func (w *Walker) Collect(ctx context.Context, first Ask) (*Collected, error) {
 		}
 		return nil
 	})
+	if err != nil && out.Pages > 0 {
+		return nil, fault.From(err).With("pages_read", strconv.Itoa(out.Pages)).With("items_read", strconv.Itoa(out.Count))
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -49,6 +49,9 @@ type Ask struct {
 	// Link is the absolute URL at the API to call instead of the one that the input
 	// makes; empty for none. The input still makes header and body.
 	Link string
+	// Change is what makes Input of the input of the page before, a JSON merge patch
+	// (RFC 7396); empty for a first page, and for a link.
+	Change []byte
 }
 
 // Answer is what the API answered.
@@ -89,6 +92,23 @@ func (l Limits) withDefaults() Limits {
 	return Limits{Items: min(cmp.Or(l.Items, DefaultItems), MaxItems), Pages: min(cmp.Or(l.Pages, DefaultPages), MaxPages)}
 }
 
+// End is what a list ends with.
+type End int
+
+// What a list ends with.
+const (
+	// Open is the end of nothing: the next page follows.
+	Open End = iota
+	// Complete is the end of the API's list.
+	Complete
+	// CutByItems is the limit of items: more may follow at the API.
+	CutByItems
+	// CutByPages is the limit of pages: more may follow at the API.
+	CutByPages
+	// Failed is an answer of 400 or more.
+	Failed
+)
+
 // Page is one page of a list.
 type Page struct {
 	// Answer is what the API answered.
@@ -96,12 +116,20 @@ type Page struct {
 	// Items are the items of the page, parts of the answer's body. Empty if the
 	// API reported a failure, which is always the last page.
 	Items []jsontext.Value
-	// More says that the list goes on, whether or not it is followed.
+	// End says whether the list ends with this page, and why.
+	End End
+	// More says that the list may go on, whether or not it is followed: APIs with
+	// offsets or page numbers, but without totals, only show it with the next page.
 	More bool
 	// Next is the absolute URL of the next page, for styles that have one; empty
 	// if the list does not go on, and also if the limit of items cut this page: who
 	// went on there would miss the rest of it.
 	Next string
+	// Change is what of the input another call has to change to go on after this
+	// page, a JSON merge patch, for styles whose pages are asked for with inputs; empty
+	// if the list does not go on. If the limit of items cut this page, it leads to
+	// the first item that was left out, or is empty where no input could.
+	Change []byte
 }
 
 // Walker follows one list. It is used by one goroutine, once.
@@ -140,20 +168,26 @@ func (w *Walker) Run(ctx context.Context, first Ask, yield func(*Page) error) er
 			return err
 		}
 		left -= len(page.Items)
+		if page.End == Open && left <= 0 {
+			page.End = CutByItems
+		} else if page.End == Open && number >= limits.Pages {
+			page.End = CutByPages
+		}
 		if err := yield(page); err != nil {
 			return err
 		}
-		if next == nil || left <= 0 || number >= limits.Pages {
+		if page.End != Open {
 			return nil
 		}
 		ask = *next
 	}
 }
 
-// page reads an answer. next is nil if the list ends, or cannot be gone on with.
+// page reads an answer. next is nil unless the page is [Open].
 func (w *Walker) page(style style, asked Ask, answer *Answer, left int) (page *Page, next *Ask, err error) {
-	page = &Page{Answer: answer}
+	page = &Page{Answer: answer, End: Complete}
 	if answer.Problem != nil || answer.Status >= http.StatusBadRequest {
+		page.End = Failed
 		return page, nil, nil
 	}
 	items, cut, err := w.items(answer, left)
@@ -162,7 +196,7 @@ func (w *Walker) page(style style, asked Ask, answer *Answer, left int) (page *P
 	}
 	page.Items = items
 	if cut {
-		page.More = true
+		page.More, page.End, page.Change = true, CutByItems, style.within(asked, items)
 		return page, nil, nil
 	}
 	if answer.Alone {
@@ -171,7 +205,7 @@ func (w *Walker) page(style style, asked Ask, answer *Answer, left int) (page *P
 	if next, err = style.next(asked, answer, items); err != nil || next == nil {
 		return page, nil, err
 	}
-	page.More, page.Next = true, next.Link
+	page.More, page.End, page.Next, page.Change = true, Open, next.Link, next.Change
 	return page, next, nil
 }
 

@@ -19,6 +19,9 @@ type style interface {
 	first(ask Ask) Ask
 	// next makes the next one; nil at the end of the list.
 	next(asked Ask, answer *Answer, items []jsontext.Value) (*Ask, error)
+	// within returns the change of the input that goes on inside of a page of which
+	// items were taken, see [Page]; nil where no input leads there.
+	within(asked Ask, items []jsontext.Value) []byte
 }
 
 func styleOf(op *connectorv1.Operation) style {
@@ -73,6 +76,13 @@ func (l *linked) next(asked Ask, answer *Answer, _ []jsontext.Value) (*Ask, erro
 		return nil, err
 	}
 	return &Ask{Link: link, Input: asked.Input}, nil
+}
+
+func (*linked) within(Ask, []jsontext.Value) []byte { return nil }
+
+// ask makes the question that differs from another one in one input.
+func ask(asked Ask, op *connectorv1.Operation, name string, value jsontext.Value) *Ask {
+	return &Ask{Input: with(asked.Input, op, name, value), Change: with(nil, op, name, value)}
 }
 
 // pageSize is how many items a page was asked to have; 0 if nobody said.
@@ -147,7 +157,12 @@ func (o *offsets) next(asked Ask, answer *Answer, items []jsontext.Value) (*Ask,
 	if err := o.check(items); err != nil {
 		return nil, err
 	}
-	return &Ask{Input: with(asked.Input, o.op, o.p.GetOffsetInput(), number(before+count))}, nil
+	return ask(asked, o.op, o.p.GetOffsetInput(), number(before+count)), nil
+}
+
+func (o *offsets) within(asked Ask, items []jsontext.Value) []byte {
+	before, _ := whole(asked.Input, o.p.GetOffsetInput())
+	return with(nil, o.op, o.p.GetOffsetInput(), number(before+int64(len(items))))
 }
 
 // numbers counts pages.
@@ -175,8 +190,10 @@ func (n *numbers) next(asked Ask, answer *Answer, items []jsontext.Value) (*Ask,
 	if err := n.check(items); err != nil {
 		return nil, err
 	}
-	return &Ask{Input: with(asked.Input, n.op, n.p.GetPageInput(), number(page+1))}, nil
+	return ask(asked, n.op, n.p.GetPageInput(), number(page+1)), nil
 }
+
+func (*numbers) within(Ask, []jsontext.Value) []byte { return nil }
 
 // cursors hands tokens back.
 type cursors struct {
@@ -203,7 +220,19 @@ func (c *cursors) next(asked Ask, answer *Answer, items []jsontext.Value) (*Ask,
 	if err := c.seen.add("cursor", dotpath.Text(token)); err != nil {
 		return nil, err
 	}
-	return &Ask{Input: with(asked.Input, c.op, c.p.GetCursorInput(), token)}, nil
+	return ask(asked, c.op, c.p.GetCursorInput(), token), nil
+}
+
+// within goes on after any item where items are the tokens.
+func (c *cursors) within(_ Ask, items []jsontext.Value) []byte {
+	if c.p.GetCursorPath() != "" || c.p.GetItemCursorPath() == "" || len(items) == 0 {
+		return nil
+	}
+	token, ok := dotpath.Find(items[len(items)-1], c.p.GetItemCursorPath())
+	if !ok || !isToken(token) || len(token) > maxLink {
+		return nil
+	}
+	return with(nil, c.op, c.p.GetCursorInput(), token)
 }
 
 // token returns the token of the next page, a scalar.
@@ -225,8 +254,10 @@ func (c *cursors) token(answer *Answer, items []jsontext.Value) (jsontext.Value,
 	if name := c.p.GetCursorHeader(); !ok && name != "" && answer.Header.Get(name) != "" {
 		v, ok = text(answer.Header.Get(name)), true
 	}
-	return v, ok && slices.Contains([]jsontext.Kind{'"', '0'}, v.Kind())
+	return v, ok && isToken(v)
 }
+
+func isToken(v jsontext.Value) bool { return slices.Contains([]jsontext.Kind{'"', '0'}, v.Kind()) }
 
 func wholeAt(body []byte, path string) (int64, bool) {
 	if path == "" {

@@ -2,6 +2,7 @@ package paging_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -248,6 +249,95 @@ func TestLimits(t *testing.T) {
 				t.Errorf("%d items, %d pages, last %q", items, pages, story(last))
 			}
 		})
+	}
+}
+
+func either(change []byte, input string) []byte {
+	if len(change) > 0 {
+		return change
+	}
+	return []byte(input)
+}
+
+// TestWhatGoesOnAfterALimit: with what a cut list says, another one reads exactly what
+// is left; where nothing could, it says nothing.
+func TestWhatGoesOnAfterALimit(t *testing.T) {
+	// numbered has seven items in pages of three, and every way to ask for the next one.
+	numbered := func(_ context.Context, ask paging.Ask) (*paging.Answer, error) {
+		var in struct {
+			Skip, Page int
+			After      string
+			Body       struct{ Skip int }
+		}
+		if len(ask.Input) > 0 {
+			if err := json.Unmarshal(ask.Input, &in); err != nil {
+				return nil, err
+			}
+		}
+		from := in.Skip + in.Body.Skip + 3*in.Page
+		_, _ = fmt.Sscan(in.After, &from)
+		_, _ = fmt.Sscanf(ask.Link, "https://api.example/%d", &from)
+		var items []string
+		for n := from; n < min(from+3, 7); n++ {
+			items = append(items, fmt.Sprintf(`{"id":%d}`, n+1))
+		}
+		next := ""
+		if from+3 < 7 {
+			next = fmt.Sprintf(`,"next":"https://api.example/%d","token":"%d"`, from+3, from+3)
+		}
+		return &paging.Answer{Status: 200, Body: fmt.Appendf(nil, `{"items":[%s],"total":7,"pages":3%s}`, strings.Join(items, ","), next)}, nil
+	}
+	for _, row := range []struct {
+		name, pagination, input string
+		items, pages            string // what goes on after 4 items, and after 1 page
+	}{
+		{"links", "", `{}`, "", "https://api.example/3"},
+		{"offsets", `{"offset":{"offsetInput":"skip","totalPath":"total"}}`, `{}`, `{"skip":4}`, `{"skip":3}`},
+		{"offsets inside the body", `{"offset":{"offsetInput":"/body/skip","totalPath":"total"}}`, `{"body":{"q":"x"}}`, `{"body":{"skip":4}}`, `{"body":{"skip":3}}`},
+		{"page numbers", `{"pageNumber":{"pageInput":"page","totalPagesPath":"pages"}}`, `{}`, "", `{"page":1}`},
+		{"cursors", `{"cursor":{"cursorInput":"after","cursorPath":"token"}}`, `{}`, "", `{"after":"3"}`},
+		{"cursors of items", `{"cursor":{"cursorInput":"after","itemCursorPath":"id"}}`, `{}`, `{"after":"4"}`, `{"after":"3"}`},
+	} {
+		for _, limit := range []struct {
+			limits paging.Limits
+			end    paging.End
+			want   string
+			count  int
+		}{{paging.Limits{Items: 4}, paging.CutByItems, row.items, 4}, {paging.Limits{Pages: 1}, paging.CutByPages, row.pages, 3}} {
+			t.Run(fmt.Sprintf("%s, %+v", row.name, limit.limits), func(t *testing.T) {
+				w := paging.Walker{Call: numbered, Operation: operation(t, row.pagination), Limits: limit.limits}
+				got, err := w.Collect(t.Context(), paging.Ask{Input: []byte(row.input)})
+				if err != nil || got.Count != limit.count || got.End != limit.end || !got.More || got.Next+string(got.Change) != limit.want {
+					t.Fatalf("collected %+v, goes on with %s%s, %v", got, got.Next, got.Change, err)
+				}
+				if limit.want == "" {
+					return
+				}
+				rest := paging.Walker{Call: numbered, Operation: w.Operation}
+				left, err := rest.Collect(t.Context(), paging.Ask{Input: either(got.Change, row.input), Link: got.Next})
+				if err != nil || left.End != paging.Complete || left.More || len(left.Change) > 0 {
+					t.Fatalf("the rest: %+v, %v", left, err)
+				}
+				var ids []struct{ ID int }
+				whole := strings.TrimSuffix(string(got.Items), "]") + "," + strings.TrimPrefix(string(left.Items), "[")
+				if err := json.Unmarshal([]byte(whole), &ids); err != nil || len(ids) != 7 || ids[0].ID != 1 || ids[6].ID != 7 {
+					t.Errorf("together %s, %v", whole, err)
+				}
+			})
+		}
+	}
+}
+
+func TestAListThatBreaksSaysHowMuchHadCome(t *testing.T) {
+	w := paging.Walker{Operation: operation(t, ""), Call: func(ctx context.Context, ask paging.Ask) (*paging.Answer, error) {
+		if ask.Link == "https://api.example/2" {
+			return nil, fault.Deadline(fault.ReasonUpstreamTimeout, "too slow")
+		}
+		return endless(ctx, ask)
+	}}
+	_, err := w.Collect(t.Context(), paging.Ask{})
+	if meta := fault.From(err).Meta(); fault.ReasonOf(err) != fault.ReasonUpstreamTimeout || meta["pages_read"] != "2" || meta["items_read"] != "6" {
+		t.Errorf("error %v with %v", err, meta)
 	}
 }
 

@@ -78,6 +78,9 @@ type Call struct {
 	URL string
 	// NextLink is where a list goes on, a link of ours; empty if it does not.
 	NextLink string
+	// LocationFault says why the Location of an answer that keeps the state of a poll
+	// cannot be followed, a clause; empty if it can, or is none.
+	LocationFault string
 	// Replayed means that the API was not asked for this answer.
 	Replayed bool
 	// Attempts is how often the request was sent.

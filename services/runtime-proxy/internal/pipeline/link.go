@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/links"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/paging"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/request"
 )
@@ -86,6 +87,17 @@ func placeLocation(ctx context.Context, c *Call, next Next) error {
 		if absolute, ok := resolve(c.URL, location); ok {
 			c.Response.Header.Set("Location", absolute)
 		}
+	}
+	return next(ctx, c)
+}
+
+// checkLocation finds out whether the link under which an API keeps the state of a
+// trigger can be followed: whoever polls wants to know before the next poll.
+func (p *Pipeline) checkLocation(ctx context.Context, c *Call, next Next) error {
+	location := c.Response.Header.Get("Location")
+	if c.Response.Status < http.StatusMultipleChoices && location != "" {
+		_, err := p.Linked(ctx, c.Binding, c.OperationID, location)
+		c.LocationFault = links.Why(err)
 	}
 	return next(ctx, c)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/idempotency"
 )
 
 // Made is what a failure becomes that came after the API had answered: it says that the
@@ -30,6 +31,16 @@ func (c *Call) tellBegun(err error) error {
 	}
 	const lead = "custom code had sent something before, and had it answered, so look at what it did instead of calling again"
 	return told(fault.From(err), lead, false).With("outcome", "made")
+}
+
+// failureOf reads from a failure what [Made] and tellBegun have said: whether the call was
+// made, and how it was answered.
+func failureOf(err error) (how idempotency.Failure, made bool) {
+	f := fault.From(err)
+	meta := f.Meta()
+	how.Reason = f.Reason()
+	how.Status, _ = strconv.Atoi(meta["upstream_status"]) // none of what code sent
+	return how, meta["outcome"] == "made"
 }
 
 // told repeats a failure with what came before it.

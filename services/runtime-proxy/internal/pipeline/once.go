@@ -55,7 +55,11 @@ func (p *Pipeline) exchangeOnce(ctx context.Context, c *Call, exchange Next) err
 	settle := context.WithoutCancel(ctx)        // what is known must be kept, whoever has left
 	switch {
 	case err != nil:
-		_ = claim.Fail(settle, err, c.Attempts) // what cannot be kept counts as unknown
+		if how, made := failureOf(err); made {
+			_ = claim.Made(settle, how)
+		} else {
+			_ = claim.Fail(settle, err, c.Attempts) // what cannot be kept counts as unknown
+		}
 	case !p.outcome(c).Final():
 		_ = claim.Release(settle)
 	default:

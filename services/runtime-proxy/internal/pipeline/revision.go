@@ -58,6 +58,7 @@ type operation struct {
 	safe         bool   // changes nothing, by what is sent too
 	unforeseen   bool   // code or policies may send requests of their own
 	cacheable    bool   // answers may be kept
+	native       bool   // the API keeps the state of polls in the Location of its answers
 	polls        bool   // a call is a poll by the policy pollingtrigger
 	lookedBackAt bool   // something looks at the request after it was sent
 }
@@ -141,6 +142,7 @@ func (op *operation) settle() {
 	op.asksOnly = source.GetSafety().GetSafe() || safeMethod(op.plan.Method())
 	op.safe = op.asksOnly && op.trusts(op.sent, safeMethod)
 	op.polls = op.policies.Polling() && source.GetKind() == connectorv1.OperationKind_OPERATION_KIND_POLLING_TRIGGER
+	op.native = source.GetTrigger().GetPolling().GetProtocol() == connectorv1.PollingProtocol_POLLING_PROTOCOL_NATIVE
 	changes := op.script != nil && op.script.Has(after)
 	op.lookedBackAt = len(op.policies.Response) > 0 || op.polls || changes
 	op.linksBody = paging.NamesLink(source)

@@ -51,6 +51,7 @@ func (p *Pipeline) exchangeSteps(op *operation) Next {
 		when(op.script != nil && op.script.Has(after), p.runAfter),
 		when(op.linksBody, p.linkBody),
 		p.linkAnswer,
+		when(op.native, p.checkLocation),
 		p.reportState,
 		hideSecrets,
 	)

@@ -64,6 +64,7 @@ func (a *Arguments) prescribed(input string) jsontext.Value {
 type violations struct {
 	operation string
 	list      []fault.Violation
+	byType    []int // of the list, see [Fault]
 	hints     nearest.Hints
 }
 
@@ -74,6 +75,14 @@ func (v *violations) add(field, description string) {
 	if !v.full() {
 		v.list = append(v.list, fault.Violation{Field: field, Description: description})
 	}
+}
+
+// addByType adds what no other value of the same type would mend.
+func (v *violations) addByType(field, description string) {
+	if !v.full() {
+		v.byType = append(v.byType, len(v.list))
+	}
+	v.add(field, description)
 }
 
 // once adds what is wrong with a field, unless something is known about it already:
@@ -141,23 +150,33 @@ func (o *Operation) ReadPrescribed(input, constants []byte) (*Arguments, error) 
 	if len(constants) > 0 {
 		args.constants = members(constants)
 	}
-	if len(input) > 0 {
-		list, err := readObject(input)
-		if err != nil {
-			found.add(mistake(err))
-			return nil, found.err()
-		}
-		if o.assign(list, args, found); found.full() {
-			return nil, found.err()
-		}
+	if !o.take(input, args) {
+		return nil, found.err()
 	}
-	o.complete(args, found)
 	if len(found.list) > 0 {
 		// What only shows when it is written belongs into the same answer.
 		o.write(args, &request.Request{}, found)
 		return nil, found.err()
 	}
 	return args, nil
+}
+
+// take gives an input to the arguments and completes it. False means that something is
+// wrong with which nothing more can be found.
+func (o *Operation) take(input []byte, args *Arguments) bool {
+	found := &args.found
+	if len(input) > 0 {
+		list, err := readObject(input)
+		if err != nil {
+			found.add(mistake(err))
+			return false
+		}
+		if o.assign(list, args, found); found.full() {
+			return false
+		}
+	}
+	o.complete(args, found)
+	return true
 }
 
 // mistake says where JSON text is wrong and how, without repeating its values.
@@ -195,7 +214,7 @@ func (o *Operation) assign(list []member, args *Arguments, found *violations) {
 			if found.full() {
 				return
 			}
-			found.add(m.name, o.unknownInput(m.name, &found.hints))
+			found.addByType(m.name, o.unknownInput(m.name, &found.hints))
 		}
 	}
 }

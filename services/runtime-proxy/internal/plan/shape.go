@@ -133,7 +133,7 @@ func (s *shape) check(field string, v jsontext.Value, authored authored, found *
 		return
 	}
 	if !s.fits(v) {
-		found.add(field, "must be "+article(s.types)+", not "+typeOf(v))
+		found.addByType(field, "must be "+article(s.types)+", not "+typeOf(v))
 		return
 	}
 	if len(s.enum) == 0 || authored != nil && authored(nil) {

@@ -140,8 +140,12 @@ func (e *explainer) explain(failure *jsonschema.ValidationError) {
 		return
 	case *kind.AdditionalProperties:
 		for _, name := range slices.Sorted(slices.Values(k.Properties)) {
-			found.add(inside(name), "is not known to the operation")
+			found.addByType(inside(name), "is not known to the operation")
 		}
+		return
+	}
+	if _, wrongType := failure.ErrorKind.(*kind.Type); wrongType {
+		found.addByType(path, describe(failure.ErrorKind))
 		return
 	}
 	if len(failure.Causes) == 0 {

@@ -84,7 +84,7 @@ func newRigOn(t testing.TB) *rig {
 func (r *rig) restart(on kv.Store) {
 	r.store = store.New(on, events.Message, func() {})
 	r.Triggers = core.New(r.config, core.Ports{
-		Store: r.store, Runtime: r.api, Lists: r.api, Connections: r, Definitions: r, Environments: places{r},
+		Store: r.store, Runtime: r.api, Lists: r.api, Inputs: r.api, Connections: r, Definitions: r, Environments: places{r},
 		Events: events.NewLog(r.bus), Past: past{r}, Schedules: r.schedules, Keys: r.keys, Clock: r.clock,
 		NewUID: func() string { r.uids++; return fmt.Sprintf("%032x", r.uids) },
 		Dice:   func() float64 { return 0 },

@@ -21,6 +21,56 @@ type told struct {
 	header   http.Header
 }
 
+// strayed is what the runtime says of a Location at another host.
+const strayed = "it leads elsewhere than to the connection's API"
+
+// TestASubscriptionWhoseStateCannotBeFollowedIsNotMade: the first poll would be the
+// first failure.
+func TestASubscriptionWhoseStateCannotBeFollowedIsNotMade(t *testing.T) {
+	r := newRig(t)
+	broken := strayed
+	r.api.Set(func(a *inventorytest.API) {
+		a.Refuse = func(core.Call) *core.Answer {
+			return &core.Answer{
+				Status: http.StatusAccepted, Header: http.Header{"Location": {"https://elsewhere.example/1"}},
+				Revision: inventorytest.Revision, LocationFault: broken,
+			}
+		}
+	})
+	_, err := r.Create(t.Context(), ann, draft("items", inventorytest.Native))
+	if fault.ReasonOf(err) != fault.ReasonTriggerNotSupported || !strings.Contains(err.Error(), strayed) || !strings.Contains(err.Error(), "has to name that server") {
+		t.Errorf("err = %v", err)
+	}
+	if _, err := r.Get(t.Context(), ann, named("items")); fault.ReasonOf(err) != fault.ReasonSubscriptionNotFound {
+		t.Errorf("it exists: %v", err)
+	}
+
+	// One that begins later says so at its baseline, and begins when the API is put right.
+	d := draft("later", inventorytest.Native)
+	d.Recurrence.Start = r.clock.Now().Add(time.Minute)
+	if _, err := r.Create(t.Context(), ann, d); err != nil {
+		t.Fatal(err)
+	}
+	r.clock.Advance(time.Minute)
+	poll := func() {
+		t.Helper()
+		s := r.get("later")
+		r.clock.Advance(s.Polling.Cursor.Next.Sub(r.clock.Now()))
+		if _, err := r.Poll(t.Context(), s.UID, s.Polling.Cursor.Next); err != nil {
+			t.Fatal(err)
+		}
+	}
+	poll()
+	if state, why := r.get("later").State(); state != core.StateError || !strings.Contains(why, strayed) {
+		t.Errorf("state %v %q", state, why)
+	}
+	r.api.Set(func(*inventorytest.API) { broken = "" })
+	poll()
+	if state, why := r.get("later").State(); state != core.StateActive || !r.get("later").Polling.Cursor.Baseline {
+		t.Errorf("state %v %q", state, why)
+	}
+}
+
 // tell makes the API give answers, the last one for ever, and returns the links that
 // it is asked under.
 func (r *rig) tell(answers ...told) *[]string {

@@ -107,11 +107,8 @@ func (t *Triggers) look(ctx context.Context, s Subscription, known polling.Seen,
 	}
 	call := s.call(s.Operation, input)
 	call.Behalf, call.Fresh, call.Link = behalf, true, cursor.State
-	answer, err := t.Runtime.Invoke(ctx, call)
+	answer, err := t.ask(ctx, call)
 	if err != nil {
-		return sight{}, err
-	}
-	if err := usable(answer); err != nil {
 		return sight{}, err
 	}
 	seen := sight{rules: cursor.Rules, revision: cursor.Revision, mediaType: answer.Header.Get("Content-Type")}
@@ -130,10 +127,7 @@ func (t *Triggers) look(ctx context.Context, s Subscription, known polling.Seen,
 	if call.Link != "" && !seen.linked {
 		// The link was that of another protocol: it leads to a part of the list.
 		call.Link = ""
-		if answer, err = t.Runtime.Invoke(ctx, call); err != nil {
-			return sight{}, err
-		}
-		if err := usable(answer); err != nil {
+		if answer, err = t.ask(ctx, call); err != nil {
 			return sight{}, err
 		}
 	}
@@ -141,6 +135,9 @@ func (t *Triggers) look(ctx context.Context, s Subscription, known polling.Seen,
 	// Where the protocol is another than before, nothing tells old from new.
 	seen.anew = !cursor.Baseline || before == nil || before.Linked() != seen.linked
 	if seen.linked {
+		if seen.anew && answer.LocationFault != "" {
+			return sight{}, unreachable(s, answer.LocationFault)
+		}
 		if err := seen.follow(protocol, cursor, answer); err != nil {
 			return sight{}, err
 		}
@@ -148,6 +145,15 @@ func (t *Triggers) look(ctx context.Context, s Subscription, known polling.Seen,
 		return seen, err
 	}
 	return t.readList(ctx, readable{s.Polling.Cursor, known, protocol}, call, answer, seen)
+}
+
+// ask calls an API for an answer that can hold items.
+func (t *Triggers) ask(ctx context.Context, call Call) (Answer, error) {
+	answer, err := t.Runtime.Invoke(ctx, call)
+	if err != nil {
+		return Answer{}, err
+	}
+	return answer, usable(answer)
 }
 
 // lookAgain asks, for a baseline, what the link of the first answer shows at once: that
@@ -166,6 +172,14 @@ func (t *Triggers) lookAgain(ctx context.Context, protocol polling.Protocol, cal
 		return err
 	}
 	return seen.follow(protocol, Cursor{State: seen.state}, answer)
+}
+
+// unreachable is the answer to a baseline that no poll could go on from.
+func unreachable(s Subscription, why string) error {
+	return fault.Precondition(fault.ReasonTriggerNotSupported,
+		"trigger %q cannot be polled: its API answered with a link (Location) to its next answer that is not followed with the connection's credential: %s; "+
+			"the connector has to name that server and path, or the connection the server that the API's links lead to", s.Operation, why).
+		With("operation", s.Operation)
 }
 
 // readable is what a list is read with.

@@ -173,6 +173,24 @@ type Runtime interface {
 	Invoke(ctx context.Context, c Call) (Answer, error)
 }
 
+// Inputs knows what operations take.
+type Inputs interface {
+	// Faults returns what calls of an operation would have against each input, and calls
+	// nothing. Its errors say that the operation cannot be called at all
+	// (CUSTOM_CODE_REQUIRED, OPERATION_NOT_SUPPORTED), or that nobody can tell now.
+	Faults(ctx context.Context, revision resource.Revision, operation string, inputs [][]byte) ([][]InputFault, error)
+}
+
+// InputFault is why an input does not fit at one place.
+type InputFault struct {
+	// Field is the place: "id", "body.items[2].name".
+	Field string
+	// Description is what is wrong, the rest of a sentence.
+	Description string
+	// ByType is true if no other value of the same type would do there.
+	ByType bool
+}
+
 // Lists follows lists whose pages are asked for with inputs.
 type Lists interface {
 	// Pages calls an operation and hands its pages to take, in their order, until it
@@ -234,6 +252,9 @@ type Answer struct {
 	Replayed bool
 	// NextLink is where a list goes on; empty at its end.
 	NextLink string
+	// LocationFault says why the header Location of an answer with which the API keeps
+	// the state of polls cannot be followed, a clause; empty if it can.
+	LocationFault string
 }
 
 // Refusal is what an answer that reports a failure means.
@@ -300,7 +321,9 @@ type Ports struct {
 	Store   Store
 	Runtime Runtime
 	// Lists follows lists; it is the runtime too.
-	Lists       Lists
+	Lists Lists
+	// Inputs tries what mappings make; it is the runtime too.
+	Inputs      Inputs
 	Connections Connections
 	Definitions Definitions
 	// Environments says where subscriptions can be.

@@ -11,6 +11,7 @@ import (
 
 	connectorv1 "github.com/ferrule-dev/ferrule/gen/go/ferrule/connector/v1"
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/mapping"
 )
 
@@ -170,8 +171,10 @@ func (t *Triggers) readySinks(ctx context.Context, caller Caller, s Subscription
 }
 
 // checkActions refuses actions that the caller cannot call: the connection has to be
-// the caller's own, and its connector has to have the action.
+// the caller's own, its connector has to have the action, and some event has to make an
+// input that the action takes. A disabled sink may be kept as it is.
 func (t *Triggers) checkActions(ctx context.Context, caller Caller, environment string, sinks []Sink) error {
+	wrong := map[int][]fault.Violation{}
 	for i, sink := range sinks {
 		if sink.Action == nil {
 			continue
@@ -187,7 +190,7 @@ func (t *Triggers) checkActions(ctx context.Context, caller Caller, environment 
 		if conn.Owner != caller.Principal.Name {
 			return invalidDraft(field+"connection", "must be your own: the action is called with your rights")
 		}
-		def, _, err := t.definition(ctx, conn)
+		def, revision, err := t.definition(ctx, conn)
 		if err != nil {
 			return err
 		}
@@ -197,8 +200,15 @@ func (t *Triggers) checkActions(ctx context.Context, caller Caller, environment 
 		case op.GetKind() != connectorv1.OperationKind_OPERATION_KIND_ACTION:
 			return invalidDraft(field+"operation_id", "must be an action, not a trigger")
 		}
+		if sink.Disabled {
+			continue
+		}
+		name := resource.Revision{Environment: conn.Connector.Environment, Connector: conn.Connector.ID, ID: revision}
+		if wrong[i], err = t.misfits(ctx, name, sink.Action); err != nil {
+			return err
+		}
 	}
-	return nil
+	return misfitting(sinks, wrong)
 }
 
 // sealed puts the values of the header Authorization, as they were given, into their

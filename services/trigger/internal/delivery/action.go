@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
@@ -145,8 +146,11 @@ func notCalled(err error) Result {
 
 // earlier is the outcome of the call that has the key already.
 func earlier(f *fault.Error) Outcome {
+	status, _ := strconv.Atoi(f.Meta()["upstream_status"])
 	switch {
 	case f.Meta()["outcome"] == "unknown":
+		return Unclear
+	case f.Meta()["outcome"] == "made" && (status == 0 || status >= http.StatusBadRequest): // it is not known to have arrived
 		return Unclear
 	case f.Code() == fault.CodeFailedPrecondition: // it was answered
 		return Refused

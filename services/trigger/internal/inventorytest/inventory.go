@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/services/trigger/internal/core"
 )
 
@@ -57,12 +58,18 @@ type API struct {
 	// Source says which items there are, instead of those that were added, unless it
 	// is nil.
 	Source func() []string
+	// Misfits returns what the runtime would have against an input of an operation; nil
+	// has nothing against any.
+	Misfits func(operation string, input []byte) ([]core.InputFault, error)
 	// Location is the Location of an answer to a registration; the default is
 	// "/webhooks/{id}", "-" is none.
 	Location func(id string) string
 }
 
-var _ core.Runtime = (*API)(nil)
+var (
+	_ core.Runtime = (*API)(nil)
+	_ core.Inputs  = (*API)(nil)
+)
 
 // New returns an API with some items.
 func New(items ...string) *API {
@@ -135,6 +142,23 @@ func (a *API) Invoke(ctx context.Context, c core.Call) (core.Answer, error) {
 		}
 	}
 	return answer, nil
+}
+
+// Faults implements core.Inputs.
+func (a *API) Faults(_ context.Context, _ resource.Revision, operation string, inputs [][]byte) ([][]core.InputFault, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	out := make([][]core.InputFault, len(inputs))
+	for i, input := range inputs {
+		if a.Misfits == nil {
+			continue
+		}
+		var err error
+		if out[i], err = a.Misfits(operation, input); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 func (a *API) answer(c core.Call) core.Answer {

@@ -83,6 +83,7 @@ var environment = sync.OnceValues(func() (*cel.Env, error) {
 type expression struct {
 	text    string
 	path    string // where it stands in a template; empty elsewhere
+	makes   kinds  // what its value can be
 	program cel.Program
 }
 
@@ -109,7 +110,7 @@ func compile(text, path string, wanted ...*cel.Type) (*expression, error) {
 	if err != nil {
 		return nil, &Error{Expression: text, Path: path, Problem: "it cannot be used: a part of it that is constant has no value"}
 	}
-	return &expression{text: text, path: path, program: program}, nil
+	return &expression{text: text, path: path, makes: kindsOf(checked), program: program}, nil
 }
 
 // fits reports whether a value of a type may be a wanted one.

@@ -44,6 +44,7 @@ const (
 var (
 	_ core.Runtime     = (*Runtime)(nil)
 	_ core.Lists       = (*Runtime)(nil)
+	_ core.Inputs      = (*Runtime)(nil)
 	_ core.Connections = (*Connections)(nil)
 	_ core.Definitions = (*Definitions)(nil)
 )
@@ -82,7 +83,7 @@ func (r *Runtime) Invoke(ctx context.Context, c core.Call) (core.Answer, error) 
 	}
 	answer := core.Answer{
 		Status: int(res.GetStatusCode()), Header: http.Header{}, Body: bodyOf(res.GetBody()), Revision: res.GetRevision(),
-		NextLink: res.GetNextLink(), Replayed: res.GetReplayed(),
+		NextLink: res.GetNextLink(), Replayed: res.GetReplayed(), LocationFault: res.GetLocationFault(),
 	}
 	for _, h := range res.GetHeaders() {
 		answer.Header.Add(h.GetName(), h.GetValue())

@@ -66,7 +66,7 @@ func (f *registryFake) GetRevision(_ context.Context, req *registryv1.GetRevisio
 
 func TestAnAnswerIsTranslatedWhole(t *testing.T) {
 	f := &runtimeFake{res: &runtimev1.InvokeResponse{
-		StatusCode: 429, Revision: "r1", Body: &httpbody.HttpBody{Data: []byte("{}")},
+		StatusCode: 429, Revision: "r1", LocationFault: "it leads elsewhere", Body: &httpbody.HttpBody{Data: []byte("{}")},
 		Headers: []*runtimev1.Header{{Name: "location", Value: "/a"}, {Name: "X-A", Value: "1"}, {Name: "X-A", Value: "2"}},
 		Error:   &runtimev1.UpstreamError{Reason: "UPSTREAM_RATE_LIMITED", Message: "slower", Retryable: true, RetryAfter: durationpb.New(time.Minute)},
 	}}
@@ -75,7 +75,7 @@ func TestAnAnswerIsTranslatedWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := core.Answer{
-		Status: 429, Header: map[string][]string{"Location": {"/a"}, "X-A": {"1", "2"}}, Body: []byte("{}"), Revision: "r1",
+		Status: 429, Header: map[string][]string{"Location": {"/a"}, "X-A": {"1", "2"}}, Body: []byte("{}"), Revision: "r1", LocationFault: "it leads elsewhere",
 		Refusal: &core.Refusal{Reason: "UPSTREAM_RATE_LIMITED", Message: "slower", Retryable: true, RetryAfter: time.Minute},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -83,6 +83,67 @@ func (ResponseValidation) EnumDescriptor() ([]byte, []int) {
 	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{0}
 }
 
+// ListEnd says what the following of a list ended with.
+type ListEnd int32
+
+const (
+	// Nothing was followed; in a message of a stream: the next page follows.
+	ListEnd_LIST_END_UNSPECIFIED ListEnd = 0
+	// The API has no more items.
+	ListEnd_LIST_END_COMPLETE ListEnd = 1
+	// The limit of items: the API may have more.
+	ListEnd_LIST_END_MAX_ITEMS ListEnd = 2
+	// The limit of pages: the API may have more.
+	ListEnd_LIST_END_MAX_PAGES ListEnd = 3
+	// The API answered with a status of 400 or more, see error.
+	ListEnd_LIST_END_FAILED ListEnd = 4
+)
+
+// Enum value maps for ListEnd.
+var (
+	ListEnd_name = map[int32]string{
+		0: "LIST_END_UNSPECIFIED",
+		1: "LIST_END_COMPLETE",
+		2: "LIST_END_MAX_ITEMS",
+		3: "LIST_END_MAX_PAGES",
+		4: "LIST_END_FAILED",
+	}
+	ListEnd_value = map[string]int32{
+		"LIST_END_UNSPECIFIED": 0,
+		"LIST_END_COMPLETE":    1,
+		"LIST_END_MAX_ITEMS":   2,
+		"LIST_END_MAX_PAGES":   3,
+		"LIST_END_FAILED":      4,
+	}
+)
+
+func (x ListEnd) Enum() *ListEnd {
+	p := new(ListEnd)
+	*p = x
+	return p
+}
+
+func (x ListEnd) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ListEnd) Descriptor() protoreflect.EnumDescriptor {
+	return file_ferrule_runtime_v1_runtime_service_proto_enumTypes[1].Descriptor()
+}
+
+func (ListEnd) Type() protoreflect.EnumType {
+	return &file_ferrule_runtime_v1_runtime_service_proto_enumTypes[1]
+}
+
+func (x ListEnd) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ListEnd.Descriptor instead.
+func (ListEnd) EnumDescriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{1}
+}
+
 // InvokeRequest is one call of an operation.
 type InvokeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -118,7 +179,9 @@ type InvokeRequest struct {
 	IdempotencyKey string `protobuf:"bytes,8,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// What to do about an answer that is not as its schema says.
 	ResponseValidation ResponseValidation `protobuf:"varint,9,opt,name=response_validation,json=responseValidation,proto3,enum=ferrule.runtime.v1.ResponseValidation" json:"response_validation,omitempty"`
-	// Follows the list to its end and answers with all items in one JSON array.
+	// Follows the list to its end and answers with all items in one JSON array, at
+	// most 64 MiB; list_end says whether a limit cut it. A list that is larger, or that
+	// the time does not suffice for, is an error: it is never cut without a word.
 	AllPages *PageLimits `protobuf:"bytes,10,opt,name=all_pages,json=allPages,proto3" json:"all_pages,omitempty"`
 	// Asks the API even where an earlier answer is still good.
 	NoCache bool `protobuf:"varint,11,opt,name=no_cache,json=noCache,proto3" json:"no_cache,omitempty"`
@@ -416,8 +479,16 @@ type InvokePagesResponse struct {
 	// Set if the status is 400 or more: what it means. The list ends with it.
 	Error *UpstreamError `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
 	// Where the list goes on: set while there is more, so that one who stops here can
-	// go on later. Empty for styles that have no link.
-	NextLink      string `protobuf:"bytes,4,opt,name=next_link,json=nextLink,proto3" json:"next_link,omitempty"`
+	// go on later. Empty for styles that have no link, see next_input, and if the limit
+	// of items cut this page.
+	NextLink string `protobuf:"bytes,4,opt,name=next_link,json=nextLink,proto3" json:"next_link,omitempty"`
+	// What the list ends with; unspecified while the next page follows.
+	ListEnd ListEnd `protobuf:"varint,5,opt,name=list_end,json=listEnd,proto3,enum=ferrule.runtime.v1.ListEnd" json:"list_end,omitempty"`
+	// What of the input another call has to change to go on after this page: a JSON
+	// merge patch (RFC 7396), for instance {"offset": 200}. Set while there may be more,
+	// where pages are asked for with an offset, a page number or a cursor; empty if the
+	// limit of items cut this page where no input leads into it.
+	NextInput     []byte `protobuf:"bytes,6,opt,name=next_input,json=nextInput,proto3" json:"next_input,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -480,6 +551,20 @@ func (x *InvokePagesResponse) GetNextLink() string {
 	return ""
 }
 
+func (x *InvokePagesResponse) GetListEnd() ListEnd {
+	if x != nil {
+		return x.ListEnd
+	}
+	return ListEnd_LIST_END_UNSPECIFIED
+}
+
+func (x *InvokePagesResponse) GetNextInput() []byte {
+	if x != nil {
+		return x.NextInput
+	}
+	return nil
+}
+
 // InvokeResponse is what the API answered.
 type InvokeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -498,7 +583,7 @@ type InvokeResponse struct {
 	// most 50.
 	Findings []*ResponseFinding `protobuf:"bytes,6,rep,name=findings,proto3" json:"findings,omitempty"`
 	// Where the list goes on, for the field link of another call; empty if this is no
-	// list, or its end.
+	// list, or its end, and for lists without links, see next_input.
 	NextLink string `protobuf:"bytes,7,opt,name=next_link,json=nextLink,proto3" json:"next_link,omitempty"`
 	// The answer is an earlier one that is still good, or that of an earlier call
 	// with the same idempotency key.
@@ -506,7 +591,16 @@ type InvokeResponse struct {
 	// How often the request was sent.
 	Attempts int32 `protobuf:"varint,9,opt,name=attempts,proto3" json:"attempts,omitempty"`
 	// What custom code logged, if that was asked for: at most 200 lines.
-	Logs          []*LogLine `protobuf:"bytes,10,rep,name=logs,proto3" json:"logs,omitempty"`
+	Logs []*LogLine `protobuf:"bytes,10,rep,name=logs,proto3" json:"logs,omitempty"`
+	// With all_pages: whether the list is whole, or what ended it.
+	ListEnd ListEnd `protobuf:"varint,11,opt,name=list_end,json=listEnd,proto3,enum=ferrule.runtime.v1.ListEnd" json:"list_end,omitempty"`
+	// With all_pages: what of the input another call has to change to go on where a
+	// limit ended the list, as in InvokePagesResponse.
+	NextInput []byte `protobuf:"bytes,12,opt,name=next_input,json=nextInput,proto3" json:"next_input,omitempty"`
+	// Why the Location of an answer to a polling trigger with the protocol NATIVE cannot
+	// be the field link of another call, a clause: "it leads elsewhere than to the
+	// connection's API". Empty if it can, and for all other operations.
+	LocationFault string `protobuf:"bytes,13,opt,name=location_fault,json=locationFault,proto3" json:"location_fault,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -609,6 +703,27 @@ func (x *InvokeResponse) GetLogs() []*LogLine {
 		return x.Logs
 	}
 	return nil
+}
+
+func (x *InvokeResponse) GetListEnd() ListEnd {
+	if x != nil {
+		return x.ListEnd
+	}
+	return ListEnd_LIST_END_UNSPECIFIED
+}
+
+func (x *InvokeResponse) GetNextInput() []byte {
+	if x != nil {
+		return x.NextInput
+	}
+	return nil
+}
+
+func (x *InvokeResponse) GetLocationFault() string {
+	if x != nil {
+		return x.LocationFault
+	}
+	return ""
 }
 
 // ResponseFinding is one difference between an answer and its schema.
@@ -1320,6 +1435,227 @@ func (x *PolicyFault) GetMessage() string {
 	return ""
 }
 
+// CheckInputsRequest is inputs of one operation.
+type CheckInputsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "environments/{environment}/connectors/{connector}/revisions/{revision}".
+	Revision string `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Operation of the connector.
+	OperationId string `protobuf:"bytes,2,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
+	// Inputs as for Invoke, as JSON text.
+	Inputs        [][]byte `protobuf:"bytes,3,rep,name=inputs,proto3" json:"inputs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckInputsRequest) Reset() {
+	*x = CheckInputsRequest{}
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckInputsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckInputsRequest) ProtoMessage() {}
+
+func (x *CheckInputsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckInputsRequest.ProtoReflect.Descriptor instead.
+func (*CheckInputsRequest) Descriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *CheckInputsRequest) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+func (x *CheckInputsRequest) GetOperationId() string {
+	if x != nil {
+		return x.OperationId
+	}
+	return ""
+}
+
+func (x *CheckInputsRequest) GetInputs() [][]byte {
+	if x != nil {
+		return x.Inputs
+	}
+	return nil
+}
+
+// CheckInputsResponse says what is wrong with each input.
+type CheckInputsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each input, in their order.
+	Reports       []*InputReport `protobuf:"bytes,1,rep,name=reports,proto3" json:"reports,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckInputsResponse) Reset() {
+	*x = CheckInputsResponse{}
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckInputsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckInputsResponse) ProtoMessage() {}
+
+func (x *CheckInputsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckInputsResponse.ProtoReflect.Descriptor instead.
+func (*CheckInputsResponse) Descriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *CheckInputsResponse) GetReports() []*InputReport {
+	if x != nil {
+		return x.Reports
+	}
+	return nil
+}
+
+// InputReport is what is wrong with one input.
+type InputReport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What does not fit, at most 50; none if the input can be sent.
+	Faults        []*InputFault `protobuf:"bytes,1,rep,name=faults,proto3" json:"faults,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InputReport) Reset() {
+	*x = InputReport{}
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InputReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InputReport) ProtoMessage() {}
+
+func (x *InputReport) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InputReport.ProtoReflect.Descriptor instead.
+func (*InputReport) Descriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *InputReport) GetFaults() []*InputFault {
+	if x != nil {
+		return x.Faults
+	}
+	return nil
+}
+
+// InputFault is why an input does not fit at one place.
+type InputFault struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The place, as in violations of Invoke: "id", "body.items[2].name".
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// What is wrong with it, the rest of a sentence: "is required".
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// True if no other value of the same type would do there: nothing of that name is
+	// known, or the type is another.
+	ByType        bool `protobuf:"varint,3,opt,name=by_type,json=byType,proto3" json:"by_type,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InputFault) Reset() {
+	*x = InputFault{}
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InputFault) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InputFault) ProtoMessage() {}
+
+func (x *InputFault) ProtoReflect() protoreflect.Message {
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InputFault.ProtoReflect.Descriptor instead.
+func (*InputFault) Descriptor() ([]byte, []int) {
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *InputFault) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *InputFault) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *InputFault) GetByType() bool {
+	if x != nil {
+		return x.ByType
+	}
+	return false
+}
+
 // ScriptFault is why custom code cannot run.
 type ScriptFault struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1339,7 +1675,7 @@ type ScriptFault struct {
 
 func (x *ScriptFault) Reset() {
 	*x = ScriptFault{}
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[17]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1351,7 +1687,7 @@ func (x *ScriptFault) String() string {
 func (*ScriptFault) ProtoMessage() {}
 
 func (x *ScriptFault) ProtoReflect() protoreflect.Message {
-	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[17]
+	mi := &file_ferrule_runtime_v1_runtime_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1364,7 +1700,7 @@ func (x *ScriptFault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScriptFault.ProtoReflect.Descriptor instead.
 func (*ScriptFault) Descriptor() ([]byte, []int) {
-	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{17}
+	return file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ScriptFault) GetKind() string {
@@ -1444,13 +1780,16 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\brevision\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\brevision\x12*\n" +
 	"\fon_behalf_of\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\n" +
 	"onBehalfOf\x12\x1d\n" +
-	"\x04link\x18\b \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01R\x04link\"\xa2\x01\n" +
+	"\x04link\x18\b \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01R\x04link\"\xf9\x01\n" +
 	"\x13InvokePagesResponse\x12\x1f\n" +
 	"\vstatus_code\x18\x01 \x01(\x05R\n" +
 	"statusCode\x12\x14\n" +
 	"\x05items\x18\x02 \x03(\fR\x05items\x127\n" +
 	"\x05error\x18\x03 \x01(\v2!.ferrule.runtime.v1.UpstreamErrorR\x05error\x12\x1b\n" +
-	"\tnext_link\x18\x04 \x01(\tR\bnextLink\"\xad\x03\n" +
+	"\tnext_link\x18\x04 \x01(\tR\bnextLink\x126\n" +
+	"\blist_end\x18\x05 \x01(\x0e2\x1b.ferrule.runtime.v1.ListEndR\alistEnd\x12\x1d\n" +
+	"\n" +
+	"next_input\x18\x06 \x01(\fR\tnextInput\"\xab\x04\n" +
 	"\x0eInvokeResponse\x12\x1f\n" +
 	"\vstatus_code\x18\x01 \x01(\x05R\n" +
 	"statusCode\x124\n" +
@@ -1463,7 +1802,11 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\breplayed\x18\b \x01(\bR\breplayed\x12\x1a\n" +
 	"\battempts\x18\t \x01(\x05R\battempts\x12/\n" +
 	"\x04logs\x18\n" +
-	" \x03(\v2\x1b.ferrule.runtime.v1.LogLineR\x04logs\"E\n" +
+	" \x03(\v2\x1b.ferrule.runtime.v1.LogLineR\x04logs\x126\n" +
+	"\blist_end\x18\v \x01(\x0e2\x1b.ferrule.runtime.v1.ListEndR\alistEnd\x12\x1d\n" +
+	"\n" +
+	"next_input\x18\f \x01(\fR\tnextInput\x12%\n" +
+	"\x0elocation_fault\x18\r \x01(\tR\rlocationFault\"E\n" +
 	"\x0fResponseFinding\x12\x18\n" +
 	"\apointer\x18\x01 \x01(\tR\apointer\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\"9\n" +
@@ -1509,7 +1852,21 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\x06faults\x18\x01 \x03(\v2\x1f.ferrule.runtime.v1.PolicyFaultR\x06faults\"=\n" +
 	"\vPolicyFault\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage\"{\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"\xac\x01\n" +
+	"\x12CheckInputsRequest\x12B\n" +
+	"\brevision\x18\x01 \x01(\tB&\xe0A\x02\xfaA\x16\n" +
+	"\x14ferrule.dev/Revision\xbaH\ar\x05\x10\x01\x18\x80\x02R\brevision\x120\n" +
+	"\foperation_id\x18\x02 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x04R\voperationId\x12 \n" +
+	"\x06inputs\x18\x03 \x03(\fB\b\xbaH\x05\x92\x01\x02\x10\x10R\x06inputs\"P\n" +
+	"\x13CheckInputsResponse\x129\n" +
+	"\areports\x18\x01 \x03(\v2\x1f.ferrule.runtime.v1.InputReportR\areports\"E\n" +
+	"\vInputReport\x126\n" +
+	"\x06faults\x18\x01 \x03(\v2\x1e.ferrule.runtime.v1.InputFaultR\x06faults\"]\n" +
+	"\n" +
+	"InputFault\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12 \n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x17\n" +
+	"\aby_type\x18\x03 \x01(\bR\x06byType\"{\n" +
 	"\vScriptFault\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -1519,7 +1876,13 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\x12ResponseValidation\x12#\n" +
 	"\x1fRESPONSE_VALIDATION_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aRESPONSE_VALIDATION_REPORT\x10\x01\x12\x1e\n" +
-	"\x1aRESPONSE_VALIDATION_STRICT\x10\x022\xb3\x10\n" +
+	"\x1aRESPONSE_VALIDATION_STRICT\x10\x02*\x7f\n" +
+	"\aListEnd\x12\x18\n" +
+	"\x14LIST_END_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11LIST_END_COMPLETE\x10\x01\x12\x16\n" +
+	"\x12LIST_END_MAX_ITEMS\x10\x02\x12\x16\n" +
+	"\x12LIST_END_MAX_PAGES\x10\x03\x12\x13\n" +
+	"\x0fLIST_END_FAILED\x10\x042\x93\x11\n" +
 	"\x0eRuntimeService\x12\xb4\x01\n" +
 	"\x06Invoke\x12!.ferrule.runtime.v1.InvokeRequest\x1a\".ferrule.runtime.v1.InvokeResponse\"c\x82\xd3\xe4\x93\x02]:\x05inputb\x04body\"N/v1/{connection=environments/*/connections/*}/operations/{operation_id}:invoke\x12\xc0\x01\n" +
 	"\vInvokePages\x12&.ferrule.runtime.v1.InvokePagesRequest\x1a'.ferrule.runtime.v1.InvokePagesResponse\"^\x82\xd3\xe4\x93\x02X:\x01*\"S/v1/{connection=environments/*/connections/*}/operations/{operation_id}:invokePages0\x01\x12e\n" +
@@ -1532,7 +1895,8 @@ const file_ferrule_runtime_v1_runtime_service_proto_rawDesc = "" +
 	"\x15ListRequestLogEntries\x120.ferrule.runtime.v1.ListRequestLogEntriesRequest\x1a1.ferrule.runtime.v1.ListRequestLogEntriesResponse\"@\x82\xd3\xe4\x93\x02:\x128/v1/{connection=environments/*/connections/*}/requestLog\x12j\n" +
 	"\x0fReceiveCallback\x12*.ferrule.runtime.v1.ReceiveCallbackRequest\x1a+.ferrule.runtime.v1.ReceiveCallbackResponse\x12^\n" +
 	"\vCheckScript\x12&.ferrule.runtime.v1.CheckScriptRequest\x1a'.ferrule.runtime.v1.CheckScriptResponse\x12d\n" +
-	"\rCheckPolicies\x12(.ferrule.runtime.v1.CheckPoliciesRequest\x1a).ferrule.runtime.v1.CheckPoliciesResponse\x12\xa0\x01\n" +
+	"\rCheckPolicies\x12(.ferrule.runtime.v1.CheckPoliciesRequest\x1a).ferrule.runtime.v1.CheckPoliciesResponse\x12^\n" +
+	"\vCheckInputs\x12&.ferrule.runtime.v1.CheckInputsRequest\x1a'.ferrule.runtime.v1.CheckInputsResponse\x12\xa0\x01\n" +
 	"\x0eTestConnection\x12).ferrule.runtime.v1.TestConnectionRequest\x1a*.ferrule.runtime.v1.TestConnectionResponse\"7\x82\xd3\xe4\x93\x021:\x01*\",/v1/{name=environments/*/connections/*}:testB\xdb\x01\n" +
 	"\x16com.ferrule.runtime.v1B\x13RuntimeServiceProtoP\x01ZBgithub.com/ferrule-dev/ferrule/gen/go/ferrule/runtime/v1;runtimev1\xa2\x02\x03FRX\xaa\x02\x12Ferrule.Runtime.V1\xca\x02\x12Ferrule\\Runtime\\V1\xe2\x02\x1eFerrule\\Runtime\\V1\\GPBMetadata\xea\x02\x14Ferrule::Runtime::V1b\x06proto3"
 
@@ -1548,97 +1912,108 @@ func file_ferrule_runtime_v1_runtime_service_proto_rawDescGZIP() []byte {
 	return file_ferrule_runtime_v1_runtime_service_proto_rawDescData
 }
 
-var file_ferrule_runtime_v1_runtime_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ferrule_runtime_v1_runtime_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_ferrule_runtime_v1_runtime_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_ferrule_runtime_v1_runtime_service_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_ferrule_runtime_v1_runtime_service_proto_goTypes = []any{
 	(ResponseValidation)(0),               // 0: ferrule.runtime.v1.ResponseValidation
-	(*InvokeRequest)(nil),                 // 1: ferrule.runtime.v1.InvokeRequest
-	(*PageLimits)(nil),                    // 2: ferrule.runtime.v1.PageLimits
-	(*InvokePagesRequest)(nil),            // 3: ferrule.runtime.v1.InvokePagesRequest
-	(*InvokePagesResponse)(nil),           // 4: ferrule.runtime.v1.InvokePagesResponse
-	(*InvokeResponse)(nil),                // 5: ferrule.runtime.v1.InvokeResponse
-	(*ResponseFinding)(nil),               // 6: ferrule.runtime.v1.ResponseFinding
-	(*LogLine)(nil),                       // 7: ferrule.runtime.v1.LogLine
-	(*Header)(nil),                        // 8: ferrule.runtime.v1.Header
-	(*UpstreamError)(nil),                 // 9: ferrule.runtime.v1.UpstreamError
-	(*UpstreamViolation)(nil),             // 10: ferrule.runtime.v1.UpstreamViolation
-	(*TestConnectionRequest)(nil),         // 11: ferrule.runtime.v1.TestConnectionRequest
-	(*TestConnectionResponse)(nil),        // 12: ferrule.runtime.v1.TestConnectionResponse
-	(*CheckScriptRequest)(nil),            // 13: ferrule.runtime.v1.CheckScriptRequest
-	(*CheckScriptResponse)(nil),           // 14: ferrule.runtime.v1.CheckScriptResponse
-	(*CheckPoliciesRequest)(nil),          // 15: ferrule.runtime.v1.CheckPoliciesRequest
-	(*CheckPoliciesResponse)(nil),         // 16: ferrule.runtime.v1.CheckPoliciesResponse
-	(*PolicyFault)(nil),                   // 17: ferrule.runtime.v1.PolicyFault
-	(*ScriptFault)(nil),                   // 18: ferrule.runtime.v1.ScriptFault
-	(*httpbody.HttpBody)(nil),             // 19: google.api.HttpBody
-	(*durationpb.Duration)(nil),           // 20: google.protobuf.Duration
-	(*v1.Policy)(nil),                     // 21: ferrule.connector.v1.Policy
-	(*InvokeStreamRequest)(nil),           // 22: ferrule.runtime.v1.InvokeStreamRequest
-	(*ResolveDynamicValuesRequest)(nil),   // 23: ferrule.runtime.v1.ResolveDynamicValuesRequest
-	(*ResolveDynamicSchemaRequest)(nil),   // 24: ferrule.runtime.v1.ResolveDynamicSchemaRequest
-	(*GetUsageRequest)(nil),               // 25: ferrule.runtime.v1.GetUsageRequest
-	(*EnableRequestLogRequest)(nil),       // 26: ferrule.runtime.v1.EnableRequestLogRequest
-	(*DisableRequestLogRequest)(nil),      // 27: ferrule.runtime.v1.DisableRequestLogRequest
-	(*ListRequestLogEntriesRequest)(nil),  // 28: ferrule.runtime.v1.ListRequestLogEntriesRequest
-	(*ReceiveCallbackRequest)(nil),        // 29: ferrule.runtime.v1.ReceiveCallbackRequest
-	(*InvokeStreamResponse)(nil),          // 30: ferrule.runtime.v1.InvokeStreamResponse
-	(*ResolveDynamicValuesResponse)(nil),  // 31: ferrule.runtime.v1.ResolveDynamicValuesResponse
-	(*ResolveDynamicSchemaResponse)(nil),  // 32: ferrule.runtime.v1.ResolveDynamicSchemaResponse
-	(*GetUsageResponse)(nil),              // 33: ferrule.runtime.v1.GetUsageResponse
-	(*RequestLog)(nil),                    // 34: ferrule.runtime.v1.RequestLog
-	(*ListRequestLogEntriesResponse)(nil), // 35: ferrule.runtime.v1.ListRequestLogEntriesResponse
-	(*ReceiveCallbackResponse)(nil),       // 36: ferrule.runtime.v1.ReceiveCallbackResponse
+	(ListEnd)(0),                          // 1: ferrule.runtime.v1.ListEnd
+	(*InvokeRequest)(nil),                 // 2: ferrule.runtime.v1.InvokeRequest
+	(*PageLimits)(nil),                    // 3: ferrule.runtime.v1.PageLimits
+	(*InvokePagesRequest)(nil),            // 4: ferrule.runtime.v1.InvokePagesRequest
+	(*InvokePagesResponse)(nil),           // 5: ferrule.runtime.v1.InvokePagesResponse
+	(*InvokeResponse)(nil),                // 6: ferrule.runtime.v1.InvokeResponse
+	(*ResponseFinding)(nil),               // 7: ferrule.runtime.v1.ResponseFinding
+	(*LogLine)(nil),                       // 8: ferrule.runtime.v1.LogLine
+	(*Header)(nil),                        // 9: ferrule.runtime.v1.Header
+	(*UpstreamError)(nil),                 // 10: ferrule.runtime.v1.UpstreamError
+	(*UpstreamViolation)(nil),             // 11: ferrule.runtime.v1.UpstreamViolation
+	(*TestConnectionRequest)(nil),         // 12: ferrule.runtime.v1.TestConnectionRequest
+	(*TestConnectionResponse)(nil),        // 13: ferrule.runtime.v1.TestConnectionResponse
+	(*CheckScriptRequest)(nil),            // 14: ferrule.runtime.v1.CheckScriptRequest
+	(*CheckScriptResponse)(nil),           // 15: ferrule.runtime.v1.CheckScriptResponse
+	(*CheckPoliciesRequest)(nil),          // 16: ferrule.runtime.v1.CheckPoliciesRequest
+	(*CheckPoliciesResponse)(nil),         // 17: ferrule.runtime.v1.CheckPoliciesResponse
+	(*PolicyFault)(nil),                   // 18: ferrule.runtime.v1.PolicyFault
+	(*CheckInputsRequest)(nil),            // 19: ferrule.runtime.v1.CheckInputsRequest
+	(*CheckInputsResponse)(nil),           // 20: ferrule.runtime.v1.CheckInputsResponse
+	(*InputReport)(nil),                   // 21: ferrule.runtime.v1.InputReport
+	(*InputFault)(nil),                    // 22: ferrule.runtime.v1.InputFault
+	(*ScriptFault)(nil),                   // 23: ferrule.runtime.v1.ScriptFault
+	(*httpbody.HttpBody)(nil),             // 24: google.api.HttpBody
+	(*durationpb.Duration)(nil),           // 25: google.protobuf.Duration
+	(*v1.Policy)(nil),                     // 26: ferrule.connector.v1.Policy
+	(*InvokeStreamRequest)(nil),           // 27: ferrule.runtime.v1.InvokeStreamRequest
+	(*ResolveDynamicValuesRequest)(nil),   // 28: ferrule.runtime.v1.ResolveDynamicValuesRequest
+	(*ResolveDynamicSchemaRequest)(nil),   // 29: ferrule.runtime.v1.ResolveDynamicSchemaRequest
+	(*GetUsageRequest)(nil),               // 30: ferrule.runtime.v1.GetUsageRequest
+	(*EnableRequestLogRequest)(nil),       // 31: ferrule.runtime.v1.EnableRequestLogRequest
+	(*DisableRequestLogRequest)(nil),      // 32: ferrule.runtime.v1.DisableRequestLogRequest
+	(*ListRequestLogEntriesRequest)(nil),  // 33: ferrule.runtime.v1.ListRequestLogEntriesRequest
+	(*ReceiveCallbackRequest)(nil),        // 34: ferrule.runtime.v1.ReceiveCallbackRequest
+	(*InvokeStreamResponse)(nil),          // 35: ferrule.runtime.v1.InvokeStreamResponse
+	(*ResolveDynamicValuesResponse)(nil),  // 36: ferrule.runtime.v1.ResolveDynamicValuesResponse
+	(*ResolveDynamicSchemaResponse)(nil),  // 37: ferrule.runtime.v1.ResolveDynamicSchemaResponse
+	(*GetUsageResponse)(nil),              // 38: ferrule.runtime.v1.GetUsageResponse
+	(*RequestLog)(nil),                    // 39: ferrule.runtime.v1.RequestLog
+	(*ListRequestLogEntriesResponse)(nil), // 40: ferrule.runtime.v1.ListRequestLogEntriesResponse
+	(*ReceiveCallbackResponse)(nil),       // 41: ferrule.runtime.v1.ReceiveCallbackResponse
 }
 var file_ferrule_runtime_v1_runtime_service_proto_depIdxs = []int32{
-	19, // 0: ferrule.runtime.v1.InvokeRequest.input:type_name -> google.api.HttpBody
-	20, // 1: ferrule.runtime.v1.InvokeRequest.timeout:type_name -> google.protobuf.Duration
+	24, // 0: ferrule.runtime.v1.InvokeRequest.input:type_name -> google.api.HttpBody
+	25, // 1: ferrule.runtime.v1.InvokeRequest.timeout:type_name -> google.protobuf.Duration
 	0,  // 2: ferrule.runtime.v1.InvokeRequest.response_validation:type_name -> ferrule.runtime.v1.ResponseValidation
-	2,  // 3: ferrule.runtime.v1.InvokeRequest.all_pages:type_name -> ferrule.runtime.v1.PageLimits
-	2,  // 4: ferrule.runtime.v1.InvokePagesRequest.limits:type_name -> ferrule.runtime.v1.PageLimits
-	20, // 5: ferrule.runtime.v1.InvokePagesRequest.timeout:type_name -> google.protobuf.Duration
-	9,  // 6: ferrule.runtime.v1.InvokePagesResponse.error:type_name -> ferrule.runtime.v1.UpstreamError
-	8,  // 7: ferrule.runtime.v1.InvokeResponse.headers:type_name -> ferrule.runtime.v1.Header
-	19, // 8: ferrule.runtime.v1.InvokeResponse.body:type_name -> google.api.HttpBody
-	9,  // 9: ferrule.runtime.v1.InvokeResponse.error:type_name -> ferrule.runtime.v1.UpstreamError
-	6,  // 10: ferrule.runtime.v1.InvokeResponse.findings:type_name -> ferrule.runtime.v1.ResponseFinding
-	7,  // 11: ferrule.runtime.v1.InvokeResponse.logs:type_name -> ferrule.runtime.v1.LogLine
-	20, // 12: ferrule.runtime.v1.UpstreamError.retry_after:type_name -> google.protobuf.Duration
-	10, // 13: ferrule.runtime.v1.UpstreamError.violations:type_name -> ferrule.runtime.v1.UpstreamViolation
-	20, // 14: ferrule.runtime.v1.TestConnectionResponse.latency:type_name -> google.protobuf.Duration
-	18, // 15: ferrule.runtime.v1.CheckScriptResponse.fault:type_name -> ferrule.runtime.v1.ScriptFault
-	21, // 16: ferrule.runtime.v1.CheckPoliciesRequest.policies:type_name -> ferrule.connector.v1.Policy
-	17, // 17: ferrule.runtime.v1.CheckPoliciesResponse.faults:type_name -> ferrule.runtime.v1.PolicyFault
-	1,  // 18: ferrule.runtime.v1.RuntimeService.Invoke:input_type -> ferrule.runtime.v1.InvokeRequest
-	3,  // 19: ferrule.runtime.v1.RuntimeService.InvokePages:input_type -> ferrule.runtime.v1.InvokePagesRequest
-	22, // 20: ferrule.runtime.v1.RuntimeService.InvokeStream:input_type -> ferrule.runtime.v1.InvokeStreamRequest
-	23, // 21: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:input_type -> ferrule.runtime.v1.ResolveDynamicValuesRequest
-	24, // 22: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:input_type -> ferrule.runtime.v1.ResolveDynamicSchemaRequest
-	25, // 23: ferrule.runtime.v1.RuntimeService.GetUsage:input_type -> ferrule.runtime.v1.GetUsageRequest
-	26, // 24: ferrule.runtime.v1.RuntimeService.EnableRequestLog:input_type -> ferrule.runtime.v1.EnableRequestLogRequest
-	27, // 25: ferrule.runtime.v1.RuntimeService.DisableRequestLog:input_type -> ferrule.runtime.v1.DisableRequestLogRequest
-	28, // 26: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:input_type -> ferrule.runtime.v1.ListRequestLogEntriesRequest
-	29, // 27: ferrule.runtime.v1.RuntimeService.ReceiveCallback:input_type -> ferrule.runtime.v1.ReceiveCallbackRequest
-	13, // 28: ferrule.runtime.v1.RuntimeService.CheckScript:input_type -> ferrule.runtime.v1.CheckScriptRequest
-	15, // 29: ferrule.runtime.v1.RuntimeService.CheckPolicies:input_type -> ferrule.runtime.v1.CheckPoliciesRequest
-	11, // 30: ferrule.runtime.v1.RuntimeService.TestConnection:input_type -> ferrule.runtime.v1.TestConnectionRequest
-	5,  // 31: ferrule.runtime.v1.RuntimeService.Invoke:output_type -> ferrule.runtime.v1.InvokeResponse
-	4,  // 32: ferrule.runtime.v1.RuntimeService.InvokePages:output_type -> ferrule.runtime.v1.InvokePagesResponse
-	30, // 33: ferrule.runtime.v1.RuntimeService.InvokeStream:output_type -> ferrule.runtime.v1.InvokeStreamResponse
-	31, // 34: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:output_type -> ferrule.runtime.v1.ResolveDynamicValuesResponse
-	32, // 35: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:output_type -> ferrule.runtime.v1.ResolveDynamicSchemaResponse
-	33, // 36: ferrule.runtime.v1.RuntimeService.GetUsage:output_type -> ferrule.runtime.v1.GetUsageResponse
-	34, // 37: ferrule.runtime.v1.RuntimeService.EnableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
-	34, // 38: ferrule.runtime.v1.RuntimeService.DisableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
-	35, // 39: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:output_type -> ferrule.runtime.v1.ListRequestLogEntriesResponse
-	36, // 40: ferrule.runtime.v1.RuntimeService.ReceiveCallback:output_type -> ferrule.runtime.v1.ReceiveCallbackResponse
-	14, // 41: ferrule.runtime.v1.RuntimeService.CheckScript:output_type -> ferrule.runtime.v1.CheckScriptResponse
-	16, // 42: ferrule.runtime.v1.RuntimeService.CheckPolicies:output_type -> ferrule.runtime.v1.CheckPoliciesResponse
-	12, // 43: ferrule.runtime.v1.RuntimeService.TestConnection:output_type -> ferrule.runtime.v1.TestConnectionResponse
-	31, // [31:44] is the sub-list for method output_type
-	18, // [18:31] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	3,  // 3: ferrule.runtime.v1.InvokeRequest.all_pages:type_name -> ferrule.runtime.v1.PageLimits
+	3,  // 4: ferrule.runtime.v1.InvokePagesRequest.limits:type_name -> ferrule.runtime.v1.PageLimits
+	25, // 5: ferrule.runtime.v1.InvokePagesRequest.timeout:type_name -> google.protobuf.Duration
+	10, // 6: ferrule.runtime.v1.InvokePagesResponse.error:type_name -> ferrule.runtime.v1.UpstreamError
+	1,  // 7: ferrule.runtime.v1.InvokePagesResponse.list_end:type_name -> ferrule.runtime.v1.ListEnd
+	9,  // 8: ferrule.runtime.v1.InvokeResponse.headers:type_name -> ferrule.runtime.v1.Header
+	24, // 9: ferrule.runtime.v1.InvokeResponse.body:type_name -> google.api.HttpBody
+	10, // 10: ferrule.runtime.v1.InvokeResponse.error:type_name -> ferrule.runtime.v1.UpstreamError
+	7,  // 11: ferrule.runtime.v1.InvokeResponse.findings:type_name -> ferrule.runtime.v1.ResponseFinding
+	8,  // 12: ferrule.runtime.v1.InvokeResponse.logs:type_name -> ferrule.runtime.v1.LogLine
+	1,  // 13: ferrule.runtime.v1.InvokeResponse.list_end:type_name -> ferrule.runtime.v1.ListEnd
+	25, // 14: ferrule.runtime.v1.UpstreamError.retry_after:type_name -> google.protobuf.Duration
+	11, // 15: ferrule.runtime.v1.UpstreamError.violations:type_name -> ferrule.runtime.v1.UpstreamViolation
+	25, // 16: ferrule.runtime.v1.TestConnectionResponse.latency:type_name -> google.protobuf.Duration
+	23, // 17: ferrule.runtime.v1.CheckScriptResponse.fault:type_name -> ferrule.runtime.v1.ScriptFault
+	26, // 18: ferrule.runtime.v1.CheckPoliciesRequest.policies:type_name -> ferrule.connector.v1.Policy
+	18, // 19: ferrule.runtime.v1.CheckPoliciesResponse.faults:type_name -> ferrule.runtime.v1.PolicyFault
+	21, // 20: ferrule.runtime.v1.CheckInputsResponse.reports:type_name -> ferrule.runtime.v1.InputReport
+	22, // 21: ferrule.runtime.v1.InputReport.faults:type_name -> ferrule.runtime.v1.InputFault
+	2,  // 22: ferrule.runtime.v1.RuntimeService.Invoke:input_type -> ferrule.runtime.v1.InvokeRequest
+	4,  // 23: ferrule.runtime.v1.RuntimeService.InvokePages:input_type -> ferrule.runtime.v1.InvokePagesRequest
+	27, // 24: ferrule.runtime.v1.RuntimeService.InvokeStream:input_type -> ferrule.runtime.v1.InvokeStreamRequest
+	28, // 25: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:input_type -> ferrule.runtime.v1.ResolveDynamicValuesRequest
+	29, // 26: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:input_type -> ferrule.runtime.v1.ResolveDynamicSchemaRequest
+	30, // 27: ferrule.runtime.v1.RuntimeService.GetUsage:input_type -> ferrule.runtime.v1.GetUsageRequest
+	31, // 28: ferrule.runtime.v1.RuntimeService.EnableRequestLog:input_type -> ferrule.runtime.v1.EnableRequestLogRequest
+	32, // 29: ferrule.runtime.v1.RuntimeService.DisableRequestLog:input_type -> ferrule.runtime.v1.DisableRequestLogRequest
+	33, // 30: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:input_type -> ferrule.runtime.v1.ListRequestLogEntriesRequest
+	34, // 31: ferrule.runtime.v1.RuntimeService.ReceiveCallback:input_type -> ferrule.runtime.v1.ReceiveCallbackRequest
+	14, // 32: ferrule.runtime.v1.RuntimeService.CheckScript:input_type -> ferrule.runtime.v1.CheckScriptRequest
+	16, // 33: ferrule.runtime.v1.RuntimeService.CheckPolicies:input_type -> ferrule.runtime.v1.CheckPoliciesRequest
+	19, // 34: ferrule.runtime.v1.RuntimeService.CheckInputs:input_type -> ferrule.runtime.v1.CheckInputsRequest
+	12, // 35: ferrule.runtime.v1.RuntimeService.TestConnection:input_type -> ferrule.runtime.v1.TestConnectionRequest
+	6,  // 36: ferrule.runtime.v1.RuntimeService.Invoke:output_type -> ferrule.runtime.v1.InvokeResponse
+	5,  // 37: ferrule.runtime.v1.RuntimeService.InvokePages:output_type -> ferrule.runtime.v1.InvokePagesResponse
+	35, // 38: ferrule.runtime.v1.RuntimeService.InvokeStream:output_type -> ferrule.runtime.v1.InvokeStreamResponse
+	36, // 39: ferrule.runtime.v1.RuntimeService.ResolveDynamicValues:output_type -> ferrule.runtime.v1.ResolveDynamicValuesResponse
+	37, // 40: ferrule.runtime.v1.RuntimeService.ResolveDynamicSchema:output_type -> ferrule.runtime.v1.ResolveDynamicSchemaResponse
+	38, // 41: ferrule.runtime.v1.RuntimeService.GetUsage:output_type -> ferrule.runtime.v1.GetUsageResponse
+	39, // 42: ferrule.runtime.v1.RuntimeService.EnableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
+	39, // 43: ferrule.runtime.v1.RuntimeService.DisableRequestLog:output_type -> ferrule.runtime.v1.RequestLog
+	40, // 44: ferrule.runtime.v1.RuntimeService.ListRequestLogEntries:output_type -> ferrule.runtime.v1.ListRequestLogEntriesResponse
+	41, // 45: ferrule.runtime.v1.RuntimeService.ReceiveCallback:output_type -> ferrule.runtime.v1.ReceiveCallbackResponse
+	15, // 46: ferrule.runtime.v1.RuntimeService.CheckScript:output_type -> ferrule.runtime.v1.CheckScriptResponse
+	17, // 47: ferrule.runtime.v1.RuntimeService.CheckPolicies:output_type -> ferrule.runtime.v1.CheckPoliciesResponse
+	20, // 48: ferrule.runtime.v1.RuntimeService.CheckInputs:output_type -> ferrule.runtime.v1.CheckInputsResponse
+	13, // 49: ferrule.runtime.v1.RuntimeService.TestConnection:output_type -> ferrule.runtime.v1.TestConnectionResponse
+	36, // [36:50] is the sub-list for method output_type
+	22, // [22:36] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_ferrule_runtime_v1_runtime_service_proto_init() }
@@ -1655,8 +2030,8 @@ func file_ferrule_runtime_v1_runtime_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ferrule_runtime_v1_runtime_service_proto_rawDesc), len(file_ferrule_runtime_v1_runtime_service_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   18,
+			NumEnums:      2,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

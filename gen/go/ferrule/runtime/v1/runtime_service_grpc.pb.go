@@ -34,6 +34,7 @@ const (
 	RuntimeService_ReceiveCallback_FullMethodName       = "/ferrule.runtime.v1.RuntimeService/ReceiveCallback"
 	RuntimeService_CheckScript_FullMethodName           = "/ferrule.runtime.v1.RuntimeService/CheckScript"
 	RuntimeService_CheckPolicies_FullMethodName         = "/ferrule.runtime.v1.RuntimeService/CheckPolicies"
+	RuntimeService_CheckInputs_FullMethodName           = "/ferrule.runtime.v1.RuntimeService/CheckInputs"
 	RuntimeService_TestConnection_FullMethodName        = "/ferrule.runtime.v1.RuntimeService/TestConnection"
 )
 
@@ -87,6 +88,9 @@ type RuntimeServiceClient interface {
 	// CheckPolicies says which policies calls could not apply. Only the registry calls
 	// it, at an import.
 	CheckPolicies(ctx context.Context, in *CheckPoliciesRequest, opts ...grpc.CallOption) (*CheckPoliciesResponse, error)
+	// CheckInputs says what calls of an action would find wrong with inputs, and calls
+	// nothing. Only the trigger service calls it, with examples of what a mapping makes.
+	CheckInputs(ctx context.Context, in *CheckInputsRequest, opts ...grpc.CallOption) (*CheckInputsResponse, error)
 	// TestConnection calls the connector's test operation and keeps the outcome
 	// with the connection.
 	TestConnection(ctx context.Context, in *TestConnectionRequest, opts ...grpc.CallOption) (*TestConnectionResponse, error)
@@ -232,6 +236,16 @@ func (c *runtimeServiceClient) CheckPolicies(ctx context.Context, in *CheckPolic
 	return out, nil
 }
 
+func (c *runtimeServiceClient) CheckInputs(ctx context.Context, in *CheckInputsRequest, opts ...grpc.CallOption) (*CheckInputsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckInputsResponse)
+	err := c.cc.Invoke(ctx, RuntimeService_CheckInputs_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *runtimeServiceClient) TestConnection(ctx context.Context, in *TestConnectionRequest, opts ...grpc.CallOption) (*TestConnectionResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(TestConnectionResponse)
@@ -292,6 +306,9 @@ type RuntimeServiceServer interface {
 	// CheckPolicies says which policies calls could not apply. Only the registry calls
 	// it, at an import.
 	CheckPolicies(context.Context, *CheckPoliciesRequest) (*CheckPoliciesResponse, error)
+	// CheckInputs says what calls of an action would find wrong with inputs, and calls
+	// nothing. Only the trigger service calls it, with examples of what a mapping makes.
+	CheckInputs(context.Context, *CheckInputsRequest) (*CheckInputsResponse, error)
 	// TestConnection calls the connector's test operation and keeps the outcome
 	// with the connection.
 	TestConnection(context.Context, *TestConnectionRequest) (*TestConnectionResponse, error)
@@ -340,6 +357,9 @@ func (UnimplementedRuntimeServiceServer) CheckScript(context.Context, *CheckScri
 }
 func (UnimplementedRuntimeServiceServer) CheckPolicies(context.Context, *CheckPoliciesRequest) (*CheckPoliciesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CheckPolicies not implemented")
+}
+func (UnimplementedRuntimeServiceServer) CheckInputs(context.Context, *CheckInputsRequest) (*CheckInputsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CheckInputs not implemented")
 }
 func (UnimplementedRuntimeServiceServer) TestConnection(context.Context, *TestConnectionRequest) (*TestConnectionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method TestConnection not implemented")
@@ -563,6 +583,24 @@ func _RuntimeService_CheckPolicies_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RuntimeService_CheckInputs_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckInputsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RuntimeServiceServer).CheckInputs(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RuntimeService_CheckInputs_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RuntimeServiceServer).CheckInputs(ctx, req.(*CheckInputsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _RuntimeService_TestConnection_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(TestConnectionRequest)
 	if err := dec(in); err != nil {
@@ -627,6 +665,10 @@ var RuntimeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CheckPolicies",
 			Handler:    _RuntimeService_CheckPolicies_Handler,
+		},
+		{
+			MethodName: "CheckInputs",
+			Handler:    _RuntimeService_CheckInputs_Handler,
 		},
 		{
 			MethodName: "TestConnection",

@@ -200,7 +200,7 @@ func (x *exchange) answer(m *message) *http.Response {
 	resp := &x.response
 	if x.body.framing == noBody {
 		resp.Body = http.NoBody
-		x.finish(true)
+		x.finish(!promises(resp))
 		return resp
 	}
 	resp.Body = &x.body
@@ -208,6 +208,17 @@ func (x *exchange) answer(m *message) *http.Response {
 		unzip(resp)
 	}
 	return resp
+}
+
+// promises reports whether an answer of 204 says that a body follows, which it must not
+// (RFC 9110, section 8.6). Servers that do so may send it, in a packet of its own, and it
+// would be taken for the next answer. A length in an answer to HEAD, or of 304, is in order.
+func promises(resp *http.Response) bool {
+	if resp.StatusCode != http.StatusNoContent {
+		return false
+	}
+	length := resp.Header["Content-Length"]
+	return len(resp.TransferEncoding) > 0 || len(length) > 0 && strings.Trim(length[0], "0") != ""
 }
 
 // reason finds the cause of a failure: a connection may have been closed on our

@@ -51,6 +51,32 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 	}
 }
 
+// TestAnAnswerThatMustHaveNoBodyAndPromisesOneCostsTheConnection: there are servers that
+// send it all the same, in a packet of its own, which is the next one's answer then.
+func TestAnAnswerThatMustHaveNoBodyAndPromisesOneCostsTheConnection(t *testing.T) {
+	for _, row := range []struct {
+		name, field string
+		conns       int64
+	}{
+		{"none", "X-A: 1", 1},
+		{"none, in words", "Content-Length: 0", 1},
+		{"a length", "Content-Length: 2", 3},
+		{"chunks", "Transfer-Encoding: chunked", 3},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s, transport := listen(t, says("HTTP/1.1 204 No Content\r\n"+row.field+"\r\n\r\n")), fast(t)
+			for range 3 {
+				if _, _, err := whole(transport, newRequest(t.Context(), t, "DELETE", s.url, "")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if s.conns.Load() != row.conns {
+				t.Errorf("%d connections, want %d", s.conns.Load(), row.conns)
+			}
+		})
+	}
+}
+
 func TestABodyThatIsClosedEarlyCostsTheConnectionUnlessItIsHere(t *testing.T) {
 	for _, row := range []struct {
 		name, text string
