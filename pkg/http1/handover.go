@@ -2,8 +2,10 @@ package http1
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -89,6 +91,9 @@ func (h *handedOver) Write(p []byte) (n int, err error) {
 		h.extend()
 		written, err = h.Conn.Write(p[n:min(n+pieceSize, len(p))])
 		n += written
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		dropUnsent(h.Conn)
 	}
 	return n, err //nolint:wrapcheck // it is the connection
 }

@@ -3,6 +3,7 @@ package http1
 import (
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -56,7 +57,16 @@ func (c *conn) endWaits(now uint64) {
 		_ = c.socket.SetReadDeadline(longAgo)
 	}
 	if c.stuck.expire(now) {
+		dropUnsent(c.socket)
 		_ = c.socket.Close()
+	}
+}
+
+// dropUnsent has what was written and not taken dropped when the connection is closed.
+// The machine would offer it for as long as the caller is there.
+func dropUnsent(socket net.Conn) {
+	if s, ok := socket.(interface{ SetLinger(sec int) error }); ok {
+		_ = s.SetLinger(0)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -214,5 +215,29 @@ func TestAWaitEndsOnce(t *testing.T) {
 	w.begin(10)
 	if !w.expire(10) || w.expire(11) || !w.end() || w.end() {
 		t.Error("it was not ended once")
+	}
+}
+
+// TestWhatNobodyTakesIsDropped: once it is given up, the machine must not go on to offer
+// what is left of the answer, in memory that the caller decides about.
+func TestWhatNobodyTakesIsDropped(t *testing.T) {
+	clk, ended := newClock(), make(chan struct{})
+	l := listen(t)
+	server := New(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		defer close(ended)
+		_, _ = w.Write(make([]byte, 64<<20))
+	}), &http.Server{}, clk)
+	server.Patience = patience
+	s := &served{server: server}
+	s.run(t, l, server.Serve)
+	conn := s.dial(t)
+	send(t, conn, get)
+	begun(s)
+	for len(server.all()) > 0 {
+		pass(s, clk, patience)
+	}
+	<-ended
+	if n, err := io.Copy(io.Discard, conn); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("%d octets came, and %v, want a reset", n, err)
 	}
 }

@@ -64,7 +64,7 @@ type Server struct {
 	ticker  ticker
 
 	mu        sync.Mutex
-	listeners map[net.Listener]struct{}
+	listeners map[*net.Listener]struct{} // pointers, since not all can be compared
 	conns     map[*conn]struct{}
 	ticking   bool
 }
@@ -78,7 +78,7 @@ func New(handler http.Handler, others *http.Server, clk clock.Clock) *Server {
 		handler: handler, others: others, clock: clk, prototype: newPrototype(),
 		base: context.WithValue(context.Background(), http.ServerContextKey, others),
 		of:   others.ConnContext, stopped: make(chan struct{}), drained: make(chan struct{}),
-		listeners: make(map[net.Listener]struct{}), conns: make(map[*conn]struct{}),
+		listeners: make(map[*net.Listener]struct{}), conns: make(map[*conn]struct{}),
 	}
 	if s.of == nil {
 		s.of = func(ctx context.Context, _ net.Conn) context.Context { return ctx }
@@ -121,7 +121,7 @@ func (s *Server) listen(l net.Listener) bool {
 	if s.closing.Load() {
 		return false
 	}
-	s.listeners[l] = struct{}{}
+	s.listeners[&l] = struct{}{}
 	return true
 }
 
@@ -215,7 +215,7 @@ func (s *Server) stop() {
 		close(s.stopped)
 	}
 	for l := range s.listeners {
-		_ = l.Close()
+		_ = (*l).Close()
 	}
 	s.checkDrained()
 }

@@ -2,12 +2,17 @@ package service_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -59,6 +64,61 @@ func TestNothingFollowsARequestInChunks(t *testing.T) {
 			if diff := cmp.Diff(row.served, got); diff != "" || strings.Count(string(answers), "HTTP/1.1 200 ") != len(row.served) {
 				t.Errorf("served (-want +got):\n%s\nanswers %q", diff, answers)
 			}
+		})
+	}
+}
+
+// inMemory is a listener of connections in memory, whose time can pass by itself.
+type inMemory struct {
+	conns chan net.Conn
+	close func()
+}
+
+func newInMemory() inMemory {
+	conns := make(chan net.Conn)
+	return inMemory{conns, sync.OnceFunc(func() { close(conns) })}
+}
+
+func (l inMemory) Accept() (net.Conn, error) {
+	if c, ok := <-l.conns; ok {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (l inMemory) Close() error   { l.close(); return nil }
+func (l inMemory) Addr() net.Addr { return &net.TCPAddr{} }
+
+// TestNobodyIsWaitedForInVain: anybody can promise a body and send none.
+func TestNobodyIsWaitedForInVain(t *testing.T) {
+	for name, text := range map[string]string{
+		"a length": "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n",
+		"chunks":   "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					if _, err := io.ReadAll(r.Body); !errors.Is(err, os.ErrDeadlineExceeded) {
+						t.Errorf("the body ended with %v", err)
+					}
+				})
+				l := newInMemory()
+				ctx, stop := context.WithCancel(t.Context())
+				done := make(chan error, 1)
+				go func() { done <- service.ServeHTTP(ctx, l, handler, nil, slog.New(slog.DiscardHandler)) }()
+				c, theirs := net.Pipe()
+				l.conns <- theirs
+				_ = c.SetDeadline(time.Now().Add(time.Hour))
+				_, _ = io.WriteString(c, text)
+				if answer, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200 ") {
+					t.Errorf("%q, %v", answer, err)
+				}
+				_ = c.Close()
+				stop()
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			})
 		})
 	}
 }

@@ -9,7 +9,8 @@
 // fixed tenth is taken. FERRULE_PRISM names the program of a validating mock
 // server, which is then asked too.
 //
-// What cannot match is listed, with the reason, in testdata/explained.yaml, and
+// What cannot match is listed, with the reason, in testdata/explained.yaml, what is not
+// called with policies and credentials in testdata/policied.yaml, and
 // where the mock server is wrong in testdata/prism.yaml; the tests fail on what is
 // missing there and on what is there without need. README.md has the figures.
 //

@@ -103,6 +103,23 @@ func (h *harness) run(t *testing.T, names []string, read func(string) (subject, 
 	}
 }
 
+// each tries descriptions, some at a time, each with a recorder of its own.
+func (h *harness) each(t *testing.T, names []string, try func(ctx context.Context, name string, api *recorder) error) {
+	t.Helper()
+	var group errgroup.Group
+	group.SetLimit(workers)
+	for _, name := range names {
+		group.Go(func() error {
+			api := <-h.recorders
+			defer func() { h.recorders <- api }()
+			return try(t.Context(), name, api)
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (h *harness) count(what string, n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -134,7 +134,11 @@ func TestCallsFindOutWhatCanBeChosen(t *testing.T) {
 	t.Parallel()
 	a := openTill(t, suiteOptions{})
 	a.do(t, []string{`"in"`, "Inbox", `"out"`, "Sent"}, "choices", "till", "Fill", "/folder")
-	a.do(t, nil, "choices", "till", "Fill", "/folder")
+	a.do(t, []string{"-      Bin"}, "choices", "till", "Fill", "/folder")
+	over := a.request(t, "POST", "/v1/"+connectionName("till")+"/operations/Fill:resolveDynamicValues", a.token, `{"pointer":"/folder"}`)
+	if strings.Count(over.body, `"selectable":true`) != 2 || !strings.Contains(over.body, `"title":"Bin","selectable":false`) {
+		t.Errorf("over REST the choices are %s", over.body)
+	}
 	if n := a.count("GET /folders"); n != 1 {
 		t.Errorf("the API was asked for folders %d times, want once", n)
 	}

@@ -112,7 +112,7 @@ func (a *till) routes() http.Handler {
 		}
 	})
 	mux.HandleFunc("GET /folders", func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, `{"value":[{"id":"in","name":"Inbox"},{"id":"out","name":"Sent"}]}`)
+		reply(w, `{"value":[{"id":"in","name":"Inbox"},{"id":"out","name":"Sent"},{"id":"bin","name":"Bin","open":false}]}`)
 	})
 	mux.HandleFunc("GET /columns", func(w http.ResponseWriter, r *http.Request) {
 		reply(w, `{"schema":{"type":"object","properties":{"of_`+r.URL.Query().Get("folder")+`":{"type":"string"}}}}`)
@@ -170,7 +170,7 @@ func (a *till) describe(t *testing.T) string {
 		{"/folders", "get", "Folders", "", "", `{"type":"object"}`},
 		{"/columns", "get", "Columns", query("folder"), "", `{"type":"object"}`},
 		{"/folders", "post", "Fill", `{"name":"folder","in":"query","type":"string","required":true,"x-ms-dynamic-values":` +
-			`{"operationId":"Folders","value-collection":"value","value-path":"id","value-title":"name"}},` +
+			`{"operationId":"Folders","value-collection":"value","value-path":"id","value-title":"name","value-selectable":"open"}},` +
 			`{"name":"body","in":"body","schema":{"type":"object","x-ms-dynamic-schema":` +
 			`{"operationId":"Columns","parameters":{"folder":{"parameter":"folder"}},"value-path":"schema"}}}`, "", `{"type":"object"}`},
 		{"/wrong", "get", "Wrong", "", "", `{"type":"object","required":["name"],"properties":{"price":{"type":"number"},"name":{"type":"string"}}}`},

@@ -34,8 +34,8 @@ func (f *sinkFlags) declare(cmd *cobra.Command) {
 	flags.BoolVar(&f.binary, "binary", false, "with --to, send the data as the body and the attributes as headers")
 	flags.BoolVar(&f.atMostOnce, "at-most-once", false, "with --action, do not repeat a call whose answer was lost: it waits as a dead letter")
 	flags.Var(&f.retryFor, "retry-for", "how long a delivery is tried, 1m to 30d; 3d if not given")
-	flags.Int32Var(&f.concurrent, "max-concurrent", 0, "deliveries under way at the same time, at most 100; 4 if not given")
-	flags.Float64Var(&f.rate, "rate", 0, "attempts per second at most; no bound if not given")
+	flags.Int32Var(&f.concurrent, "max-concurrent", 0, "deliveries under way at the same time, at most 100; 4 if not given, and shared with your other sinks at that host if given")
+	flags.Float64Var(&f.rate, "rate", 0, "attempts per second at most, shared with your other sinks at that host; no bound if not given")
 }
 
 // readers are the values that may name standard input.

@@ -44,7 +44,7 @@ func (d *Dynamic) ResolveDynamicValues(ctx context.Context, req *runtimev1.Resol
 		v := &found.Values[i]
 		out.Values = append(out.Values, &runtimev1.DynamicValue{
 			Value: v.Value, Title: valid(v.Title), Description: valid(v.Description), FullTitle: valid(v.FullTitle),
-			Parent: v.Parent, Selectable: v.Selectable, Item: v.Item,
+			Parent: v.Parent, Selectable: new(v.Selectable), Item: v.Item,
 		})
 	}
 	return out, nil

@@ -298,7 +298,7 @@ func TestChoicesAreTranslated(t *testing.T) {
 	})
 	req := &runtimev1.ResolveDynamicValuesRequest{Connection: name, OperationId: "Add", Pointer: "/body/board", Input: []byte(`{"team":7}`)}
 	want := &runtimev1.ResolveDynamicValuesResponse{Values: []*runtimev1.DynamicValue{
-		{Value: []byte("1"), Title: "One", Selectable: true}, {Value: []byte(`"2"`), Title: "T\uFFFDo", Selectable: true},
+		{Value: []byte("1"), Title: "One", Selectable: new(true)}, {Value: []byte(`"2"`), Title: "T\uFFFDo", Selectable: new(true)},
 	}}
 	for _, step := range []struct {
 		name, who string

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -35,6 +36,7 @@ type countedBody struct {
 
 	read   atomic.Int64
 	broken atomic.Bool // by its sender: its end did not come
+	late   atomic.Bool // its sender may be there, and sends no more
 }
 
 func (c *countedBody) Read(p []byte) (int, error) {
@@ -42,17 +44,18 @@ func (c *countedBody) Read(p []byte) (int, error) {
 	c.read.Add(int64(n))
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, http.ErrBodyReadAfterClose) {
 		c.broken.Store(true)
+		c.late.Store(errors.Is(err, os.ErrDeadlineExceeded))
 	}
 	return n, err
 }
 
-// countBodies makes both bodies countable: a request's only if it does not say
-// how long it is.
+// countBodies makes both bodies countable.
 func (x *exchange) countBodies(w http.ResponseWriter) {
 	x.answers.ResponseWriter = w
 	x.out = &x.answers
-	if x.in.ContentLength < 0 && x.in.Body != nil {
-		x.upload = &countedBody{ReadCloser: x.in.Body}
+	if x.in.ContentLength != 0 && x.in.Body != nil {
+		x.uploaded.ReadCloser = x.in.Body
+		x.upload = &x.uploaded
 		x.in.Body = x.upload
 	}
 }
@@ -65,10 +68,21 @@ func unreadable() error {
 		Field("body", "must be as long as its header or its chunks say")
 }
 
+// late refuses a body of which nothing came for too long.
+func late() error {
+	return fault.Invalid(fault.ReasonInvalidArgument,
+		"the rest of the request's body did not come in time; the API has got a part of it at most, send it again").
+		Field("body", "must come without long breaks")
+}
+
 // blame says whose fault the failure of a request is: that of who sent the body, if
 // its end did not come.
 func (x *exchange) blame(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() == nil && x.upload != nil && x.upload.broken.Load() {
+	switch {
+	case err == nil || x.upload == nil:
+	case x.upload.late.Load():
+		return late()
+	case ctx.Err() == nil && x.upload.broken.Load():
 		return unreadable()
 	}
 	return err
@@ -86,7 +100,7 @@ func (h *Handler) count(ctx context.Context, x *exchange, err error, elapsed tim
 		series, sample.Connection = x.through.Series, x.target.connection.ID
 	}
 	switch {
-	case x.upload != nil:
+	case x.upload != nil && x.in.ContentLength < 0:
 		sample.RequestBytes = x.upload.read.Load()
 	case x.body.sent || x.body.buffered:
 		sample.RequestBytes = x.in.ContentLength

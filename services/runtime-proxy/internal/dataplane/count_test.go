@@ -1,17 +1,22 @@
 package dataplane
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 
 	"github.com/ferrule-dev/ferrule/pkg/clock/clocktest"
+	"github.com/ferrule-dev/ferrule/pkg/fault"
 	"github.com/ferrule-dev/ferrule/pkg/resource"
 	"github.com/ferrule-dev/ferrule/pkg/testkit"
 	"github.com/ferrule-dev/ferrule/services/runtime-proxy/internal/pipeline"
@@ -82,4 +87,44 @@ func counted(t *testing.T, totals *usage.Totals, at time.Time) (numbers []int64)
 		numbers = append(numbers, row.Calls, row.RequestBytes, row.ResponseBytes)
 	}
 	return numbers
+}
+
+// TestWhoSentABodyIsToldOfItsEnd: it is no failure of the API that the rest of a body
+// does not come.
+func TestWhoSentABodyIsToldOfItsEnd(t *testing.T) {
+	answer := fault.Unavailable(fault.ReasonUpstreamReset, "the API closed the connection")
+	late := fmt.Errorf("later: %w", os.ErrDeadlineExceeded)
+	for _, row := range []struct {
+		name   string
+		length int64
+		err    error // with which the body ends
+		gone   bool  // its sender is
+		want   fault.Reason
+	}{
+		{"all of it came", 4, io.EOF, false, fault.ReasonUpstreamReset},
+		{"all chunks came", -1, io.EOF, false, fault.ReasonUpstreamReset},
+		{"the rest did not come in time", 10, late, false, fault.ReasonInvalidArgument},
+		{"the chunks did not come in time", -1, late, false, fault.ReasonInvalidArgument},
+		{"the chunks did not come in time, and net/http takes that for a caller that left", -1, late, true, fault.ReasonInvalidArgument},
+		{"the rest did not come", 10, io.ErrUnexpectedEOF, false, fault.ReasonInvalidArgument},
+		{"the chunks broke off", -1, io.ErrUnexpectedEOF, false, fault.ReasonInvalidArgument},
+		{"the caller has left", -1, io.ErrUnexpectedEOF, true, fault.ReasonUpstreamReset},
+		{"it was taken away", 10, http.ErrBodyReadAfterClose, false, fault.ReasonUpstreamReset},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", io.MultiReader(strings.NewReader("0123"), iotest.ErrReader(row.err)))
+			request.ContentLength = row.length
+			x := &exchange{in: request}
+			x.countBodies(httptest.NewRecorder())
+			_, _ = io.Copy(io.Discard, x.in.Body)
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			if row.gone {
+				leave()
+			}
+			if got := fault.ReasonOf(x.blame(ctx, answer)); got != row.want {
+				t.Errorf("the reason is %s, want %s", got, row.want)
+			}
+		})
+	}
 }

@@ -86,35 +86,36 @@ func New(deps Deps) (*Handler, error) {
 
 // exchange is one request and its answer on their way.
 type exchange struct {
-	in      *http.Request
-	id      string // see [RequestID]
-	out     http.ResponseWriter
-	life    lifetime.Life // its context
-	caller  asking
-	target  target
-	linked  string // the operation for which a link was sealed; empty for none
-	ask     binding.Ask
-	token   string // our caller's
-	binding *pipeline.Binding
-	through pipeline.Through
-	handles inject.Handles
-	request request.Request
-	policed policy.Exchange // the request as its policies see it
-	first   upstream.Attempt
-	tried   bool   // first is taken
-	method  string // that was sent; empty before
-	body    body
-	interim interim
-	answer  *http.Response // open; nil before there is one
-	status  int            // of the API's answer; 0 before there is one
-	answers countedWriter  // is out
-	upload  *countedBody   // is in.Body if its length is not known
-	pass    resilience.Pass
-	entered bool         // pass has to be given back
-	base    request.Base // where the request went
-	record  *record      // nil unless the connection is looked at
-	start   time.Time
-	kept    kept
+	in       *http.Request
+	id       string // see [RequestID]
+	out      http.ResponseWriter
+	life     lifetime.Life // its context
+	caller   asking
+	target   target
+	linked   string // the operation for which a link was sealed; empty for none
+	ask      binding.Ask
+	token    string // our caller's
+	binding  *pipeline.Binding
+	through  pipeline.Through
+	handles  inject.Handles
+	request  request.Request
+	policed  policy.Exchange // the request as its policies see it
+	first    upstream.Attempt
+	tried    bool   // first is taken
+	method   string // that was sent; empty before
+	body     body
+	interim  interim
+	answer   *http.Response // open; nil before there is one
+	status   int            // of the API's answer; 0 before there is one
+	answers  countedWriter  // is out
+	uploaded countedBody
+	upload   *countedBody // is in.Body, and uploaded; nil if there is none
+	pass     resilience.Pass
+	entered  bool         // pass has to be given back
+	base     request.Base // where the request went
+	record   *record      // nil unless the connection is looked at
+	start    time.Time
+	kept     kept
 }
 
 // ServeHTTP implements [http.Handler].

@@ -181,7 +181,7 @@ func TestChoices(t *testing.T) {
 		{"something of the platform, and something that can be asked", `{` + side + `"pointer":"/f","values":{"call":{"capability":"AadGraph.GetUsers"}}},` + values("", ""), ``, ``, `List {}`, `[1]`, `1=1`},
 		{"the roots of a tree", tree, `{"s":1}`, ``, `List {"site":1}`, `{"value":[{"id":1,"name":"A","path":"/A","folder":true,"type":"a"},{"id":2,"name":"b","type":"a"},{"id":3,"name":"c","type":"b"}]}`, `1=A/![/A] 2=b 3=c!`},
 		{"a branch of a tree", tree, `{"s":1}`, `{"id":1,"meta":{"key":"k"}}`, `Below {"id":"k","site":1}`, `[{"id":4,"name":"D","folder":true},{"id":5,"name":"e","folder":false}]`, `4=D/! 5=e`},
-		{"a folder without a value can be opened", tree, `{"s":1}`, ``, `List {"site":1}`, `{"value":[{"name":"A","folder":true},{"name":"b"}]}`, `null=A/!`},
+		{"a folder without a value can be opened", tree, `{"s":1}`, ``, `List {"site":1}`, `{"value":[{"name":"A","folder":true},{"name":"b"}]}`, `=A/!`},
 		{"files of the file picker", picked(""), ``, ``, `List {}`, files, `"/a"=a/! "/b"=b "/c"=c`},
 		{"folders of the file picker", picked(`{"pointer":"/isFolder","json":true}`), ``, ``, `List {}`, files, `"/a"=a/ "/b"=b! "/c"=c!`},
 		{"files of some media types", picked(`{"pointer":"/fileFilter","json":["image/*"]}`), ``, ``, `List {}`, files, `"/a"=a/! "/b"=b "/c"=c!`},

@@ -30,7 +30,7 @@ func (b *branch) read(item jsontext.Value) (Value, bool, error) {
 	}
 	out := Value{Value: v, Title: titleAt(item, b.titlePath, v), FullTitle: textAt(item, b.fullTitlePath), Parent: parent, Item: item}
 	if !ok { // can be opened, not chosen
-		out.Value = jsontext.Value("null")
+		out.Value = nil
 		return out, true, nil
 	}
 	out.Selectable = b.isCandidate(item) && (parent && b.parents || !parent && b.leaves)

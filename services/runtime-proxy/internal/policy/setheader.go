@@ -116,8 +116,12 @@ func (s *settings) headerText(x *expression, e *Exchange, name string) (string, 
 	return text, nil
 }
 
+// set writes a field as the action says.
 func set(target map[string][]string, name, text string, action action) {
 	switch {
+	case action == appendTo && name == "User-Agent" && len(target[name]) > 0:
+		// A list of products in one line (RFC 9110, section 10.1.5); two lines are none.
+		target[name] = []string{strings.Join(append(slices.Clone(target[name]), text), " ")}
 	case action == appendTo:
 		target[name] = append(target[name], text)
 	case action == skip && len(target[name]) > 0:

@@ -107,8 +107,11 @@ func (t *Triggers) look(ctx context.Context, s Subscription, known polling.Seen,
 	}
 	call := s.call(s.Operation, input)
 	call.Behalf, call.Fresh, call.Link = behalf, true, cursor.State
-	answer, err := t.ask(ctx, call)
+	answer, err := t.Runtime.Invoke(ctx, call)
 	if err != nil {
+		return sight{}, err
+	}
+	if err := usable(answer); err != nil {
 		return sight{}, err
 	}
 	seen := sight{rules: cursor.Rules, revision: cursor.Revision, mediaType: answer.Header.Get("Content-Type")}
@@ -127,7 +130,10 @@ func (t *Triggers) look(ctx context.Context, s Subscription, known polling.Seen,
 	if call.Link != "" && !seen.linked {
 		// The link was that of another protocol: it leads to a part of the list.
 		call.Link = ""
-		if answer, err = t.ask(ctx, call); err != nil {
+		if answer, err = t.Runtime.Invoke(ctx, call); err != nil {
+			return sight{}, err
+		}
+		if err := usable(answer); err != nil {
 			return sight{}, err
 		}
 	}
@@ -135,25 +141,21 @@ func (t *Triggers) look(ctx context.Context, s Subscription, known polling.Seen,
 	// Where the protocol is another than before, nothing tells old from new.
 	seen.anew = !cursor.Baseline || before == nil || before.Linked() != seen.linked
 	if seen.linked {
-		if seen.anew && answer.LocationFault != "" {
-			return sight{}, unreachable(s, answer.LocationFault)
-		}
-		if err := seen.follow(protocol, cursor, answer); err != nil {
-			return sight{}, err
-		}
-		err := t.lookAgain(ctx, protocol, call, &seen)
+		err := t.readLinked(ctx, protocol, call, cursor, answer, &seen)
 		return seen, err
 	}
 	return t.readList(ctx, readable{s.Polling.Cursor, known, protocol}, call, answer, seen)
 }
 
-// ask calls an API for an answer that can hold items.
-func (t *Triggers) ask(ctx context.Context, call Call) (Answer, error) {
-	answer, err := t.Runtime.Invoke(ctx, call)
-	if err != nil {
-		return Answer{}, err
+// readLinked reads the answer of an API that keeps the state of polls.
+func (t *Triggers) readLinked(ctx context.Context, protocol polling.Protocol, call Call, cursor Cursor, answer Answer, seen *sight) error {
+	if seen.anew && answer.LocationFault != "" {
+		return unreachable(call.Operation, answer.LocationFault)
 	}
-	return answer, usable(answer)
+	if err := seen.follow(protocol, cursor, answer); err != nil {
+		return err
+	}
+	return t.lookAgain(ctx, protocol, call, seen)
 }
 
 // lookAgain asks, for a baseline, what the link of the first answer shows at once: that
@@ -175,11 +177,11 @@ func (t *Triggers) lookAgain(ctx context.Context, protocol polling.Protocol, cal
 }
 
 // unreachable is the answer to a baseline that no poll could go on from.
-func unreachable(s Subscription, why string) error {
+func unreachable(operation, why string) error {
 	return fault.Precondition(fault.ReasonTriggerNotSupported,
 		"trigger %q cannot be polled: its API answered with a link (Location) to its next answer that is not followed with the connection's credential: %s; "+
-			"the connector has to name that server and path, or the connection the server that the API's links lead to", s.Operation, why).
-		With("operation", s.Operation)
+			"the connector has to name that server and path, or the connection the server that the API's links lead to", operation, why).
+		With("operation", operation)
 }
 
 // readable is what a list is read with.

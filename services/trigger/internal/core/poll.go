@@ -48,7 +48,11 @@ func (t *Triggers) enter(s Subscription) (leave func(), wait time.Duration) {
 	if t.shares == nil {
 		return func() {}, 0
 	}
-	return t.shares.Enter("owner "+s.Owner, "connector "+s.Connector.String())
+	left, wait := t.shares.Enter("owner "+s.Owner, "connector "+s.Connector.String())
+	if left == nil {
+		return nil, wait
+	}
+	return func() { left(true) }, 0
 }
 
 // poll is Poll for a subscription that polls.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
@@ -104,6 +105,9 @@ func (t *Triggers) intend(ctx context.Context, s Subscription, at target, how an
 				return err
 			}
 		}
+		// What the connector says now counts from now on, for the API may notify at once;
+		// what it said before, until the registration of before is replaced.
+		s.Webhook.Suffixes = union(s.Webhook.Suffixes, suffixesOf(at))
 		s.Webhook.Generations++
 		s.Webhook.Next = &Pending{
 			Generation: s.Webhook.Generations, Input: how.input, Revision: at.revision, Secret: how.secret, Until: until,
@@ -111,6 +115,21 @@ func (t *Triggers) intend(ctx context.Context, s Subscription, at target, how an
 		return nil
 	})
 	return stored, t.altered(ctx, s, err)
+}
+
+// suffixesOf are what the API may add to the path of the callback URL, by the present
+// description.
+func suffixesOf(at target) []string { return at.op.GetTrigger().GetWebhook().GetCallbackSuffixes() }
+
+// union returns the texts of both lists, each once.
+func union(a, b []string) []string {
+	out := slices.Clone(a)
+	for _, text := range b {
+		if !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	return out
 }
 
 // busy says that a subscription is being registered by somebody else.
@@ -180,6 +199,7 @@ func (t *Triggers) confirm(ctx context.Context, next Subscription, at target, an
 			return err
 		}
 		s.Webhook.Unsubscribe, s.Webhook.Upkeep = removal, upkeepOf(*s, at, answer, now)
+		s.Webhook.Suffixes = suffixesOf(at)
 		if answer.Revision != "" {
 			s.Revision = answer.Revision
 		}

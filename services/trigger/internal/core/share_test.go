@@ -63,6 +63,40 @@ func TestPollsThatHangLeaveWorkersForOthers(t *testing.T) {
 	}
 }
 
+// Six owners have more polls that hang than there are workers, and still others are made.
+func TestPollsOfManyOwnersThatHangLeaveWorkersForOthers(t *testing.T) {
+	r := newRig(t)
+	r.config.PollWorkers = 32
+	r.restart(r.kv)
+	subscribe := func(owner, id string) core.Subscription {
+		t.Helper()
+		r.connection.Owner, r.connection.Connector = owner, resource.Connector{Environment: "default", ID: "of-" + owner}
+		caller := core.Caller{Principal: authn.Principal{Kind: authn.KindUser, Name: owner, Roles: []authn.Role{authn.RoleUser}}}
+		s, err := r.Create(t.Context(), caller, draft(id, inventorytest.Polling))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	var hanging []core.Subscription
+	for o := range 6 {
+		for i := range 16 {
+			hanging = append(hanging, subscribe(fmt.Sprint("mallory-", o), fmt.Sprint("slow-", o, "-", i)))
+		}
+	}
+	other := subscribe("ann", "other")
+	r.clock.Advance(time.Minute)
+	h := r.hang()
+	h.poll(r, hanging...)
+	n := h.count()
+	_, err := r.Poll(t.Context(), other.UID, r.clock.Now())
+	made := r.made(other.UID)
+	h.end()
+	if err != nil || !made || n >= 32 || n < 16 {
+		t.Errorf("with %d of 32 workers hanging, the poll of another owner is made: %t, %v", n, made, err)
+	}
+}
+
 // made reports whether a subscription was polled since its baseline.
 func (r *rig) made(uid string) bool {
 	r.t.Helper()

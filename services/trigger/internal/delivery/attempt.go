@@ -46,6 +46,11 @@ func (t *turn) start(ctx context.Context, e *entry, now time.Time) error {
 		// the queue from ever becoming shorter.
 		return t.bury(ctx, e, "no attempt at the sink succeeded for "+t.retryFor().String())
 	}
+	leave, wait := t.d.places.enter(t.at, t.sub, t.sink, now)
+	if leave == nil {
+		t.held = now.Add(wait)
+		return nil
+	}
 	if t.sink.PerSecond > 0 {
 		t.state.Slot = latest(now, t.state.Slot).Add(time.Duration(float64(time.Second) / t.sink.PerSecond))
 	}
@@ -55,6 +60,7 @@ func (t *turn) start(ctx context.Context, e *entry, now time.Time) error {
 	ctx = bus.TraceContext(ctx, e.message.Header)
 	go func() {
 		a := attempted{entry: e, result: sender.Send(ctx, job), began: now}
+		leave()
 		a.took = t.d.Clock.Now().Sub(now)
 		if a.result.Outcome == Accepted { // here, so that no other waits for it
 			a.removal = t.dequeue(ctx, e)
@@ -78,6 +84,7 @@ func (t *turn) finish(ctx context.Context, a attempted) error {
 	e, result := a.entry, a.result
 	e.busy = false
 	t.underWay--
+	*t.attempts++
 	if ctx.Err() != nil && result.Outcome != Accepted {
 		e.message = nil
 		return nil // we stop; the sink is not to blame

@@ -38,6 +38,7 @@ type Deliverer struct {
 	senders []Sender
 	workers int
 	shares  *share.Workers
+	places  *endpoints
 
 	mu     sync.Mutex
 	serves map[bus.DeliveryAddress]chan struct{} // readable when there is something new
@@ -48,7 +49,7 @@ type Deliverer struct {
 // sinks that are served at the same time; no owner and no endpoint has all of them, see
 // package share. It starts with Run.
 func NewDeliverer(p Ports, name string, senders []Sender, workers int) *Deliverer {
-	return &Deliverer{Ports: p, name: name, senders: senders, workers: max(workers, 1), shares: share.New(workers, p.Clock), serves: map[bus.DeliveryAddress]chan struct{}{}}
+	return &Deliverer{Ports: p, name: name, senders: senders, workers: max(workers, 1), shares: share.New(workers, p.Clock), places: newEndpoints(), serves: map[bus.DeliveryAddress]chan struct{}{}}
 }
 
 // Run delivers until ctx ends and all attempts under way are over.
@@ -170,7 +171,8 @@ func (d *Deliverer) serve(ctx context.Context, m jetstream.Msg, t tools) after {
 	if leave == nil {
 		return after{pause: wait}
 	}
-	defer leave()
+	attempts := 0
+	defer func() { leave(attempts > 0) }()
 	switch empty, err := d.empty(ctx, t, at, 1); {
 	case err != nil:
 		d.Log.WarnContext(ctx, "the queue of a sink could not be read", "sink", at.Sink, "error", err)
@@ -178,7 +180,7 @@ func (d *Deliverer) serve(ctx context.Context, m jetstream.Msg, t tools) after {
 	case empty:
 		return drained
 	}
-	return d.turn(ctx, m, t, at, sub, sink)
+	return d.turn(ctx, m, t, at, sub, sink, &attempts)
 }
 
 // parties are those that a sink's turn is counted for: who owns it, and where it leads.
@@ -195,8 +197,8 @@ func parties(sub core.Subscription, sink core.Sink) []string {
 	return names
 }
 
-// turn serves a sink as the only one that does.
-func (d *Deliverer) turn(ctx context.Context, m jetstream.Msg, t tools, at bus.DeliveryAddress, sub core.Subscription, sink core.Sink) after {
+// turn serves a sink as the only one that does, and counts the attempts that end.
+func (d *Deliverer) turn(ctx context.Context, m jetstream.Msg, t tools, at bus.DeliveryAddress, sub core.Subscription, sink core.Sink, attempts *int) after {
 	news := d.begin(at)
 	if news == nil {
 		return after{pause: leaseTime}
@@ -211,7 +213,7 @@ func (d *Deliverer) turn(ctx context.Context, m jetstream.Msg, t tools, at bus.D
 		return after{pause: troublePause}
 	}
 	turn := &turn{
-		d: d, tools: t, at: at, sub: sub, sink: sink, lease: l, state: s, work: m, news: news,
+		d: d, tools: t, at: at, sub: sub, sink: sink, lease: l, state: s, work: m, news: news, attempts: attempts,
 		done: make(chan attempted, max(sink.Concurrent, core.DefaultConcurrent)),
 	}
 	if turn.reader, err = bus.NewReader(d.JetStream.Conn(), bus.StreamDeliveries, at.Subject()); err != nil {

@@ -268,6 +268,38 @@ func TestASinkHasItsOwnBounds(t *testing.T) {
 	}
 }
 
+// TestSinksAtOneEndpointShareTheirBounds: an endpoint bears what it bears, however many
+// sinks and subscriptions lead to it.
+func TestSinksAtOneEndpointShareTheirBounds(t *testing.T) {
+	f := newFixture(t)
+	var mu sync.Mutex
+	busy, most := 0, 0
+	target := newSink(t, func(int, http.ResponseWriter) {
+		mu.Lock()
+		busy++
+		most = max(most, busy)
+		mu.Unlock()
+		runtime.Gosched() // gives others a chance
+		mu.Lock()
+		busy--
+		mu.Unlock()
+	})
+	bounded := func(id, path string) core.Sink {
+		return core.Sink{ID: id, HTTP: &core.HTTPSink{URL: target.URL + path}, Concurrent: 2, PerSecond: 20}
+	}
+	f.happen(f.subscribeTo("items", bounded("0", "/a"), bounded("1", "/b")), "a1", "a2", "a3", "a4", "a5", "a6", "a7")
+	f.happen(f.subscribeTo("others", bounded("0", "/c")), "b1", "b2", "b3", "b4", "b5", "b6", "b7")
+	began := f.clock.Now()
+	f.run(f.http(), 4)
+	testkit.Await(t, "all deliveries", func() bool { return len(target.bodies()) == 21 })
+	took := f.clock.Now().Sub(began)
+	mu.Lock()
+	defer mu.Unlock()
+	if most > 2 || took < 20*time.Second/20 {
+		t.Errorf("%d at the same time, 21 in %v", most, took)
+	}
+}
+
 func TestWhatNobodyWasToldAboutIsFound(t *testing.T) {
 	f := newFixture(t)
 	target := newSink(t, nil)

@@ -3,6 +3,7 @@ package delivery_test
 import (
 	"context"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 
 // tarpit is a sender whose endpoints of one owner never answer.
 type tarpit struct {
-	of string
+	of string // or all whose names begin so
 
 	mu   sync.Mutex
 	hung int
@@ -24,7 +25,7 @@ func (*tarpit) Kind() string          { return "http" }
 func (*tarpit) Serves(core.Sink) bool { return true }
 
 func (p *tarpit) Send(ctx context.Context, job delivery.Job) delivery.Result {
-	if job.Subscription.Owner != p.of {
+	if !strings.HasPrefix(job.Subscription.Owner, p.of) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.got = append(p.got, job.EventID)
@@ -86,6 +87,32 @@ func TestSinksOfOneOwnerThatHangLeaveWorkersForAllOthers(t *testing.T) {
 				t.Errorf("%d of %d workers wait for one owner's endpoints, want a quarter", n, workers)
 			}
 		})
+	}
+}
+
+// Six owners have more sinks that hang than there are workers, and still others are
+// served.
+func TestSinksOfManyOwnersThatHangLeaveWorkersForAllOthers(t *testing.T) {
+	f := newFixture(t)
+	const workers, owners = 32, 6
+	p := &tarpit{of: "mallory"}
+	for o := range owners {
+		var sinks []core.Sink
+		for i := range 8 {
+			sinks = append(sinks, core.Sink{ID: strconv.Itoa(i), HTTP: &core.HTTPSink{URL: "https://" + strconv.Itoa(10*o+i) + ".example.com/"}})
+		}
+		for half := range 2 {
+			name := string(rune('a'+2*o+half)) + "-slow" // what a fixture makes the unique id of
+			f.happen(f.ownedBy("mallory-"+strconv.Itoa(o), f.subscribeTo(name, sinks...)), "of-"+name)
+		}
+	}
+	quick := f.ownedBy("ann", f.subscribe("of-ann", "https://other.example.com/"))
+	f.run(p, workers)
+	testkit.Await(t, "what hangs", func() bool { return p.hanging() >= workers/2 })
+	f.happen(quick, "a", "b", "c")
+	testkit.Await(t, "the others", func() bool { return p.others() == 3 })
+	if n := p.hanging(); n > workers-4 {
+		t.Errorf("%d of %d workers wait for endpoints that hang", n, workers)
 	}
 }
 

@@ -63,7 +63,9 @@ type turn struct {
 	news     <-chan struct{} // readable when there is something new
 	began    time.Time
 	idle     time.Time // since when there is nothing to do
+	held     time.Time // until when the endpoint has no room
 	underWay int
+	attempts *int // that are over
 	done     chan attempted
 }
 
@@ -180,6 +182,8 @@ func (t *turn) fill(ctx context.Context) (wait time.Duration, err error) {
 			return t.state.Rests.Sub(now), nil
 		case now.Before(t.state.Slot):
 			return t.state.Slot.Sub(now), nil
+		case now.Before(t.held):
+			return t.held.Sub(now), nil
 		}
 		e, wait, err := t.choose(ctx, now)
 		if err != nil || e == nil {
@@ -233,7 +237,7 @@ func (t *turn) leave(ctx context.Context, cause error) after {
 // next returns when the sink has to be looked at again.
 func (t *turn) next(ctx context.Context) after {
 	now := t.d.Clock.Now()
-	if rest := latest(t.state.Rests, t.state.Slot).Sub(now); rest > 0 {
+	if rest := latest(t.held, latest(t.state.Rests, t.state.Slot)).Sub(now); rest > 0 {
 		return after{pause: rest}
 	}
 	_, wait := t.due(now, math.MaxUint64)

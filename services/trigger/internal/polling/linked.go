@@ -43,7 +43,7 @@ func (linked) Read(rules Rules, page Page) ([]Item, error) {
 	}
 	items := make([]Item, 0, len(raw))
 	for _, data := range raw {
-		item, err := read(data, "", "")
+		item, err := read(data, "", "", true)
 		if err != nil {
 			return nil, err
 		}

@@ -30,12 +30,9 @@ func (list) Read(rules Rules, page Page) ([]Item, error) {
 	items := make([]Item, 0, len(raw))
 	known := make(map[Digest]bool, len(raw))
 	for _, data := range raw {
-		item, err := read(data, rules.Key, rules.Version)
+		item, err := read(data, rules.Key, rules.Version, rules.Changed)
 		if err != nil {
 			return nil, err
-		}
-		if !rules.Changed {
-			item.Version = Version{}
 		}
 		if !known[item.Digest] {
 			known[item.Digest] = true
@@ -157,10 +154,11 @@ func where(path string) string {
 	return fmt.Sprintf("at %q", path)
 }
 
-// read makes an item of its JSON text.
-func read(data json.RawMessage, keyPath, versionPath string) (Item, error) {
+// read makes an item of its JSON text, with its version if that is asked for: without a
+// path it is the hash of all of it.
+func read(data json.RawMessage, keyPath, versionPath string, versions bool) (Item, error) {
 	item := Item{Data: data}
-	key, version := data, data
+	key := data
 	if keyPath != "" {
 		// An item that is no object has no key; it is told apart by its content.
 		if value, ok := at(data, keyPath); ok && string(value) != "null" {
@@ -168,22 +166,31 @@ func read(data json.RawMessage, keyPath, versionPath string) (Item, error) {
 			item.Key = keyText(value)
 		}
 	}
-	if versionPath != "" {
-		if value, ok := at(data, versionPath); ok {
-			version = value
-		}
-	}
 	text, err := canonical(key)
 	if err != nil {
 		return Item{}, errors.New("the API's answer is not JSON")
 	}
 	item.Digest = digestOf(text)
-	if text, err = canonical(version); err != nil {
-		return Item{}, errors.New("the API's answer is not JSON")
+	if !versions {
+		return item, nil
+	}
+	version := data
+	if versionPath != "" {
+		if value, ok := at(data, versionPath); ok {
+			version = value
+		}
+	}
+	if !same(key, version) {
+		if text, err = canonical(version); err != nil {
+			return Item{}, errors.New("the API's answer is not JSON")
+		}
 	}
 	item.Version = versionOf(text)
 	return item, nil
 }
+
+// same reports whether two parts of a text are the same part.
+func same(a, b json.RawMessage) bool { return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0] }
 
 // keyText is the key for people: a string without its quotes.
 func keyText(value json.RawMessage) string {

@@ -144,7 +144,7 @@ func (s Seen) FreshBefore(earlier, present Rules, pages []Page, items []Item) []
 	shown := shownBefore(earlier, present, pages)
 	var fresh []Item
 	for _, item := range items {
-		before, err := read(item.Data, earlier.Key, "")
+		before, err := read(item.Data, earlier.Key, "", false)
 		if err != nil {
 			continue // cannot be: it was read once
 		}

@@ -4,9 +4,11 @@
 // instance: each of these is a party. [Workers] let a piece of work in as long as every
 // party of it has room:
 //
-//   - A party of which nothing is known has a quarter of the workers. Each piece of its
-//     work that ends in good time gives it room for one more, each that takes long takes
-//     one away: what hangs never gets more.
+//   - A party of which nothing is known has a quarter of the workers that are free, and at
+//     least one. Each piece of its work that ends in good time gives it room for one more,
+//     each that takes long takes one away: what hangs never gets more. So of parties that
+//     hang, each that comes later has a quarter less than the one before, and many leave
+//     workers for one that has none.
 //   - No party has more than seven times the workers that are free besides one. So one
 //     whose work ends has seven of eight workers while nobody else needs any, and two
 //     that want all get nearly half each.
@@ -17,7 +19,8 @@
 //	if leave == nil {
 //		return comeBackAfter(wait)
 //	}
-//	defer leave()
+//	worked := false // until something was done
+//	defer func() { leave(worked) }()
 //
 // Who is put off waits nowhere here: another process may have room.
 package share
@@ -76,9 +79,10 @@ func New(n int, clk clock.Clock) *Workers {
 }
 
 // Enter takes a worker for a piece of work of some parties, whose names are different.
-// leave gives it back, once. leave is nil if one of the parties has its share, or nobody
+// leave gives it back, once, and says whether something was done: what found nothing to do
+// shows nothing of its parties. leave is nil if one of the parties has its share, or nobody
 // is free: then the work should come back after wait.
-func (w *Workers) Enter(names ...string) (leave func(), wait time.Duration) {
+func (w *Workers) Enter(names ...string) (leave func(worked bool), wait time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.clock.Now()
@@ -91,7 +95,7 @@ func (w *Workers) Enter(names ...string) (leave func(), wait time.Duration) {
 			w.parties[name] = p
 		}
 		parties = append(parties, p)
-		if full == nil && (w.free == 0 || p.has >= p.room || p.has > ratio*(w.free-1)) {
+		if full == nil && w.full(p) {
 			full = p
 		}
 	}
@@ -104,23 +108,36 @@ func (w *Workers) Enter(names ...string) (leave func(), wait time.Duration) {
 	for _, p := range parties {
 		p.has++
 	}
-	return func() { w.leave(names, parties, now) }, 0
+	return func(worked bool) { w.leave(names, parties, now, worked) }, 0
+}
+
+// full reports whether a party may have no more workers now.
+func (w *Workers) full(p *party) bool {
+	switch {
+	case w.free == 0 || p.has >= p.room || p.has > ratio*(w.free-1):
+		return true
+	case p.room > w.least() || p.has == 0:
+		return false
+	}
+	// Of what would be free without it, a part: it may hang, and others may come.
+	return p.has*known >= p.has+w.free
 }
 
 // least is the least room of a party.
 func (w *Workers) least() int { return max(w.all/known, 1) }
 
-func (w *Workers) leave(names []string, parties []*party, began time.Time) {
+func (w *Workers) leave(names []string, parties []*party, began time.Time, worked bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.clock.Now()
 	w.free++
 	for _, p := range parties {
 		p.has--
-		if now.Sub(began) < long {
-			p.room = min(p.room+1, w.all)
-		} else {
+		switch {
+		case now.Sub(began) >= long:
 			p.room = max(p.room-1, w.least())
+		case worked:
+			p.room = min(p.room+1, w.all)
 		}
 		p.gap = (weight*p.gap + now.Sub(p.ended)) / (weight + 1)
 		p.ended = now

@@ -13,7 +13,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // enter lets in as much of a party's work as there is room for, at most limit, and
 // returns what gives the workers back.
-func enter(w *share.Workers, limit int, names ...string) (leaves []func()) {
+func enter(w *share.Workers, limit int, names ...string) (leaves []func(bool)) {
 	for range limit {
 		leave, _ := w.Enter(names...)
 		if leave == nil {
@@ -31,7 +31,7 @@ func prove(w *share.Workers, clk *clocktest.Fake, workers int, each time.Duratio
 	for range 2 * workers {
 		next := enter(w, 1, name) // before the other ends: who has nothing is forgotten
 		clk.Advance(each)
-		now[0]()
+		now[0](true)
 		if now = next; len(now) == 0 {
 			now = enter(w, 1, name)
 		}
@@ -54,8 +54,10 @@ func TestHowManyWorkersOnePartyGets(t *testing.T) {
 		{"one of a few", 4, 0, 1, 0, 1},
 		{"all but one of two", 2, 0, 1, time.Second, 1},
 		{"the only one", 1, 0, 1, 0, 1},
-		{"a quarter behind two that never end", 128, 2, 32, 0, 32},
-		{"one behind five that never end", 128, 5, 1, 0, 1},
+		{"a quarter of what is left behind two that never end", 128, 2, 18, 0, 18},
+		{"a quarter of what is left behind six that never end", 128, 6, 6, 0, 6},
+		{"as much as is left of it if its work ends, behind six that never end", 128, 6, 18, time.Second, 24},
+		{"one behind twelve that never end", 128, 12, 1, 0, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			clk := clocktest.New(noon)
@@ -74,13 +76,34 @@ func TestHowManyWorkersOnePartyGets(t *testing.T) {
 	}
 }
 
+// TestManyThatHangLeaveWorkersForOneThatHasNone: how many it takes until nobody is let in.
+func TestManyThatHangLeaveWorkersForOneThatHasNone(t *testing.T) {
+	for workers, atLeast := range map[int]int{8: 6, 64: 12, 128: 14, 1024: 20} {
+		w := share.New(workers, clocktest.New(noon))
+		hanging, had := 0, workers
+		for ; ; hanging++ {
+			n := len(enter(w, workers, fmt.Sprint("owner ", hanging), fmt.Sprint("api ", hanging)))
+			if n == 0 {
+				break
+			}
+			if n > had {
+				t.Errorf("of %d workers, %d hang for one that came after one with %d", workers, n, had)
+			}
+			had = n
+		}
+		if hanging < atLeast {
+			t.Errorf("%d workers are taken by %d owners, want at least %d", workers, hanging, atLeast)
+		}
+	}
+}
+
 func TestTwoThatWantAllShareThemInTheEnd(t *testing.T) {
 	w := share.New(64, clocktest.New(noon))
-	has := map[string][]func(){"a": enter(w, 64, "a"), "b": enter(w, 64, "b")}
+	has := map[string][]func(bool){"a": enter(w, 64, "a"), "b": enter(w, 64, "b")}
 	for range 400 { // each piece of work ends, and both have more
 		for _, name := range []string{"a", "b"} {
 			if n := len(has[name]); n > 0 {
-				has[name][0]()
+				has[name][0](true)
 				has[name] = has[name][1:]
 			}
 			has["b"] = append(has["b"], enter(w, 64, "b")...)
@@ -105,6 +128,22 @@ func TestWorkOfManyOwnersAtTheSameApiLeavesRoomForOtherApis(t *testing.T) {
 	}
 }
 
+// TestWhatFindsNothingToDoShowsNothing: only work that ends shows that work ends.
+func TestWhatFindsNothingToDoShowsNothing(t *testing.T) {
+	for worked, want := range map[bool]int{false: 16, true: 56} {
+		w := share.New(64, clocktest.New(noon))
+		held := enter(w, 1, "me")
+		for range 100 {
+			for _, leave := range enter(w, 1, "me") {
+				leave(worked)
+			}
+		}
+		if got := len(held) + len(enter(w, 64, "me")); got != want {
+			t.Errorf("after work that was done (%t) %d workers, want %d", worked, got, want)
+		}
+	}
+}
+
 func TestAWorkerThatIsGivenBackCanBeTakenAgain(t *testing.T) {
 	w := share.New(8, clocktest.New(noon))
 	for round := range 100 {
@@ -113,7 +152,7 @@ func TestAWorkerThatIsGivenBackCanBeTakenAgain(t *testing.T) {
 			t.Fatalf("round %d: %d workers", round, n)
 		}
 		for _, leave := range leaves {
-			leave()
+			leave(true)
 		}
 	}
 }
@@ -134,12 +173,12 @@ func TestWhatIsPutOffComesBackAboutAsFastAsItsPartyWorks(t *testing.T) {
 			leaves := enter(w, 8, "me")
 			for range 50 {
 				clk.Advance(tc.each)
-				leaves[0]()
+				leaves[0](true)
 				leaves = append(leaves[1:], enter(w, 1, "me")...)
 			}
 			var before, wait time.Duration
 			for range 100 {
-				var leave func()
+				var leave func(bool)
 				if leave, wait = w.Enter("me"); leave != nil {
 					leaves = append(leaves, leave)
 					continue

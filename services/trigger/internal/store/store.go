@@ -22,6 +22,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -139,16 +140,17 @@ func (s *Store) Remove(ctx context.Context, uid string) error {
 
 // CommitPoll implements core.Store.
 func (s *Store) CommitPoll(ctx context.Context, p core.Poll) error {
-	messages, err := s.messages(ctx, p.Events) // before the transaction, which should be short
+	events, err := s.messages(ctx, p.Events) // before the transaction, which should be short
 	if err != nil {
 		return err
 	}
+	left := leftOut(p.Events, events)
 	commit := s.commit
-	if len(p.Events) == 0 && !p.Announce && p.Suspend == "" {
+	if len(p.Events) == 0 && !p.Announce && p.Suspend == "" && p.Incomplete == "" {
 		commit = s.kv.Update // most polls: nothing for the relay
 	}
 	return commit(ctx, func(tx kv.Tx) error {
-		sub, err := load(tx, p.UID)
+		sub, err := s.recent.load(tx, p.UID)
 		if err != nil {
 			return err
 		}
@@ -164,10 +166,11 @@ func (s *Store) CommitPoll(ctx context.Context, p core.Poll) error {
 		if err := putCursor(tx, p.UID, p.Cursor, p.Seen); err != nil {
 			return err
 		}
+		messages := slices.Clip(events) // a store may do this again
 		if p.Announce {
 			messages = append(messages, announcement(sub, fmt.Sprintf("poll-%d", p.Cursor.Version)))
 		}
-		told, err := tell(tx, sub, p)
+		told, err := tell(tx, sub, p, left)
 		if err != nil {
 			return err
 		}
@@ -331,14 +334,23 @@ func load(r kv.Reader, uid string) (core.Subscription, error) {
 	if err != nil {
 		return core.Subscription{}, fmt.Errorf("record of %w: %s: %w", core.ErrUnreadable, uid, err)
 	}
+	err = cursorOf(r, uid, &sub)
+	return sub, err
+}
+
+// cursorOf reads the cursor of a subscription, if it polls.
+func cursorOf(r kv.Reader, uid string, sub *core.Subscription) error {
 	if sub.Polling == nil {
-		return sub, nil
+		return nil
 	}
-	if data, err = r.Get(cursorKey(uid)); err != nil {
-		return core.Subscription{}, fmt.Errorf("cursor of subscription %s: %w", uid, err)
+	data, err := r.Get(cursorKey(uid))
+	if err != nil {
+		*sub = core.Subscription{}
+		return fmt.Errorf("cursor of subscription %s: %w", uid, err)
 	}
 	if sub.Polling.Cursor, err = decodeCursor(data); err != nil {
-		return core.Subscription{}, fmt.Errorf("cursor of %w: %s: %w", core.ErrUnreadable, uid, err)
+		*sub = core.Subscription{}
+		return fmt.Errorf("cursor of %w: %s: %w", core.ErrUnreadable, uid, err)
 	}
-	return sub, nil
+	return nil
 }

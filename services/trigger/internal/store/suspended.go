@@ -47,12 +47,51 @@ type noticeData struct {
 	Owner           string    `json:"owner"`
 	Reason          string    `json:"reason"`
 	FailingSince    time.Time `json:"failing_since,omitzero"`
+	// Events are the ids of events without their data; at most [maxLeftOut].
+	Events []string `json:"events,omitempty"`
 }
 
-// tell returns the events about a subscription itself that a poll has led to, and
-// suspends the subscription where it was the last one. Their ids are those of the poll,
+const (
+	// maxLeftOut is how many events a notice names whose data was left out.
+	maxLeftOut = 20
+	// maxNamed is how much of an item's key it repeats, in bytes: keys may be as long as
+	// items.
+	maxNamed = 100
+)
+
+// leftOut returns the events whose data is not in their messages, because it does not
+// fit on the bus: otherwise a message is longer than the data in it.
+func leftOut(events []core.Event, messages []outbox.Message) (left []core.Event) {
+	for i, e := range events {
+		if len(messages[i].Data) < len(e.Data) {
+			left = append(left, e)
+		}
+	}
+	return left
+}
+
+// missing says why events are without their data, one sentence; empty if none are.
+func missing(left []core.Event) string {
+	if len(left) == 0 {
+		return ""
+	}
+	first := left[0]
+	about := ""
+	if first.Key != "" {
+		about = fmt.Sprintf(" about %q", strings.ToValidUTF8(first.Key[:min(len(first.Key), maxNamed)], ""))
+	}
+	more := ""
+	if len(left) > 1 {
+		more = fmt.Sprintf(", and that of %d more,", len(left)-1)
+	}
+	return fmt.Sprintf("the data of the event %s%s (%d bytes)%s does not fit into an event of at most %d bytes and was left out; ask the API for it",
+		first.ID, about, len(first.Data), more, outbox.MaxData)
+}
+
+// tell returns the events about a subscription itself that a poll has led to, of which
+// some events lack their data, and suspends the subscription where it was the last one. Their ids are those of the poll,
 // so that one that is published again is known.
-func tell(tx kv.Tx, sub core.Subscription, p core.Poll) (messages []outbox.Message, err error) {
+func tell(tx kv.Tx, sub core.Subscription, p core.Poll, left []core.Event) (messages []outbox.Message, err error) {
 	if p.Suspend != "" {
 		sub.Suspended = p.Suspend
 		sub.Change++
@@ -60,11 +99,17 @@ func tell(tx kv.Tx, sub core.Subscription, p core.Poll) (messages []outbox.Messa
 			return nil, err
 		}
 	}
-	for _, n := range []struct{ kind, reason string }{{eventSuspended, p.Suspend}, {eventIncomplete, p.Incomplete}} {
+	for _, n := range []struct{ kind, reason string }{{eventSuspended, p.Suspend}, {eventIncomplete, strings.Trim(p.Incomplete+"; "+missing(left), "; ")}} {
 		if n.reason == "" {
 			continue
 		}
-		m, err := noticeOf(sub, p, n.kind, n.reason)
+		var events []string
+		if n.kind == eventIncomplete {
+			for _, e := range left[:min(len(left), maxLeftOut)] {
+				events = append(events, e.ID)
+			}
+		}
+		m, err := noticeOf(sub, p, n.kind, n.reason, events)
 		if err != nil {
 			return nil, err
 		}
@@ -74,13 +119,13 @@ func tell(tx kv.Tx, sub core.Subscription, p core.Poll) (messages []outbox.Messa
 }
 
 // noticeOf is the message that tells the owner of a subscription something.
-func noticeOf(sub core.Subscription, p core.Poll, kind, reason string) (outbox.Message, error) {
+func noticeOf(sub core.Subscription, p core.Poll, kind, reason string, events []string) (outbox.Message, error) {
 	n := notice{
 		SpecVersion: "1.0", ID: fmt.Sprintf("%s@%s-%s-%d", sub.Name, sub.UID, strings.TrimPrefix(kind, typePrefix), p.Cursor.Version), Source: sub.Name.String(),
 		Type: kind, Time: p.Time.UTC(), ContentType: "application/json",
 		Data: noticeData{
 			Subscription: sub.Name.String(), Connection: sub.Connection.String(), ConnectionOwner: sub.ConnectionOwner, Operation: sub.Operation, Owner: sub.Owner,
-			Reason: reason, FailingSince: p.Cursor.FailingSince.UTC(),
+			Reason: reason, FailingSince: p.Cursor.FailingSince.UTC(), Events: events,
 		},
 	}
 	data, err := json.Marshal(n)

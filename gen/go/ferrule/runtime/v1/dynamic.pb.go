@@ -237,7 +237,8 @@ func (x *ResolveDynamicValuesResponse) GetTruncated() bool {
 // DynamicValue is one choice.
 type DynamicValue struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The value to put into the input, as JSON text.
+	// The value to put into the input, as JSON text; empty if there is none, as in trees
+	// for branches that can only be opened.
 	Value []byte `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
 	// For people.
 	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
@@ -247,8 +248,9 @@ type DynamicValue struct {
 	FullTitle string `protobuf:"bytes,4,opt,name=full_title,json=fullTitle,proto3" json:"full_title,omitempty"`
 	// Has items below it; only in trees.
 	Parent bool `protobuf:"varint,5,opt,name=parent,proto3" json:"parent,omitempty"`
-	// Can be chosen.
-	Selectable bool `protobuf:"varint,6,opt,name=selectable,proto3" json:"selectable,omitempty"`
+	// Can be chosen. Always said, also where it is false: then the entry is no choice,
+	// but a heading, a branch, or what the connector excludes, whatever value it has.
+	Selectable *bool `protobuf:"varint,6,opt,name=selectable,proto3,oneof" json:"selectable,omitempty"`
 	// The item as the API gave it, as JSON text, to open the branch below it; only
 	// in trees.
 	Item          []byte `protobuf:"bytes,7,opt,name=item,proto3" json:"item,omitempty"`
@@ -322,8 +324,8 @@ func (x *DynamicValue) GetParent() bool {
 }
 
 func (x *DynamicValue) GetSelectable() bool {
-	if x != nil {
-		return x.Selectable
+	if x != nil && x.Selectable != nil {
+		return *x.Selectable
 	}
 	return false
 }
@@ -500,18 +502,19 @@ const file_ferrule_runtime_v1_dynamic_proto_rawDesc = "" +
 	"\bno_cache\x18\a \x01(\bR\anoCache\"v\n" +
 	"\x1cResolveDynamicValuesResponse\x128\n" +
 	"\x06values\x18\x01 \x03(\v2 .ferrule.runtime.v1.DynamicValueR\x06values\x12\x1c\n" +
-	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"\xc7\x01\n" +
+	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"\xdb\x01\n" +
 	"\fDynamicValue\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\fR\x05value\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12 \n" +
 	"\vdescription\x18\x03 \x01(\tR\vdescription\x12\x1d\n" +
 	"\n" +
 	"full_title\x18\x04 \x01(\tR\tfullTitle\x12\x16\n" +
-	"\x06parent\x18\x05 \x01(\bR\x06parent\x12\x1e\n" +
+	"\x06parent\x18\x05 \x01(\bR\x06parent\x12#\n" +
 	"\n" +
-	"selectable\x18\x06 \x01(\bR\n" +
-	"selectable\x12\x12\n" +
-	"\x04item\x18\a \x01(\fR\x04item\"\xdd\x02\n" +
+	"selectable\x18\x06 \x01(\bH\x00R\n" +
+	"selectable\x88\x01\x01\x12\x12\n" +
+	"\x04item\x18\a \x01(\fR\x04itemB\r\n" +
+	"\v_selectable\"\xdd\x02\n" +
 	"\x1bResolveDynamicSchemaRequest\x12H\n" +
 	"\n" +
 	"connection\x18\x01 \x01(\tB(\xe0A\x02\xfaA\x18\n" +
@@ -568,6 +571,7 @@ func file_ferrule_runtime_v1_dynamic_proto_init() {
 	if File_ferrule_runtime_v1_dynamic_proto != nil {
 		return
 	}
+	file_ferrule_runtime_v1_dynamic_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -150,9 +150,11 @@ type Sink struct {
 	OrderBy string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	// For how long a delivery is tried: 1 minute to 30 days, 3 days if absent.
 	RetryFor *durationpb.Duration `protobuf:"bytes,6,opt,name=retry_for,json=retryFor,proto3" json:"retry_for,omitempty"`
-	// Deliveries that are under way at the same time: 1 to 100, 4 if zero.
+	// Deliveries that are under way at the same time: 1 to 100, 4 if zero. Bounds that
+	// HTTP sinks of one owner state for the same scheme, host and port hold for all of
+	// these sinks together, in each process of the service.
 	MaxConcurrent int32 `protobuf:"varint,7,opt,name=max_concurrent,json=maxConcurrent,proto3" json:"max_concurrent,omitempty"`
-	// Attempts per second at most, to 10,000; no bound if zero.
+	// Attempts per second at most, to 10,000; no bound if zero. Shared like max_concurrent.
 	MaxPerSecond float64 `protobuf:"fixed64,8,opt,name=max_per_second,json=maxPerSecond,proto3" json:"max_per_second,omitempty"`
 	// Gets no more events: the endpoint answered 410, or its owner said so.
 	Disabled bool `protobuf:"varint,9,opt,name=disabled,proto3" json:"disabled,omitempty"`
