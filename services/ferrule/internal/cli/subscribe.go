@@ -29,7 +29,8 @@ webhook trigger registers a callback at the API. "ferrule trigger test" shows
 beforehand what its events look like, "ferrule events SUBSCRIPTION" shows those that
 have happened, and "ferrule subscriptions" changes, pauses and ends it.
 
-Any operation that answers with a list becomes a polling trigger with --list:
+Any operation that answers with a list, and only reads, becomes a polling trigger
+with --list:
 
   items    dot path of the list in the answer; left out if the answer is the list
   key      dot path of what identifies an item; left out for the whole item

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -242,12 +243,26 @@ func draftedTrigger(def *connectorv1.Definition, d Draft) (*connectorv1.Operatio
 			"the connector has no operation %q; %s", d.Operation, offered(def)).With("operation", d.Operation)
 	case op.GetTrigger().GetWebhook() != nil:
 		return nil, nil, invalidDraft("polling", "is for operations that answer with a list; this one is a webhook: leave it out")
+	case !asksOnly(op):
+		return nil, nil, invalidDraft("polling", fmt.Sprintf("would call %s, a %s, again and again, and change something each time for all that is known; "+
+			"poll an operation that only reads, or say in the connector that this one does: x-ferrule-safety: {safe: true}", d.Operation, op.GetMethod()))
 	}
 	rules, err := polling.Given(d.Polling, op)
 	if problem, ok := errors.AsType[*polling.RuleError](err); ok {
 		return nil, nil, invalidDraft(problem.Field, problem.Problem)
 	}
 	return op, &rules, err
+}
+
+// asksOnly reports whether an operation may be called every minute: its method is safe
+// (RFC 9110, section 9.2.1; QUERY is of RFC 10008), its connector says that it is, or has
+// made a polling trigger of it.
+func asksOnly(op *connectorv1.Operation) bool {
+	switch op.GetMethod() {
+	case http.MethodGet, http.MethodHead, "QUERY":
+		return true
+	}
+	return op.GetSafety().GetSafe() || op.GetTrigger().GetPolling() != nil
 }
 
 // createPolling takes the first answer as the baseline and stores it together

@@ -47,7 +47,7 @@ func (r *rig) show(b book) *[]core.Call {
 
 func list(p *connectorv1.PollingTrigger) core.Draft {
 	p.ItemsPath = "items"
-	d := draft("items", inventorytest.Action)
+	d := draft("items", inventorytest.Hooks)
 	d.Polling = p
 	return d
 }

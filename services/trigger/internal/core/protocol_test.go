@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -275,6 +276,7 @@ func TestRulesThatCannotBeUsedAreRefusedAndTheFieldIsNamed(t *testing.T) {
 		{"a value that is not known", inventorytest.Search, &polling{Cursors: []*connectorv1.PollingCursor{{Parameter: "page", Value: 9}}}, "polling.cursors[0].value is"},
 		{"too many cursors", inventorytest.Search, &polling{Cursors: make([]*connectorv1.PollingCursor, 9)}, "polling.cursors"},
 		{"a webhook", inventorytest.Webhook, &polling{}, "webhook"},
+		{"what changes something", inventorytest.Action, &polling{ItemsPath: "items"}, "x-ferrule-safety"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t)
@@ -290,6 +292,19 @@ func TestRulesThatCannotBeUsedAreRefusedAndTheFieldIsNamed(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a POST that only reads, by its connector", func(t *testing.T) {
+		r := newRig(t)
+		operation := r.definition.GetOperations()[slices.IndexFunc(r.definition.GetOperations(), func(op *connectorv1.Operation) bool {
+			return op.GetOperationId() == inventorytest.Action
+		})]
+		operation.Safety = &connectorv1.Safety{Safe: true}
+		r.answer(`{"items":[]}`)
+		d := draft("items", inventorytest.Action)
+		d.Polling = &polling{ItemsPath: "items"}
+		if _, err := r.Create(t.Context(), ann, d); err != nil {
+			t.Error(err)
+		}
+	})
 	r := newRig(t)
 	d := draft("items", "Nothing")
 	d.Polling = &polling{}

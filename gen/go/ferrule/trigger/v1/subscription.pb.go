@@ -267,7 +267,7 @@ type Subscription struct {
 	// Nothing is asked, and nothing accepted, after this time.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	// How new is told from old, instead of what the connector says. With it, any
-	// operation that answers with a list is a trigger; only the protocol LIST can
+	// operation that only reads and answers with a list is a trigger; only the protocol LIST can
 	// be given.
 	Polling *v1.PollingTrigger `protobuf:"bytes,21,opt,name=polling,proto3" json:"polling,omitempty"`
 	// What of a batch is one event.
