@@ -77,6 +77,7 @@ func (Importer) Import(ctx context.Context, src *format.Source) (*format.Result,
 	p.sets()
 	p.policies()
 	p.scripts()
+	p.tellUnplaced()
 	return &format.Result{Format: format.ConnectorPackage, Definition: def, Findings: findings.Sorted(), Places: written}, nil
 }
 
@@ -97,6 +98,8 @@ type pack struct {
 	// stated are the parameters of which the package says whether they are
 	// required.
 	stated map[*connectorv1.ConnectionParameter]bool
+	// unpaired says that a security definition found no parameter.
+	unpaired bool
 	// written are where policies and custom code stand.
 	written *format.Places
 }

@@ -165,6 +165,7 @@ func (p *pack) placements() {
 				"add the connection parameter, or remove the security definition",
 				"no connection parameter holds the value for the security definition %q; it is not used", s.GetId())
 			p.unrequire(s.GetId())
+			p.unpaired = true
 		}
 	}
 	for _, set := range p.def.GetParameterSets() {
