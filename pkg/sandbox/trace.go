@@ -67,7 +67,7 @@ func limited(f *failure, limits Limits) {
 func timeFailure(allowed time.Duration) *failure {
 	return &failure{
 		Kind: KindLimit, Limit: LimitTime, Allowed: allowed.Milliseconds(),
-		Message: fmt.Sprintf("the script took longer than %v of its own time; do less in one call", allowed),
+		Message: fmt.Sprintf("the script took longer than %v of its own time", allowed),
 	}
 }
 

@@ -55,22 +55,31 @@ func (s *schemas) orderOf(raw []byte) (names []string) {
 }
 
 // mixedHeader says what a part is that is no field of a form.
-func mixedHeader(header textproto.MIMEHeader, name string, part *wrapped) {
-	header["Content-Id"] = []string{contentID(name)}
+func (w *partWriter) mixedHeader(header textproto.MIMEHeader, name string, part *wrapped) {
+	header["Content-Id"] = []string{w.contentID(name)}
 	if part.fileName != "" && part.fileName != name {
 		header["Content-Disposition"] = []string{`attachment; filename="` + quoteName(part.fileName) + `"`}
 	}
 	part.mediaType = cmp.Or(part.mediaType, plainPart)
 }
 
-// contentID makes an identifier (RFC 2392) of a name.
-func contentID(name string) string { return "<" + request.Escape(name) + ">" }
+// contentID makes an identifier (RFC 2392) of a name. Each part has its own (RFC 2045,
+// section 7), so those of a list after the first get a number.
+func (w *partWriter) contentID(name string) string {
+	id := request.Escape(name)
+	for n := 2; slices.Contains(w.ids, id); n++ {
+		id = request.Escape(name) + "." + strconv.Itoa(n)
+	}
+	w.ids = append(w.ids, id)
+	return "<" + id + ">"
+}
 
 // partWriter writes parts, and remembers the first.
 type partWriter struct {
 	*multipart.Writer
 
-	mixed     bool // no form
+	mixed     bool     // no form
+	ids       []string // that were given to parts
 	written   bool
 	rootType  string
 	rootStart string

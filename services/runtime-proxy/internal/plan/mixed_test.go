@@ -16,7 +16,7 @@ func sentParts(t *testing.T, mediaType, input string) string {
 	def := operation("/")
 	def.Operations[0].RequestBody = &connectorv1.RequestBody{Contents: []*connectorv1.MediaType{{
 		MediaType: mediaType, Kind: connectorv1.BodyKind_BODY_KIND_MULTIPART,
-		Schema: []byte(`{"type":"object","required":["meta"],"properties":{"meta":{"type":"object"},"file":{"type":"string"},"note":{"type":"string"}}}`),
+		Schema: []byte(`{"type":"object","required":["meta"],"properties":{"meta":{"type":"object"},"file":{"type":"string"},"note":{"type":"string"},"list":{"type":"array","items":{"type":"string"}}}}`),
 	}}}
 	req, err := build(t, def, input)
 	if err != nil {
@@ -41,6 +41,14 @@ func TestMultipartIsSentAsItIsDescribed(t *testing.T) {
 	const parts = `Content-Id: <meta> | Content-Type: application/json | {"x":1}
 Content-Disposition: attachment; filename="a%22b.png" | Content-Id: <file> | Content-Type: image/png | hi
 Content-Id: <note> | Content-Type: text/plain; charset=utf-8 | ä`
+	const several = `{"body":{"meta":{},"list":["a","b"],"list.2":"c"}}`
+	const numbered = "multipart/mixed\n" + `Content-Id: <meta> | Content-Type: application/json | {}
+Content-Id: <list> | Content-Type: text/plain; charset=utf-8 | a
+Content-Id: <list.2> | Content-Type: text/plain; charset=utf-8 | b
+Content-Id: <list.2.2> | Content-Type: text/plain; charset=utf-8 | c`
+	if got := sentParts(t, "multipart/mixed", several); got != numbered {
+		t.Errorf("a list: got\n%s\nwant\n%s", got, numbered)
+	}
 	for _, row := range []struct{ mediaType, want string }{
 		{"multipart/related", `multipart/related; start="<meta>"; type="application/json"` + "\n" + parts},
 		{`Multipart/Related; type="text/xml"; start-info=a`, `multipart/related; start="<meta>"; start-info=a; type="application/json"` + "\n" + parts},
@@ -86,5 +94,12 @@ func TestPartsThatAreWrittenAlready(t *testing.T) {
 		if got := sentParts(t, "multipart/form-data", written(row.parts)); !strings.Contains(got, row.want) {
 			t.Errorf("%s: %s", row.parts, got)
 		}
+	}
+}
+
+func TestABodyOfPartsHasOneAtLeast(t *testing.T) {
+	const none = `{"body":{"$content-type":"multipart/mixed","$multipart":[]}}`
+	if got := sentParts(t, "multipart/mixed", none); !strings.Contains(got, "must have a part") {
+		t.Error(got)
 	}
 }

@@ -36,6 +36,9 @@ func (c *content) multipart(v jsontext.Value, found *violations) (out []byte, me
 			c.parts(w, m.name, m.value, found)
 		}
 	}
+	if w.mixed && !w.written && len(found.list) == 0 {
+		found.add(bodyInput, "must have a part: "+c.base+" has one at least (RFC 2046, section 5.1.1)")
+	}
 	_ = w.Close() // a buffer takes everything
 	if !w.mixed {
 		return buffer.Bytes(), w.FormDataContentType()
@@ -176,7 +179,7 @@ func inRange(mediaType, pattern string) bool {
 func writePart(w *partWriter, name string, part wrapped, constants textproto.MIMEHeader) (problem string) {
 	header := textproto.MIMEHeader{}
 	if w.mixed {
-		mixedHeader(header, name, &part)
+		w.mixedHeader(header, name, &part)
 	} else {
 		disposition := `form-data; name="` + quoteName(name) + `"`
 		if part.fileName != "" {
