@@ -7,3 +7,6 @@ func Obviously() func(proto.Message) bool {
 	o := new(obvious)
 	return func(m proto.Message) bool { return o.right(m.ProtoReflect()) }
 }
+
+// InWords is how times in rules are told.
+var InWords = inWords

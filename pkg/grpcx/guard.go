@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -228,7 +230,32 @@ func (s validate) check(message any) error {
 		if description == "" {
 			description = "breaks the rule " + v.Proto.GetRuleId()
 		}
+		if strings.HasPrefix(v.Proto.GetRuleId(), "duration.") {
+			description = inWords(description)
+		}
 		f = f.Field(protovalidate.FieldPathString(v.Proto.GetField()), description)
 	}
 	return f
+}
+
+// inSeconds is how rules write times.
+var inSeconds = regexp.MustCompile(`\b\d+s\b`)
+
+// inWords writes times as people do: "43200000s" is nobody's 500 days.
+func inWords(text string) string {
+	return inSeconds.ReplaceAllStringFunc(text, func(written string) string {
+		seconds, err := strconv.ParseInt(strings.TrimSuffix(written, "s"), 10, 64)
+		if err != nil || seconds == 0 {
+			return written
+		}
+		for _, unit := range [...]struct {
+			seconds int64
+			name    string
+		}{{24 * 60 * 60, " days"}, {60 * 60, " h"}, {60, " min"}} {
+			if seconds > unit.seconds && seconds%unit.seconds == 0 {
+				return strconv.FormatInt(seconds/unit.seconds, 10) + unit.name
+			}
+		}
+		return written
+	})
 }

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/ferrule-dev/ferrule/pkg/fault"
+	"github.com/ferrule-dev/ferrule/pkg/grpcx"
 )
 
 // orderDesc is a message with rules: a name of 1 to 8 characters, and lines of
@@ -191,4 +192,20 @@ func newOrderRig(t *testing.T, desc protoreflect.MessageDescriptor, v protovalid
 	return newRig(t, echo{}, func(cfg *setup) {
 		cfg.Validator, cfg.services = v, []*grpc.ServiceDesc{orderService(desc)}
 	})
+}
+
+func TestTimesInRulesAreToldAsPeopleDo(t *testing.T) {
+	for given, want := range map[string]string{
+		"must be greater than or equal to 1s and less than or equal to 43200000s": "must be greater than or equal to 1s and less than or equal to 500 days",
+		"must be less than 7200s":     "must be less than 2 h",
+		"must be less than 300s":      "must be less than 5 min",
+		"must be less than 90s":       "must be less than 90s",
+		"must be greater than 0s":     "must be greater than 0s",
+		"has 12345678901234567890s":   "has 12345678901234567890s",
+		"must be one of [60s, 3601s]": "must be one of [60s, 3601s]",
+	} {
+		if got := grpcx.InWords(given); got != want {
+			t.Errorf("%s: %s", given, got)
+		}
+	}
 }
