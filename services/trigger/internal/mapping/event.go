@@ -7,8 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
@@ -30,6 +34,7 @@ func Parse(cloudEvent []byte) (*Event, error) {
 		Revision     string          `json:"revision"`
 		Data         json.RawMessage `json:"data"`
 		DataBase64   *string         `json:"data_base64"`
+		ContentType  string          `json:"datacontenttype"`
 	}
 	if err := json.Unmarshal(cloudEvent, &v); err != nil {
 		return nil, fmt.Errorf("read event: %w", err)
@@ -44,7 +49,7 @@ func Parse(cloudEvent []byte) (*Event, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the event's data: %w", err)
 		}
-		event["data"] = raw
+		event["data"] = readable(v.ContentType, raw)
 	case v.Data != nil:
 		data, err := decode(v.Data)
 		if err != nil {
@@ -53,6 +58,37 @@ func Parse(cloudEvent []byte) (*Event, error) {
 		event["data"] = data
 	}
 	return &Event{variables: map[string]any{variable: event}}, nil
+}
+
+// readable returns what expressions see of data that is no JSON: the fields of a form, of
+// which those that come several times are lists, text as text, and all else as bytes.
+func readable(mediaType string, raw []byte) any {
+	base, _, err := mime.ParseMediaType(mediaType)
+	switch {
+	case err != nil || !utf8.Valid(raw):
+		return raw
+	case strings.HasPrefix(base, "text/"):
+		return string(raw)
+	case base != "application/x-www-form-urlencoded":
+		return raw
+	}
+	fields, err := url.ParseQuery(string(raw))
+	if err != nil {
+		return raw
+	}
+	form := make(map[string]any, len(fields))
+	for name, values := range fields {
+		if len(values) == 1 {
+			form[name] = values[0]
+			continue
+		}
+		list := make([]any, len(values))
+		for i, value := range values {
+			list[i] = value
+		}
+		form[name] = list
+	}
+	return form
 }
 
 // decode reads one JSON text and keeps the digits of its numbers.

@@ -2,7 +2,10 @@ package mapping_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -256,4 +259,31 @@ func FuzzTemplate(f *testing.F) {
 			t.Fatalf("%.200s", out)
 		}
 	})
+}
+
+func TestDataThatIsNoJSON(t *testing.T) {
+	for _, row := range []struct{ name, mediaType, data, expression, want string }{
+		{"a field of a form", "application/x-www-form-urlencoded", "From=%2B49+1&Body=h%C3%A4", "${event.data.Body}", `"hä"`},
+		{"one that comes twice", "application/x-www-form-urlencoded; charset=UTF-8", "a=1&a=2", "${event.data.a}", `["1","2"]`},
+		{"a form that is none", "application/x-www-form-urlencoded", "a=%zz", "${size(event.data)}", "5"},
+		{"text", "text/plain; charset=utf-8", "hi", "${event.data + '!'}", `"hi!"`},
+		{"text that is none", "text/plain", "\xff", "${size(event.data)}", "1"},
+		{"bytes", "image/png", "hi", "${event.data}", `"aGk="`},
+		{"nobody says what", "", "hi", "${event.data}", `"aGk="`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			template, err := mapping.CompileTemplate(`{"v": ` + strconv.Quote(row.expression) + `}`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := fmt.Sprintf(`{"id":"e","time":"2026-03-01T12:00:00Z","datacontenttype":%q,"data_base64":%q}`, row.mediaType, base64.StdEncoding.EncodeToString([]byte(row.data)))
+			got, err := template.Render(t.Context(), event(t, text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := `{"v":` + row.want + `}`; string(got) != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+		})
+	}
 }
