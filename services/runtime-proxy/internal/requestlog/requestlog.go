@@ -63,6 +63,9 @@ type Log struct {
 	active atomic.Pointer[taps] // nil while no connection is on
 
 	mu sync.Mutex // of changes of active
+	// meanwhile is what was switched here while all switches are read, nil for off;
+	// nil while they are not.
+	meanwhile taps
 }
 
 // taps are the connections that are on. A map is never changed, only replaced.
@@ -116,18 +119,38 @@ func (l *Log) set(connection resource.Connection, tap *Tap) {
 	if now := l.active.Load(); now != nil {
 		maps.Copy(next, *now)
 	}
-	if tap != nil {
-		next[connection] = tap
-	} else {
-		delete(next, connection)
+	next.set(connection, tap)
+	if l.meanwhile != nil {
+		l.meanwhile[connection] = tap
 	}
 	l.replace(next)
 }
 
-// install replaces all switches.
+// set is for a map that nobody else knows.
+func (t taps) set(connection resource.Connection, tap *Tap) {
+	if tap != nil {
+		t[connection] = tap
+	} else {
+		delete(t, connection)
+	}
+}
+
+// gather is called before all switches are read, and install after it.
+func (l *Log) gather() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.meanwhile = taps{}
+}
+
+// install replaces all switches, but for those that were changed here meanwhile: they
+// may have been read before.
 func (l *Log) install(next taps) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for connection, tap := range l.meanwhile {
+		next.set(connection, tap)
+	}
+	l.meanwhile = nil
 	l.replace(next)
 }
 

@@ -143,6 +143,7 @@ func (l *Log) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	l.gather()
 	watcher, err := bucket.WatchAll(ctx)
 	if err != nil {
 		return fmt.Errorf("watch request log switches: %w", err)
