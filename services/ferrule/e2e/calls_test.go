@@ -136,7 +136,8 @@ func TestCallsFindOutWhatCanBeChosen(t *testing.T) {
 	a.do(t, []string{`"in"`, "Inbox", `"out"`, "Sent"}, "choices", "till", "Fill", "/folder")
 	a.do(t, []string{"-      Bin"}, "choices", "till", "Fill", "/folder")
 	over := a.request(t, "POST", "/v1/"+connectionName("till")+"/operations/Fill:resolveDynamicValues", a.token, `{"pointer":"/folder"}`)
-	if strings.Count(over.body, `"selectable":true`) != 2 || !strings.Contains(over.body, `"title":"Bin","selectable":false`) {
+	body := strings.ReplaceAll(over.body, " ", "") // the library puts spaces where it likes
+	if strings.Count(body, `"selectable":true`) != 2 || !strings.Contains(body, `"title":"Bin","selectable":false`) {
 		t.Errorf("over REST the choices are %s", over.body)
 	}
 	if n := a.count("GET /folders"); n != 1 {
